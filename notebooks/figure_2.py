@@ -1,0 +1,142 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Figure 2: a policy that conditions on an embedding
+#
+# **The question.** Once there is an embedding of the other agent, how does a new policy use it?
+#
+# An agent that meets many others plays best when it knows whom it has before it. The encoder
+# $f_\theta$, trained beforehand and frozen, turns a *past* episode $e_{t-1}$ of the other agent into a
+# vector, and the new policy takes it beside its observation:
+#
+# $$ a \sim \pi_\psi\big(a \mid o,\; f_\theta(e_{t-1})\big), \qquad
+#    f_\theta(e) = \frac{1}{|e|} \sum_{(o, a) \in e} \mathrm{MLP}(o, a). $$
+#
+# Reinforcement learning changes $\psi$ alone. The diagram is drawn by code, and its sizes are read
+# off the networks that the other notebooks use.
+#
+# ## Parameters
+
+# %% tags=["parameters"]
+message_size = 3  # bits
+embedding_size = 100  # D
+hidden_size = 100  # of the encoder
+output_folder = "../results/laptop/figure_2"
+
+# %%
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import torch
+
+from paperlib import plots, results
+from paperlib.encoders import EpisodeEncoder
+from paperlib.maddpg import Learners, Settings
+from paperlib.networks import StackedMLP
+from paperlib.particleworld import EPISODE_LENGTH, FORCE_SIZE, listener_size
+from paperlib.streams import make_generator
+
+run = results.Run("figure_2", globals())
+output = Path(output_folder)
+
+# %% [markdown]
+# ## Method
+# The three networks, as they are built for Table 3: the encoder of a listener's episode, a listener,
+# and a speaker that takes the embedding as its *context*.
+
+# %%
+generator = make_generator(0)
+size = listener_size(message_size)
+encoder = EpisodeEncoder(
+    size,
+    FORCE_SIZE,
+    embedding_size=embedding_size,
+    hidden_size=hidden_size,
+    generator=generator,
+)
+listener = StackedMLP((size, 64, 64, FORCE_SIZE), generators=[generator])
+contexts = torch.zeros(1, 1, 1, embedding_size)
+learner = Learners(
+    [generator], Settings(), message_size=message_size, listeners=listener, contexts=contexts
+)
+
+# %% [markdown]
+# ## Result
+
+# %%
+sizes = {
+    "encoder": [encoder.pairs[0].in_features, *[hidden_size] * 2, encoder.out.out_features],
+    "speaker": learner.speakers.sizes,
+    "listener": listener.sizes,
+    "learned_parameters": sum(p.numel() for p in learner.speakers.parameters()),
+    "frozen_parameters": sum(p.numel() for p in encoder.parameters()),
+}
+run.save(output, {"sizes": sizes, "steps": EPISODE_LENGTH}, seeds=[0])
+
+# %%
+values = results.load(output)["values"]
+arrows = {name: " → ".join(map(str, s)) for name, s in values["sizes"].items() if "_" not in name}
+plots.use_style()
+figure, ax = plt.subplots(figsize=(6.75, 2.5))
+ax.set(xlim=(-0.2, 10.2), ylim=(-0.1, 3.75), aspect="equal")
+ax.axis("off")
+frozen, learned, world = "#DDE8F3", "#FBE3CF", "#EEEEEE"
+past = rf"past episode $e_{{t-1}}$" "\n" rf"{values['steps']} pairs $(o, a)$"
+plots.draw_box(ax, (1.0, 2.9), past, size=(2.1, 0.8), colour=world)
+plots.draw_box(
+    ax,
+    (4.0, 2.9),
+    f"encoder $f_\\theta$ (frozen)\n{arrows['encoder']}",
+    size=(2.5, 0.8),
+    colour=frozen,
+)
+plots.draw_box(
+    ax,
+    (7.6, 2.9),
+    f"new policy $\\pi_\\psi$ (learned)\n{arrows['speaker']}",
+    size=(2.6, 0.8),
+    colour=learned,
+)
+plots.draw_box(ax, (7.6, 0.7), "ParticleWorld", size=(2.0, 0.7), colour=world)
+plots.draw_box(
+    ax,
+    (3.2, 0.7),
+    f"other agent (a listener)\n{arrows['listener']}",
+    size=(2.5, 0.8),
+    colour=frozen,
+)
+plots.draw_arrow(ax, (2.05, 2.9), (2.75, 2.9))
+plots.draw_arrow(ax, (5.25, 2.9), (6.3, 2.9), r"$f_\theta(e_{t-1})$", offset=(0, 0.22))
+plots.draw_arrow(ax, (7.3, 2.5), (7.3, 1.05), "action $a$\n(message)", offset=(-0.62, 0.0))
+plots.draw_arrow(ax, (7.9, 1.05), (7.9, 2.5), "observation $o$\nreward $r$", offset=(0.85, 0.0))
+plots.draw_arrow(ax, (6.6, 0.85), (4.45, 0.85), "its observation", offset=(0, 0.17))
+plots.draw_arrow(ax, (4.45, 0.55), (6.6, 0.55), "its action", offset=(0, -0.19))
+plots.draw_arrow(ax, (1.95, 0.7), (0.7, 2.5), "seen", bend=-0.35, offset=(-0.75, -0.35))
+plots.save_figure(figure, output, "figure_2")
+plt.show()
+
+# %% [markdown]
+# The agent's own episodes with the other are observed (grey), embedded by the frozen encoder (blue),
+# and given to the policy that learns (orange). Numbers are layer sizes, as built above.
+#
+# ## Ours against the paper
+# The paper draws the same loop for its competitive world. **Where we deviate:** here the new agent is
+# a speaker, its observation the target's colour, and one embedding may average over several past
+# episodes (Table 3 measures how many it takes).
+#
+# ## What it cost
+
+# %%
+print(f"{results.load(output)['wall_time_seconds']:.1f} s; {results.versions()}")
+print(f"{sizes['learned_parameters']} parameters learn, {sizes['frozen_parameters']} are frozen")
+
+# %% [markdown]
+# ## Things to try
+# - `embedding_size = 8`: how small does the speaker become?
+# - `message_size = 16`: which of the networks grow, and why those?

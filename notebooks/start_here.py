@@ -1,0 +1,196 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Start here: who are you playing with?
+#
+# **The question.** You have watched some strangers act, an episode each. Can you tell, from one more
+# episode, who it is, although nobody ever labelled an episode for you?
+#
+# Grover et al. (ICML 2018) learn a function $f_\theta$ that turns one episode of an agent, a sequence
+# of (observation, action) pairs, into a vector that describes its *policy*. This notebook runs their
+# method on a toy that takes a minute and needs no simulator.
+#
+# **The toy.** An agent lives on a line. Each step it sees a number $o \in [-1, 1]$ and answers left,
+# stay or right. Its policy has two hidden traits: where it is *drawn to*, and how *decided* it is,
+#
+# $$ P(a \mid o) \propto \exp\big(\kappa\, a\,(g - o)\big), \qquad a \in \{-1, 0, +1\}. $$
+#
+# We know $g$ and $\kappa$ of every agent. The method is never told.
+#
+# ## Parameters
+
+# %% tags=["parameters"]
+seed = 0  # of everything
+num_agents = 30  # that we learn from
+num_strangers = 12  # that we meet afterwards
+num_episodes = 30  # of each agent
+episode_length = 40  # steps
+num_steps = 800  # of training
+embedding_size = 8  # D
+identification_weight = 10.0  # λ
+output_folder = "../results/laptop/start_here"
+
+# %%
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+
+from paperlib import embeddings, plots, results
+from paperlib.datasets import InteractionDataset
+from paperlib.metrics import embedding_quality
+from paperlib.streams import make_generator
+
+run = results.Run("start_here", globals())
+torch.set_num_threads(1)
+output = Path(output_folder)
+rng = np.random.default_rng(seed)
+
+# %% [markdown]
+# ## Data
+# Episodes are arrays: observations (episodes, steps, numbers), actions (episodes, steps), and the id
+# of the agent that acted. That is all that anybody needs to use the method on agents of their own.
+
+
+# %%
+def episodes_of(traits: np.ndarray, first_id: int) -> InteractionDataset:
+    agents = np.repeat(np.arange(len(traits)), num_episodes)
+    drawn_to, decided = traits[agents].T[:, :, None]
+    observations = rng.uniform(-1, 1, (len(agents), episode_length))
+    logits = decided[..., None] * (drawn_to - observations)[..., None] * np.array([-1, 0, 1])
+    gumbel = rng.gumbel(size=logits.shape)  # argmax of logits + Gumbel noise: a draw from softmax
+    actions = np.argmax(logits + gumbel, axis=-1)
+    return InteractionDataset.from_arrays(observations[..., None], actions, first_id + agents)
+
+
+low, high = [-1.0, 1.0], [1.0, 6.0]  # of g and κ
+traits = rng.uniform(low, high, (num_agents, 2))
+strangers = rng.uniform(low, high, (num_strangers, 2))
+train, test = episodes_of(traits, 0), episodes_of(strangers, num_agents)
+print(f"{len(train)} episodes of {num_agents} agents, {len(test)} of {num_strangers} strangers")
+
+# %% [markdown]
+# ## Method
+# Two networks learn together. The **encoder** $f_\theta$ is an MLP on each (observation, action) pair,
+# averaged over the episode. The **conditional policy** $\pi_\phi(a \mid o, f_\theta(e))$ must use the
+# vector. For each agent $i$ draw two of its episodes, $e^*$ and $e_+$, and for all others $e_-$:
+#
+# - *imitation*: knowing $f_\theta(e^*)$, predict the actions in the **other** episode $e_+$. To
+#   succeed, the vector must say what the agent is like, not what happened to it;
+# - *identification*: $f_\theta(e^*)$ shall lie nearer to $f_\theta(e_+)$ than to any $f_\theta(e_-)$.
+#
+# $$ \mathcal L = -\sum_{(o, a) \in e_+} \log \pi_\phi(a \mid o, f_\theta(e^*))
+#    + \lambda \sum_{j \neq i} \Big(1 + e^{\lVert r^* - r_- \rVert - \lVert r^* - r_+ \rVert}\Big)^{-2} $$
+
+# %%
+settings = embeddings.Settings(
+    identification_weight=identification_weight,
+    num_steps=num_steps,
+    embedding_size=embedding_size,
+    repetitions=1,
+)
+model = embeddings.learn(train, settings, generator=make_generator(seed))
+embedded = model.embed(test)
+print(f"an episode of {episode_length} steps is now a vector of {embedded.shape[1]} numbers")
+
+# %% [markdown]
+# ## Result
+# The **intra-inter clustering ratio** (IICR) divides the mean distance between episodes of one agent
+# by that between episodes of different agents. One means: the vectors say nothing of who it was.
+#
+# And do the vectors hold the hidden traits? We fit a line from them to $g$ and $\kappa$ of the agents
+# that we learned from, and ask for those of the strangers.
+
+# %%
+quality = embedding_quality(embedded, test.agents)
+features = embeddings.hand_made_features(test)
+untrained = embeddings.Representation(
+    test.observation_size, test.action_size, settings, generator=make_generator(seed, 1)
+).embed(test)
+
+
+def fit(vectors: torch.Tensor, wanted: np.ndarray) -> np.ndarray:
+    design = np.column_stack([vectors.numpy(), np.ones(len(vectors))])
+    return np.linalg.lstsq(design, wanted, rcond=None)[0]
+
+
+weights = fit(model.embed(train), traits[train.agents.numpy()])
+told = np.column_stack([embedded.numpy(), np.ones(len(embedded))]) @ weights
+truth = strangers[test.agents.numpy() - num_agents]
+values = {
+    "iicr": {
+        "learned": quality["ratio"],
+        "untrained": embedding_quality(untrained, test.agents)["ratio"],
+        "hand-made": embedding_quality(features, test.agents)["ratio"],
+    },
+    "accuracy": quality,
+    "correlation": {
+        name: np.corrcoef(told[:, column], truth[:, column])[0, 1]
+        for column, name in enumerate(("drawn to", "decided"))
+    },
+    "losses": model.losses.view(-1, max(1, num_steps // 100)).mean(-1),
+    "points": embedded[:, :] - embedded.mean(0),
+    "drawn_to": truth[:, 0],
+    "decided": truth[:, 1],
+}
+run.save(output, values, seeds=[seed])
+
+# %%
+values = results.load(output)["values"]
+plots.use_style()
+figure, axes = plt.subplots(1, 3, figsize=(6.75, 2.2))
+steps = np.linspace(0, num_steps, len(values["losses"]))
+axes[0].plot(steps, values["losses"])
+axes[0].set(xlabel="step", ylabel="loss", title="learning")
+points = np.array(values["points"])
+plane = points @ np.linalg.svd(points, full_matrices=False)[2][:2].T  # PCA
+for ax, name, symbol in zip(axes[1:], ("drawn_to", "decided"), ("$g$", r"$\kappa$"), strict=True):
+    drawn = ax.scatter(*plane.T, c=values[name], s=5, cmap="cividis", linewidths=0)
+    figure.colorbar(drawn, ax=ax, label=symbol)
+    ax.set(xticks=[], yticks=[], title=f"strangers, by {name.replace('_', ' ')}")
+plots.save_figure(figure, output, "start_here")
+plt.show()
+
+# %% [markdown]
+# **Left:** the loss. **Middle and right:** each dot is one episode of a stranger, its vector projected
+# on the two main axes, coloured by the trait that nobody told the method. The dots of one stranger
+# form a cloud, and the clouds are laid out by where the agent is drawn to: that is what tells most
+# about its actions.
+
+# %%
+print("IICR of strangers (lower is better):", values["iicr"])
+print("correlation of what the vectors tell with the truth:", values["correlation"])
+nearest, chance = values["accuracy"]["nearest"], values["accuracy"]["chance"]
+print(f"who is it, among {num_strangers} strangers: {nearest:.0%} right, {chance:.0%} by chance")
+
+# %% [markdown]
+# ## Ours against the paper
+# The paper has no toy; there is nothing to compare. **Where we deviate:** episodes here have one
+# active agent, where the paper's have two, and observations are drawn anew each step instead of
+# following from the actions. Everything else is the method that the other notebooks use:
+#
+# - `population.py`: 28 pairs of speakers and listeners that invent languages;
+# - `figure_1.py`: what it means to generalise to unseen partners and to unseen agents;
+# - `table_2.py`: do embeddings of listeners cluster?
+# - `figure_2.py` and `table_3.py`: does a new speaker talk better to a stranger when it is given the
+#   stranger's embedding?
+#
+# ## What it cost
+
+# %%
+result = results.load(output)
+print(f"{result['wall_time_seconds']:.0f} s on {result['machine']}")
+print(result["versions"])
+
+# %% [markdown]
+# ## Things to try
+# - `identification_weight = 0.0`: imitation alone. Which of the two traits do the vectors lose?
+# - `episode_length = 5`: how small can a handful be? And with `num_agents = 5`?
+# - Give the agents a third trait, such as a preference for staying, and look for it in the vectors.

@@ -1,0 +1,272 @@
+"""Episodes of many agents, held compactly: from ParticleWorld or from a user's own arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from numpy.typing import ArrayLike
+from torch import Tensor
+
+from paperlib import files
+from paperlib.interactions import InteractionGraph
+
+WIN, DRAW, LOSS = 1, 0, -1
+
+
+class EpisodeBatch(NamedTuple):
+    """Episodes as networks take them.
+
+    Attributes:
+        observations: (..., T, O).
+        actions: (..., T, A); one-hot where actions are categorical.
+        mask: 1.0 for steps that belong to the episode and 0.0 for padding, (..., T).
+    """
+
+    observations: Float[Tensor, "... time obs"]
+    actions: Float[Tensor, "... time act"]
+    mask: Float[Tensor, "... time"]
+
+
+@dataclass(frozen=True)
+class InteractionDataset:
+    """Episodes, each seen from one agent. `from_arrays` builds and checks one.
+
+    Attributes:
+        observations: of the agent, (E, T, O), float32; zero in the padding.
+        actions: of the agent: categorical (E, T), uint8; or continuous (E, T, A), float32.
+        lengths: number of steps of each episode, 1 to T, (E,), int64.
+        agents: whose view it is, (E,), int64, non-negative.
+        partners: with whom, (E,), int64; -1 where not known.
+        returns: sum of rewards, (E,), float32; NaN where not known.
+        outcomes: +1 win, 0 draw, -1 loss of the agent, (E,), int8; -128 where there is none.
+        num_actions: number of categorical actions; 0 where actions are continuous.
+    """
+
+    observations: Tensor
+    actions: Tensor
+    lengths: Tensor
+    agents: Tensor
+    partners: Tensor
+    returns: Tensor
+    outcomes: Tensor
+    num_actions: int
+
+    @classmethod
+    def from_arrays(
+        cls,
+        observations: ArrayLike | Sequence[ArrayLike],
+        actions: ArrayLike | Sequence[ArrayLike],
+        agents: ArrayLike,
+        *,
+        partners: ArrayLike | None = None,
+        returns: ArrayLike | None = None,
+        outcomes: ArrayLike | None = None,
+        num_actions: int | None = None,
+    ) -> InteractionDataset:
+        """A dataset from anybody's episodes.
+
+        Args:
+            observations: (E, T, O), or E arrays (T_e, O) of different lengths.
+            actions: integers (E, T) for categorical or floats (E, T, A) for continuous actions, or
+                E such arrays without the first axis, each as long as its observations.
+            agents: whose view each episode is: E non-negative integers.
+            partners: with whom it was played.
+            returns: sums of rewards.
+            outcomes: +1, 0 or -1.
+            num_actions: of categorical actions; by default the largest one + 1.
+
+        Raises:
+            ValueError: if shapes do not fit, a number is not finite, or an id is negative. The
+                message names the argument.
+        """
+        rows = [np.asarray(row, dtype=np.float32) for row in observations]
+        acts = [np.asarray(row) for row in actions]
+        agents = _integers("agents", agents, len(rows))
+        if not rows or any(row.ndim != 2 or row.shape[1:] != rows[0].shape[1:] for row in rows):
+            raise ValueError("observations must be (E, T, O), or E arrays (T_e, O) with one O")
+        if len(acts) != len(rows):
+            raise ValueError(f"actions: {len(acts)} episodes came for {len(rows)} of observations")
+        categorical = all(np.issubdtype(row.dtype, np.integer) for row in acts)
+        size = () if categorical else acts[0].shape[1:]
+        for index, (row, act) in enumerate(zip(rows, acts, strict=True)):
+            if len(row) == 0 or act.shape != (len(row), *size) or len(size) == categorical:
+                raise ValueError(
+                    f"actions: episode {index} has the shape {act.shape} and its observations "
+                    f"{row.shape}; integers (T,) or floats (T, A) with T >= 1 would do"
+                )
+            if not np.isfinite(row).all():
+                raise ValueError(f"observations: episode {index} holds NaN or infinity")
+            if not np.isfinite(act).all():
+                raise ValueError(f"actions: episode {index} holds NaN or infinity")
+        if categorical:
+            low, high = min(int(a.min()) for a in acts), max(int(a.max()) for a in acts)
+            num_actions = high + 1 if num_actions is None else num_actions
+            if low < 0 or high >= num_actions or num_actions > 255:
+                raise ValueError(
+                    f"actions must lie in 0 to num_actions - 1 = {num_actions - 1} (at most 254), "
+                    f"got {low} to {high}"
+                )
+        lengths = [len(row) for row in rows]
+        count, longest = len(rows), max(lengths)
+        padded = torch.zeros(count, longest, rows[0].shape[1])
+        done = torch.zeros(count, longest, *size, dtype=torch.uint8 if categorical else None)
+        for index, (row, act) in enumerate(zip(rows, acts, strict=True)):
+            padded[index, : len(row)] = torch.from_numpy(row)
+            done[index, : len(act)] = torch.from_numpy(act).to(done.dtype)
+        results = np.full(count, np.nan) if returns is None else np.asarray(returns, np.float32)
+        if results.shape != (count,) or (returns is not None and not np.isfinite(results).all()):
+            raise ValueError(f"returns must be {count} finite numbers, got shape {results.shape}")
+        if outcomes is not None and not np.isin(outcomes, (WIN, DRAW, LOSS)).all():
+            raise ValueError("outcomes must be +1 (win), 0 (draw) or -1 (loss)")
+        met = np.full(count, -1) if partners is None else _integers("partners", partners, count)
+        ends = np.full(count, -128) if outcomes is None else np.asarray(outcomes)
+        if ends.shape != (count,):
+            raise ValueError(f"outcomes must be {count} numbers, got shape {ends.shape}")
+        return cls(
+            padded,
+            done,
+            torch.tensor(lengths),
+            torch.from_numpy(agents),
+            torch.from_numpy(met.astype(np.int64)),
+            torch.from_numpy(results.astype(np.float32)),
+            torch.from_numpy(ends.astype(np.int8)),
+            num_actions if categorical else 0,
+        )
+
+    def __len__(self) -> int:
+        return len(self.agents)
+
+    @property
+    def observation_size(self) -> int:
+        return self.observations.shape[-1]
+
+    @property
+    def action_size(self) -> int:
+        """Numbers in an action as networks take it: one-hot where it is categorical."""
+        return self.num_actions or self.actions.shape[-1]
+
+    @property
+    def agent_ids(self) -> list[int]:
+        """The agents whose views the dataset holds, ascending."""
+        return self.agents.unique().tolist()
+
+    def batch(self, episodes: Int[Tensor, "..."]) -> EpisodeBatch:
+        """The episodes at these indices, any shape of them, as networks take them."""
+        observations = self.observations[episodes]
+        actions = self.actions[episodes]
+        if self.num_actions:
+            kinds = torch.arange(self.num_actions, device=actions.device, dtype=torch.uint8)
+            actions = actions.unsqueeze(-1) == kinds
+        step = torch.arange(observations.shape[-2], device=observations.device)
+        mask = step < self.lengths[episodes].unsqueeze(-1)
+        mask = mask.to(observations)
+        return EpisodeBatch(observations, actions.to(observations) * mask.unsqueeze(-1), mask)
+
+    def select(self, episodes: Tensor) -> InteractionDataset:
+        """The dataset of the episodes at these indices, or where this mask is true."""
+        return self._map(lambda tensor: tensor[episodes])
+
+    def on_edges(self, graph: InteractionGraph) -> InteractionDataset:
+        """The episodes that were played on edges of ``graph``, from either side.
+
+        Raises:
+            ValueError: if an edge of the graph has no episode.
+        """
+        size = int(max(self.agents.max(), self.partners.max(), max(graph.agents))) + 1
+        on_edge = torch.zeros(size, size, dtype=torch.bool)
+        for one, other in graph.edges:
+            on_edge[one, other] = on_edge[other, one] = True
+        met = torch.zeros_like(on_edge)
+        known = self.partners >= 0
+        met[self.agents[known], self.partners[known]] = True
+        for edge in graph.edges:
+            if not (met[edge] or met[edge[::-1]]):
+                raise ValueError(f"the dataset has no episode on edge {edge} of the graph")
+        return self.select(on_edge[self.agents, self.partners] & known)
+
+    def to(self, device: torch.device | str) -> InteractionDataset:
+        """The dataset on another device."""
+        return self._map(lambda tensor: tensor.to(device))
+
+    def _map(self, function) -> InteractionDataset:
+        mapped = {name: function(tensor) for name, tensor in self._tensors().items()}
+        return InteractionDataset(**mapped, num_actions=self.num_actions)
+
+    def episodes_of_agents(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Where each agent's episodes stand.
+
+        Returns:
+            order: indices of all episodes, sorted by agent, (E,).
+            starts: where each agent's begin in ``order``, (agents,).
+            counts: how many each agent has, (agents,).
+        """
+        order = torch.argsort(self.agents, stable=True)
+        _, counts = self.agents.unique(return_counts=True)
+        return order, counts.cumsum(0) - counts, counts
+
+    def require_episodes(self, count: int) -> None:
+        """Checks that every agent has at least ``count`` episodes.
+
+        Raises:
+            ValueError: that names the agent with the fewest.
+        """
+        ids, counts = self.agents.unique(return_counts=True)
+        fewest = counts.argmin()
+        if counts[fewest] < count:
+            raise ValueError(
+                f"agent {ids[fewest]} has {counts[fewest]} episode(s) in the dataset; "
+                f"{count} are needed of every agent"
+            )
+
+    def _tensors(self) -> dict[str, Tensor]:
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "num_actions"}
+
+    def checksum(self) -> str:
+        """SHA-256 of the content."""
+        return files.tensor_checksum(self._tensors(), str(self.num_actions))
+
+    def save(self, path: str | Path) -> None:
+        """Writes one safetensors file with a checksum."""
+        files.save_tensors(path, self._tensors(), {"num_actions": self.num_actions})
+
+    @classmethod
+    def load(cls, path: str | Path) -> InteractionDataset:
+        """Reads what `save` wrote.
+
+        Raises:
+            ValueError: if the file is damaged or holds no dataset.
+        """
+        tensors, metadata = files.load_tensors(path)
+        expected = {field.name for field in fields(cls)} - {"num_actions"}
+        if set(tensors) != expected or "num_actions" not in metadata:
+            raise ValueError(f"{path} holds no interaction dataset")
+        return cls(**tensors, num_actions=metadata["num_actions"])
+
+    @classmethod
+    def concatenate(cls, datasets: Iterable[InteractionDataset]) -> InteractionDataset:
+        """One dataset of several that have the same shapes."""
+        datasets = list(datasets)
+        if len({data.num_actions for data in datasets}) != 1:
+            raise ValueError("datasets must have one kind of actions")
+        joined = {
+            field.name: torch.cat([getattr(data, field.name) for data in datasets])
+            for field in fields(cls)
+            if field.name != "num_actions"
+        }
+        return cls(**joined, num_actions=datasets[0].num_actions)
+
+
+def _integers(name: str, values: ArrayLike, count: int) -> np.ndarray:
+    array = np.asarray(values)
+    if array.shape != (count,) or not np.issubdtype(array.dtype, np.integer) or (array < 0).any():
+        raise ValueError(
+            f"{name} must be {count} non-negative integers, one for each episode; "
+            f"got {array.dtype} of shape {array.shape}"
+        )
+    return array.astype(np.int64)

@@ -1,0 +1,148 @@
+"""Files that are written whole or not at all, and noticed when they are damaged."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+
+@contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """Gives a temporary name beside ``path`` to write to; moves it into place on success."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        mask = os.umask(0)
+        os.umask(mask)
+        temporary.chmod(0o666 & ~mask)  # mkstemp's files are private; these are ordinary ones
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _canonical(content: Any) -> str:
+    return json.dumps(content, sort_keys=True, allow_nan=False)
+
+
+def text_checksum(content: Any) -> str:
+    """SHA-256 of a JSON value, independent of the order of keys."""
+    return hashlib.sha256(_canonical(content).encode()).hexdigest()
+
+
+def file_checksum(path: str | Path) -> str:
+    """SHA-256 of a file's bytes."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def tensor_checksum(tensors: Mapping[str, Tensor], metadata: str) -> str:
+    """SHA-256 of named tensors and a text that goes with them."""
+    digest = hashlib.sha256(metadata.encode())
+    for name in sorted(tensors):
+        tensor = tensors[name].detach().cpu().contiguous()
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def save_tensors(
+    path: str | Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]
+) -> None:
+    """Writes tensors and JSON metadata to one safetensors file with a checksum, atomically.
+
+    Args:
+        path: where to; folders are made.
+        tensors: any shapes, dtypes and devices.
+        metadata: a JSON object.
+    """
+    text = _canonical(metadata)
+    header = {"metadata": text, "sha256": tensor_checksum(tensors, text)}
+    copies = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    with replacing(path) as temporary:
+        save_file(copies, temporary, header)
+
+
+def load_tensors(
+    path: str | Path, *, device: torch.device | str = "cpu"
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Reads what `save_tensors` wrote.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if the file is truncated, altered or not of this kind.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"{path}: no such file; run the notebook that writes it first")
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+    except (SafetensorError, OSError) as error:
+        raise ValueError(f"{path} is damaged ({error}); delete it and make it anew") from None
+    if "metadata" not in header or "sha256" not in header:
+        raise ValueError(f"{path} was not written by this package: it carries no checksum")
+    if tensor_checksum(tensors, header["metadata"]) != header["sha256"]:
+        raise ValueError(f"{path} is damaged (its checksum differs); delete it and make it anew")
+    moved = {name: tensor.to(device) for name, tensor in tensors.items()}
+    return moved, json.loads(header["metadata"])
+
+
+def save_json(path: str | Path, content: Mapping[str, Any]) -> None:
+    """Writes a JSON object and its checksum, atomically; NaN and infinity become null."""
+    content = _plain(content)
+    document = {"sha256": text_checksum(content), **content}
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n")
+
+
+def load_json(path: str | Path) -> dict[str, Any]:
+    """Reads what `save_json` wrote, without its checksum.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if the file is truncated or altered.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"{path}: no such file; run the notebook that writes it first")
+    try:
+        document = json.loads(Path(path).read_text())
+        checksum = document.pop("sha256")
+    except (ValueError, KeyError, AttributeError, TypeError) as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise ValueError(f"{path} is damaged ({reason}); delete it and make it anew") from None
+    if text_checksum(document) != checksum:
+        raise ValueError(f"{path} is damaged (its checksum differs); delete it and make it anew")
+    return document
+
+
+def _plain(value: Any) -> Any:
+    """``value`` as JSON knows it: arrays as lists, what is not finite as None."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, Tensor | np.ndarray):
+        return _plain(value.tolist())
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        return _plain(value.item())
+    if isinstance(value, float):
+        return value if np.isfinite(value) else None
+    if isinstance(value, Path):
+        return str(value)
+    return value

@@ -1,0 +1,352 @@
+"""MADDPG (Lowe et al. 2017) for stacks of speaker-listener learners, trained all at once.
+
+Every learner k has its own networks, replay and random stream: nothing that happens to learner k
+depends on which other learners train beside it. Two settings share the code:
+
+- **pairs**: speaker and listener learn together, each with a centralised critic of its own;
+- **speakers against fixed listeners**: only speakers learn, each with the same L listeners in turn,
+  and may see a context, such as an embedding of the listener. Their critic, which is only needed in
+  training, is told which listener is playing.
+
+The messages' bits and the listener's moves are discrete; gradients pass through them by
+straight-through binary Concrete and Gumbel-softmax samples. Episodes end by the clock alone, so
+that the last step is bootstrapped like any other.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from paperlib import files, streams
+from paperlib.networks import StackedMLP, sample_bits, sample_one_hot
+from paperlib.particleworld import (
+    EPISODE_LENGTH,
+    FORCE_SIZE,
+    SPEAKER_SIZE,
+    ParticleWorld,
+    listener_size,
+)
+from paperlib.populations import Episodes, against_each, play
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What MADDPG can be told.
+
+    Attributes:
+        num_rounds: rounds of training; in each, a learner plays ``num_episodes`` new episodes of 25
+            steps, then makes 25 updates.
+        num_episodes: episodes per learner and round; a multiple of the number of listeners.
+        replay_rounds: rounds that the replay holds.
+        batch_size: transitions per learner and update; with fixed listeners it is rounded down to a
+            multiple of their number, each of which gets an equal share.
+        hidden_size: of the two hidden layers of every network.
+        learning_rate: of Adam; falls linearly to a twentieth in the second half of training.
+        discount: γ.
+        target_rate: τ of the soft updates of the target networks.
+        logit_penalty: weight of the mean squared logits in the actors' loss, as in the original.
+        gradient_norm: the largest norm of one network's gradient.
+    """
+
+    num_rounds: int = 220
+    num_episodes: int = 64
+    replay_rounds: int = 64
+    batch_size: int = 128
+    hidden_size: int = 64
+    learning_rate: float = 2e-3
+    discount: float = 0.95
+    target_rate: float = 0.01
+    logit_penalty: float = 1e-3
+    gradient_norm: float = 0.5
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            if not getattr(self, field.name) > 0:
+                raise ValueError(f"{field.name} must be positive, got {getattr(self, field.name)}")
+
+
+class Replay:
+    """The last rounds of episodes of every learner."""
+
+    def __init__(self, capacity: int) -> None:
+        self.capacity = capacity
+        self.num_rounds = 0
+        self.tensors: dict[str, Tensor] = {}
+
+    def add(self, episodes: Episodes) -> None:
+        """Adds one round, in the place of the oldest one when full."""
+        round_ = {
+            "inputs": torch.cat([episodes.colour, episodes.context], dim=-1),
+            "listener": episodes.listener,
+            "actions": torch.cat([episodes.messages, episodes.forces], dim=-1).to(torch.uint8),
+            "rewards": episodes.rewards,
+        }
+        place = self.num_rounds % self.capacity
+        for name, new in round_.items():  # (K, N, ...) into (K, N, capacity, ...)
+            if name not in self.tensors:
+                shape = (*new.shape[:2], self.capacity, *new.shape[2:])
+                self.tensors[name] = new.new_zeros(shape)
+            self.tensors[name][:, :, place] = new
+        self.num_rounds += 1
+
+    def sample(self, numbers: Tensor, num_groups: int) -> tuple[Tensor, ...]:
+        """Transitions: inputs, listener's observation, the next one, actions, rewards.
+
+        Row b of B comes from the places of group b // (B / num_groups): each listener's share.
+
+        Args:
+            numbers: uniform in [0, 1), which choose place, round and step, (K, B, 3).
+            num_groups: number of listeners that the N places are shared between.
+        """
+        num_learners, batch_size, _ = numbers.shape
+        group_size = self.tensors["rewards"].shape[1] // num_groups
+        filled = min(self.num_rounds, self.capacity)
+        sizes = torch.tensor([group_size, filled, EPISODE_LENGTH], device=numbers.device)
+        place, round_, step = (numbers * sizes).long().minimum(sizes - 1).unbind(-1)  # (K, B)
+        group = torch.arange(batch_size, device=numbers.device) // (batch_size // num_groups)
+        episode = (
+            torch.arange(num_learners, device=numbers.device)[:, None],
+            (place + group * group_size),
+            round_,
+        )
+        listener = self.tensors["listener"]
+        return (
+            self.tensors["inputs"][episode],
+            listener[(*episode, step)],
+            listener[(*episode, step + 1)],
+            self.tensors["actions"][(*episode, step)].float(),
+            self.tensors["rewards"][(*episode, step)],
+        )
+
+
+class Learners:
+    """K learners that train side by side.
+
+    Args:
+        generators: one for each learner; draws its weights, worlds, actions and batches, and says
+            by its device where it trains.
+        settings: see `Settings`.
+        message_size: bits in a message.
+        listeners: fixed listeners that the speakers learn with; without them, pairs learn.
+        contexts: what the speakers are given beside the colour, shape (K, L, P, C): with listener
+            l, each episode draws one of P vectors. Needs ``listeners``.
+        dynamics: of `ParticleWorld`.
+
+    Raises:
+        ValueError: if sizes do not fit each other.
+    """
+
+    def __init__(
+        self,
+        generators: Sequence[torch.Generator],
+        settings: Settings,
+        *,
+        message_size: int = 3,
+        listeners: StackedMLP | None = None,
+        contexts: Tensor | None = None,
+        dynamics: str = "mpe2",
+    ) -> None:
+        self.generators = list(generators)
+        self.settings = settings
+        self.contexts = contexts
+        self.message_size = message_size
+        self.learns_listeners = listeners is None
+        self.num_groups = 1 if listeners is None else len(listeners.biases[0])
+        if settings.num_episodes % self.num_groups or settings.batch_size < self.num_groups:
+            raise ValueError(
+                f"num_episodes ({settings.num_episodes}) must be a multiple of the number of "
+                f"listeners ({self.num_groups}), and batch_size ({settings.batch_size}) at least it"
+            )
+        if contexts is not None and contexts.shape[:2] != (len(self.generators), self.num_groups):
+            raise ValueError(
+                f"contexts must have the shape (learners, listeners, ...), which begins with "
+                f"{(len(self.generators), self.num_groups)}, got {tuple(contexts.shape)}"
+            )
+        hidden = (settings.hidden_size, settings.hidden_size)
+        seen = listener_size(message_size)
+        context_size = 0 if contexts is None else contexts.shape[-1]
+        known = self.num_groups if listeners is not None else 0  # the critic is told the listener
+        self.world = ParticleWorld(
+            (len(self.generators), settings.num_episodes),
+            generator=self.generators,
+            message_size=message_size,
+            dynamics=dynamics,
+        )
+
+        def stack(in_size: int, out_size: int, num_copies: int = 1) -> StackedMLP:
+            sizes = (in_size, *hidden, out_size)
+            return StackedMLP(sizes, generators=self.generators, num_copies=num_copies)
+
+        self.speakers = stack(SPEAKER_SIZE + context_size, message_size)
+        actors = {"speakers": self.speakers}
+        if listeners is None:
+            listeners = actors["listeners"] = stack(seen, FORCE_SIZE)
+        self.listeners = listeners
+        self.num_critics = len(actors)
+        self.critics = stack(
+            SPEAKER_SIZE + seen + message_size + FORCE_SIZE + known, 1, self.num_critics
+        )
+        self.learned = nn.ModuleDict({**actors, "critics": self.critics})
+        self.targets = copy.deepcopy(self.learned).requires_grad_(False)
+        self.actors = [p for actor in actors.values() for p in actor.parameters()]
+        device = self.generators[0].device
+        rate = settings.learning_rate
+        self.actor_optimiser = torch.optim.Adam(self.actors, lr=rate, fused=True)
+        self.critic_optimiser = torch.optim.Adam(self.critics.parameters(), lr=rate, fused=True)
+        self.replay = Replay(settings.replay_rounds)
+        self.returns: list[Tensor] = []  # a (K,) of mean returns for each round
+        batch_size = settings.batch_size // self.num_groups * self.num_groups
+        self.batch_size = batch_size
+        identity = torch.eye(known, device=device).repeat_interleave(
+            batch_size // self.num_groups, dim=0
+        )
+        self.identity = identity[:batch_size].expand(len(self.generators), -1, -1)
+        if known == 0:
+            self.identity = torch.zeros(len(self.generators), batch_size, 0, device=device)
+
+    def _listeners(self, listeners: StackedMLP) -> Callable[[Tensor], Tensor]:
+        return listeners if self.learns_listeners else against_each(listeners)
+
+    def _draw_context(self) -> Tensor | None:
+        if self.contexts is None:
+            return None
+        num_learners, num_listeners, num_vectors, _ = self.contexts.shape
+        shape = (num_learners, num_listeners, self.settings.num_episodes // num_listeners)
+        index = (streams.uniform(self.generators, *shape) * num_vectors).long()
+        index = index.clamp(max=num_vectors - 1).unsqueeze(-1)
+        index = index.expand(-1, -1, -1, self.contexts.shape[-1])
+        return self.contexts.gather(2, index).flatten(1, 2)  # (K, N, C)
+
+    def train_round(self) -> Tensor:
+        """Plays one round, then updates; returns each learner's mean return in it, (K,)."""
+        policy = self._listeners(self.listeners)
+        episodes = play(self.speakers, policy, self.world, context=self._draw_context())
+        self.replay.add(episodes)
+        progress = len(self.returns) / self.settings.num_rounds
+        rate = self.settings.learning_rate * max(0.05, min(1.0, 2 * (1 - progress)))
+        for optimiser in (self.actor_optimiser, self.critic_optimiser):
+            optimiser.param_groups[0]["lr"] = rate
+        for _ in range(EPISODE_LENGTH):
+            self._update()
+        self.returns.append(episodes.rewards.sum(-1).mean(-1).cpu())
+        return self.returns[-1]
+
+    def _update(self) -> None:
+        size = self.message_size
+        shape = (len(self.generators), self.batch_size, 3 + 2 * (size + FORCE_SIZE))
+        choice, *noise = streams.uniform(self.generators, *shape).split(
+            [3, size, FORCE_SIZE, size, FORCE_SIZE], dim=-1
+        )
+        inputs, seen, next_seen, actions, rewards = self.replay.sample(choice, self.num_groups)
+        colour = inputs[..., :SPEAKER_SIZE]
+        message, force = actions.split([size, FORCE_SIZE], dim=-1)
+
+        def value(critics: StackedMLP, *situations: tuple[Tensor, Tensor, Tensor]) -> Tensor:
+            # Q_c(situation c), for each of the critics: (critics * K, B)
+            rows = [torch.cat([colour, *parts, self.identity], dim=-1) for parts in situations]
+            return critics(torch.cat(rows)).squeeze(-1)
+
+        # The critics: y = r + γ Q'(o', a') with a' from the target policies (Lowe et al., eq. 6).
+        with torch.no_grad():
+            next_message = sample_bits(self.targets["speakers"](inputs), noise[0])
+            target_listeners = (
+                self.targets["listeners"] if self.learns_listeners else (self.listeners)
+            )
+            next_force = sample_one_hot(self._listeners(target_listeners)(next_seen), noise[1])
+            ahead = [(next_seen, next_message, next_force)] * self.num_critics
+            future = value(self.targets["critics"], *ahead)
+            goal = rewards.repeat(self.num_critics, 1) + self.settings.discount * future
+        now = [(seen, message, force)] * self.num_critics
+        error = value(self.critics, *now) - goal
+        self._descend(self.critic_optimiser, error.square().mean(-1).sum(), [self.critics])
+
+        # The actors: ascend Q(o, a) in one's own action, the other's from the replay (eq. 5).
+        message_logits = self.speakers(inputs)
+        penalty = message_logits.square().mean((1, 2)).sum()
+        situations = [(seen, sample_bits(message_logits, noise[2]), force)]
+        if self.learns_listeners:
+            force_logits = self.listeners(seen)
+            penalty = penalty + force_logits.square().mean((1, 2)).sum()
+            situations.append((seen, message, sample_one_hot(force_logits, noise[3])))
+        self.critics.requires_grad_(False)
+        loss = (
+            self.settings.logit_penalty * penalty - value(self.critics, *situations).mean(-1).sum()
+        )
+        actors = [net for name, net in self.learned.items() if name != "critics"]
+        self._descend(self.actor_optimiser, loss, actors)
+        self.critics.requires_grad_(True)
+
+        with torch.no_grad():
+            torch._foreach_lerp_(
+                list(self.targets.parameters()),
+                list(self.learned.parameters()),
+                self.settings.target_rate,
+            )
+
+    def _descend(
+        self, optimiser: torch.optim.Optimizer, loss: Tensor, networks: list[StackedMLP]
+    ) -> None:
+        optimiser.zero_grad()
+        loss.backward()
+        for network in networks:  # each of the stacked networks is clipped by its own norm
+            gradients = [parameter.grad for parameter in network.parameters()]
+            norm = sum(gradient.flatten(1).square().sum(1) for gradient in gradients).sqrt()
+            scale = (self.settings.gradient_norm / (norm + 1e-6)).clamp(max=1)[:, None, None]
+            torch._foreach_mul_(gradients, [scale] * len(gradients))
+        optimiser.step()
+
+    def save(self, path: str | Path, *, key: dict) -> None:
+        """Writes all that training needs to go on, to one checkpoint.
+
+        Args:
+            path: of a safetensors file.
+            key: whatever must be the same for the checkpoint to be taken up again.
+        """
+        tensors = {f"learned.{n}": t for n, t in self.learned.state_dict().items()}
+        tensors |= {f"targets.{n}": t for n, t in self.targets.state_dict().items()}
+        tensors |= {f"replay.{n}": t for n, t in self.replay.tensors.items()}
+        tensors |= {f"generator.{k}": g.get_state() for k, g in enumerate(self.generators)}
+        for name, optimiser in self._optimisers().items():
+            for index, state in optimiser.state_dict()["state"].items():
+                tensors |= {f"{name}.{index}.{field}": t for field, t in state.items()}
+        tensors["returns"] = torch.stack(self.returns)
+        files.save_tensors(path, tensors, {"key": key, "num_rounds": self.replay.num_rounds})
+
+    def load(self, path: str | Path, *, key: dict) -> bool:
+        """Takes up the training of a checkpoint, if it has the same ``key``.
+
+        Returns:
+            Whether it did; a checkpoint of another training is left alone.
+
+        Raises:
+            ValueError: if the file is damaged.
+        """
+        tensors, metadata = files.load_tensors(path, device=self.generators[0].device)
+        if metadata["key"] != key:
+            return False
+
+        def part(prefix: str) -> dict[str, Tensor]:
+            return {n[len(prefix) :]: t for n, t in tensors.items() if n.startswith(prefix)}
+
+        self.learned.load_state_dict(part("learned."))
+        self.targets.load_state_dict(part("targets."))
+        self.replay.tensors, self.replay.num_rounds = part("replay."), metadata["num_rounds"]
+        for generator, state in zip(self.generators, part("generator.").values(), strict=True):
+            generator.set_state(state.cpu())
+        for name, optimiser in self._optimisers().items():
+            content = optimiser.state_dict()
+            for field, tensor in part(f"{name}.").items():
+                index, _, field = field.partition(".")
+                content["state"].setdefault(int(index), {})[field] = tensor
+            optimiser.load_state_dict(content)
+        self.returns = list(tensors["returns"].cpu())
+        return True
+
+    def _optimisers(self) -> dict[str, torch.optim.Optimizer]:
+        return {"actor_optimiser": self.actor_optimiser, "critic_optimiser": self.critic_optimiser}

@@ -1,0 +1,145 @@
+"""How good embeddings are: pure functions of arrays."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from numpy.typing import ArrayLike
+from scipy import stats
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from torch import Tensor
+
+
+def intra_inter_clustering_ratio(
+    embeddings: Float[Tensor, "episode embedding"], agents: Int[Tensor, " episode"]
+) -> float:
+    """IICR: mean distance within agents over mean distance between agents; lower is better.
+
+    (1/N Σ_i mean_{e≠e'} ‖r_i,e - r_i,e'‖) / (1/(N(N-1)) Σ_{i≠j} mean_{e,e'} ‖r_i,e - r_j,e'‖),
+    the formula of Section 5.1 as recalled.
+
+    Raises:
+        ValueError: if there are fewer than two agents, one of them has a single episode, or all
+            embeddings are the same.
+    """
+    ids, index, counts = agents.unique(return_inverse=True, return_counts=True)
+    if len(ids) < 2:
+        raise ValueError(f"agents: a ratio takes two agents, got {len(ids)}")
+    if counts.min() < 2:
+        raise ValueError(f"agents: agent {ids[counts.argmin()]} has a single episode; two are due")
+    member = torch.nn.functional.one_hot(index).double()  # (episodes, agents)
+    distances = torch.cdist(embeddings.double(), embeddings.double(), compute_mode=EXACT)
+    sums = member.T @ distances @ member
+    intra = (sums.diagonal() / (counts * (counts - 1))).mean()
+    means = sums / (counts[:, None] * counts)
+    inter = (means.sum() - means.diagonal().sum()) / (len(ids) * (len(ids) - 1))
+    if inter == 0:
+        raise ValueError("embeddings are all the same: the ratio is undefined")
+    return (intra / inter).item()
+
+
+EXACT = "donot_use_mm_for_euclid_dist"  # the faster form of cdist loses digits
+
+
+def classifier_accuracy(
+    train_features: ArrayLike,
+    train_labels: ArrayLike,
+    test_features: ArrayLike,
+    test_labels: ArrayLike,
+    *,
+    method: str = "linear",
+) -> float:
+    """Share of test labels that a classifier on frozen embeddings gets right, 0 to 1.
+
+    For agent identification, labels are agents; for outcome prediction, features are the two
+    agents' embeddings side by side and labels win, draw and loss.
+
+    Args:
+        train_features: (E, F).
+        train_labels: (E,).
+        test_features: (E', F).
+        test_labels: (E',).
+        method: "linear" (multinomial logistic regression on standardised features) or "nearest"
+            (one nearest neighbour).
+    """
+    if method == "linear":
+        model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+    elif method == "nearest":
+        model = KNeighborsClassifier(n_neighbors=1)
+    else:
+        raise ValueError(f"method must be 'linear' or 'nearest', got {method!r}")
+    model.fit(np.asarray(train_features), np.asarray(train_labels))
+    return float(model.score(np.asarray(test_features), np.asarray(test_labels)))
+
+
+def embedding_quality(
+    embeddings: Float[Tensor, "episode embedding"], agents: Int[Tensor, " episode"]
+) -> dict[str, float]:
+    """How well embeddings tell agents apart.
+
+    Returns:
+        ``ratio``, the `intra_inter_clustering_ratio`; ``nearest`` and ``linear``, the accuracy with
+        which a classifier that knows every second embedding of each agent names the agent of the
+        others; ``chance``, one over the number of agents.
+    """
+    rank = torch.zeros_like(agents)
+    for agent in agents.unique():
+        own = agents == agent
+        rank[own] = torch.arange(int(own.sum()), device=agents.device)
+    known, asked = rank % 2 == 0, rank % 2 == 1
+    halves = embeddings[known], agents[known], embeddings[asked], agents[asked]
+    halves = [half.cpu().numpy() for half in halves]
+    return {
+        "ratio": intra_inter_clustering_ratio(embeddings, agents),
+        "nearest": classifier_accuracy(*halves, method="nearest"),
+        "linear": classifier_accuracy(*halves, method="linear"),
+        "chance": 1 / len(agents.unique()),
+    }
+
+
+class Estimate(NamedTuple):
+    """A mean over independent runs with its 95 % interval; NaN bounds where one run tells none."""
+
+    mean: float
+    low: float
+    high: float
+    num_runs: int
+
+    def __str__(self) -> str:
+        return f"{self.mean:.2f} [{self.low:.2f}, {self.high:.2f}]"
+
+
+def bootstrap_interval(
+    values: ArrayLike, *, generator: np.random.Generator, confidence: float = 0.95
+) -> Estimate:
+    """Mean over seeds with its bootstrap interval (`scipy.stats.bootstrap`, bias-corrected).
+
+    Where all values are the same, the interval is that value. It speaks of the spread over what
+    the runs vary, and with few runs it is rather too narrow: say how many there were.
+
+    Args:
+        values: one number a run, (S,).
+        generator: draws the resamples.
+        confidence: of the two-sided interval.
+
+    Raises:
+        ValueError: if there is no value, or one is not finite.
+    """
+    values = np.asarray(values, dtype=float)
+    if values.ndim != 1 or len(values) == 0 or not np.isfinite(values).all():
+        raise ValueError(f"values must be at least one finite number, got {values}")
+    mean = float(values.mean())
+    if len(values) == 1:
+        return Estimate(mean, np.nan, np.nan, 1)
+    if np.ptp(values) == 0:
+        return Estimate(mean, mean, mean, len(values))
+    interval = stats.bootstrap(
+        (values,), np.mean, confidence_level=confidence, rng=generator, n_resamples=9999
+    ).confidence_interval
+    return Estimate(mean, float(interval.low), float(interval.high), len(values))

@@ -1,0 +1,208 @@
+"""Tables for people: on the terminal, in the README, and as files for a paper.
+
+Every results file may hold ``values["rows"]``: a list of rows with the keys ``item`` (what it is),
+``paper`` (reported number or None), ``ours``, ``low``, ``high`` (mean and 95 % interval),
+``num_runs`` and ``verdict``. They are all that a report needs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import json
+import shutil
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from paperlib import files, results
+from paperlib.metrics import Estimate
+
+Row = Mapping[str, Any]
+COLUMNS = ("item", "paper", "ours", "low", "high", "num_runs", "verdict")
+README_MARKS = ("<!-- results: begin -->", "<!-- results: end -->")
+FIGURE_SUFFIXES = (".pdf", ".png", ".gif", ".csv", ".md", ".tex")
+
+
+def paper_numbers() -> dict[str, Any]:
+    """What the paper reports, from the one file that holds it; all of it unverified."""
+    return json.loads(Path(__file__).with_name("paper_numbers.json").read_text())
+
+
+def row(item: str, estimate: Estimate, *, paper: float | None = None, verdict: str = "") -> Row:
+    """One line of a report. Without a verdict, the paper's number is compared: "agrees" where it
+    lies in our interval, else "higher" or "lower", for ours."""
+    if not verdict and paper is not None:
+        if estimate.low - 0.005 <= paper <= estimate.high + 0.005:  # the paper's are rounded
+            verdict = "agrees"
+        else:
+            verdict = "higher" if estimate.mean > paper else "lower"
+    mean, low, high, num_runs = estimate
+    return dict(zip(COLUMNS, (item, paper, mean, low, high, num_runs, verdict), strict=True))
+
+
+def claim(item: str, difference: Estimate, *, better: str = "lower") -> Row:
+    """A claim that a difference has a sign: "reproduced" where its whole 95 % interval has it,
+    "not reproduced" where the whole interval has the other, else "undecided". So is what rests on
+    fewer than five runs, of which a bootstrap knows too little.
+
+    Args:
+        item: the claim.
+        difference: over paired runs.
+        better: "lower" if the claim is that the difference is below zero, else "higher".
+    """
+    sign = -1 if better == "lower" else 1
+    low, high = sorted((sign * difference.low, sign * difference.high))
+    verdict = "reproduced" if low > 0 else "not reproduced" if high < 0 else "undecided"
+    if difference.num_runs < 5:
+        verdict = "undecided"
+    return row(item, difference, verdict=verdict)
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"
+
+
+def _interval(entry: Row) -> str:
+    if entry["low"] is None:
+        return _number(entry["ours"])
+    return f"{_number(entry['ours'])} [{_number(entry['low'])}, {_number(entry['high'])}]"
+
+
+def markdown_table(header: Sequence[str], body: Iterable[Sequence[Any]]) -> str:
+    """A Markdown table."""
+    lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
+    lines += ["| " + " | ".join(str(cell) for cell in cells) + " |" for cells in body]
+    return "\n".join(lines) + "\n"
+
+
+def _latex(text: Any) -> str:
+    escaped = str(text).replace("\\", r"\textbackslash ").replace("–", "--").replace("−", "$-$")
+    for character in "&%#_{}":
+        escaped = escaped.replace(character, "\\" + character)
+    return escaped.replace("λ", r"$\lambda$").replace("≤", r"$\leq$").replace("≥", r"$\geq$")
+
+
+def latex_table(header: Sequence[str], body: Iterable[Sequence[Any]]) -> str:
+    """A LaTeX tabular for booktabs."""
+    lines = [rf"\begin{{tabular}}{{{'l' * len(header)}}}", r"\toprule"]
+    lines += [" & ".join(_latex(cell) for cell in header) + r" \\", r"\midrule"]
+    lines += [" & ".join(_latex(cell) for cell in cells) + r" \\" for cells in body]
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
+
+
+def save_rows(folder: str | Path, name: str, rows: Sequence[Row]) -> None:
+    """Writes rows as CSV (full precision), Markdown and LaTeX."""
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    header = ("item", "paper (unverified)", "ours [95 %]", "runs", "verdict")
+    body = [
+        (r["item"], _number(r["paper"]), _interval(r), r["num_runs"], r["verdict"] or "–")
+        for r in rows
+    ]
+    texts = {
+        ".csv": stream.getvalue(),
+        ".md": markdown_table(header, body),
+        ".tex": latex_table(header, body),
+    }
+    for suffix, text in texts.items():
+        with files.replacing(Path(folder) / f"{name}{suffix}") as temporary:
+            temporary.write_text(text)
+
+
+def load_all(home: str | Path) -> dict[str, dict[str, Any]]:
+    """All results of one profile, by item.
+
+    Raises:
+        ValueError: if there is none, or one is damaged.
+    """
+    folders = sorted(path.parent for path in Path(home).glob(f"*/{results.FILE_NAME}"))
+    if not folders:
+        raise ValueError(f"{home} holds no results; run `make reproduce` first")
+    return {folder.name: results.load(folder) for folder in folders}
+
+
+def terminal_table(home: str | Path) -> str:
+    """Item, paper, ours with its interval, verdict, seconds, file: everything of one profile."""
+    lines = [("item", "paper", "ours [95 %]", "verdict", "seconds", "file")]
+    for name, result in load_all(home).items():
+        file = f"{Path(home).parent.name}/{Path(home).name}/{name}/{results.FILE_NAME}"
+        seconds = f"{result['wall_time_seconds']:.0f}"
+        rows = result["values"].get("rows", [])
+        if not rows:
+            lines.append((name, "–", "–", "drawn", seconds, file))
+        for rank, r in enumerate(rows):
+            cost = (seconds, file) if rank == 0 else ("", "")
+            lines.append((r["item"], _number(r["paper"]), _interval(r), r["verdict"], *cost))
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    texts = [
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    ]
+    texts.insert(1, "-" * max(map(len, texts)))
+    note = "paper: reported numbers, unverified; intervals: bootstrap over seeds"
+    return "\n".join([*texts, note])
+
+
+def readme_table(all_results: Mapping[str, Mapping[str, Any]]) -> str:
+    """The table of the README: item, notebook, file, ours against the paper's."""
+    body = []
+    for name, result in all_results.items():
+        link = f"[`{name}.py`](notebooks/{name}.py)"
+        for r in result["values"].get("rows", []):
+            file = f"[figures/{name}.md](figures/{name}.md)"
+            body.append((r["item"], link, file, _number(r["paper"]), _interval(r), r["verdict"]))
+    header = ("item", "notebook", "file", "paper (unverified)", "ours [95 %]", "verdict")
+    return markdown_table(header, body)
+
+
+def publish(home: str | Path, figures: str | Path, readme: str | Path) -> None:
+    """Copies a profile's figures and tables to ``figures/``, with a manifest, and writes the table
+    of the README anew.
+
+    Raises:
+        ValueError: if there are no results, or the README lacks the marks around its table.
+    """
+    all_results, figures, readme = load_all(home), Path(figures), Path(readme)
+    text = readme.read_text()
+    begin, end = README_MARKS
+    if begin not in text or end not in text:
+        raise ValueError(f"{readme} must hold {begin} and {end}")
+    manifest: dict[str, Any] = {"profile": Path(home).name, "items": {}}
+    for name, result in all_results.items():
+        made = sorted(p for p in (Path(home) / name).iterdir() if p.suffix in FIGURE_SUFFIXES)
+        for file in made:
+            with files.replacing(figures / file.name) as temporary:
+                shutil.copyfile(file, temporary)
+        entry = {key: result[key] for key in result if key not in ("item", "values")}
+        entry["rows"] = result["values"].get("rows", [])
+        entry["files"] = {file.name: files.file_checksum(figures / file.name) for file in made}
+        manifest["items"][name] = entry
+    files.save_json(figures / "manifest.json", manifest)
+    before, after = text.split(begin)[0], text.split(end)[1]
+    with files.replacing(readme) as temporary:
+        temporary.write_text(f"{before}{begin}\n{readme_table(all_results)}{end}{after}")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The command line: ``python -m paperlib.reports show|publish``."""
+    parser = argparse.ArgumentParser(description="Report on the results of one profile.")
+    parser.add_argument("what", choices=("show", "publish"))
+    parser.add_argument("--results", default="results/laptop")
+    parser.add_argument("--to", default="figures")
+    parser.add_argument("--readme", default="README.md")
+    options = parser.parse_args(arguments)
+    try:
+        if options.what == "publish":
+            publish(options.results, options.to, options.readme)
+        print(terminal_table(options.results))
+    except (ValueError, FileNotFoundError) as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+"""Results files: the numbers of one notebook with all that it took to make them."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from paperlib import files
+
+FILE_NAME = "result.json"
+PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "matplotlib", "mpe2", "papermill")
+
+
+class Run:
+    """One execution of a notebook: started when it starts, saved when its numbers are there.
+
+    Args:
+        item: name of the notebook, such as "table_2".
+        parameters: where its parameters stand: in a notebook ``globals()``, right after the
+            parameters cell. Numbers, strings, and lists of them are kept; names that begin with an
+            underscore or end in ``_folder`` (places, not settings) are not.
+    """
+
+    def __init__(self, item: str, parameters: Mapping[str, Any]) -> None:
+        self.item = item
+        self.started = time.perf_counter()
+        self.parameters = {
+            name: value
+            for name, value in parameters.items()
+            if not name.startswith("_")
+            and not name.endswith("_folder")
+            and name not in ("In", "Out")
+            and isinstance(value, bool | int | float | str | list)
+        }
+
+    def save(self, folder: str | Path, values: Mapping[str, Any], *, seeds: Sequence[int]) -> Path:
+        """Writes ``result.json``, atomically and with a checksum.
+
+        Args:
+            folder: where to.
+            values: what the run found, as JSON knows it; arrays become lists.
+            seeds: of the runs behind the values.
+
+        Returns:
+            The file's path.
+        """
+        path = Path(folder) / FILE_NAME
+        content = {
+            "item": self.item,
+            "parameters": self.parameters,
+            "seeds": list(seeds),
+            "versions": versions(),
+            "machine": machine(),
+            "wall_time_seconds": round(time.perf_counter() - self.started, 1),
+            "values": values,
+        }
+        files.save_json(path, content)
+        return path
+
+
+def load(folder: str | Path) -> dict[str, Any]:
+    """The content of the results file in ``folder``.
+
+    Raises:
+        FileNotFoundError: if there is none.
+        ValueError: if it is damaged or not a results file.
+    """
+    path = Path(folder) / FILE_NAME
+    content = files.load_json(path)
+    missing = {"item", "parameters", "seeds", "versions", "machine", "values"} - set(content)
+    if missing:
+        raise ValueError(f"{path} is no results file: it lacks {sorted(missing)}")
+    return content
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python, of this package's commit where known, and of what the numbers rest on."""
+    found = {name: importlib.metadata.version(name) for name in PACKAGES}
+    return {"python": platform.python_version(), "commit": _commit(), **found}
+
+
+def _commit() -> str:
+    command = ["git", "describe", "--always", "--dirty", "--exclude=*"]
+    try:
+        answer = subprocess.run(
+            command, cwd=Path(__file__).parent, capture_output=True, text=True, timeout=10
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return "unknown"
+    return answer.stdout.strip() or "unknown"
+
+
+def machine() -> dict[str, Any]:
+    """What the run ran on, as far as it matters for its time."""
+    return {
+        "system": platform.system(),
+        "architecture": platform.machine(),
+        "cores": os.cpu_count(),
+    }

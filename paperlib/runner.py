@@ -1,0 +1,219 @@
+"""Runs one notebook: ``python -m paperlib.runner notebooks/table_2.py --profile smoke``.
+
+A notebook is a text file in percent format with one cell tagged ``parameters``. The runner checks
+the parameters before anything starts, executes the notebook with Papermill in a folder of its own,
+and moves what it made to ``RESULTS/PROFILE/NAME/`` when it succeeded: the executed notebook, its
+log, its results file and its figures. When it fails, the executed notebook and its log are kept as
+``failed.ipynb`` and ``failed.log``, and what stood there before stays.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import difflib
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jupytext
+import papermill
+import yaml
+from jupyter_client.manager import AsyncKernelManager
+
+from paperlib import results
+
+PROFILES = Path(__file__).parents[1] / "workflow" / "parameters.yaml"
+
+
+class IPCKernelManager(AsyncKernelManager):
+    """Talks to its kernel through sockets in a folder of its own.
+
+    With the usual TCP ports, notebooks that start at the same moment can be given the same port.
+    """
+
+    def __init__(self, **arguments: Any) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="kernel-")
+        file = os.path.join(self._folder.name, "kernel.json")
+        super().__init__(transport="ipc", connection_file=file, **arguments)
+
+
+def read_parameters(notebook: str | Path) -> dict[str, Any]:
+    """Names and default values in the parameters cell of a notebook.
+
+    Raises:
+        ValueError: if there is no notebook, no such cell, or more in it than flat literals.
+    """
+    notebook = Path(notebook)
+    if notebook.suffix != ".py" or not notebook.is_file():
+        raise ValueError(f"notebook: {notebook} is no text notebook (.py)")
+    cells = jupytext.read(notebook).cells
+    tagged = [cell for cell in cells if "parameters" in cell.metadata.get("tags", [])]
+    if len(tagged) != 1:
+        raise ValueError(f"{notebook} must have one cell tagged 'parameters', got {len(tagged)}")
+    parameters = {}
+    for statement in ast.parse(tagged[0].source).body:
+        try:
+            (target,) = statement.targets
+            parameters[target.id] = ast.literal_eval(statement.value)
+        except (AttributeError, ValueError):
+            line = ast.unparse(statement)
+            raise ValueError(f"{notebook}: parameter {line!r} must be NAME = LITERAL") from None
+    return parameters
+
+
+def check_parameters(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """``given`` with integers turned into floats where a float is due.
+
+    Raises:
+        ValueError: if a name is unknown or a value is of another type than its default.
+    """
+    checked = {}
+    for name, value in given.items():
+        if name not in defaults:
+            close = difflib.get_close_matches(name, defaults, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"there are {sorted(defaults)}"
+            raise ValueError(f"unknown parameter {name!r}; {hint}")
+        checked[name] = _as_type_of(name, value, defaults[name])
+    return checked
+
+
+def _as_type_of(name: str, value: Any, default: Any) -> Any:
+    if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if type(value) is not type(default):
+        raise ValueError(
+            f"parameter {name!r} must be of type {type(default).__name__} "
+            f"(its default is {default!r}), got {value!r}"
+        )
+    if isinstance(default, list) and default:
+        return [_as_type_of(name, item, default[0]) for item in value]
+    return value
+
+
+def load_profile(profile: str, notebook: str) -> dict[str, Any]:
+    """The parameters that a profile sets for a notebook.
+
+    Raises:
+        ValueError: if the profile is unknown.
+    """
+    profiles = yaml.safe_load(PROFILES.read_text())
+    if profile not in profiles:
+        raise ValueError(f"unknown profile {profile!r}; there are {', '.join(profiles)}")
+    return (profiles[profile] or {}).get(notebook, {})
+
+
+def run(
+    notebook: str | Path,
+    *,
+    profile: str,
+    results_folder: str | Path = "results",
+    parameters: Mapping[str, Any] | None = None,
+) -> Path:
+    """Executes one notebook; see the module's text.
+
+    Every parameter that ends in ``_folder`` is set: ``output_folder`` to where the notebook writes,
+    ``checkpoint_folder`` to where its checkpoints outlive it, and ``NAME_folder`` to the results of
+    notebook NAME in the same profile.
+
+    Args:
+        notebook: a text notebook.
+        profile: one of ``workflow/parameters.yaml``.
+        results_folder: of all profiles.
+        parameters: go before those of the profile.
+
+    Returns:
+        The folder with what it made.
+
+    Raises:
+        ValueError: if the profile or a parameter is wrong; nothing has started then.
+        papermill.PapermillExecutionError: if the notebook fails.
+    """
+    notebook = Path(notebook)
+    name = notebook.stem
+    defaults = read_parameters(notebook)
+    given = load_profile(profile, name) | dict(parameters or {})
+    checked = check_parameters(given, defaults)
+    home = Path(results_folder).resolve() / profile
+    target, staging = home / name, home / f".{name}"
+    shutil.rmtree(staging, ignore_errors=True)
+    staging.mkdir(parents=True)
+    for parameter in (p for p in defaults if p.endswith("_folder") and p not in checked):
+        place = home / parameter.removesuffix("_folder")
+        if parameter == "output_folder":
+            place = staging
+        elif parameter == "checkpoint_folder":
+            place = home / "checkpoints" / name
+        checked[parameter] = os.path.relpath(place, notebook.resolve().parent)
+    source = staging / "source.ipynb"
+    jupytext.write(jupytext.read(notebook), source)
+    executed, log = staging / "notebook.ipynb", staging / "log.txt"
+    try:
+        with open(log, "w") as stream:
+            papermill.execute_notebook(
+                source,
+                executed,
+                parameters=checked,
+                cwd=notebook.resolve().parent,
+                kernel_manager_class=IPCKernelManager,
+                stdout_file=stream,
+                stderr_file=stream,
+                progress_bar=False,
+            )
+        results.load(staging)
+    except BaseException:
+        target.mkdir(exist_ok=True)
+        for file, kept in ((executed, "failed.ipynb"), (log, "failed.log")):
+            if file.exists():
+                file.replace(target / kept)
+        shutil.rmtree(staging)
+        raise
+    source.unlink()
+    target.mkdir(exist_ok=True)
+    made = sorted(staging.iterdir(), key=lambda file: file.name == results.FILE_NAME)
+    for file in made:  # the results file last: where it stands, all else does
+        file.replace(target / file.name)
+    staging.rmdir()
+    for stale in ("failed.ipynb", "failed.log"):
+        (target / stale).unlink(missing_ok=True)
+    return target
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description="Run one notebook.")
+    parser.add_argument("notebook")
+    parser.add_argument("--profile", default="laptop")
+    parser.add_argument("--results", default="results", help="folder for the results")
+    parser.add_argument(
+        "-p",
+        "--parameter",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="set a parameter of the notebook; the value is YAML",
+    )
+    options = parser.parse_args(arguments)
+    try:
+        pairs = [text.partition("=") for text in options.parameter]
+        given = {name: yaml.safe_load(value) for name, _, value in pairs}
+        target = run(
+            options.notebook,
+            profile=options.profile,
+            results_folder=options.results,
+            parameters=given,
+        )
+    except ValueError as error:
+        sys.exit(f"error: {error}")
+    except papermill.PapermillExecutionError as error:
+        last = f"{error.ename}: {error.evalue}"
+        sys.exit(f"error: {options.notebook}, cell {error.cell_index}: {last}")
+    print(target)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,300 @@
+"""Trainings that run for minutes: resumable, side by side, and restarted where they fail."""
+
+from __future__ import annotations
+
+import dataclasses
+import multiprocessing
+import os
+import queue
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from paperlib import files, maddpg, streams
+from paperlib.networks import StackedMLP
+from paperlib.particleworld import ParticleWorld
+from paperlib.populations import Population, play
+
+Report = Callable[[int], None]  # told how many units of work were done
+
+
+def _enter_worker(reports: multiprocessing.Queue) -> None:
+    global _reports
+    _reports = reports
+    torch.set_num_threads(1)
+    parent = multiprocessing.parent_process()
+
+    def leave_with_parent() -> None:  # else a worker outlives a parent that was killed
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=leave_with_parent, daemon=True).start()
+
+
+def _work(function: Callable, job: Mapping[str, Any]) -> Any:
+    return function(**job, report=_reports.put)
+
+
+def run_jobs(
+    function: Callable[..., Any],
+    jobs: Sequence[Mapping[str, Any]],
+    *,
+    num_workers: int,
+    units: int,
+    name: str,
+) -> list[Any]:
+    """Calls ``function(**job, report=...)`` for each job, each on one thread, with a progress bar.
+
+    A job must depend on its arguments alone: then the results are the same for any number of
+    workers. One worker works in this process, several each in their own.
+
+    Args:
+        function: of a module, since workers import it.
+        jobs: keyword arguments.
+        num_workers: processes at work at once.
+        units: of work in all jobs together; jobs report theirs.
+        name: stands before the progress bar.
+
+    Returns:
+        What each job returned, in their order.
+    """
+    if num_workers < 1:
+        raise ValueError(f"num_workers must be at least 1, got {num_workers}")
+    with tqdm(total=units, desc=name) as bar:
+        if num_workers == 1 or len(jobs) == 1:
+            threads = torch.get_num_threads()
+            torch.set_num_threads(1)
+            try:
+                return [function(**job, report=bar.update) for job in jobs]
+            finally:
+                torch.set_num_threads(threads)
+        context = multiprocessing.get_context("spawn")
+        reports = context.Queue()
+        pool = ProcessPoolExecutor(
+            min(num_workers, len(jobs)), context, initializer=_enter_worker, initargs=(reports,)
+        )
+        try:
+            futures = [pool.submit(_work, function, job) for job in jobs]
+            while not all(future.done() for future in futures):
+                if any(future.done() and future.exception() for future in futures):
+                    break
+                try:
+                    bar.update(reports.get(timeout=0.2))
+                except queue.Empty:
+                    continue
+            while not reports.empty():
+                bar.update(reports.get())
+            return [future.result() for future in futures]
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def train(
+    learners: maddpg.Learners,
+    *,
+    report: Report = lambda done: None,
+    checkpoint: str | Path | None = None,
+    key: dict[str, Any] | None = None,
+    checkpoint_every: int = 40,
+) -> Tensor:
+    """Trains to the last round; goes on from the checkpoint if there is one of this training.
+
+    Args:
+        learners: who train.
+        report: told of each round.
+        checkpoint: a safetensors file, written every ``checkpoint_every`` rounds and at the end.
+        key: what tells this training from others (seed, data, ...). The settings belong to it.
+
+    Returns:
+        Mean returns of each round, (num_rounds, K): what an interrupted training returns is what
+        it would have returned.
+
+    Raises:
+        ValueError: if the checkpoint is damaged.
+    """
+    settings = learners.settings
+    key = {"settings": dataclasses.asdict(settings), **(key or {})}
+    if checkpoint is not None and Path(checkpoint).exists():
+        learners.load(checkpoint, key=key)
+    report(len(learners.returns))
+    while len(learners.returns) < settings.num_rounds:
+        learners.train_round()
+        report(1)
+        done = len(learners.returns)
+        if checkpoint is not None and (done % checkpoint_every == 0 or done == settings.num_rounds):
+            learners.save(checkpoint, key=key)
+    return torch.stack(learners.returns)
+
+
+def evaluate(learners: maddpg.Learners, *, key: tuple[int, ...], num_episodes: int) -> Tensor:
+    """Returns of each pair of learners in new episodes, (K, num_episodes)."""
+    generators = [
+        streams.make_generator(*key, row, device=generator.device)
+        for row, generator in enumerate(learners.generators)
+    ]
+    world = ParticleWorld(
+        (len(generators), num_episodes),
+        generator=generators,
+        message_size=learners.message_size,
+        dynamics=learners.world.dynamics,
+    )
+    return play(learners.speakers, learners.listeners, world).rewards.sum(-1)
+
+
+def train_pairs(
+    *,
+    pairs: Sequence[int],
+    attempt: int,
+    seed: int,
+    settings: maddpg.Settings,
+    message_size: int,
+    dynamics: str,
+    num_evaluation_episodes: int,
+    checkpoint: Path | None,
+    device: str,
+    report: Report,
+) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
+    """One job of `train_population`: the networks, mean returns (K,) and curves (rounds, K)."""
+    learners = maddpg.Learners(
+        [streams.make_generator(seed, pair, attempt, device=device) for pair in pairs],
+        settings,
+        message_size=message_size,
+        dynamics=dynamics,
+    )
+    key = {"seed": seed, "pairs": list(pairs), "attempt": attempt, "dynamics": dynamics}
+    curves = train(learners, report=report, checkpoint=checkpoint, key=key)
+    returns = evaluate(learners, key=(seed, 1 + attempt), num_episodes=num_evaluation_episodes)
+    networks = {
+        f"{name}.{part}": tensor.cpu().numpy()
+        for name in ("speakers", "listeners")
+        for part, tensor in learners.learned[name].state_dict().items()
+    }
+    return networks, returns.mean(-1).cpu().numpy(), curves.numpy()
+
+
+def train_population(
+    *,
+    num_pairs: int,
+    seed: int,
+    settings: maddpg.Settings,
+    message_size: int = 3,
+    dynamics: str = "mpe2",
+    floor: float = -12.5,
+    max_restarts: int = 5,
+    num_evaluation_episodes: int = 1000,
+    pairs_per_job: int = 14,
+    num_workers: int = 1,
+    folder: str | Path | None = None,
+    device: str = "cpu",
+) -> Population:
+    """Trains pairs of speaker and listener; those that end below ``floor`` start again.
+
+    Pair k in its a-th attempt draws from the stream (seed, k, a). The episodes that decide on a
+    restart are not those that a reader should judge by: evaluate the population anew.
+
+    Args:
+        num_pairs: pairs.
+        seed: of everything.
+        settings: of MADDPG.
+        floor: mean return over ``num_evaluation_episodes`` that a pair must reach.
+        max_restarts: how often a pair may start again.
+        pairs_per_job: pairs whose networks are stacked; part of what decides the last digits.
+        num_workers: jobs at once; decides nothing.
+        folder: where checkpoints stand, one for each job.
+
+    Returns:
+        The population; its ``provenance`` holds, for each pair, ``attempts`` (1: no restart),
+        ``selection_returns`` and ``curves``, the mean return in each round of its last attempt.
+    """
+    pairs = list(range(num_pairs))
+    attempts, selection = [0] * num_pairs, [0.0] * num_pairs
+    curves: list[list[float]] = [[]] * num_pairs
+    states: list[dict[str, np.ndarray]] = [{}] * num_pairs
+    for attempt in range(max_restarts + 1):
+        parts = [pairs[at : at + pairs_per_job] for at in range(0, len(pairs), pairs_per_job)]
+        jobs = [
+            {
+                "pairs": part,
+                "attempt": attempt,
+                "seed": seed,
+                "settings": settings,
+                "message_size": message_size,
+                "dynamics": dynamics,
+                "num_evaluation_episodes": num_evaluation_episodes,
+                "checkpoint": folder and Path(folder) / f"{attempt}_{part[0]}.safetensors",
+                "device": device,
+            }
+            for part in parts
+        ]
+        units = settings.num_rounds * len(parts)
+        name = f"{len(pairs)} pairs, attempt {attempt + 1}"
+        done = run_jobs(train_pairs, jobs, num_workers=num_workers, units=units, name=name)
+        failed = []
+        for part, (networks, returns, returns_by_round) in zip(parts, done, strict=True):
+            for row, pair in enumerate(part):
+                states[pair] = {name: array[row] for name, array in networks.items()}
+                attempts[pair] = attempt + 1
+                selection[pair] = returns[row].item()
+                curves[pair] = returns_by_round[:, row].tolist()
+                if returns[row] < floor:
+                    failed.append(pair)
+        pairs = failed
+        if not pairs:
+            break
+    tensors = {n: torch.from_numpy(np.stack([s[n] for s in states])) for n in states[0]}
+    provenance = {
+        "seed": seed,
+        "settings": dataclasses.asdict(settings),
+        "dynamics": dynamics,
+        "floor": floor,
+        "attempts": attempts,
+        "selection_returns": selection,
+        "curves": curves,
+    }
+    return Population.from_tensors(tensors, provenance=provenance)
+
+
+def train_speakers(
+    *,
+    key: Sequence[int],
+    settings: maddpg.Settings,
+    listeners: StackedMLP,
+    contexts: Tensor,
+    message_size: int,
+    dynamics: str,
+    checkpoint: Path | None,
+    device: str,
+    report: Report,
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """A job for `run_jobs`: K new speakers that learn with the same fixed listeners.
+
+    Args:
+        key: speaker k draws from the stream (*key, k).
+        settings: of MADDPG.
+        listeners: a stack of L.
+        contexts: what the speakers are given with each listener, (K, L, P, C).
+        checkpoint: of this training.
+
+    Returns:
+        The speakers' networks, for `StackedMLP.from_tensors`, and their curves, (rounds, K).
+    """
+    learners = maddpg.Learners(
+        [streams.make_generator(*key, row, device=device) for row in range(len(contexts))],
+        settings,
+        message_size=message_size,
+        listeners=listeners.to(device),
+        contexts=contexts.to(device),
+        dynamics=dynamics,
+    )
+    given = {"contexts": contexts, **listeners.state_dict()}
+    identity = {"key": list(key), "given": files.tensor_checksum(given, dynamics)}
+    curves = train(learners, report=report, checkpoint=checkpoint, key=identity)
+    networks = {n: t.cpu().numpy() for n, t in learners.speakers.state_dict().items()}
+    return networks, curves.numpy()
