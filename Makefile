@@ -60,7 +60,7 @@ bench: $(READY)  ## measure speed against the peers, each in an environment of i
 	$(MAKE) -C benchmarks PYTHON=$(abspath $(BIN))/python
 
 lock: $(READY)  ## write down the versions of the present environment
-	$(BIN)/python -m pip freeze --exclude-editable | sed 's/+cpu$$//' > requirements.lock
+	$(BIN)/python -m pip freeze --all --exclude-editable | grep -v '^pip==' | sed 's/+cpu$$//' > requirements.lock
 
 clean:  ## forget the results of PROFILE
 	rm -rf results/$(PROFILE)

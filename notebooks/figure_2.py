@@ -27,6 +27,7 @@
 message_size = 3  # bits
 embedding_size = 100  # D
 hidden_size = 100  # of the encoder
+speaker_hidden_size = 128  # of the new speaker
 output_folder = "../results/laptop/figure_2"
 
 # %%
@@ -63,7 +64,11 @@ encoder = EpisodeEncoder(
 listener = StackedMLP((size, 64, 64, FORCE_SIZE), generators=[generator])
 contexts = torch.zeros(1, 1, 1, embedding_size)
 learner = Learners(
-    [generator], Settings(), message_size=message_size, listeners=listener, contexts=contexts
+    [generator],
+    Settings(hidden_size=speaker_hidden_size),
+    message_size=message_size,
+    listeners=listener,
+    contexts=contexts,
 )
 
 # %% [markdown]
@@ -82,35 +87,26 @@ run.save(output, {"sizes": sizes, "steps": EPISODE_LENGTH}, seeds=[0])
 # %%
 values = results.load(output)["values"]
 arrows = {name: " → ".join(map(str, s)) for name, s in values["sizes"].items() if "_" not in name}
+frozen, learned, world = "#DDE8F3", "#FBE3CF", "#EEEEEE"
+past = f"past episode $e_{{t-1}}$\n{values['steps']} pairs $(o, a)$"
+encoding = f"encoder $f_\\theta$ (frozen)\n{arrows['encoder']}"
+policy = f"new policy $\\pi_\\psi$ (learned)\n{arrows['speaker']}"
+other = f"other agent (a listener)\n{arrows['listener']}"
+boxes = [
+    ((1.0, 2.9), past, (2.1, 0.8), world),
+    ((4.0, 2.9), encoding, (2.5, 0.8), frozen),
+    ((7.6, 2.9), policy, (2.6, 0.8), learned),
+    ((7.6, 0.7), "ParticleWorld", (2.0, 0.7), world),
+    ((3.2, 0.7), other, (2.5, 0.8), frozen),
+]
+
+# %%
 plots.use_style()
 figure, ax = plt.subplots(figsize=(6.75, 2.5))
 ax.set(xlim=(-0.2, 10.2), ylim=(-0.1, 3.75), aspect="equal")
 ax.axis("off")
-frozen, learned, world = "#DDE8F3", "#FBE3CF", "#EEEEEE"
-past = rf"past episode $e_{{t-1}}$" "\n" rf"{values['steps']} pairs $(o, a)$"
-plots.draw_box(ax, (1.0, 2.9), past, size=(2.1, 0.8), colour=world)
-plots.draw_box(
-    ax,
-    (4.0, 2.9),
-    f"encoder $f_\\theta$ (frozen)\n{arrows['encoder']}",
-    size=(2.5, 0.8),
-    colour=frozen,
-)
-plots.draw_box(
-    ax,
-    (7.6, 2.9),
-    f"new policy $\\pi_\\psi$ (learned)\n{arrows['speaker']}",
-    size=(2.6, 0.8),
-    colour=learned,
-)
-plots.draw_box(ax, (7.6, 0.7), "ParticleWorld", size=(2.0, 0.7), colour=world)
-plots.draw_box(
-    ax,
-    (3.2, 0.7),
-    f"other agent (a listener)\n{arrows['listener']}",
-    size=(2.5, 0.8),
-    colour=frozen,
-)
+for centre, text, box_size, colour in boxes:
+    plots.draw_box(ax, centre, text, size=box_size, colour=colour)
 plots.draw_arrow(ax, (2.05, 2.9), (2.75, 2.9))
 plots.draw_arrow(ax, (5.25, 2.9), (6.3, 2.9), r"$f_\theta(e_{t-1})$", offset=(0, 0.22))
 plots.draw_arrow(ax, (7.3, 2.5), (7.3, 1.05), "action $a$\n(message)", offset=(-0.62, 0.0))

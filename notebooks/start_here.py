@@ -123,6 +123,7 @@ def fit(vectors: torch.Tensor, wanted: np.ndarray) -> np.ndarray:
 
 weights = fit(model.embed(train), traits[train.agents.numpy()])
 told = np.column_stack([embedded.numpy(), np.ones(len(embedded))]) @ weights
+# %%
 truth = strangers[test.agents.numpy() - num_agents]
 values = {
     "iicr": {

@@ -223,6 +223,7 @@ def estimate(key: str, minus: str | None = None) -> metrics.Estimate:
     return bootstrap_interval(numbers, generator=rng)
 
 
+# %%
 rows = [
     reports.row(f"IICR {kind}, {m}", estimate(f"{kind} {m} ratio 1"), paper=paper[kind][m])
     for kind in kinds

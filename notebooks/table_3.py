@@ -22,7 +22,8 @@
 # | speaker | is given | tells |
 # |---|---|---|
 # | no embedding | nothing | what one language for all can reach |
-# | zeros, random | a vector of zeros, of noise | that more inputs alone do not help |
+# | zeros | zeros: to a network the same as nothing, but another seed | how much is luck |
+# | random | a new vector of noise in each episode | that more inputs alone do not help |
 # | Emb-Im, Emb-Id, Emb-Hyb | the mean embedding of $k$ episodes | the question |
 # | Emb-Hyb, swapped | in the test: another listener's embedding | that the speaker does listen to it |
 # | oracle | the listener's identity, one-hot | what knowing the listener is worth |
@@ -37,7 +38,7 @@ num_validation = 7  # as in Table 2
 num_test = 7  # as in Table 2
 episode_counts = [1, 2, 4, 8, 16]  # k, episodes that one embedding averages over
 averages_per_count = 128  # for each training listener and each k
-num_rounds = 200  # of training
+num_rounds = 160  # of training
 hidden_size = 128  # of the speakers' and critics' networks
 learning_rate = 0.003  # of Adam
 discount = 0.9  # γ
@@ -59,8 +60,16 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-from paperlib import embeddings, interactions, maddpg, plots, populations, reports, results
-from paperlib import trainings
+from paperlib import (
+    embeddings,
+    interactions,
+    maddpg,
+    plots,
+    populations,
+    reports,
+    results,
+    trainings,
+)
 from paperlib.metrics import bootstrap_interval
 from paperlib.networks import StackedMLP
 from paperlib.streams import make_generator
@@ -137,16 +146,20 @@ def averages(method: str, seed: int, data, *, number: int) -> torch.Tensor:
 # %%
 def contexts_of(seed: int, data, *, number: int, identities: bool) -> torch.Tensor:
     known = [averages(method, seed, data, number=number) for method in METHODS]
+    num_listeners = len(known[0])  # the one-hot identity must fit in, beside embeddings
+    padding = (0, max(0, count - known[0].shape[-1]))
+    known = [torch.nn.functional.pad(part, padding) for part in known]
     zeros = torch.zeros_like(known[0])
     generator = make_generator(seed, 303, number)
     noise = torch.randn(zeros.shape[1:], generator=generator).expand_as(zeros)  # for all listeners
     oracle = zeros.clone()
     if identities:  # the oracle knows training listeners only
-        rows = torch.arange(len(oracle))
+        rows = torch.arange(num_listeners)
         oracle[rows, :, :, rows] = 1.0
-    return torch.stack([zeros[..., :], zeros, noise, oracle, *known])
+    return torch.stack([zeros, zeros, noise, oracle, *known])  # (K, listeners, counts, number, D)
 
 
+# %%
 jobs = []
 for seed in seeds:
     train = dataset.on_edges(splits[seed].train)
@@ -212,25 +225,28 @@ def evaluate(seed: int, networks: dict, part: str) -> dict[str, list[float]]:
         )
         for name, value in zip(names, returns.mean((1, 2)).tolist(), strict=True):
             found[name].append(value)
-    found["best word"] = [
-        populations.best_constant_messages(
-            listeners_of(graph_part),
-            message_size=size,
-            num_episodes=num_evaluation_episodes,
-            generator=make_generator(seed, 306),
-            dynamics=dynamics,
-        )
-        .mean()
-        .item()
-    ]
     return found
+
+
+# %%
+def best_word(seed: int, part: str) -> float:
+    listeners = listeners_of(getattr(splits[seed], part))
+    returns = populations.best_constant_messages(
+        listeners,
+        message_size=size,
+        num_episodes=num_evaluation_episodes,
+        generator=make_generator(seed, 306),
+        dynamics=dynamics,
+    )
+    return returns.mean().item()
 
 
 # %%
 measured: dict[str, list] = {}
 for part in ("train", "test"):
     for seed, (networks, _) in zip(seeds, trained, strict=True):
-        for name, numbers in evaluate(seed, networks, part).items():
+        found = evaluate(seed, networks, part) | {"best word": [best_word(seed, part)]}
+        for name, numbers in found.items():
             if name != "oracle" or part == "train":
                 measured.setdefault(f"{part} {name}", []).append(numbers)
 

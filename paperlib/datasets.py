@@ -156,7 +156,7 @@ class InteractionDataset:
         """The agents whose views the dataset holds, ascending."""
         return self.agents.unique().tolist()
 
-    def batch(self, episodes: Int[Tensor, "..."]) -> EpisodeBatch:
+    def batch(self, episodes: Int[Tensor, ...]) -> EpisodeBatch:
         """The episodes at these indices, any shape of them, as networks take them."""
         observations = self.observations[episodes]
         actions = self.actions[episodes]

@@ -92,7 +92,7 @@ def load_tensors(
     try:
         with safe_open(path, framework="pt") as file:
             header = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise ValueError(f"{path} is damaged ({error}); delete it and make it anew") from None
     if "metadata" not in header or "sha256" not in header:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -35,7 +36,7 @@ class StackedMLP(nn.Module):
         super().__init__()
         self.weights = nn.ParameterList()
         self.biases = nn.ParameterList()
-        for fan_in, fan_out in zip(sizes[:-1], sizes[1:], strict=True):
+        for fan_in, fan_out in itertools.pairwise(sizes):
             shape = (len(generators), num_copies, fan_in + 1, fan_out)
             numbers = (2 * streams.uniform(generators, *shape) - 1) / fan_in**0.5
             numbers = numbers.transpose(0, 1).flatten(0, 1)  # (num_copies * K, fan_in + 1, fan_out)

@@ -8,7 +8,7 @@ import gymnasium
 import numpy as np
 import torch
 from gymnasium.spaces import Box
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from pettingzoo import ParallelEnv
 
 from paperlib import plots
@@ -28,10 +28,10 @@ Array = NDArray[np.float32]
 class ParticleWorldEnv(ParallelEnv):
     """The speaker-listener game of `paperlib.particleworld`, one episode at a time.
 
-    | agent        | observation (size)                          | action (size), Box [0, 1]        |
-    |--------------|---------------------------------------------|----------------------------------|
-    | `speaker_0`  | colour of the target (3)                    | message (M)                      |
-    | `listener_0` | velocity, landmarks, message (8 + M)        | nothing, left, right, down, up (5)|
+    | agent        | observation (size)                   | action (size), each in [0, 1]      |
+    |--------------|--------------------------------------|------------------------------------|
+    | `speaker_0`  | colour of the target (3)             | message (M)                        |
+    | `listener_0` | velocity, landmarks, message (8 + M) | nothing, left, right, down, up (5) |
 
     Args:
         message_size: M, 1 to 16; 3 in mpe2.
@@ -102,7 +102,7 @@ class ParticleWorldEnv(ParallelEnv):
         return self._observe(), {agent: {} for agent in self.agents}
 
     def step(
-        self, actions: dict[str, Array]
+        self, actions: dict[str, ArrayLike]
     ) -> tuple[dict, dict[str, float], dict[str, bool], dict[str, bool], dict[str, dict]]:
         """One step. Actions beyond [0, 1] are cut to it, with a warning, as in mpe2.
 
@@ -149,7 +149,7 @@ class ParticleWorldEnv(ParallelEnv):
             LISTENER: observations.listener[0].numpy().copy(),
         }
 
-    def _checked(self, agent: str, actions: dict[str, Array]) -> torch.Tensor:
+    def _checked(self, agent: str, actions: dict[str, ArrayLike]) -> torch.Tensor:
         shape = self.action_spaces[agent].shape
         if agent not in actions:
             raise ValueError(f"actions: that of {agent} is missing; an array {shape} would do")

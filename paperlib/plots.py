@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import networkx as nx
 import numpy as np
 import seaborn as sns
 from matplotlib.animation import FuncAnimation, PillowWriter
@@ -66,7 +68,7 @@ def draw_episode(
     for spine in ax.spines.values():
         spine.set_visible(False)
     sent = ["".join(f"{bit:.0f}" for bit in row) for row in observations[1:, MESSAGE]]
-    changes = [sent[0]] + [new for old, new in zip(sent, sent[1:], strict=False) if new != old]
+    changes = [sent[0]] + [new for old, new in itertools.pairwise(sent) if new != old]
     heard = " ".join(changes[:4]) + (" ..." if len(changes) > 4 else "")
     ax.set_xlabel(f"message {heard}", family="monospace", fontsize=7)
     if title:
@@ -119,9 +121,15 @@ def picture_of_state(state: State, *, size: int = 320) -> NDArray[np.uint8]:
 
 
 def draw_interaction_graph(ax: Axes, graph: InteractionGraph, split: Split, *, title: str) -> None:
-    """Draws the agents on a circle and every edge in the colour of its part of the split."""
-    angle = {a: 2 * np.pi * rank / graph.num_agents for rank, a in enumerate(graph.agents)}
-    places = {agent: (np.cos(phi), np.sin(phi)) for agent, phi in angle.items()}
+    """Draws the agents, and every edge in the colour of its part of the split: on a circle, or in
+    two columns where the graph is bipartite."""
+    network = graph.to_networkx()
+    if nx.is_bipartite(network):
+        left = sorted({edge[0] for edge in graph.edges})
+        columns = nx.bipartite_layout(network, left)
+        places = {a: (0.75 * x, -1.3 * y) for a, (x, y) in columns.items()}  # 0 on top
+    else:
+        places = nx.circular_layout(network)
     parts = {"train": split.train, "validation": split.validation, "test": split.test}
     drawn = {frozenset(edge) for part in parts.values() for edge in part.edges}
     for edge in graph.edges:
@@ -181,11 +189,12 @@ def draw_learning_curves(
         bound: what nobody can pass.
     """
     curves = np.asarray(curves)
+    ax.set_ylim(-40, -3)
     ax.plot(steps, curves.T, color="#0072B2", lw=0.5, alpha=0.45)
     ax.plot(steps, curves.mean(0), color="black", lw=1.6, label="mean of the pairs")
     ax.axhline(bound, color="#009E73", ls="--", lw=1, label=f"bound {bound:.1f}")
     ax.axhline(floor, color="#D55E00", ls=":", lw=1, label=f"floor {floor:.0f}")
-    ax.set(xlabel="environment steps per pair", ylabel="mean return", ylim=(-40, -3))
+    ax.set(xlabel="environment steps per pair", ylabel="mean return")
     ax.legend(loc="lower right")
 
 
@@ -210,7 +219,7 @@ def draw_matrix(ax: Axes, matrix: ArrayLike, *, label: str, xlabel: str, ylabel:
 def draw_estimates(
     ax: Axes,
     series: Mapping[str, Sequence[Estimate]],
-    positions: Sequence[float],
+    positions: ArrayLike,
     *,
     xlabel: str,
     ylabel: str,

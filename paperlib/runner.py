@@ -30,16 +30,18 @@ from paperlib import results
 PROFILES = Path(__file__).parents[1] / "workflow" / "parameters.yaml"
 
 
-class IPCKernelManager(AsyncKernelManager):
-    """Talks to its kernel through sockets in a folder of its own.
+def ipc_kernel_manager(folder: str) -> type[AsyncKernelManager]:
+    """A kernel manager that talks to its kernel through sockets in ``folder``.
 
     With the usual TCP ports, notebooks that start at the same moment can be given the same port.
     """
 
-    def __init__(self, **arguments: Any) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="kernel-")
-        file = os.path.join(self._folder.name, "kernel.json")
-        super().__init__(transport="ipc", connection_file=file, **arguments)
+    class IPCKernelManager(AsyncKernelManager):
+        def __init__(self, **arguments: Any) -> None:
+            file = os.path.join(folder, "kernel.json")
+            super().__init__(transport="ipc", connection_file=file, **arguments)
+
+    return IPCKernelManager
 
 
 def read_parameters(notebook: str | Path) -> dict[str, Any]:
@@ -153,13 +155,13 @@ def run(
     jupytext.write(jupytext.read(notebook), source)
     executed, log = staging / "notebook.ipynb", staging / "log.txt"
     try:
-        with open(log, "w") as stream:
+        with open(log, "w") as stream, tempfile.TemporaryDirectory(prefix="kernel-") as sockets:
             papermill.execute_notebook(
                 source,
                 executed,
                 parameters=checked,
                 cwd=notebook.resolve().parent,
-                kernel_manager_class=IPCKernelManager,
+                kernel_manager_class=ipc_kernel_manager(sockets),
                 stdout_file=stream,
                 stderr_file=stream,
                 progress_bar=False,

@@ -20,13 +20,14 @@ def main() -> None:
     parser.add_argument("--profile", default="laptop")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     parser.add_argument("--cores", type=int, default=2)
+    parser.add_argument("--results", default=ROOT / "results", type=Path)
     parser.add_argument("--executor", default="local", help="a folder of workflow/profiles")
     options = parser.parse_args()
     try:
         runner.load_profile(options.profile, "")
     except ValueError as error:
         sys.exit(f"error: {error}")
-    home = ROOT / "results" / options.profile
+    home = options.results.resolve() / options.profile
     home.mkdir(parents=True, exist_ok=True)
     with open(home / ".lock", "w") as lock:
         try:
@@ -38,8 +39,12 @@ def main() -> None:
             *("--workflow-profile", f"workflow/profiles/{options.executor}"),
             *("--cores", str(options.cores), "--rerun-incomplete", "--nolock"),
             *("--config", f"profile={options.profile}", f"device={options.device}"),
+            f"results={home.parent}",
         ]
-        code = subprocess.run(command, cwd=ROOT).returncode
+        try:
+            code = subprocess.run(command, cwd=ROOT).returncode
+        except KeyboardInterrupt:
+            sys.exit("interrupted; the same command goes on from here")
     if code != 0:
         sys.exit(f"error: the workflow failed; see the log above and {home}/*/failed.log")
     print(reports.terminal_table(home))

@@ -1,0 +1,372 @@
+"""MADDPG and the trainings that use it."""
+
+import dataclasses
+
+import pytest
+import torch
+
+from paperlib import files, streams, trainings
+from paperlib.maddpg import Learners, Replay, Settings
+from paperlib.networks import StackedMLP
+from paperlib.particleworld import MESSAGE, ParticleWorld
+from paperlib.populations import Episodes, cross_play, play
+
+TINY = Settings(num_rounds=2, num_episodes=4, replay_rounds=1, batch_size=8, hidden_size=8)
+
+
+def make_learners(seeds=(0, 1), settings=TINY, **options):
+    return Learners([streams.make_generator(seed) for seed in seeds], settings, **options)
+
+
+def same(one, other):
+    """Whether two trainings hold the same: all that they have learned and go on with."""
+    kept = []
+    for learners in (one, other):
+        optimisers = (learners.actor_optimiser, learners.critic_optimiser)
+        tensors = {**learners.learned.state_dict(prefix="learned.")}
+        tensors |= learners.targets.state_dict(prefix="targets.") | learners.replay.tensors
+        for number, optimiser in enumerate(optimisers):
+            for index, state in optimiser.state_dict()["state"].items():
+                tensors |= {f"{number}.{index}.{name}": tensor for name, tensor in state.items()}
+        tensors |= {f"generator.{k}": g.get_state() for k, g in enumerate(learners.generators)}
+        kept.append(tensors | {f"returns.{k}": r for k, r in enumerate(learners.returns)})
+    assert len(kept[0]) > 30 and set(kept[0]) == set(kept[1])
+    return all(torch.equal(tensor, kept[1][name]) for name, tensor in kept[0].items())
+
+
+def interrupt(learners, after):
+    """Makes the training stop as if a user had stopped it, once ``after`` rounds are done."""
+    train_round = learners.train_round
+
+    def stop():
+        if len(learners.returns) == after:
+            raise KeyboardInterrupt
+        return train_round()
+
+    learners.train_round = stop
+
+
+# Settings
+
+
+@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(Settings)])
+@pytest.mark.parametrize("value", [0, -1])
+def test_settings_out_of_range(name, value):
+    value = type(getattr(TINY, name))(value)
+    with pytest.raises(ValueError, match=f"{name} must be positive, got {value}"):
+        Settings(**{name: value})
+
+
+def test_sizes_that_do_not_fit_the_listeners():
+    listeners = make_learners((7, 8, 9)).listeners
+    with pytest.raises(ValueError, match=r"num_episodes \(4\) must be a multiple .*\(3\)"):
+        make_learners(listeners=listeners)
+    settings = dataclasses.replace(TINY, num_episodes=6, batch_size=2)
+    with pytest.raises(ValueError, match=r"batch_size \(2\)"):
+        make_learners(settings=settings, listeners=listeners)
+
+
+def test_contexts_that_do_not_fit():
+    listeners = make_learners((7, 8)).listeners
+    with pytest.raises(ValueError, match=r"contexts .*\(2, 2\), got \(2, 3, 1, 4\)"):
+        make_learners(listeners=listeners, contexts=torch.zeros(2, 3, 1, 4))
+
+
+def test_contexts_are_for_fixed_listeners():
+    with pytest.raises(ValueError, match="contexts"):
+        make_learners(contexts=torch.zeros(2, 1, 1, 4))
+
+
+# Replay
+
+
+def numbered_episodes(*, num_places, round_):
+    """Two learners' episodes, whose numbers say who, where, when: learner, place, round, step."""
+    shape = (2, num_places, 26)
+    learner, place, step = torch.meshgrid(*map(torch.arange, shape), indexing="ij")
+    names = torch.stack([learner, place, torch.full(shape, round_), step], -1).float()
+    return Episodes(
+        colour=names[:, :, 0, :3],
+        context=names[:, :, 0, :0],
+        listener=names,
+        messages=names[:, :, :-1],
+        forces=names[:, :, :-1],
+        rewards=(names[..., 3] + 100 * names[..., 1])[:, :, :-1],
+    )
+
+
+@pytest.mark.parametrize("num_rounds", [2, 7])
+def test_transitions_belong_together(num_rounds, generator):
+    replay = Replay(3)
+    for round_ in range(num_rounds):
+        replay.add(numbered_episodes(num_places=4, round_=round_))
+    numbers = torch.rand(2, 400, 3, generator=generator)
+    inputs, seen, ahead, actions, rewards = replay.sample(numbers, num_groups=2)
+    learner, place, round_, step = seen.unbind(-1)
+    assert (learner == torch.tensor([[0], [1]])).all()
+    assert torch.equal(ahead - seen, torch.tensor([0.0, 0, 0, 1]).expand_as(seen))
+    assert (
+        torch.equal(actions, torch.cat([seen, seen], -1)) and (rewards == step + 100 * place).all()
+    )
+    assert torch.equal(inputs, seen[..., :3])
+    assert (place // 2 == (torch.arange(400) >= 200)).all()  # each listener's half of the batch
+    rounds = range(num_rounds)[-3:]  # the last ones that fit
+    assert set(round_.unique().tolist()) == set(rounds) and set(step.unique().tolist()) == set(
+        range(25)
+    )
+
+
+# Learners
+
+
+@pytest.mark.parametrize("message_size", [1, 5])
+def test_shapes_of_pairs(message_size):
+    learners = make_learners((0, 1, 2), message_size=message_size)
+    assert learners.speakers.sizes == (3, 8, 8, message_size)
+    assert learners.listeners.sizes == (8 + message_size, 8, 8, 5)
+    assert learners.critics.sizes == (3 + 8 + 2 * message_size + 5, 8, 8, 1)
+    returns = learners.train_round()
+    assert returns.shape == (3,) and (returns < 0).all()
+
+
+def test_a_pair_draws_the_same_alone_and_among_others():
+    three, alone = make_learners((4, 5, 6)), make_learners((5,))
+    for name, networks in alone.learned.items():
+        ours = three.learned[name].rows([1, 4] if name == "critics" else [1])
+        assert all(map(torch.equal, ours.parameters(), networks.parameters()))
+    torch.testing.assert_close(three.train_round()[1:2], alone.train_round())
+    assert torch.equal(three.replay.tensors["actions"][1:2], alone.replay.tensors["actions"])
+    three.train_round()
+    alone.train_round()
+    # 50 updates of rounding, 1e-8 over eight seeds; other seeds end 0.1 apart
+    for name, networks in alone.learned.items():
+        ours = three.learned[name].rows([1, 4] if name == "critics" else [1])
+        for one, other in zip(ours.parameters(), networks.parameters(), strict=True):
+            torch.testing.assert_close(one, other, rtol=0, atol=1e-5)
+
+
+def test_training_is_determined_by_the_generators():
+    one, again, other = make_learners((0, 1)), make_learners((0, 1)), make_learners((0, 2))
+    for learners in (one, again, other):
+        learners.train_round()
+    assert same(one, again)
+    assert not torch.equal(one.speakers.weights[0][1], other.speakers.weights[0][1])
+
+
+def test_target_networks_follow_slowly():
+    learners = make_learners(settings=dataclasses.replace(TINY, target_rate=0.25))
+    before = [parameter.clone() for parameter in learners.targets.parameters()]
+    assert all(map(torch.equal, before, learners.learned.parameters()))
+    learners.replay.add(play(learners.speakers, learners.listeners, learners.world))
+    learners._update()
+    for old, new, learned in zip(
+        before, learners.targets.parameters(), learners.learned.parameters(), strict=True
+    ):
+        torch.testing.assert_close(new, 0.75 * old + 0.25 * learned)
+        assert not torch.equal(old, learned)
+
+
+def test_each_network_is_clipped_by_its_own_norm():
+    learners = make_learners((0, 1), settings=dataclasses.replace(TINY, gradient_norm=0.5))
+    scales = torch.tensor([1e-3, 1e3]).repeat(2)[:, None, None]  # of pairs 0 and 1, both critics
+    loss = sum((scales * parameter).sum() for parameter in learners.critics.parameters())
+    learners._descend(learners.critic_optimiser, loss, [learners.critics])
+    gradients = torch.cat([p.grad.flatten(1) for p in learners.critics.parameters()], 1)
+    size = gradients.shape[1] ** 0.5
+    torch.testing.assert_close(
+        gradients.norm(dim=1), torch.tensor([1e-3 * size, 0.5]).repeat(2), rtol=1e-4, atol=0
+    )
+
+
+def test_training_improves_on_the_untrained_return():
+    settings = Settings(
+        num_rounds=14, num_episodes=32, batch_size=64, hidden_size=32, learning_rate=1e-2,
+        target_rate=0.05, gradient_norm=5.0,
+    )  # fmt: skip
+    learners = make_learners((0, 1), settings)
+    before = trainings.evaluate(learners, key=(9, 9), num_episodes=500).mean(-1)
+    trainings.train(learners)
+    after = trainings.evaluate(learners, key=(9, 9), num_episodes=500).mean(-1)
+    # 48 seeds gained 17 to 26; the standard error of a mean return is below 2
+    assert (after - before > 10).all()
+
+
+# Speakers against fixed listeners
+
+
+def moody_listeners():
+    """Two listeners: one runs away while the first bit is one, the other while it is zero."""
+    weight, bias = torch.zeros(2, 11, 5), torch.zeros(2, 1, 5)
+    weight[:, MESSAGE.start, 2] = torch.tensor([20.0, -20.0])
+    bias[:, 0, 2], bias[:, 0, 0] = torch.tensor([-10.0, 10.0]), 5.0
+    return StackedMLP.from_tensors({"weights.0": weight, "biases.0": bias})
+
+
+def test_fixed_listeners_stay_as_they_are():
+    listeners = moody_listeners()
+    before = [parameter.clone() for parameter in listeners.parameters()]
+    learners = make_learners((0, 1, 2), listeners=listeners)
+    assert set(learners.learned) == {"speakers", "critics"}
+    assert learners.critics.sizes[0] == 3 + 11 + 3 + 5 + 2  # the critic is told the listener
+    assert len(learners.critics.biases[0]) == 3
+    start = learners.speakers.weights[0].clone()
+    learners.train_round()
+    assert all(map(torch.equal, before, listeners.parameters()))
+    assert not torch.equal(start, learners.speakers.weights[0])
+
+
+def test_each_context_goes_to_the_episodes_of_its_listener(generator):
+    contexts = torch.arange(2 * 2 * 3.0).reshape(2, 2, 3, 1).expand(-1, -1, -1, 4)
+    settings = dataclasses.replace(TINY, num_episodes=40)
+    learners = make_learners(settings=settings, listeners=moody_listeners(), contexts=contexts)
+    assert learners.speakers.sizes[0] == 3 + 4
+    drawn = learners._draw_context()
+    assert drawn.shape == (2, 40, 4)
+    for k in range(2):
+        for listener in range(2):  # 20 draws miss one of three vectors once in 1000
+            share = drawn[k, 20 * listener : 20 * listener + 20]
+            assert set(share.unique().tolist()) == set(contexts[k, listener].unique().tolist())
+
+
+def test_contexts_pay_where_listeners_differ():
+    settings = Settings(
+        num_rounds=16, num_episodes=16, batch_size=64, hidden_size=32, learning_rate=5e-3,
+        discount=0.9, target_rate=0.1, logit_penalty=0.1, gradient_norm=5.0,
+    )  # fmt: skip
+    listeners, told = moody_listeners(), torch.tensor([1.0, 1, 1, 0, 0, 0])
+    contexts = told[:, None, None, None] * torch.eye(2)[None, :, None]  # (6, 2, 1, 2): who listens
+    learners = make_learners((0, 1, 2) * 2, settings, listeners=listeners, contexts=contexts)
+    trainings.train(learners)
+    options = {"generators": streams.make_generator(3), "num_episodes": 100}
+    returns = cross_play(learners.speakers, listeners, contexts=contexts, **options).mean((1, 2))
+    # over 24 seeds those who were told gained 19 to 39
+    assert (returns[:3] > returns[3:] + 10).all()
+
+
+# Checkpoints
+
+
+def test_a_resumed_training_ends_where_an_uninterrupted_one_does(tmp_path):
+    file, settings = (
+        tmp_path / "c.safetensors",
+        dataclasses.replace(TINY, num_rounds=3, replay_rounds=2),
+    )
+    whole, first, second = (make_learners(range(12), settings) for _ in range(3))
+    curves = trainings.train(whole)
+    interrupt(first, 2)
+    with pytest.raises(KeyboardInterrupt):
+        trainings.train(first, checkpoint=file, checkpoint_every=1)
+    assert torch.equal(trainings.train(second, checkpoint=file, checkpoint_every=1), curves)
+    assert same(whole, second)
+
+
+def test_a_resumed_training_repeats_no_round(tmp_path):
+    file, first, second = tmp_path / "c.safetensors", make_learners(), make_learners()
+    trainings.train(first, checkpoint=file)
+    interrupt(second, TINY.num_rounds)  # would stop at any further round
+    assert trainings.train(second, checkpoint=file).shape == (TINY.num_rounds, 2)
+
+
+@pytest.mark.parametrize("contexts", [None, torch.arange(48.0).reshape(2, 2, 3, 4) / 48])
+def test_speakers_resume_too(contexts, tmp_path):
+    file, listeners = tmp_path / "c.safetensors", moody_listeners()
+    whole, first, second = (make_learners(listeners=listeners, contexts=contexts) for _ in range(3))
+    trainings.train(whole)
+    interrupt(first, 1)
+    with pytest.raises(KeyboardInterrupt):
+        trainings.train(first, checkpoint=file, checkpoint_every=1)
+    trainings.train(second, checkpoint=file)
+    assert same(whole, second)
+
+
+def saved(tmp_path, **key):
+    file, learners = tmp_path / "c.safetensors", make_learners()
+    trainings.train(learners, checkpoint=file, key=key)
+    return file
+
+
+def test_a_checkpoint_of_another_training_is_not_taken_up(tmp_path):
+    file = saved(tmp_path, seed=1)
+    learners = make_learners()
+    assert not learners.load(file, key={"seed": 1})  # the settings belong to the key
+    assert not learners.returns and not learners.replay.tensors
+    assert torch.equal(learners.speakers.weights[0], make_learners().speakers.weights[0])
+
+
+@pytest.mark.parametrize("other", [{"key": {"seed": 2}}, {"message_size": 5}, {"rate": 1e-3}])
+def test_another_training_starts_from_its_beginning(other, tmp_path):
+    file = saved(tmp_path, seed=1)
+    settings = dataclasses.replace(TINY, learning_rate=other.get("rate", TINY.learning_rate))
+    learners = make_learners(settings=settings, message_size=other.get("message_size", 3))
+    interrupt(learners, 0)  # before the first round
+    with pytest.raises(KeyboardInterrupt):
+        trainings.train(learners, checkpoint=file, key=other.get("key", {"seed": 1}))
+
+
+def test_a_file_of_another_kind_is_not_taken_up(tmp_path):
+    files.save_tensors(tmp_path / "c.safetensors", {"a": torch.zeros(1)}, {})
+    assert not make_learners().load(tmp_path / "c.safetensors", key={})
+
+
+@pytest.mark.parametrize("damage", ["flip", "truncate", "empty"])
+def test_a_damaged_checkpoint_is_an_error_and_stays(damage, tmp_path):
+    file = saved(tmp_path)
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    content = {"flip": content, "truncate": content[:-100], "empty": b""}[damage]
+    file.write_bytes(content)
+    with pytest.raises(ValueError, match=r"^.*c\.safetensors is damaged.*$") as error:
+        trainings.train(make_learners(), checkpoint=file)
+    assert "\n" not in str(error.value)
+    assert file.read_bytes() == content and list(tmp_path.iterdir()) == [file]
+
+
+# Populations
+
+
+def train_population(**options):
+    settings = {"num_pairs": 2, "seed": 5, "settings": TINY, "num_evaluation_episodes": 10}
+    return trainings.train_population(**settings | options)
+
+
+def test_pairs_below_the_floor_start_again():
+    population = train_population(floor=0.0, max_restarts=1)  # no return is above 0
+    assert population.provenance["attempts"] == [2, 2]
+    assert len(population.provenance["curves"][0]) == TINY.num_rounds
+    for row in range(2):
+        last = Learners([streams.make_generator(5, row, 1)], TINY)
+        trainings.train(last)
+        # alone and among others: rounding, as above
+        for ours, its in zip(
+            population.speakers.rows([row]).parameters(), last.speakers.parameters(), strict=True
+        ):
+            torch.testing.assert_close(ours, its, rtol=0, atol=1e-5)
+
+
+def test_pairs_above_the_floor_stay():
+    first = train_population(floor=-1e9)
+    assert first.provenance["attempts"] == [1, 1]
+    returns = first.provenance["selection_returns"]
+    middle = train_population(floor=max(returns), max_restarts=1)
+    expected = [2 if value == min(returns) else 1 for value in returns]
+    assert middle.provenance["attempts"] == expected
+    for row, attempts in enumerate(expected):
+        same = torch.equal(first.speakers.weights[0][row], middle.speakers.weights[0][row])
+        assert same == (attempts == 1)
+
+
+def test_a_population_goes_on_from_its_folder(tmp_path):
+    first = train_population(floor=0.0, max_restarts=1, folder=tmp_path)
+    assert len(list(tmp_path.iterdir())) == 2
+    again = train_population(floor=0.0, max_restarts=1, folder=tmp_path)
+    assert first.provenance == again.provenance
+    assert all(map(torch.equal, first.parameters(), again.parameters()))
+
+
+def test_evaluation_plays_new_episodes_of_each_pair():
+    learners = make_learners((3, 4))
+    returns = trainings.evaluate(learners, key=(1, 2), num_episodes=7)
+    assert returns.shape == (2, 7)
+    world = ParticleWorld((1, 7), generator=[streams.make_generator(1, 2, 1)])
+    alone = play(learners.speakers.rows([1]), learners.listeners.rows([1]), world)
+    torch.testing.assert_close(returns[1:], alone.rewards.sum(-1))

@@ -1,0 +1,64 @@
+"""The notebooks' form, all of them; `test_workflow.py` executes them."""
+
+import re
+from pathlib import Path
+
+import jupytext
+import pytest
+
+from paperlib import runner
+
+ROOT = Path(__file__).parents[1]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.py"))
+each_notebook = pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+
+
+def test_there_are_enough():
+    assert len(NOTEBOOKS) >= 6
+
+
+@each_notebook
+def test_parameters_and_kernel(notebook):
+    assert runner.read_parameters(notebook)["output_folder"].endswith(notebook.stem)
+    assert jupytext.read(notebook).metadata["kernelspec"]["name"] == "python3"
+
+
+@each_notebook
+def test_every_parameter_has_a_comment(notebook):
+    cells = jupytext.read(notebook).cells
+    (cell,) = (cell for cell in cells if "parameters" in cell.metadata.get("tags", []))
+    bare = [
+        line for line in cell.source.splitlines() if "_folder" not in line and "  # " not in line
+    ]
+    assert bare == []
+
+
+@each_notebook
+def test_arc(notebook):
+    text = "\n".join(c.source for c in jupytext.read(notebook).cells if c.cell_type == "markdown")
+    places = [
+        text.index(heading)
+        for heading in ("**The question.**", "## Parameters", "## What it cost", "## Things to try")
+    ]
+    assert places == sorted(places)
+    tries = text[places[-1] :].count("\n- ")
+    assert 2 <= tries <= 3
+
+
+@each_notebook
+def test_cells_are_short_and_plain(notebook):
+    for cell in jupytext.read(notebook).cells:
+        if cell.cell_type == "code":
+            assert len(cell.source.splitlines()) <= 30
+            assert not re.search(r"^\s*[!%]|pip install", cell.source, re.MULTILINE)
+
+
+@pytest.mark.parametrize("profile", ["smoke", "laptop", "paper"])
+@each_notebook
+def test_profiles_fit(notebook, profile):
+    given = runner.load_profile(profile, notebook.stem)
+    runner.check_parameters(given, runner.read_parameters(notebook))
+
+
+def test_laptop_is_what_the_notebooks_say():
+    assert all(runner.load_profile("laptop", notebook.stem) == {} for notebook in NOTEBOOKS)

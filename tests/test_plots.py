@@ -1,0 +1,82 @@
+"""Pictures: that they show what they are told, and that files are the same every time."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from paperlib import interactions, plots
+from paperlib.interactions import InteractionGraph
+from paperlib.metrics import Estimate
+from paperlib.particleworld import ParticleWorld
+from paperlib.streams import make_generator
+
+
+@pytest.fixture
+def ax():
+    figure, ax = plt.subplots()
+    yield ax
+    plt.close(figure)
+
+
+@pytest.fixture
+def episode():
+    world = ParticleWorld(1, generator=make_generator(0))
+    seen = [world.reset().listener[0]]
+    for step in range(25):
+        message = torch.tensor([[1.0, 0.0, float(step > 10)]])
+        seen.append(world.step(message, torch.eye(5)[[2]])[0].listener[0])
+    return torch.stack(seen).numpy()
+
+
+def test_episode_shows_path_and_messages(ax, episode):
+    plots.draw_episode(ax, episode, target=1)
+    path = ax.lines[0].get_xydata()
+    assert path.shape == (26, 2) and path[0] == pytest.approx([0, 0])
+    assert path[-1][0] > 1  # pushed to the right throughout
+    assert ax.get_xlabel() == "message 100 101"
+
+
+def test_animation_has_a_frame_for_each_step(tmp_path, episode):
+    plots.animate_episode(tmp_path / "episode.gif", episode[:6], target=0)
+    with Image.open(tmp_path / "episode.gif") as gif:
+        assert gif.n_frames == 5
+        assert gif.info["duration"] == 100
+
+
+def test_figures_are_the_same_bytes_each_time(tmp_path):
+    for folder in ("one", "other"):
+        figure, ax = plt.subplots()
+        ax.plot([0, 1])
+        plots.save_figure(figure, tmp_path / folder, "line")
+        plt.close(figure)
+    for suffix in ("pdf", "png"):
+        one, other = ((tmp_path / f / f"line.{suffix}").read_bytes() for f in ("one", "other"))
+        assert one == other
+
+
+@pytest.mark.parametrize("graph", [InteractionGraph.complete(6), InteractionGraph.bipartite(4, 4)])
+def test_graph_draws_every_edge_and_agent_once(ax, graph):
+    split = interactions.weak_split(graph, train_fraction=0.6, generator=make_generator(0))
+    plots.draw_interaction_graph(ax, graph, split, title="")
+    assert len(ax.lines) == len(graph.edges)
+    assert sorted(text.get_text() for text in ax.texts) == sorted(map(str, graph.agents))
+    places = [tuple(dots.get_offsets()[0]) for dots in ax.collections]
+    assert len(set(places)) == graph.num_agents
+
+
+def test_estimates_show_means_and_intervals(ax):
+    estimates = [Estimate(0.5, 0.4, 0.7, 5), Estimate(0.3, 0.2, 0.35, 5)]
+    plots.draw_estimates(ax, {"Emb-Im": estimates}, [1, 8], xlabel="x", ylabel="y")
+    (container,) = ax.containers
+    assert container.lines[0].get_ydata() == pytest.approx([0.5, 0.3])
+    segments = np.array(container.lines[2][0].get_segments())[:, :, 1]
+    assert segments == pytest.approx(np.array([[0.4, 0.7], [0.2, 0.35]]))
+
+
+def test_bars_show_the_paper_where_it_tells(ax):
+    estimates = {"Emb-Im": Estimate(0.5, 0.4, 0.6, 5), "other": Estimate(0.9, np.nan, np.nan, 1)}
+    plots.draw_bars(ax, estimates, reference={"Emb-Im": 0.55}, xlabel="x")
+    diamonds = ax.collections[-1].get_offsets()
+    assert diamonds.tolist() == [[0.55, 1.0]]

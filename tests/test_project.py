@@ -1,0 +1,94 @@
+"""What the project's own files say of each other."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+
+from paperlib import files, reports
+
+ROOT = Path(__file__).parents[1]
+CONDA_NAMES = {"matplotlib": "matplotlib-base", "torch": "pytorch-cpu"}
+PIP_INSIDE_CONDA = {"mpe2", "snakemake"}  # snakemake's channel would be a second one
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+DEPENDENCIES = PROJECT["dependencies"] + PROJECT["optional-dependencies"]["test"]
+
+
+def test_conda_environment_is_the_same_as_pyproject():
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
+    (pip,) = (entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict))
+    conda = [entry for entry in environment["dependencies"] if isinstance(entry, str)]
+    found = {Requirement(text).name: Requirement(text).specifier for text in conda + pip}
+    for text in DEPENDENCIES:
+        wanted = Requirement(text)
+        name = CONDA_NAMES.get(wanted.name, wanted.name)
+        assert found.pop(name) == wanted.specifier, name
+    assert set(found) == {"python", "make", "pip", "setuptools"}
+    assert {Requirement(text).name for text in pip} == PIP_INSIDE_CONDA
+    assert found["python"].contains(PROJECT["requires-python"].removeprefix(">="))
+
+
+def test_lock_holds_versions_only_and_fits_the_bounds():
+    lines = (ROOT / "requirements.lock").read_text().splitlines()
+    assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.!]+", line) for line in lines)
+    locked = dict(line.lower().replace("_", "-").split("==") for line in lines)
+    for text in DEPENDENCIES:
+        wanted = Requirement(text)
+        assert wanted.specifier.contains(locked[wanted.name.lower()]), text
+
+
+def readme_blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+
+
+def test_readme_code_runs_and_has_ten_lines():
+    (code,) = readme_blocks("python")
+    assert len([line for line in code.splitlines() if line.strip()]) <= 10
+    names = {}
+    exec(code, names)
+    assert names["vectors"].shape[0] == len(names["dataset"])
+
+
+def test_readme_commands_are_those_of_ci():
+    commands = " ".join(readme_blocks("bash"))
+    assert "make reproduce" in commands and "make test" in commands
+    assert "make test" in (ROOT / ".ci/run").read_text()
+
+
+def test_readme_links_lead_somewhere():
+    links = re.findall(r"\]\(([^)#:]+)\)", (ROOT / "README.md").read_text())
+    assert len(links) > 10
+    assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+@pytest.fixture
+def manifest():
+    return files.load_json(ROOT / "figures/manifest.json")
+
+
+def test_readme_table_is_the_manifest(manifest):
+    items = {name: {"values": {"rows": e["rows"]}} for name, e in manifest["items"].items()}
+    begin, end = reports.README_MARKS
+    text = (ROOT / "README.md").read_text().split(begin)[1].split(end)[0].strip()
+    assert text == reports.readme_table(items).strip()
+
+
+def test_committed_figures_are_those_of_the_manifest(manifest):
+    assert manifest["profile"] == "laptop"
+    listed = {name for entry in manifest["items"].values() for name in entry["files"]}
+    assert listed == {p.name for p in (ROOT / "figures").iterdir()} - {"manifest.json"}
+    for entry in manifest["items"].values():
+        for name, checksum in entry["files"].items():
+            assert files.file_checksum(ROOT / "figures" / name) == checksum, name
+
+
+def test_committed_population_is_trained(manifest):
+    """The floor and the mean that the population must reach, on the committed run."""
+    with open(ROOT / "figures/population.csv") as file:
+        own = next(line for line in file if line.startswith('"return, own partner"'))
+    assert float(own.split(",")[3]) >= -10
+    entry = manifest["items"]["population"]
+    assert entry["parameters"]["num_pairs"] == 28

@@ -1,0 +1,107 @@
+"""Reports: verdicts, tables, and what is published."""
+
+import csv
+
+import numpy as np
+import pytest
+
+from paperlib import files, reports, results
+from paperlib.metrics import Estimate
+
+
+def estimate(mean, low, high, runs=5):
+    return Estimate(mean, low, high, runs)
+
+
+@pytest.mark.parametrize(
+    ("paper", "verdict"), [(0.5, "agrees"), (0.304, "higher"), (0.71, "lower"), (None, "")]
+)
+def test_row_compares_with_the_paper(paper, verdict):
+    assert reports.row("x", estimate(0.5, 0.4, 0.6), paper=paper)["verdict"] == verdict
+
+
+@pytest.mark.parametrize(
+    ("interval", "better", "verdict"),
+    [
+        ((-0.2, -0.1), "lower", "reproduced"),
+        ((-0.2, 0.1), "lower", "undecided"),
+        ((0.1, 0.2), "lower", "not reproduced"),
+        ((0.1, 0.2), "higher", "reproduced"),
+        ((-0.2, -0.1), "higher", "not reproduced"),
+    ],
+)
+def test_claim(interval, better, verdict):
+    difference = estimate(np.mean(interval), *interval)
+    assert reports.claim("x", difference, better=better)["verdict"] == verdict
+
+
+def test_few_runs_decide_nothing():
+    difference = estimate(-0.15, -0.2, -0.1, runs=4)
+    assert reports.claim("x", difference)["verdict"] == "undecided"
+    lonely = estimate(-0.15, np.nan, np.nan, runs=1)
+    assert reports.claim("x", lonely)["verdict"] == "undecided"
+
+
+@pytest.fixture
+def home(tmp_path):
+    rows = [
+        reports.row("IICR, λ_1", estimate(0.5, 0.4, 0.6), paper=0.45),
+        reports.row("return", estimate(-9.0, np.nan, np.nan, 1)),
+    ]
+    home = tmp_path / "results/laptop"
+    results.Run("table_9", {"count": 2}).save(home / "table_9", {"rows": rows}, seeds=[0])
+    reports.save_rows(home / "table_9", "table_9", rows)
+    (home / "table_9/table_9.png").write_bytes(b"picture")
+    results.Run("figure_9", {}).save(home / "figure_9", {"x": 1}, seeds=[0])
+    return home
+
+
+def test_saved_tables(home):
+    folder = home / "table_9"
+    with open(folder / "table_9.csv") as file:
+        first, second = csv.DictReader(file)
+    assert (first["ours"], first["paper"], first["verdict"]) == ("0.5", "0.45", "agrees")
+    assert second["paper"] == ""
+    assert (
+        "| IICR, λ_1 | 0.45 | 0.50 [0.40, 0.60] | 5 | agrees |"
+        in (folder / "table_9.md").read_text()
+    )
+    assert r"IICR, $\lambda$\_1 & 0.45 & 0.50 [0.40, 0.60]" in (folder / "table_9.tex").read_text()
+
+
+def test_terminal_table(home):
+    lines = reports.terminal_table(home).splitlines()
+    assert lines[0].split()[:2] == ["item", "paper"]
+    assert any(line.startswith("figure_9") and "drawn" in line for line in lines)
+    assert any("0.50 [0.40, 0.60]" in line and "agrees" in line for line in lines)
+    assert any("results/laptop/table_9/result.json" in line for line in lines)
+
+
+def test_publish_copies_with_checksums_and_writes_the_readme(home, tmp_path):
+    readme, figures = tmp_path / "README.md", tmp_path / "figures"
+    begin, end = reports.README_MARKS
+    readme.write_text(f"before\n{begin}\nold\n{end}\nafter\n")
+    reports.publish(home, figures, readme)
+    text = readme.read_text()
+    assert text.startswith("before") and text.endswith("after\n") and "old" not in text
+    assert "| 0.50 [0.40, 0.60] | agrees |" in text
+    manifest = files.load_json(figures / "manifest.json")
+    entry = manifest["items"]["table_9"]
+    assert entry["parameters"] == {"count": 2}
+    for name, checksum in entry["files"].items():
+        assert files.file_checksum(figures / name) == checksum
+    assert {"table_9.csv", "table_9.md", "table_9.tex", "table_9.png"} == set(entry["files"])
+
+
+def test_publish_refuses_before_it_writes(home, tmp_path):
+    readme = tmp_path / "README.md"
+    readme.write_text("no marks\n")
+    with pytest.raises(ValueError, match="must hold"):
+        reports.publish(home, tmp_path / "figures", readme)
+    assert not (tmp_path / "figures").exists()
+    with pytest.raises(ValueError, match="holds no results"):
+        reports.terminal_table(tmp_path / "nothing")
+
+
+def test_paper_numbers_are_marked_unverified():
+    assert "unverified" in reports.paper_numbers()["status"]

@@ -1,0 +1,93 @@
+"""The whole workflow for real, on the smoke profile: killed in the middle, and taken up again."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from paperlib import results
+
+ROOT = Path(__file__).parents[1]
+ITEMS = ("start_here", "population", "figure_1", "figure_2", "table_2", "table_3")
+
+
+def start(folder: Path, *options: str) -> subprocess.Popen:
+    command = [sys.executable, "workflow/reproduce.py", "--results", str(folder), *options]
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    return subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=environment,
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def finish(folder: Path) -> str:
+    process = start(folder, "--profile", "smoke")
+    output, _ = process.communicate(timeout=900)
+    assert process.returncode == 0, output
+    return output
+
+
+def stop_when(folder: Path, condition, sign: signal.Signals) -> None:
+    process = start(folder, "--profile", "smoke")
+    deadline = time.monotonic() + 600
+    while not condition():
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.05)
+    os.killpg(process.pid, sign)
+    process.communicate(timeout=60)
+    assert process.returncode != 0
+    time.sleep(3)  # orphaned kernels notice that their parent is gone
+
+
+def values(folder: Path) -> dict:
+    return {item: results.load(folder / "smoke" / item)["values"] for item in ITEMS}
+
+
+@pytest.mark.slow
+def test_interrupted_workflow_ends_with_the_same_numbers(tmp_path):
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    table = finish(whole)
+    assert "IICR strong, Emb-Hyb" in table and "verdict" in table
+
+    population = broken / "smoke/checkpoints/population/0_0.safetensors"
+    stop_when(broken, population.exists, signal.SIGINT)  # as Ctrl-C does
+    encoders = broken / "smoke/encoders"
+    stop_when(broken, lambda: len(list(encoders.glob("*.safetensors"))) > 5, signal.SIGKILL)
+    assert (broken / "smoke/population/result.json").exists()
+    assert not (broken / "smoke/table_2/result.json").exists()
+    kept = {path: path.stat().st_mtime_ns for path in encoders.glob("*.safetensors")}
+
+    finish(broken)
+    assert values(broken) == values(whole)
+    assert all(path.stat().st_mtime_ns == told for path, told in kept.items())
+    assert "Nothing to be done" in finish(broken)
+
+
+def test_unknown_profile_is_one_line(tmp_path):
+    process = start(tmp_path, "--profile", "lapptop")
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert output == "error: unknown profile 'lapptop'; there are laptop, smoke, paper\n"
+    assert not any(tmp_path.iterdir())
+
+
+def test_second_run_of_a_profile_is_refused(tmp_path):
+    import fcntl
+
+    home = tmp_path / "smoke"
+    home.mkdir()
+    with open(home / ".lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        process = start(tmp_path, "--profile", "smoke")
+        output, _ = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert output == "error: another run of profile 'smoke' is at work; wait for it\n"
