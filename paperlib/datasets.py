@@ -85,25 +85,21 @@ class InteractionDataset:
             ValueError: if shapes do not fit, a number is not finite, or an id is negative. The
                 message names the argument.
         """
-        rows = [np.asarray(row, dtype=np.float32) for row in observations]
-        acts = [np.asarray(row) for row in actions]
-        agents = _integers("agents", agents, len(rows))
+        rows = _episodes("observations", observations, np.floating)
         if not rows or any(row.ndim != 2 or row.shape[1:] != rows[0].shape[1:] for row in rows):
             raise ValueError("observations must be (E, T, O), or E arrays (T_e, O) with one O")
+        acts = _episodes("actions", actions, np.number)
         if len(acts) != len(rows):
             raise ValueError(f"actions: {len(acts)} episodes came for {len(rows)} of observations")
+        agents = _integers("agents", agents, len(rows))
         categorical = all(np.issubdtype(row.dtype, np.integer) for row in acts)
         size = () if categorical else acts[0].shape[1:]
         for index, (row, act) in enumerate(zip(rows, acts, strict=True)):
-            if len(row) == 0 or act.shape != (len(row), *size) or len(size) == categorical:
+            if len(row) == 0 or act.shape != (len(row), *size) or len(size) != (not categorical):
                 raise ValueError(
                     f"actions: episode {index} has the shape {act.shape} and its observations "
                     f"{row.shape}; integers (T,) or floats (T, A) with T >= 1 would do"
                 )
-            if not np.isfinite(row).all():
-                raise ValueError(f"observations: episode {index} holds NaN or infinity")
-            if not np.isfinite(act).all():
-                raise ValueError(f"actions: episode {index} holds NaN or infinity")
         if categorical:
             low, high = min(int(a.min()) for a in acts), max(int(a.max()) for a in acts)
             num_actions = high + 1 if num_actions is None else num_actions
@@ -178,17 +174,14 @@ class InteractionDataset:
         Raises:
             ValueError: if an edge of the graph has no episode.
         """
-        size = int(max(self.agents.max(), self.partners.max(), max(graph.agents))) + 1
-        on_edge = torch.zeros(size, size, dtype=torch.bool)
-        for one, other in graph.edges:
-            on_edge[one, other] = on_edge[other, one] = True
-        met = torch.zeros_like(on_edge)
-        known = self.partners >= 0
-        met[self.agents[known], self.partners[known]] = True
-        for edge in graph.edges:
-            if not (met[edge] or met[edge[::-1]]):
-                raise ValueError(f"the dataset has no episode on edge {edge} of the graph")
-        return self.select(on_edge[self.agents, self.partners] & known)
+        pairs = torch.stack([self.agents, self.partners], dim=-1).sort(dim=-1).values
+        met, index = pairs.unique(dim=0, return_inverse=True)
+        wanted = {tuple(sorted(edge)) for edge in graph.edges}
+        missing = wanted - set(map(tuple, met.tolist()))
+        if missing:
+            raise ValueError(f"the dataset has no episode on edge {min(missing)} of the graph")
+        on_edge = torch.tensor([tuple(pair) in wanted for pair in met.tolist()])
+        return self.select(on_edge[index])
 
     def to(self, device: torch.device | str) -> InteractionDataset:
         """The dataset on another device."""
@@ -260,6 +253,23 @@ class InteractionDataset:
             if field.name != "num_actions"
         }
         return cls(**joined, num_actions=datasets[0].num_actions)
+
+
+def _episodes(name: str, values: Iterable[ArrayLike], kind: type[np.number]) -> list[np.ndarray]:
+    """Each episode as an array: float32, or integers where ``kind`` lets them be."""
+    arrays = []
+    for index, value in enumerate(values):
+        try:
+            array = np.asarray(value)
+            if kind is np.floating or not np.issubdtype(array.dtype, np.integer):
+                with np.errstate(over="ignore"):
+                    array = array.astype(np.float32)
+        except ValueError:
+            raise ValueError(f"{name}: episode {index} is no array of numbers") from None
+        if not np.isfinite(array).all():
+            raise ValueError(f"{name}: episode {index} holds NaN or infinity (in float32)")
+        arrays.append(array)
+    return arrays
 
 
 def _integers(name: str, values: ArrayLike, count: int) -> np.ndarray:

@@ -59,9 +59,10 @@ class Settings:
             raise ValueError(
                 f"triplet_form must be one of {objectives.TRIPLET_FORMS}, got {self.triplet_form!r}"
             )
-        for name in ("num_steps", "repetitions", "learning_rate", "embedding_size", "hidden_size"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+        chosen = ("identification_weight", "likelihood", "triplet_form")
+        for name, value in dataclasses.asdict(self).items():
+            if name not in chosen and not value > 0:
+                raise ValueError(f"{name} must be positive, got {value}")
 
 
 class Representation(nn.Module):
@@ -84,6 +85,7 @@ class Representation(nn.Module):
     ) -> None:
         super().__init__()
         self.settings = settings
+        self.sizes = observation_size, action_size
         self.source: dict[str, Any] = {}  # which stream and data it was learned from
         sizes = {"embedding_size": settings.embedding_size, "generator": generator}
         self.encoder = EpisodeEncoder(
@@ -100,11 +102,11 @@ class Representation(nn.Module):
         Raises:
             ValueError: if the dataset's sizes are not those that the encoder was trained with.
         """
-        expected = self.encoder.pairs[0].in_features
-        if dataset.observation_size + dataset.action_size != expected:
+        sizes = dataset.observation_size, dataset.action_size
+        if sizes != self.sizes:
             raise ValueError(
-                f"dataset: its observations and actions hold {dataset.observation_size} + "
-                f"{dataset.action_size} numbers; the encoder was trained with {expected} in all"
+                f"dataset: observations and actions of {sizes[0]} and {sizes[1]} numbers came; the "
+                f"encoder was trained with {self.sizes[0]} and {self.sizes[1]}"
             )
         indices = torch.arange(len(dataset), device=dataset.agents.device).split(batch_size)
         return torch.cat([self.encoder(*dataset.batch(index)) for index in indices])
@@ -113,7 +115,7 @@ class Representation(nn.Module):
         """Writes weights and settings to one safetensors file with a checksum."""
         settings = dataclasses.asdict(self.settings)
         settings["identification_weight"] = str(settings["identification_weight"])  # may be inf
-        sizes = [self.policy.observation_in.in_features, self.policy.rest[-1].out_features]
+        sizes = list(self.sizes)
         files.save_tensors(
             path, self.state_dict(), {"sizes": sizes, "settings": settings, "source": self.source}
         )

@@ -123,10 +123,11 @@ def load_json(path: str | Path) -> dict[str, Any]:
     try:
         document = json.loads(Path(path).read_text())
         checksum = document.pop("sha256")
+        found = text_checksum(document)
     except (ValueError, KeyError, AttributeError, TypeError) as error:
         reason = f"{type(error).__name__}: {error}"
         raise ValueError(f"{path} is damaged ({reason}); delete it and make it anew") from None
-    if text_checksum(document) != checksum:
+    if found != checksum:
         raise ValueError(f"{path} is damaged (its checksum differs); delete it and make it anew")
     return document
 

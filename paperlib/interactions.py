@@ -89,8 +89,8 @@ class Split:
         kind: "weak" (no edge in two graphs) or "strong" (no agent in two graphs either).
 
     Raises:
-        ValueError: if graphs share what they must not, if one is empty, or if the training graph
-            is not connected.
+        ValueError: if graphs share what they must not, if one is empty, if the training graph is
+            not connected, or if a weak split holds out an agent that training never sees.
     """
 
     kind: str
@@ -112,6 +112,12 @@ class Split:
                 raise ValueError(f"{one} and {other} share an agent in a strong split")
         if not self.train.is_connected():
             raise ValueError("the training graph is not connected")
+        held_out = {*self.validation.agents, *self.test.agents}
+        unknown = held_out - set(self.train.agents)
+        if self.kind == "weak" and unknown:
+            raise ValueError(
+                f"the training graph of a weak split lacks agent {min(unknown)} of the others"
+            )
 
 
 def _shuffled(items: Sequence, generator: torch.Generator) -> list:

@@ -19,6 +19,7 @@ import copy
 import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -163,6 +164,8 @@ class Learners:
                 f"num_episodes ({settings.num_episodes}) must be a multiple of the number of "
                 f"listeners ({self.num_groups}), and batch_size ({settings.batch_size}) at least it"
             )
+        if contexts is not None and listeners is None:
+            raise ValueError("contexts are for speakers that learn with fixed listeners; give both")
         if contexts is not None and contexts.shape[:2] != (len(self.generators), self.num_groups):
             raise ValueError(
                 f"contexts must have the shape (learners, listeners, ...), which begins with "
@@ -306,7 +309,8 @@ class Learners:
 
         Args:
             path: of a safetensors file.
-            key: whatever must be the same for the checkpoint to be taken up again.
+            key: a JSON object: what must be the same for the checkpoint to be taken up again,
+                beside settings and sizes.
         """
         tensors = {f"learned.{n}": t for n, t in self.learned.state_dict().items()}
         tensors |= {f"targets.{n}": t for n, t in self.targets.state_dict().items()}
@@ -316,6 +320,7 @@ class Learners:
             for index, state in optimiser.state_dict()["state"].items():
                 tensors |= {f"{name}.{index}.{field}": t for field, t in state.items()}
         tensors["returns"] = torch.stack(self.returns)
+        key = {**self._identity(), **key}
         files.save_tensors(path, tensors, {"key": key, "num_rounds": self.replay.num_rounds})
 
     def load(self, path: str | Path, *, key: dict) -> bool:
@@ -328,7 +333,7 @@ class Learners:
             ValueError: if the file is damaged.
         """
         tensors, metadata = files.load_tensors(path, device=self.generators[0].device)
-        if metadata["key"] != key:
+        if metadata.get("key") != {**self._identity(), **key}:
             return False
 
         def part(prefix: str) -> dict[str, Tensor]:
@@ -337,8 +342,9 @@ class Learners:
         self.learned.load_state_dict(part("learned."))
         self.targets.load_state_dict(part("targets."))
         self.replay.tensors, self.replay.num_rounds = part("replay."), metadata["num_rounds"]
-        for generator, state in zip(self.generators, part("generator.").values(), strict=True):
-            generator.set_state(state.cpu())
+        states = part("generator.")  # by number: the file sorts 10 before 2
+        for row, generator in enumerate(self.generators):
+            generator.set_state(states[str(row)].cpu())
         for name, optimiser in self._optimisers().items():
             content = optimiser.state_dict()
             for field, tensor in part(f"{name}.").items():
@@ -347,6 +353,15 @@ class Learners:
             optimiser.load_state_dict(content)
         self.returns = list(tensors["returns"].cpu())
         return True
+
+    def _identity(self) -> dict[str, Any]:
+        """What a checkpoint must share with these learners beside the caller's key."""
+        return {
+            "settings": dataclasses.asdict(self.settings),
+            "sizes": {name: list(stack.sizes) for name, stack in self.learned.items()},
+            "num_learners": len(self.generators),
+            "dynamics": self.world.dynamics,
+        }
 
     def _optimisers(self) -> dict[str, torch.optim.Optimizer]:
         return {"actor_optimiser": self.actor_optimiser, "critic_optimiser": self.critic_optimiser}

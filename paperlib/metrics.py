@@ -137,7 +137,7 @@ def bootstrap_interval(
     mean = float(values.mean())
     if len(values) == 1:
         return Estimate(mean, np.nan, np.nan, 1)
-    if np.ptp(values) == 0:
+    if np.ptp(values) <= 1e-12 * np.abs(mean):  # the correction for bias divides by the spread
         return Estimate(mean, mean, mean, len(values))
     interval = stats.bootstrap(
         (values,), np.mean, confidence_level=confidence, rng=generator, n_resamples=9999

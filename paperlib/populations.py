@@ -233,8 +233,11 @@ class Population(nn.Module):
         listeners = StackedMLP.from_tensors(tensors, prefix="listeners.")
         sizes = speakers.sizes[0], listeners.sizes[0] - speakers.sizes[-1], listeners.sizes[-1]
         expected = SPEAKER_SIZE, particleworld.listener_size(0), FORCE_SIZE
-        if sizes != expected or len(speakers.biases[0]) != len(listeners.biases[0]):
+        if sizes != expected:
             raise ValueError(f"sizes of the networks must be {expected}, got {sizes}")
+        counts = len(speakers.biases[0]), len(listeners.biases[0])
+        if counts[0] != counts[1]:
+            raise ValueError(f"{counts[0]} speakers came for {counts[1]} listeners")
         return cls(speakers, listeners, provenance=provenance)
 
 

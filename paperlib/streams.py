@@ -23,7 +23,9 @@ def make_generator(*key: int, device: torch.device | str = "cpu") -> torch.Gener
     """
     if not key or any(isinstance(part, bool) or int(part) != part or part < 0 for part in key):
         raise ValueError(f"key must be one or more non-negative integers, got {key!r}")
-    state = np.random.SeedSequence([int(part) for part in key]).generate_state(1, np.uint64)
+    # The length goes first: to a SeedSequence, zeros at the end of a key are nothing.
+    parts = [len(key), *(int(part) for part in key)]
+    state = np.random.SeedSequence(parts).generate_state(1, np.uint64)
     return torch.Generator(device).manual_seed(int(state[0]) % 2**63)
 
 

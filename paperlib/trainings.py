@@ -25,7 +25,7 @@ from paperlib.populations import Population, play
 Report = Callable[[int], None]  # told how many units of work were done
 
 
-def _enter_worker(reports: multiprocessing.Queue) -> None:
+def _enter_worker(reports: Any) -> None:
     global _reports
     _reports = reports
     torch.set_num_threads(1)
@@ -110,7 +110,7 @@ def train(
         learners: who train.
         report: told of each round.
         checkpoint: a safetensors file, written every ``checkpoint_every`` rounds and at the end.
-        key: what tells this training from others (seed, data, ...). The settings belong to it.
+        key: what tells this training from others, beside its settings: seed, data, ...
 
     Returns:
         Mean returns of each round, (num_rounds, K): what an interrupted training returns is what
@@ -120,7 +120,7 @@ def train(
         ValueError: if the checkpoint is damaged.
     """
     settings = learners.settings
-    key = {"settings": dataclasses.asdict(settings), **(key or {})}
+    key = key or {}
     if checkpoint is not None and Path(checkpoint).exists():
         learners.load(checkpoint, key=key)
     report(len(learners.returns))
@@ -168,7 +168,7 @@ def train_pairs(
         message_size=message_size,
         dynamics=dynamics,
     )
-    key = {"seed": seed, "pairs": list(pairs), "attempt": attempt, "dynamics": dynamics}
+    key = {"seed": seed, "pairs": list(pairs), "attempt": attempt}
     curves = train(learners, report=report, checkpoint=checkpoint, key=key)
     returns = evaluate(learners, key=(seed, 1 + attempt), num_episodes=num_evaluation_episodes)
     networks = {

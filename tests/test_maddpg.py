@@ -7,7 +7,7 @@ import torch
 
 from paperlib import files, streams, trainings
 from paperlib.maddpg import Learners, Replay, Settings
-from paperlib.networks import StackedMLP
+from paperlib.networks import StackedMLP, sample_bits, sample_one_hot
 from paperlib.particleworld import MESSAGE, ParticleWorld
 from paperlib.populations import Episodes, cross_play, play
 
@@ -166,6 +166,18 @@ def test_target_networks_follow_slowly():
         assert not torch.equal(old, learned)
 
 
+def test_the_learning_rate_falls_in_the_second_half():
+    settings = dataclasses.replace(TINY, num_rounds=40, num_episodes=1, learning_rate=1e-2)
+    learners, rates = make_learners((0,), settings), []
+    learners._update = lambda: None
+    for _ in range(40):
+        learners.train_round()
+        rates += [o.param_groups[0]["lr"] for o in learners._optimisers().values()]
+    assert rates[: 2 * 21] == [1e-2] * 42
+    assert rates[2 * 30 : 2 * 31] == pytest.approx([5e-3] * 2)
+    assert rates[-2:] == pytest.approx([5e-4] * 2)
+
+
 def test_each_network_is_clipped_by_its_own_norm():
     learners = make_learners((0, 1), settings=dataclasses.replace(TINY, gradient_norm=0.5))
     scales = torch.tensor([1e-3, 1e3]).repeat(2)[:, None, None]  # of pairs 0 and 1, both critics
@@ -176,6 +188,71 @@ def test_each_network_is_clipped_by_its_own_norm():
     torch.testing.assert_close(
         gradients.norm(dim=1), torch.tensor([1e-3 * size, 0.5]).repeat(2), rtol=1e-4, atol=0
     )
+
+
+def network(stack, row):
+    """One network of a stack as a function, and its parameters in the order of the stack's."""
+    weights, biases = (
+        [p[row].detach().clone().requires_grad_() for p in part]
+        for part in (stack.weights, stack.biases)
+    )
+
+    def forward(*parts):
+        x = torch.cat(parts)
+        for weight, bias in zip(weights[:-1], biases[:-1], strict=True):
+            x = (x @ weight + bias[0]).relu()
+        return x @ weights[-1] + biases[-1][0]
+
+    return forward, [*weights, *biases]
+
+
+def test_an_update_is_that_of_the_paper():
+    settings = dataclasses.replace(TINY, gradient_norm=1e9, discount=0.9, logit_penalty=0.1)
+    learners, k = make_learners((0, 1), settings), 1
+    for target in learners.targets.parameters():
+        target.data *= 1.5
+    learners.replay.add(play(learners.speakers, learners.listeners, learners.world))
+    target_speaker, target_listener, *target_critics = (
+        network(learners.targets[name], row)[0]
+        for name, row in (("speakers", k), ("listeners", k), ("critics", k), ("critics", 2 + k))
+    )
+    speaker, listener = (network(stack, k) for stack in (learners.speakers, learners.listeners))
+    critics = [network(learners.critics, row) for row in (k, 2 + k)]
+    generator = torch.Generator()
+    generator.set_state(learners.generators[k].get_state())
+    learners._update()  # of the critics first; they are what the actors then climb
+    new_critics = [network(learners.critics, row)[0] for row in (k, 2 + k)]
+
+    losses = [0.0] * 4  # of both critics and both actors, one transition at a time
+    tensors = {name: tensor[k] for name, tensor in learners.replay.tensors.items()}
+    for numbers in torch.rand(8, 19, generator=generator):
+        choice, *noise = numbers.split([3, 3, 5, 3, 5])
+        place, round_, step = (choice * torch.tensor([4, 1, 25])).int()
+        colour, paid = tensors["inputs"][place, round_], tensors["rewards"][place, round_, step]
+        seen, ahead = tensors["listener"][place, round_, step : step + 2]
+        message, force = tensors["actions"][place, round_, step].float().split([3, 5])
+        next_message = sample_bits(target_speaker(colour), noise[0])
+        next_force = sample_one_hot(target_listener(ahead), noise[1])
+        for agent in (0, 1):
+            future = target_critics[agent](colour, ahead, next_message, next_force).detach()
+            value = critics[agent][0](colour, seen, message, force)
+            losses[agent] += (paid + 0.9 * future - value).square().sum() / 8
+        bits, push = speaker[0](colour), listener[0](seen)
+        own_message, own_force = sample_bits(bits, noise[2]), sample_one_hot(push, noise[3])
+        climbed = new_critics[0](colour, seen, own_message, force).sum()
+        losses[2] += (0.1 * bits.square().mean() - climbed) / 8
+        climbed = new_critics[1](colour, seen, message, own_force).sum()
+        losses[3] += (0.1 * push.square().mean() - climbed) / 8
+
+    stacks = (learners.critics, k), (learners.critics, 2 + k)
+    stacks += (learners.speakers, k), (learners.listeners, k)
+    parts = zip(losses, (*critics, speaker, listener), stacks, strict=True)
+    for loss, (_, parameters), (stack, row) in parts:
+        expected = torch.autograd.grad(loss, parameters, retain_graph=True)
+        for parameter, gradient in zip(stack.parameters(), expected, strict=True):
+            # float32 sums, relative to the largest
+            scale = gradient.abs().max().item()
+            torch.testing.assert_close(parameter.grad[row], gradient, rtol=0, atol=1e-5 * scale)
 
 
 def test_training_improves_on_the_untrained_return():
@@ -288,7 +365,7 @@ def saved(tmp_path, **key):
 def test_a_checkpoint_of_another_training_is_not_taken_up(tmp_path):
     file = saved(tmp_path, seed=1)
     learners = make_learners()
-    assert not learners.load(file, key={"seed": 1})  # the settings belong to the key
+    assert not learners.load(file, key={"seed": 2})
     assert not learners.returns and not learners.replay.tensors
     assert torch.equal(learners.speakers.weights[0], make_learners().speakers.weights[0])
 
