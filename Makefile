@@ -56,8 +56,15 @@ html: $(READY)  ## turn the executed notebooks of PROFILE into results/PROFILE/h
 figures: $(READY)  ## publish the tables and figures of PROFILE to figures/ and to the README
 	$(BIN)/python -m paperlib.reports publish --results results/$(PROFILE) --to figures --readme README.md
 
-bench: $(READY)  ## measure speed against the peers, each in an environment of its own
-	$(MAKE) -C benchmarks PYTHON=$(abspath $(BIN))/python
+bench: $(READY) build/peers/.installed build/agilerl/.installed  ## measure speed against the peers, each in an environment of its own
+	$(BIN)/python benchmarks/run.py --peers-python build/peers/bin/python \
+		--agile-python build/agilerl/bin/python
+
+build/%/.installed: benchmarks/requirements-%.txt
+	$(PYTHON) -m venv build/$*
+	-build/$*/bin/python -m pip install --quiet torch==2.13.0+cpu
+	build/$*/bin/python -m pip install --quiet --requirement $<
+	touch $@
 
 lock: $(READY)  ## write down the versions of the present environment
 	$(BIN)/python -m pip freeze --all --exclude-editable | grep -v '^pip==' | sed 's/+cpu$$//' > requirements.lock

@@ -180,7 +180,9 @@ class InteractionDataset:
         missing = wanted - set(map(tuple, met.tolist()))
         if missing:
             raise ValueError(f"the dataset has no episode on edge {min(missing)} of the graph")
-        on_edge = torch.tensor([tuple(pair) in wanted for pair in met.tolist()])
+        on_edge = torch.tensor(
+            [tuple(pair) in wanted for pair in met.tolist()], device=index.device
+        )
         return self.select(on_edge[index])
 
     def to(self, device: torch.device | str) -> InteractionDataset:

@@ -310,10 +310,10 @@ def disjoint_averages(
 def hand_made_features(dataset: InteractionDataset) -> Tensor:
     """Means and standard deviations of observations and actions of each episode, (E, 2 (O + A)):
     what an encoder must beat."""
-    batch = dataset.batch(torch.arange(len(dataset)))
+    batch = dataset.batch(torch.arange(len(dataset), device=dataset.agents.device))
     pairs = torch.cat([batch.observations, batch.actions], dim=-1)
     weight = (batch.mask / batch.mask.sum(-1, keepdim=True)).unsqueeze(-1)
     mean = (pairs * weight).sum(-2)
     variance = ((pairs - mean.unsqueeze(-2)).square() * weight).sum(-2)
     features = torch.cat([mean, variance.sqrt()], dim=-1)
-    return features / features.std(0).clamp(min=np.finfo(np.float32).eps)
+    return features / features.std(0, correction=int(len(features) > 1)).clamp(min=np.finfo(np.float32).eps)

@@ -196,6 +196,8 @@ def strong_split(
         ValueError: if more agents are held out than there are, or sides differ in length.
     """
     sides = [graph.agents] if sides is None else sides
+    if not sides:
+        raise ValueError("sides must hold at least one set of agents")
     size = len(sides[0])
     if any(len(side) != size for side in sides):
         raise ValueError(f"sides must have one length, got {[len(side) for side in sides]}")

@@ -70,6 +70,8 @@ class Settings:
         for field in dataclasses.fields(self):
             if not getattr(self, field.name) > 0:
                 raise ValueError(f"{field.name} must be positive, got {getattr(self, field.name)}")
+        if self.discount >= 1:
+            raise ValueError(f"discount must be below 1, got {self.discount}")
 
 
 class Replay:
@@ -206,12 +208,10 @@ class Learners:
         self.returns: list[Tensor] = []  # a (K,) of mean returns for each round
         batch_size = settings.batch_size // self.num_groups * self.num_groups
         self.batch_size = batch_size
-        identity = torch.eye(known, device=device).repeat_interleave(
-            batch_size // self.num_groups, dim=0
-        )
-        self.identity = identity[:batch_size].expand(len(self.generators), -1, -1)
-        if known == 0:
-            self.identity = torch.zeros(len(self.generators), batch_size, 0, device=device)
+        share = batch_size // self.num_groups
+        identity = torch.eye(self.num_groups, device=device)[:, :known]  # of the batch's listeners
+        identity = identity.repeat_interleave(share, dim=0)
+        self.identity = identity.expand(len(self.generators), -1, -1)  # (K, B, known)
 
     def _listeners(self, listeners: StackedMLP) -> Callable[[Tensor], Tensor]:
         return listeners if self.learns_listeners else against_each(listeners)

@@ -15,6 +15,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
+EXACT = "donot_use_mm_for_euclid_dist"  # the faster form of cdist loses digits
+
 
 def intra_inter_clustering_ratio(
     embeddings: Float[Tensor, "episode embedding"], agents: Int[Tensor, " episode"]
@@ -42,9 +44,6 @@ def intra_inter_clustering_ratio(
     if inter == 0:
         raise ValueError("embeddings are all the same: the ratio is undefined")
     return (intra / inter).item()
-
-
-EXACT = "donot_use_mm_for_euclid_dist"  # the faster form of cdist loses digits
 
 
 def classifier_accuracy(

@@ -133,14 +133,18 @@ def train(
     return torch.stack(learners.returns)
 
 
-def evaluate(learners: maddpg.Learners, *, key: tuple[int, ...], num_episodes: int) -> Tensor:
-    """Returns of each pair of learners in new episodes, (K, num_episodes)."""
-    generators = [
-        streams.make_generator(*key, row, device=generator.device)
-        for row, generator in enumerate(learners.generators)
-    ]
+def evaluate(
+    learners: maddpg.Learners, *, generators: Sequence[torch.Generator], num_episodes: int
+) -> Tensor:
+    """Returns of each pair of learners in new episodes, (K, num_episodes).
+
+    Args:
+        learners: K pairs.
+        generators: one for each pair; draw its episodes.
+        num_episodes: of each pair.
+    """
     world = ParticleWorld(
-        (len(generators), num_episodes),
+        (len(learners.generators), num_episodes),
         generator=generators,
         message_size=learners.message_size,
         dynamics=learners.world.dynamics,
@@ -170,7 +174,8 @@ def train_pairs(
     )
     key = {"seed": seed, "pairs": list(pairs), "attempt": attempt}
     curves = train(learners, report=report, checkpoint=checkpoint, key=key)
-    returns = evaluate(learners, key=(seed, 1 + attempt), num_episodes=num_evaluation_episodes)
+    fresh = [streams.make_generator(seed, pair, attempt, 1, device=device) for pair in pairs]
+    returns = evaluate(learners, generators=fresh, num_episodes=num_evaluation_episodes)
     networks = {
         f"{name}.{part}": tensor.cpu().numpy()
         for name in ("speakers", "listeners")
@@ -196,8 +201,9 @@ def train_population(
 ) -> Population:
     """Trains pairs of speaker and listener; those that end below ``floor`` start again.
 
-    Pair k in its a-th attempt draws from the stream (seed, k, a). The episodes that decide on a
-    restart are not those that a reader should judge by: evaluate the population anew.
+    Pair k in its a-th attempt draws from the stream (seed, k, a), and is evaluated on the stream
+    (seed, k, a, 1). The episodes that decide on a restart are not those that a reader
+    should judge by: evaluate the population anew.
 
     Args:
         num_pairs: pairs.

@@ -255,15 +255,20 @@ def test_an_update_is_that_of_the_paper():
             torch.testing.assert_close(parameter.grad[row], gradient, rtol=0, atol=1e-5 * scale)
 
 
+def mean_returns(learners):
+    generators = [streams.make_generator(9, k) for k in range(2)]
+    return trainings.evaluate(learners, generators=generators, num_episodes=500).mean(-1)
+
+
 def test_training_improves_on_the_untrained_return():
     settings = Settings(
         num_rounds=14, num_episodes=32, batch_size=64, hidden_size=32, learning_rate=1e-2,
         target_rate=0.05, gradient_norm=5.0,
     )  # fmt: skip
     learners = make_learners((0, 1), settings)
-    before = trainings.evaluate(learners, key=(9, 9), num_episodes=500).mean(-1)
+    before = mean_returns(learners)
     trainings.train(learners)
-    after = trainings.evaluate(learners, key=(9, 9), num_episodes=500).mean(-1)
+    after = mean_returns(learners)
     # 48 seeds gained 17 to 26; the standard error of a mean return is below 2
     assert (after - before > 10).all()
 
@@ -441,9 +446,17 @@ def test_a_population_goes_on_from_its_folder(tmp_path):
 
 
 def test_evaluation_plays_new_episodes_of_each_pair():
-    learners = make_learners((3, 4))
-    returns = trainings.evaluate(learners, key=(1, 2), num_episodes=7)
+    learners, keys = make_learners((3, 4)), ((1, 2), (5, 6))
+    generators = [streams.make_generator(*key) for key in keys]
+    returns = trainings.evaluate(learners, generators=generators, num_episodes=7)
     assert returns.shape == (2, 7)
-    world = ParticleWorld((1, 7), generator=[streams.make_generator(1, 2, 1)])
+    world = ParticleWorld((1, 7), generator=[streams.make_generator(5, 6)])
     alone = play(learners.speakers.rows([1]), learners.listeners.rows([1]), world)
     torch.testing.assert_close(returns[1:], alone.rewards.sum(-1))
+
+
+def test_a_pair_is_selected_for_itself_alone():
+    together, apart = train_population(floor=-1e9), train_population(floor=-1e9, pairs_per_job=1)
+    returns = [p.provenance["selection_returns"] for p in (together, apart)]
+    assert returns[0] == pytest.approx(returns[1], rel=1e-4)  # rounding, as above
+    assert len(set(returns[0])) == 2
