@@ -316,4 +316,5 @@ def hand_made_features(dataset: InteractionDataset) -> Tensor:
     mean = (pairs * weight).sum(-2)
     variance = ((pairs - mean.unsqueeze(-2)).square() * weight).sum(-2)
     features = torch.cat([mean, variance.sqrt()], dim=-1)
-    return features / features.std(0, correction=int(len(features) > 1)).clamp(min=np.finfo(np.float32).eps)
+    spread = features.std(0, correction=int(len(features) > 1))
+    return features / spread.clamp(min=np.finfo(np.float32).eps)
