@@ -115,7 +115,7 @@ world = ParticleWorld(
 episodes = populations.play(population.speakers, population.listeners, world)
 own_returns = episodes.rewards.sum(-1).mean(-1)
 
-world = ParticleWorld(4000, generator=make_generator(seed, 102), dynamics=dynamics)
+world = ParticleWorld(20000, generator=make_generator(seed, 102), dynamics=dynamics)
 world.reset()
 bound = best_returns(world.state, dynamics=dynamics).mean().item()
 print(f"mean {own_returns.mean():.2f}, worst pair {own_returns.min():.2f}, bound {bound:.2f}")

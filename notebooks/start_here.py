@@ -152,10 +152,11 @@ axes[0].plot(steps, values["losses"])
 axes[0].set(xlabel="step", ylabel="loss", title="learning")
 points = np.array(values["points"])
 plane = points @ np.linalg.svd(points, full_matrices=False)[2][:2].T  # PCA
-for ax, name, symbol in zip(axes[1:], ("drawn_to", "decided"), ("$g$", r"$\kappa$"), strict=True):
+shown = (("drawn_to", "$g$, drawn to"), ("decided", r"$\kappa$, how decided"))
+for ax, (name, label) in zip(axes[1:], shown, strict=True):
     drawn = ax.scatter(*plane.T, c=values[name], s=5, cmap="cividis", linewidths=0)
-    figure.colorbar(drawn, ax=ax, label=symbol)
-    ax.set(xticks=[], yticks=[], title=f"strangers, by {name.replace('_', ' ')}")
+    figure.colorbar(drawn, ax=ax, label=label)
+    ax.set(xticks=[], yticks=[], title="episodes of strangers")
 plots.save_figure(figure, output, "start_here")
 plt.show()
 

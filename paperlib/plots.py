@@ -193,7 +193,7 @@ def draw_learning_curves(
     ax.plot(steps, curves.T, color="#0072B2", lw=0.5, alpha=0.45)
     ax.plot(steps, curves.mean(0), color="black", lw=1.6, label="mean of the pairs")
     ax.axhline(bound, color="#009E73", ls="--", lw=1, label=f"bound {bound:.1f}")
-    ax.axhline(floor, color="#D55E00", ls=":", lw=1, label=f"floor {floor:.0f}")
+    ax.axhline(floor, color="#D55E00", ls=":", lw=1, label=f"floor {floor:g}")
     ax.set(xlabel="environment steps per pair", ylabel="mean return")
     ax.legend(loc="lower right")
 

@@ -200,6 +200,8 @@ def main(arguments: list[str] | None = None) -> None:
         help="set a parameter of the notebook; the value is YAML",
     )
     options = parser.parse_args(arguments)
+    # Notebooks work in parallel by processes; sums must not depend on how many cores there are.
+    os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     try:
         pairs = [text.partition("=") for text in options.parameter]
         given = {name: yaml.safe_load(value) for name, _, value in pairs}
