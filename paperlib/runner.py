@@ -165,6 +165,7 @@ def run(
                 stdout_file=stream,
                 stderr_file=stream,
                 progress_bar=False,
+                coalesce_streams=True,  # a progress bar is one line in the end
             )
         results.load(staging)
     except BaseException:
