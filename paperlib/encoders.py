@@ -56,7 +56,8 @@ class EpisodeEncoder(nn.Module):
         mask: Float[Tensor, "*batch time"],
     ) -> Float[Tensor, "*batch embedding"]:
         hidden = self.pairs(torch.cat([observations, actions], dim=-1))  # (*batch, T, H)
-        mean = torch.einsum("...th,...t->...h", hidden, mask) / mask.sum(-1, keepdim=True)
+        total = (mask.unsqueeze(-2) @ hidden).squeeze(-2)  # (*batch, H)
+        mean = total / mask.sum(-1, keepdim=True)
         return self.out(mean)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -73,13 +73,16 @@ class StackedMLP(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         *hidden, (weight, bias) = zip(self.weights, self.biases, strict=True)
         for hidden_weight, hidden_bias in hidden:
-            x = torch.baddbmm(hidden_bias, x, hidden_weight).relu()
+            x = torch.baddbmm(hidden_bias, x, hidden_weight).relu_()
         return torch.baddbmm(bias, x, weight)
 
 
-def straight_through(hard: Tensor, soft: Tensor) -> Tensor:
-    """The value of ``hard`` with the gradient of ``soft`` (Bengio et al. 2013)."""
-    return hard + (soft - soft.detach())
+def straight_through(hard: Tensor, soft: Callable[[], Tensor], *, needed: bool) -> Tensor:
+    """The value of ``hard`` with the gradient of ``soft()``, if ``needed`` (Bengio et al. 2013)."""
+    if not needed:
+        return hard
+    smooth = soft()
+    return hard + (smooth - smooth.detach())
 
 
 def sample_bits(logits: Tensor, noise: Tensor) -> Tensor:
@@ -93,8 +96,8 @@ def sample_bits(logits: Tensor, noise: Tensor) -> Tensor:
         Zeros and ones of shape (..., M), whose gradient is that of
         sigmoid(logits + log u - log(1 - u)).
     """
-    soft = (logits + torch.logit(noise, eps=1e-6)).sigmoid()
-    return straight_through((soft > 0.5).to(soft), soft)
+    noisy = logits + torch.logit(noise, eps=1e-6)
+    return straight_through((noisy > 0).to(noisy), noisy.sigmoid, needed=noisy.requires_grad)
 
 
 def sample_one_hot(logits: Tensor, noise: Tensor) -> Tensor:
@@ -109,6 +112,6 @@ def sample_one_hot(logits: Tensor, noise: Tensor) -> Tensor:
         softmax(logits - log(-log u)).
     """
     gumbel = -(-noise.clamp(1e-6, 1 - 1e-6).log()).log()
-    soft = (logits + gumbel).softmax(-1)
-    hard = torch.zeros_like(soft).scatter_(-1, soft.argmax(-1, keepdim=True), 1.0)
-    return straight_through(hard, soft)
+    noisy = logits + gumbel
+    hard = torch.zeros_like(noisy).scatter_(-1, noisy.argmax(-1, keepdim=True), 1.0)
+    return straight_through(hard, lambda: noisy.softmax(-1), needed=noisy.requires_grad)

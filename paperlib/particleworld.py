@@ -155,7 +155,9 @@ class ParticleWorld:
         self.dynamics = dynamics
         self.dtype = dtype
         self.state: State | None = None
-        self._step = torch.compile(_step) if compiled and compiler_available() else _step
+        self._step = _step
+        if compiled and compiler_available():  # small batches stay on one thread
+            self._step = torch.compile(_step, options={"cpp.min_chunk_size": 4096})
 
     def reset(self, state: State | None = None) -> Observations:
         """Starts new episodes, drawn from the generator or from a given ``state``."""

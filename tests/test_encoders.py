@@ -230,3 +230,22 @@ def test_hand_made_features_by_hand():
     spread = raw.std(0).clamp(min=torch.finfo(torch.float32).eps)
     torch.testing.assert_close(features, raw / spread)
     assert hand_made_features(data).shape == (2, 6)
+
+
+def test_disjoint_averages_share_no_episode(generator):
+    agents = torch.tensor([3] * 7 + [5] * 4)
+    one_hot = torch.eye(11)
+    means, owners = embeddings.disjoint_averages(
+        one_hot, agents, num_episodes=2, generator=generator
+    )
+    assert owners.tolist() == [3, 3, 3, 5, 5]
+    assert ((means > 0).sum(0) <= 1).all() and ((means == 0.5).sum(1) == 2).all()
+    assert (one_hot[agents == 5].sum(0) * means[:3]).sum() == 0
+
+
+def test_disjoint_averages_need_two_groups(generator):
+    agents = torch.tensor([0] * 6 + [1] * 5)
+    with pytest.raises(ValueError, match="agent 1 has 5 episodes; two groups"):
+        embeddings.disjoint_averages(
+            torch.zeros(11, 2), agents, num_episodes=3, generator=generator
+        )

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from paperlib import metrics
 from paperlib.metrics import (
     Estimate,
     bootstrap_interval,
@@ -164,3 +165,17 @@ def test_interval_of_nothing(values):
 
 def test_estimates_read_well():
     assert str(Estimate(1.234, 1.0, 1.5, 5)) == "1.23 [1.00, 1.50]"
+
+
+def test_embedding_quality_at_both_ends(generator):
+    agents = torch.arange(5).repeat_interleave(40)
+    clear = torch.eye(5)[agents] + 0.01 * torch.randn(200, 5, generator=generator)
+    noise = torch.randn(200, 5, generator=generator)
+    told, nothing = (
+        metrics.embedding_quality(clear, agents),
+        metrics.embedding_quality(noise, agents),
+    )
+    assert told["nearest"] == told["linear"] == 1.0 and told["ratio"] < 0.05
+    assert told["chance"] == 0.2
+    # 100 guesses at 1 in 5 have a standard error of 0.04
+    assert nothing["nearest"] < 0.36 and nothing["linear"] < 0.36 and nothing["ratio"] > 0.95

@@ -67,10 +67,11 @@ def test_tensors_of_anything_else_are_an_error(tensors):
 
 def test_straight_through_has_the_value_of_one_and_the_gradient_of_the_other():
     x = torch.tensor([0.3, 0.7], requires_grad=True)
-    result = straight_through(torch.tensor([0.0, 1.0]), x.square())
+    result = straight_through(torch.tensor([0.0, 1.0]), x.square, needed=True)
     result.sum().backward()
     assert result.tolist() == [0, 1]
     torch.testing.assert_close(x.grad, 2 * x.detach())
+    assert not straight_through(torch.tensor([0.0, 1.0]), x.square, needed=False).requires_grad
 
 
 def test_bits_follow_the_sigmoid(generator):

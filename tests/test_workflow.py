@@ -71,6 +71,13 @@ def test_interrupted_workflow_ends_with_the_same_numbers(tmp_path):
     assert all(path.stat().st_mtime_ns == told for path, told in kept.items())
     assert "Nothing to be done" in finish(broken)
 
+    damaged = broken / "smoke/figure_1/result.json"
+    damaged.write_bytes(damaged.read_bytes()[:-100])
+    process = start(broken, "--profile", "smoke")
+    output, _ = process.communicate(timeout=100)
+    assert process.returncode == 1
+    assert "figure_1/result.json is damaged" in output.splitlines()[-1]
+
 
 def test_unknown_profile_is_one_line(tmp_path):
     process = start(tmp_path, "--profile", "lapptop")

@@ -47,7 +47,10 @@ def main() -> None:
             sys.exit("interrupted; the same command goes on from here")
     if code != 0:
         sys.exit(f"error: the workflow failed; see the log above and {home}/*/failed.log")
-    print(reports.terminal_table(home))
+    try:
+        print(reports.terminal_table(home))
+    except ValueError as error:
+        sys.exit(f"error: {error}")
 
 
 if __name__ == "__main__":

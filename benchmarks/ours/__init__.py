@@ -1,0 +1,1 @@
+"""What paperlib does, as workers of the benchmark."""

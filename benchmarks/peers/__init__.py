@@ -1,0 +1,1 @@
+"""What others do, as workers of the benchmark: each runs in an environment without paperlib."""

@@ -1,0 +1,154 @@
+"""Starting workers, each in its own environment, and letting them take turns."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import subprocess
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(__file__).parent
+
+
+@dataclasses.dataclass(frozen=True)
+class Contender:
+    """Who is measured.
+
+    Attributes:
+        label: how tables name it.
+        module: of ``ours`` or ``peers``.
+        environment: "ours", "peers" or "agilerl".
+        options: of the module's case.
+    """
+
+    label: str
+    module: str
+    environment: str
+    options: Mapping[str, Any]
+
+
+class Missing(RuntimeError):
+    """A worker could not start; the message says why, in one line."""
+
+
+class Worker:
+    """A process that measures one contender when asked.
+
+    Args:
+        contender: whom.
+        python: the interpreter of its environment.
+        threads: that libraries may use.
+
+    Raises:
+        Missing: if the environment lacks something, or the case fails.
+    """
+
+    def __init__(self, contender: Contender, *, python: str | None, threads: int) -> None:
+        self.label = contender.label
+        if python is None or not Path(python).exists():
+            raise Missing(f"there is no environment {contender.environment!r}")
+        variables = {name: str(threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
+        if contender.environment == "ours":  # as it stands beside this folder, installed or not
+            variables["PYTHONPATH"] = str(FOLDER.parent)
+        inherited = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        self.log = tempfile.TemporaryFile("w+")  # noqa: SIM115 (`stop` closes it)
+        self.process = subprocess.Popen(
+            [os.path.abspath(python), "-m", contender.module, json.dumps(contender.options)],
+            cwd=FOLDER,
+            env=inherited | variables,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.log,
+            text=True,
+        )
+        self.versions: dict[str, str] = self._read()["versions"]
+
+    def measure(self, seconds: float) -> float:
+        """Units per second, over about this many seconds."""
+        with contextlib.suppress(BrokenPipeError):  # `_read` says why
+            self.process.stdin.write(json.dumps({"seconds": seconds}) + "\n")
+            self.process.stdin.flush()
+        return self._read()["rate"]
+
+    def stop(self) -> None:
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()  # the end of its input is the end of its work
+        try:
+            self.process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.process.stdout.close()
+        self.log.close()
+
+    def _read(self) -> dict[str, Any]:
+        for line in self.process.stdout:
+            if line.startswith("{"):  # libraries may print as well
+                return json.loads(line)
+        code = self.process.wait()
+        self.log.seek(0)
+        lines = self.log.read().strip().splitlines() or [f"exit code {code}"]
+        self.stop()
+        raise Missing(lines[-1].strip())
+
+
+@dataclasses.dataclass(frozen=True)
+class Rates:
+    """What `compare` found: for each label the rate in every repeat, and the versions used."""
+
+    rates: dict[str, list[float]]
+    versions: dict[str, dict[str, str]]
+    missing: dict[str, str]
+
+
+def compare(
+    contenders: Sequence[Contender],
+    *,
+    pythons: Mapping[str, str | None],
+    threads: int,
+    repeats: int,
+    seconds: float,
+    say: Callable[[str], None],
+) -> Rates:
+    """Measures all contenders in turn, ``repeats`` times, so that a slow minute hits all alike.
+
+    Args:
+        contenders: whom.
+        pythons: the interpreter of each environment; None where it was not given.
+        threads: that each may use.
+        repeats: rounds; every other one goes backwards.
+        seconds: of each measurement.
+        say: is told of every measurement.
+    """
+    workers: list[Worker] = []
+    missing: dict[str, str] = {}
+    try:
+        for contender in contenders:
+            say(f"starting and warming up: {contender.label}")
+            try:
+                python = pythons[contender.environment]
+                workers.append(Worker(contender, python=python, threads=threads))
+            except Missing as reason:
+                missing[contender.label] = str(reason)
+                say(f"{contender.label} is skipped: {reason}")
+        rates: dict[str, list[float]] = {worker.label: [] for worker in workers}
+        for repeat in range(repeats):
+            for worker in list(workers[:: 1 if repeat % 2 == 0 else -1]):
+                try:
+                    rates[worker.label].append(worker.measure(seconds))
+                except Missing as reason:  # it died: what it had measured is no comparison
+                    workers.remove(worker)
+                    del rates[worker.label]
+                    missing[worker.label] = str(reason)
+                    say(f"{worker.label} is skipped: {reason}")
+                else:
+                    say(f"{repeat + 1}/{repeats} {worker.label}: {rates[worker.label][-1]:.4g}/s")
+        return Rates(rates, {worker.label: worker.versions for worker in workers}, missing)
+    finally:
+        for worker in workers:
+            worker.stop()
