@@ -82,9 +82,12 @@ def listener_size(message_size: int) -> int:
 def observe(state: State) -> Observations:
     """Both agents' observations of ``state``, as in the module's table."""
     colours = COLOURS.to(state.position)
+    return Observations(colours[state.target], _observe_listener(state))
+
+
+def _observe_listener(state: State) -> Tensor:
     relative = state.landmarks - state.position.unsqueeze(-2)
-    listener = torch.cat([state.velocity, relative.flatten(-2), state.message], dim=-1)
-    return Observations(colours[state.target], listener)
+    return torch.cat([state.velocity, relative.flatten(-2), state.message], dim=-1)
 
 
 def advance(
@@ -109,9 +112,10 @@ def advance(
 
 def _step(
     state: State, message: Tensor, force: Tensor, dynamics: str
-) -> tuple[State, Observations, Tensor]:
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """What a step changes: position, velocity, the listener's observation, and the reward."""
     state, reward = advance(state, message, force, dynamics=dynamics)
-    return state, observe(state), reward
+    return state.position, state.velocity, _observe_listener(state), reward
 
 
 class ParticleWorld:
@@ -162,7 +166,9 @@ class ParticleWorld:
     def reset(self, state: State | None = None) -> Observations:
         """Starts new episodes, drawn from the generator or from a given ``state``."""
         self.state = self._draw() if state is None else state
-        return observe(self.state)
+        observations = observe(self.state)
+        self._colour = observations.speaker  # it stays the same for the whole episode
+        return observations
 
     def observe(self) -> Observations:
         """Both agents' observations of the present state."""
@@ -210,8 +216,9 @@ class ParticleWorld:
                 f"force must have the shape {(*self.batch_shape, FORCE_SIZE)}, "
                 f"got {tuple(force.shape)}"
             )
-        self.state, observations, reward = self._step(self.state, message, force, self.dynamics)
-        return observations, reward
+        position, velocity, seen, reward = self._step(self.state, message, force, self.dynamics)
+        self.state = self.state._replace(position=position, velocity=velocity, message=message)
+        return Observations(self._colour, seen), reward
 
 
 def compiler_available() -> bool:
