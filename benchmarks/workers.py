@@ -53,6 +53,11 @@ class Worker:
         if python is None or not Path(python).exists():
             raise Missing(f"there is no environment {contender.environment!r}")
         variables = {name: str(threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
+        # Else glibc gives large buffers back at every step, and their pages are faulted in anew.
+        variables |= {
+            "MALLOC_MMAP_THRESHOLD_": "1000000000",
+            "MALLOC_TRIM_THRESHOLD_": "2000000000",
+        }
         if contender.environment == "ours":  # as it stands beside this folder, installed or not
             variables["PYTHONPATH"] = str(FOLDER.parent)
         inherited = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
