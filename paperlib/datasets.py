@@ -249,11 +249,8 @@ class InteractionDataset:
         datasets = list(datasets)
         if len({data.num_actions for data in datasets}) != 1:
             raise ValueError("datasets must have one kind of actions")
-        joined = {
-            field.name: torch.cat([getattr(data, field.name) for data in datasets])
-            for field in fields(cls)
-            if field.name != "num_actions"
-        }
+        parts = [data._tensors() for data in datasets]
+        joined = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
         return cls(**joined, num_actions=datasets[0].num_actions)
 
 

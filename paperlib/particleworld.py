@@ -85,6 +85,12 @@ def observe(state: State) -> Observations:
     return Observations(colours[state.target], _observe_listener(state))
 
 
+def _target_place(state: State) -> Tensor:
+    """Where each episode's target is, (..., 2)."""
+    index = state.target[..., None, None].expand(*state.target.shape, 1, 2)
+    return state.landmarks.gather(-2, index).squeeze(-2)
+
+
 def _observe_listener(state: State) -> Tensor:
     relative = state.landmarks - state.position.unsqueeze(-2)
     return torch.cat([state.velocity, relative.flatten(-2), state.message], dim=-1)
@@ -104,8 +110,7 @@ def advance(
     velocity = state.velocity * (1 - DAMPING) + push * TIME_STEP
     moving = velocity if dynamics == "2018" else state.velocity
     position = state.position + moving * TIME_STEP
-    index = state.target[..., None, None].expand(*state.target.shape, 1, 2)
-    target = state.landmarks.gather(-2, index).squeeze(-2)
+    target = _target_place(state)
     reward = -(position - target).square().sum(-1)
     return State(position, velocity, state.landmarks, state.target, message), reward
 
@@ -255,8 +260,7 @@ def best_returns(state: State, *, dynamics: str = "mpe2", num_iterations: int = 
         velocity = pushed
         gain[step] = position
     gain = gain.to(state.position.device)
-    index = state.target[..., None, None].expand(*state.target.shape, 1, 2)
-    target = state.landmarks.gather(-2, index).squeeze(-2)
+    target = _target_place(state)
     away = (state.position - target).double().unsqueeze(-1)  # (..., 2, 1): b - target
     step_size = 1 / torch.linalg.matrix_norm(gain, 2).square()
     push = look = torch.zeros(*away.shape[:-1], EPISODE_LENGTH).to(away)
