@@ -1,0 +1,419 @@
+"""RoboSumo: two robots wrestle on a tatami, many matches at once.
+
+The game of Al-Shedivat et al. 2018 (arXiv 1710.03641). `robosumo_models` builds its bodies;
+MuJoCo's own threads step the matches.
+"""
+
+from __future__ import annotations
+
+import itertools
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import mujoco
+import numpy as np
+from mujoco.batch import Batch, SimulationError
+from numpy.typing import ArrayLike, NDArray
+
+from paperlib import robosumo_models
+from paperlib.robosumo_models import ROBOTS, TATAMI_SIZE, TATAMI_TOP, TIME_STEP
+
+PHYSICS_STEPS = 5  # of 0.01 s, for each action
+ACTION_TIME = PHYSICS_STEPS * TIME_STEP  # seconds
+MAX_CYCLES = 501  # a match of more than 500 steps is a draw
+START_RADIUS, START_HEIGHT, START_NOISE = 1.15, 1.25, 0.1
+FALLEN_HEIGHT = 0.29  # of the torso above the tatami
+OUTSIDE_MARGIN = 0.1  # beyond the border
+CONTACT_LIMIT = 100.0
+WIN_REWARD, TIME_REWARD = 2000.0, -1000.0
+CONTROL_WEIGHT, APPROACH_WEIGHT, PUSH_WEIGHT = 0.1, 0.1, 10.0
+
+REWARD_TERMS = ("outcome", "control", "approach", "push")
+GOING_ON, FELL, LEFT_THE_RING, TIME_IS_UP, DIVERGED = range(5)
+REASONS = ("", "a torso fell", "a torso left the ring", "time is up", "the physics diverged")
+NO_ONE = -1  # has won
+
+Floats = NDArray[np.float32]
+
+
+def observation_fields(robot: str) -> dict[str, slice]:
+    """Where each field of a robot's observation stands; it has J hinges and B bodies.
+
+    | field                  | size | unit                                                |
+    |------------------------|------|-----------------------------------------------------|
+    | `position`             | 3    | m, the height from the tatami's top                 |
+    | `orientation`          | 4    | quaternion, w first                                 |
+    | `joint_angles`         | J    | rad, hip and ankle of each leg in turn              |
+    | `velocity`             | 3    | m/s                                                 |
+    | `spin`                 | 3    | rad/s, about the torso's own axes                   |
+    | `joint_speeds`         | J    | rad/s                                               |
+    | `contact_forces`       | 6 B  | on each body, torso first, then leg by leg: torque  |
+    |                        |      | (N m) and force (N), without sign, at most 100      |
+    | `opponent_position`    | 3    | m, the height from the tatami's top                 |
+    | `opponent_orientation` | 4    | quaternion                                          |
+    | `opponent_contact`     | 6    | torque and force on the opponent's torso            |
+
+    Args:
+        robot: "ant" (J = 8, B = 13, 120 numbers in all), "bug" (12, 19, 164) or
+            "spider" (16, 25, 208), whoever its opponent is.
+
+    Raises:
+        ValueError: if there is no such robot.
+    """
+    if robot not in ROBOTS:
+        raise ValueError(f"robot must be one of {', '.join(ROBOTS)}; got {robot!r}")
+    joints, bodies = ROBOTS[robot].num_joints, ROBOTS[robot].num_bodies
+    sizes = {
+        "position": 3,
+        "orientation": 4,
+        "joint_angles": joints,
+        "velocity": 3,
+        "spin": 3,
+        "joint_speeds": joints,
+        "contact_forces": 6 * bodies,
+        "opponent_position": 3,
+        "opponent_orientation": 4,
+        "opponent_contact": 6,
+    }
+    ends = dict(zip(sizes, itertools.accumulate(sizes.values()), strict=True))
+    return {name: slice(end - sizes[name], end) for name, end in ends.items()}
+
+
+def observation_size(robot: str) -> int:
+    """How many numbers a robot observes.
+
+    Raises:
+        ValueError: if there is no such robot.
+    """
+    return max(field.stop for field in observation_fields(robot).values())
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a step of N matches brought; index 0 is the first robot, 1 the second.
+
+    Attributes:
+        observations: of each robot, (N, O); where a match ended and the next began, its first.
+        final_observations: the same, but of a match that ended its last.
+        rewards: sum of the terms, (N, 2).
+        reward_terms: each of `REWARD_TERMS`, (N, 2).
+        terminated: whether a robot has lost, (N,).
+        truncated: whether the match ended without a loser, (N,).
+        lost: which robots have lost in this step, (N, 2).
+        winner: 0 or 1 where exactly one has lost in this step, else `NO_ONE`, (N,).
+        reasons: why the match ended, an index into `REASONS`, (N,).
+        lengths: steps since each match began, this one included, (N,).
+    """
+
+    observations: tuple[Floats, Floats]
+    final_observations: tuple[Floats, Floats]
+    rewards: NDArray[np.float64]
+    reward_terms: dict[str, NDArray[np.float64]]
+    terminated: NDArray[np.bool_]
+    truncated: NDArray[np.bool_]
+    lost: NDArray[np.bool_]
+    winner: NDArray[np.int64]
+    reasons: NDArray[np.int64]
+    lengths: NDArray[np.int64]
+
+    @property
+    def done(self) -> NDArray[np.bool_]:
+        return self.terminated | self.truncated
+
+
+class RoboSumo:
+    """N matches between two robots, stepped together on T threads.
+
+    A match depends on its seed and its actions alone: not on N, T or its place among the others.
+
+    Reward of a robot at each step, in terms:
+      - outcome: -2000 if it has lost, +2000 if its opponent has (both if both have); -1000 when
+        time is up.
+      - control: -0.1 Σ action².
+      - approach: +0.1 max(0, velocity · unit vector from where it was to where its opponent now
+        is), in the plane, in m/s.
+      - push: -10 exp(-distance of its opponent from the centre).
+
+    A robot has lost when its torso is less than 0.29 m above the tatami, or 0.1 m beyond the
+    square ring's border. A match whose physics diverges ends as a draw, with a warning and
+    rewards of zero; its last observation is the last finite one.
+
+    Args:
+        seeds: one non-negative integer for each match; automatic resets draw from the same
+            generator.
+        robots: "ant", "bug" or "spider" each.
+        integrator: "implicitfast" or "RK4" (the original's). Published policies win as often with
+            either, and the former is some 3.5 times as fast.
+        tatami_size: distance of the ring's border from the centre, in metres.
+        max_cycles: steps until a match is a draw; the original allowed 500 and ended the next.
+        contact_forces: False leaves zeros in their places, as ports to MuJoCo 2 and later had.
+        auto_reset: whether a match that ended begins anew in the same step. Without it, it stands
+            still, with rewards of zero, until `reset`.
+        num_threads: T; as many as there are CPUs where 0.
+
+    Raises:
+        ValueError: if an argument is none of these.
+    """
+
+    def __init__(
+        self,
+        seeds: Sequence[int],
+        *,
+        robots: Sequence[str] = ("ant", "ant"),
+        integrator: str = "implicitfast",
+        tatami_size: float = TATAMI_SIZE,
+        max_cycles: int = MAX_CYCLES,
+        contact_forces: bool = True,
+        auto_reset: bool = True,
+        num_threads: int = 0,
+    ) -> None:
+        if max_cycles < 1:
+            raise ValueError(f"max_cycles must be at least 1, got {max_cycles}")
+        if num_threads < 0:
+            raise ValueError(f"num_threads must be 0 (all CPUs) or more, got {num_threads}")
+        self._generators = _generators(seeds)
+        spec = robosumo_models.make_spec(robots, integrator=integrator, tatami_size=tatami_size)
+        self.robots = tuple(robots)
+        self.tatami_size = tatami_size
+        self.max_cycles = max_cycles
+        self.contact_forces = contact_forces
+        self.auto_reset = auto_reset
+        self.fields = tuple(observation_fields(name) for name in self.robots)
+        self.observation_sizes = tuple(observation_size(name) for name in self.robots)
+        self.action_sizes = tuple(ROBOTS[name].num_joints for name in self.robots)
+        self.num_matches = len(self._generators)
+        self.batch = Batch(spec.compile(), self.num_matches, num_threads)
+        self._bind()
+        self._lengths = np.zeros(self.num_matches, dtype=np.int64)
+        self._playing = np.zeros(self.num_matches, dtype=bool)
+        self._observations = tuple(
+            np.zeros((self.num_matches, size), dtype=np.float32) for size in self.observation_sizes
+        )
+
+    def _bind(self) -> None:
+        """Live arrays of each robot's parts of all simulations; row n is match n."""
+        model, bind = self.batch.model, self.batch.bind
+        self._state = bind("qpos"), bind("qvel")
+        joints = [ROBOTS[name].num_joints for name in self.robots]
+        bodies = [ROBOTS[name].num_bodies for name in self.robots]
+        roots = [model.joint(f"{number}/root") for number in (0, 1)]
+        torsos = [model.body(f"{number}/torso").id for number in (0, 1)]
+        self._positions, self._speeds, self._forces = [], [], []
+        for root, torso, num_joints, num_bodies in zip(roots, torsos, joints, bodies, strict=True):
+            start, speed = root.qposadr[0], root.dofadr[0]
+            self._positions.append(bind("qpos")[:, start : start + 7 + num_joints])
+            self._speeds.append(bind("qvel")[:, speed : speed + 6 + num_joints])
+            self._forces.append(bind("cfrc_ext")[:, torso : torso + num_bodies])
+        controls = bind("ctrl")
+        self._controls = controls[:, : joints[0]], controls[:, joints[0] :]
+        self._flags = self.batch.expand("opt.disableflags")
+        self._sensing = int(model.opt.disableflags)
+
+    @property
+    def playing(self) -> NDArray[np.bool_]:
+        """Which matches have begun and not ended, (N,)."""
+        return self._playing.copy()
+
+    def reset(
+        self, matches: ArrayLike | None = None, *, seeds: Sequence[int] | None = None
+    ) -> tuple[Floats, Floats]:
+        """Begins matches anew, all of them or those whose numbers are given.
+
+        Args:
+            matches: numbers from 0 to N - 1.
+            seeds: one for each of these matches; their generators go on where None.
+
+        Returns:
+            The observations of each robot in all matches, (N, O).
+
+        Raises:
+            ValueError: if there is no such match, or the number of seeds differs.
+        """
+        numbers = np.arange(self.num_matches)
+        rows = numbers if matches is None else np.unique(np.asarray(matches, dtype=np.int64))
+        if not np.isin(rows, numbers).all():
+            raise ValueError(f"matches must lie in 0 to {self.num_matches - 1}, got {matches}")
+        if seeds is not None:
+            generators = _generators(seeds)
+            if len(generators) != len(rows):
+                raise ValueError(f"seeds: {len(generators)} came for {len(rows)} matches")
+            for row, generator in zip(rows, generators, strict=True):
+                self._generators[row] = generator
+        self._begin(rows)
+        return tuple(part.copy() for part in self._observations)
+
+    def step(self, actions: Sequence[ArrayLike]) -> Step:
+        """One action of every robot, 0.05 s.
+
+        Args:
+            actions: of each robot, (N, A): torques of hip and ankle of each leg in turn, as
+                shares of the strongest. Beyond [-1, 1] they act, and cost, as the nearest bound.
+
+        Raises:
+            ValueError: if an action is not finite or of a wrong shape, or no match goes on; the
+                matches stay as they are.
+        """
+        actions = self._checked(actions)
+        if not self._playing.any():
+            raise ValueError("step: every match is over; call reset() first")
+        playing = self._playing.copy()
+        before = [positions[:, :2].copy() for positions in self._positions]
+        failed = self._simulate(actions, None if playing.all() else np.flatnonzero(playing))
+        self._lengths += playing
+        lost = np.stack([self._has_fallen(i) | self._is_outside(i) for i in (0, 1)], axis=1)
+        lost &= (playing & ~failed)[:, None]
+        terminated = lost.any(axis=1)
+        truncated = playing & ~terminated & (failed | (self._lengths >= self.max_cycles))
+        terms = self._reward_terms(actions, before, lost, truncated)
+        for term in terms.values():
+            term[failed | ~playing] = 0.0
+        fell = np.stack([self._has_fallen(i) for i in (0, 1)], axis=1) & lost
+        reasons = np.select(
+            [failed, fell.any(axis=1), terminated, truncated],
+            [DIVERGED, FELL, LEFT_THE_RING, TIME_IS_UP],
+            GOING_ON,
+        )
+        if failed.any():
+            warnings.warn(
+                f"the physics of {failed.sum()} of {self.num_matches} matches diverged; "
+                "they end as draws",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+        self._observe(playing & ~failed)
+        observations = final = tuple(part.copy() for part in self._observations)
+        lengths = self._lengths.copy()
+        ended = terminated | truncated
+        self._playing &= ~ended
+        if self.auto_reset and ended.any():
+            self._begin(np.flatnonzero(ended))
+            observations = tuple(part.copy() for part in self._observations)
+        return Step(
+            observations=observations,
+            final_observations=final,
+            rewards=sum(terms.values()),
+            reward_terms=terms,
+            terminated=terminated,
+            truncated=truncated,
+            lost=lost,
+            winner=np.where(lost.sum(axis=1) == 1, lost.argmin(axis=1), NO_ONE),
+            reasons=reasons,
+            lengths=lengths,
+        )
+
+    def data(self, match: int) -> mujoco.MjData:
+        """A copy of a match's simulation, to look at or to draw."""
+        return self.batch.get_data(match)
+
+    def _checked(self, actions: Sequence[ArrayLike]) -> list[NDArray[np.float64]]:
+        shapes = [(self.num_matches, size) for size in self.action_sizes]
+        arrays = [np.asarray(part, dtype=np.float64) for part in actions]
+        if [array.shape for array in arrays] != shapes:
+            raise ValueError(
+                f"actions must be of shapes {shapes}, got {[array.shape for array in arrays]}"
+            )
+        for number, array in enumerate(arrays):
+            if not (finite := np.isfinite(array).all(axis=1)).all():
+                raise ValueError(
+                    f"actions: those of robot {number} in match {finite.argmin()} are not finite: "
+                    f"{array[finite.argmin()]}"
+                )
+        return [array.clip(-1.0, 1.0) for array in arrays]
+
+    def _begin(self, rows: NDArray[np.int64]) -> None:
+        """Puts both robots on opposite sides, with noise, and looks around."""
+        self.batch.reset(rows, stage=mujoco.mjtStage.mjSTAGE_NONE)
+        positions, speeds = self._state
+        for row in rows:
+            generator = self._generators[row]
+            angle = generator.uniform(0.0, 2.0 * np.pi)
+            side = START_RADIUS * np.array([np.cos(angle), np.sin(angle)])
+            for robot, sign in zip(self._positions, (1.0, -1.0), strict=True):
+                robot[row, :2], robot[row, 2] = sign * side, START_HEIGHT
+            noise = generator.uniform(-START_NOISE, START_NOISE, positions.shape[1])
+            positions[row] += noise
+            speeds[row] = START_NOISE * generator.standard_normal(speeds.shape[1])
+        self.batch.forward(rows)
+        self._lengths[rows] = 0
+        self._playing[rows] = True
+        begun = np.zeros(self.num_matches, dtype=bool)
+        begun[rows] = True
+        self._observe(begun)
+
+    def _simulate(
+        self, actions: Sequence[NDArray[np.float64]], rows: NDArray[np.int64] | None
+    ) -> NDArray[np.bool_]:
+        """Steps the physics; which matches it could not step to a finite state."""
+        for control, action in zip(self._controls, actions, strict=True):
+            control[:] = action
+        failed = np.zeros(self.num_matches, dtype=bool)
+        # cfrc_ext is what sensors of force need; of the five steps only the last one's is read.
+        no_sensors = self._sensing | mujoco.mjtDisableBit.mjDSBL_SENSOR
+        for flags, num_steps in ((no_sensors, PHYSICS_STEPS - 1), (self._sensing, 1)):
+            self._flags[:] = flags
+            try:
+                self.batch.step(rows, nstep=num_steps)
+            except SimulationError as error:
+                failed[error.ids] = True
+        for numbers in self._state:
+            # mj_checkPos calls a number of 1e10 unstable; NaN is not smaller either
+            failed |= ~(np.abs(numbers) < mujoco.mjMAXVAL).all(axis=1)
+        return failed & self._playing
+
+    def _has_fallen(self, robot: int) -> NDArray[np.bool_]:
+        return self._positions[robot][:, 2] - TATAMI_TOP < FALLEN_HEIGHT
+
+    def _is_outside(self, robot: int) -> NDArray[np.bool_]:
+        return np.abs(self._positions[robot][:, :2]).max(axis=1) >= self.tatami_size + OUTSIDE_MARGIN
+
+    def _reward_terms(
+        self,
+        actions: Sequence[NDArray[np.float64]],
+        before: Sequence[NDArray[np.float64]],
+        lost: NDArray[np.bool_],
+        truncated: NDArray[np.bool_],
+    ) -> dict[str, NDArray[np.float64]]:
+        after = [positions[:, :2] for positions in self._positions]
+        terms = {name: np.empty((self.num_matches, 2)) for name in REWARD_TERMS}
+        for own, other in ((0, 1), (1, 0)):
+            outcome = WIN_REWARD * (lost[:, other].astype(float) - lost[:, own])
+            terms["outcome"][:, own] = np.where(truncated, TIME_REWARD, outcome)
+            terms["control"][:, own] = -CONTROL_WEIGHT * np.square(actions[own]).sum(axis=1)
+            # 0.1 max(0, v · (x_other(t+1) − x_own(t)) / ‖x_other(t+1) − x_own(t)‖)
+            towards = after[other] - before[own]
+            distance = np.maximum(np.linalg.norm(towards, axis=1), 1e-8)
+            velocity = (after[own] - before[own]) / ACTION_TIME
+            approach = (velocity * towards).sum(axis=1) / distance
+            terms["approach"][:, own] = APPROACH_WEIGHT * np.maximum(0.0, approach)
+            terms["push"][:, own] = -PUSH_WEIGHT * np.exp(-np.linalg.norm(after[other], axis=1))
+        return terms
+
+    def _observe(self, rows: NDArray[np.bool_]) -> None:
+        """Brings the observations of these matches up to date."""
+        chosen = slice(None) if rows.all() else rows
+        for own, other in ((0, 1), (1, 0)):
+            numbers, fields = self._observations[own], self.fields[own]
+            positions, speeds = self._positions[own][chosen], self._speeds[own][chosen]
+            opponent = self._positions[other][chosen]
+            numbers[chosen, fields["position"].start : fields["joint_angles"].stop] = positions
+            numbers[chosen, fields["velocity"].start : fields["joint_speeds"].stop] = speeds
+            place = slice(fields["opponent_position"].start, fields["opponent_orientation"].stop)
+            numbers[chosen, place] = opponent[:, :7]
+            for field in ("position", "opponent_position"):
+                numbers[chosen, fields[field].stop - 1] -= TATAMI_TOP
+            if self.contact_forces:
+                forces = np.abs(self._forces[own][chosen]).reshape(len(positions), -1)
+                numbers[chosen, fields["contact_forces"]] = forces.clip(max=CONTACT_LIMIT)
+                forces = np.abs(self._forces[other][chosen][:, 0])
+                numbers[chosen, fields["opponent_contact"]] = forces.clip(max=CONTACT_LIMIT)
+
+
+def _generators(seeds: Sequence[int]) -> list[np.random.Generator]:
+    seeds = list(seeds)
+    if not seeds or any(
+        not isinstance(seed, (int, np.integer)) or isinstance(seed, bool) or seed < 0
+        for seed in seeds
+    ):
+        raise ValueError(f"seeds must be one or more non-negative integers, got {seeds}")
+    return [np.random.default_rng(seed) for seed in seeds]
