@@ -1,0 +1,389 @@
+"""Wrestlers of RoboSumo, trained with PPO by self-play or in pairs."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from paperlib import files, ppo, streams
+from paperlib.robosumo import RoboSumo, Step, observation_fields
+from paperlib.robosumo_models import ROBOTS, TATAMI_SIZE
+
+Report = Callable[[int], None]
+STILL, RANDOM = -2, -1  # opponents that are no networks
+
+
+def rotation(quaternion: Float[Tensor, "batch 4"]) -> Float[Tensor, "batch 3 3"]:
+    """Matrices whose columns are a body's axes in the world; quaternions of any length, w first."""
+    w, x, y, z = (quaternion / quaternion.norm(dim=-1, keepdim=True).clamp(min=1e-8)).unbind(-1)
+    numbers = [
+        *(1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)),
+        *(2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)),
+        *(2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)),
+    ]
+    return torch.stack(numbers, dim=-1).unflatten(-1, (3, 3))
+
+
+def egocentric(observations: Float[Tensor, "batch obs"], robot: str) -> Tensor:
+    """An observation in the robot's own frame, (B, F): what a wrestler's networks are given.
+
+    Turning a match about the vertical changes nothing here but where the border is, so that a gait
+    learned in one direction serves in all.
+    """
+    field = {name: observations[:, at] for name, at in observation_fields(robot).items()}
+    own, other = rotation(field["orientation"]), rotation(field["opponent_orientation"])
+    to_own = own.transpose(1, 2)
+
+    def seen(vector: Tensor) -> Tensor:
+        return (to_own @ vector.unsqueeze(-1)).squeeze(-1)
+
+    position, opponent = field["position"], field["opponent_position"]
+    to_centre = torch.cat([-position[:, :2], torch.zeros_like(position[:, :1])], dim=-1)
+    to_opponent = opponent - position
+    rooms = [TATAMI_SIZE - p[:, :2].abs().amax(-1, keepdim=True) for p in (position, opponent)]
+    parts = [
+        *(position, opponent, *rooms, to_opponent[:, :2].norm(dim=-1, keepdim=True)),
+        *(seen(to_opponent), seen(to_centre), seen(field["velocity"]), field["spin"]),
+        *(to_own[:, :, 2], (to_own @ other)[:, :, [0, 2]].flatten(1)),
+        *(field["joint_angles"], field["joint_speeds"]),
+        *(field["contact_forces"], field["opponent_contact"]),
+    ]
+    return torch.cat(parts, dim=-1)
+
+
+class Wrestler(nn.Module):
+    """A policy for one robot, from its observation to torques.
+
+    Args:
+        robot: "ant", "bug" or "spider".
+        generator: draws the weights.
+        hidden_size: of both hidden layers.
+        deviation: of the actions at the start.
+    """
+
+    def __init__(
+        self,
+        robot: str = "ant",
+        *,
+        generator: torch.Generator,
+        hidden_size: int = 64,
+        deviation: float = 0.6,
+    ) -> None:
+        super().__init__()
+        self.robot = robot
+        size = max(field.stop for field in observation_fields(robot).values())
+        in_size = egocentric(torch.ones(1, size), robot).shape[1]
+        self.network = ppo.ActorCritic(
+            in_size,
+            ROBOTS[robot].num_joints,
+            generator=generator,
+            hidden_size=hidden_size,
+            deviation=deviation,
+        )
+
+    def features(self, observations: Float[Tensor, "batch obs"]) -> Tensor:
+        return egocentric(observations, self.robot)
+
+    @torch.no_grad()
+    def act(
+        self, observations: Float[Tensor, "batch obs"], *, generator: torch.Generator
+    ) -> Float[Tensor, "batch act"]:
+        """Actions drawn from the policy, (B, A)."""
+        return self.network.act(self.features(observations), generator=generator)[0]
+
+
+@dataclasses.dataclass(frozen=True)
+class RewardWeights:
+    """What a wrestler in training is rewarded for.
+
+    Attributes:
+        win: for a match won.
+        loss: taken off for a match lost.
+        draw: taken off when time is up.
+        approach: for each metre that the distance to the opponent shrinks.
+        push: for each metre that the opponent moves away from the centre.
+        stay: taken off for each metre that it moves away from the centre itself.
+        topple: for each metre that the opponent's torso sinks.
+        height: for each metre that its own torso rises.
+        control: taken off for each unit of squared actions.
+    """
+
+    win: float = 1.0
+    loss: float = 1.0
+    draw: float = 0.5
+    approach: float = 0.3
+    push: float = 0.5
+    stay: float = 0.2
+    topple: float = 0.5
+    height: float = 0.2
+    control: float = 0.0003
+
+    def rewards(
+        self,
+        before: tuple[NDArray[np.float32], NDArray[np.float32]],
+        step: Step,
+        fields: Sequence[Mapping[str, slice]],
+    ) -> NDArray[np.float32]:
+        """Of both robots, (N, 2); but for the first three terms, differences of potentials."""
+        result = np.empty((len(step.lost), 2), dtype=np.float32)
+        moved = [
+            [_place(part, at) for part in (old, new)]
+            for old, new, at in zip(before, step.final_observations, fields, strict=True)
+        ]
+        apart = [np.linalg.norm(moved[0][k][:, :2] - moved[1][k][:, :2], axis=1) for k in (0, 1)]
+        out, high = (
+            [[measure(places) for places in robot] for robot in moved]
+            for measure in (lambda p: np.abs(p[:, :2]).max(axis=1), lambda p: p[:, 2])
+        )
+        gain_out, gain_high = ([after - old for old, after in pair] for pair in (out, high))
+        for own, other in ((0, 1), (1, 0)):
+            won, lost = step.lost[:, other], step.lost[:, own]
+            result[:, own] = (
+                self.win * (won & ~lost)
+                - self.loss * lost
+                - self.draw * step.truncated
+                + self.approach * (apart[0] - apart[1])
+                + self.push * gain_out[other]
+                - self.stay * gain_out[own]
+                - self.topple * gain_high[other]
+                + self.height * gain_high[own]
+                + self.control / 0.1 * step.reward_terms["control"][:, own]
+            )
+        return result
+
+
+def _place(observations: NDArray[np.float32], fields: Mapping[str, slice]) -> NDArray[np.float32]:
+    return observations[:, fields["position"]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """How wrestlers train.
+
+    A training is a number of chapters. Each begins with new matches, ends with a checkpoint, and
+    draws from a random stream of its own: one that was interrupted goes on as if it had not been.
+
+    Attributes:
+        num_chapters: chapters.
+        num_rounds: rollouts of a chapter, each followed by an update.
+        num_matches: matches side by side; half of them between the learners (or of the only one
+            with itself), half against the learners' opponents.
+        num_steps: of a rollout.
+        mutual_share: of the matches: between the learners.
+        still_share: of the other matches: against a motionless robot.
+        random_share: of the other matches: against one that acts at random. What is left goes to
+            earlier versions of the learner.
+        num_earlier: earlier versions that are remembered.
+        rewards: what for.
+        ppo: settings; the learning rate falls linearly to a tenth over the chapters.
+        deviation: of the actions at the start.
+        hidden_size: of the networks.
+    """
+
+    num_chapters: int
+    num_rounds: int = 25
+    num_matches: int = 128
+    num_steps: int = 64
+    mutual_share: float = 0.5
+    still_share: float = 0.4
+    random_share: float = 0.1
+    num_earlier: int = 8
+    rewards: RewardWeights = RewardWeights()
+    ppo: ppo.Settings = ppo.Settings()
+    deviation: float = 0.6
+    hidden_size: int = 64
+
+
+class Training:
+    """One learner, or two that wrestle with each other, and all that their training needs.
+
+    Args:
+        key: the random stream.
+        recipe: how to train.
+        num_learners: 1 for self-play, 2 for a pair.
+        robot: which robot they are.
+        num_threads: of the physics.
+    """
+
+    def __init__(
+        self,
+        key: Sequence[int],
+        recipe: Recipe,
+        *,
+        num_learners: int = 1,
+        robot: str = "ant",
+        num_threads: int = 1,
+    ) -> None:
+        self.key, self.recipe, self.robot = tuple(key), recipe, robot
+        self.learners = [
+            Wrestler(
+                robot,
+                generator=streams.make_generator(*key, 0, number),
+                hidden_size=recipe.hidden_size,
+                deviation=recipe.deviation,
+            )
+            for number in range(num_learners)
+        ]
+        self.optimisers = [ppo.make_optimiser(w.network, recipe.ppo) for w in self.learners]
+        self.earlier: list[list[Wrestler]] = [[] for _ in self.learners]
+        self.history: list[dict[str, Any]] = []
+        self.env = RoboSumo(
+            range(recipe.num_matches), robots=(robot, robot), num_threads=num_threads
+        )
+        # Matches: first those between the learners, then each learner's against its opponents.
+        self.num_mutual = round(recipe.mutual_share * recipe.num_matches)
+        bounds = np.linspace(self.num_mutual, recipe.num_matches, num_learners + 1).astype(int)
+        self.matches = [np.arange(a, b) for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+
+    def train_chapter(self) -> dict[str, Any]:
+        chapter, recipe = len(self.history), self.recipe
+        generator = streams.make_generator(*self.key, 1, chapter)
+        seeds = torch.randint(2**62, (recipe.num_matches,), generator=generator)
+        self.observations = self.env.reset(seeds=seeds.tolist())
+        self.opponents = np.full(recipe.num_matches, STILL)
+        self._draw_opponents(np.arange(self.num_mutual, recipe.num_matches), generator)
+        rate = recipe.ppo.learning_rate * (1 - 0.9 * chapter / recipe.num_chapters)
+        tallies: list[dict[str, list[tuple[int, int]]]] = [{} for _ in self.learners]
+        logs = []
+        for _ in range(recipe.num_rounds):
+            rollouts = self._roll_out(generator, tallies)
+            for learner, optimiser, rollout in zip(
+                self.learners, self.optimisers, rollouts, strict=True
+            ):
+                optimiser.param_groups[0]["lr"] = rate
+                logs.append(
+                    ppo.update(learner.network, optimiser, rollout, recipe.ppo, generator=generator)
+                )
+        for learner, pool in zip(self.learners, self.earlier, strict=True):
+            if len(pool) == recipe.num_earlier:
+                del pool[torch.randint(len(pool), (), generator=generator).item()]
+            pool.append(copy.deepcopy(learner).requires_grad_(False))
+        self.history.append(self._summary(tallies, logs, rollouts))
+        return self.history[-1]
+
+    def _draw_opponents(self, matches: NDArray[np.int64], generator: torch.Generator) -> None:
+        recipe = self.recipe
+        for match in matches[matches >= self.num_mutual]:
+            kind = torch.rand((), generator=generator).item()
+            if kind < recipe.still_share or not self.earlier[0]:
+                self.opponents[match] = STILL
+            elif kind < recipe.still_share + recipe.random_share:
+                self.opponents[match] = RANDOM
+            else:
+                number = torch.randint(len(self.earlier[0]), (), generator=generator)
+                self.opponents[match] = number.item()
+
+    def _seats(self, learner: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Matches in which a learner is the first robot, and those in which it is the second."""
+        mutual, own = np.arange(self.num_mutual), self.matches[learner]
+        if len(self.learners) == 1:
+            return np.concatenate([mutual, own]), mutual
+        return (np.concatenate([mutual, own]), own[:0]) if learner == 0 else (own, mutual)
+
+    def _roll_out(
+        self, generator: torch.Generator, tallies: list[dict[str, list[tuple[int, int]]]]
+    ) -> list[ppo.Rollout]:
+        seats = [self._seats(number) for number in range(len(self.learners))]
+        kept: list[list[tuple[Tensor, ...]]] = [[] for _ in self.learners]
+        sizes = [(self.recipe.num_matches, size) for size in self.env.action_sizes]
+        for _ in range(self.recipe.num_steps):
+            actions = [np.zeros(size, dtype=np.float32) for size in sizes]
+            chosen = []
+            for learner, (first, second) in zip(self.learners, seats, strict=True):
+                inputs = learner.features(self._seen(first, second))
+                with torch.no_grad():
+                    drawn, density, value = learner.network.act(inputs, generator=generator)
+                actions[0][first] = drawn[: len(first)].numpy()
+                actions[1][second] = drawn[len(first) :].numpy()
+                chosen.append((inputs, drawn, density, value))
+            self._let_opponents_act(actions[1], generator)
+            step = self.env.step(actions)
+            rewards = self.recipe.rewards.rewards(self.observations, step, self.env.fields)
+            self.observations = step.observations
+            for number, (first, second) in enumerate(seats):
+                reward = np.concatenate([rewards[first, 0], rewards[second, 1]])
+                ended = np.concatenate([step.done[first], step.done[second]])
+                kept[number].append(
+                    (*chosen[number], torch.from_numpy(reward), torch.from_numpy(ended))
+                )
+            if step.done.any():
+                self._count(step, seats, tallies)
+                self._draw_opponents(np.flatnonzero(step.done), generator)
+        rollouts = []
+        for learner, steps, (first, second) in zip(self.learners, kept, seats, strict=True):
+            tensors = [torch.stack(part) for part in zip(*steps, strict=True)]
+            with torch.no_grad():
+                inputs = learner.features(self._seen(first, second))
+                last = learner.network.value(learner.network.standardiser(inputs))[..., 0]
+            rollouts.append(ppo.Rollout(*tensors, last_values=last))
+        return rollouts
+
+    def _seen(self, first: NDArray[np.int64], second: NDArray[np.int64]) -> Tensor:
+        observations = self.observations
+        return torch.from_numpy(np.concatenate([observations[0][first], observations[1][second]]))
+
+    def _let_opponents_act(
+        self, actions: NDArray[np.float32], generator: torch.Generator
+    ) -> None:
+        for number, matches in enumerate(self.matches):
+            kinds = self.opponents[matches]
+            for kind in np.unique(kinds):
+                rows = matches[kinds == kind]
+                if kind == RANDOM:
+                    drawn = 2 * torch.rand((len(rows), actions.shape[1]), generator=generator) - 1
+                elif kind >= 0:
+                    seen = torch.from_numpy(self.observations[1][rows])
+                    drawn = self.earlier[number][kind].act(seen, generator=generator)
+                else:
+                    continue
+                actions[rows] = drawn.numpy()
+
+    def _count(
+        self,
+        step: Step,
+        seats: list[tuple[NDArray[np.int64], NDArray[np.int64]]],
+        tallies: list[dict[str, list[tuple[int, int]]]],
+    ) -> None:
+        names = {STILL: "still", RANDOM: "random"}
+        for (first, second), tally in zip(seats, tallies, strict=True):
+            for seat, matches in ((0, first), (1, second)):
+                for match in matches[step.done[matches]]:
+                    kind = names.get(int(self.opponents[match]), "earlier")
+                    kind = "mutual" if match < self.num_mutual else kind
+                    result = int(step.winner[match] == seat) - int(step.lost[match, seat])
+                    tally.setdefault(kind, []).append((result, int(step.lengths[match])))
+
+    def _summary(
+        self,
+        tallies: list[dict[str, list[tuple[int, int]]]],
+        logs: list[dict[str, float]],
+        rollouts: list[ppo.Rollout],
+    ) -> dict[str, Any]:
+        """Of a chapter: samples, matches and results of each learner, averages of the updates."""
+        before = self.history[-1]["samples"] if self.history else 0
+        summary: dict[str, Any] = {
+            "samples": before + self.recipe.num_rounds * rollouts[0].rewards.numel(),
+            "deviation": [w.network.log_deviation.exp().mean().item() for w in self.learners],
+            **{name: float(np.mean([log[name] for log in logs])) for name in logs[0]},
+        }
+        for name in ("mutual", "still", "random", "earlier"):
+            results = [tally.get(name, []) for tally in tallies]
+            summary[name] = [
+                {
+                    "matches": len(part),
+                    "won": float(np.mean([r == 1 for r, _ in part])) if part else None,
+                    "lost": float(np.mean([r == -1 for r, _ in part])) if part else None,
+                    "length": float(np.mean([n for _, n in part])) if part else None,
+                }
+                for part in results
+            ]
+        return summary
