@@ -33,6 +33,9 @@ REWARD_TERMS = ("outcome", "control", "approach", "push")
 GOING_ON, FELL, LEFT_THE_RING, TIME_IS_UP, DIVERGED = range(5)
 REASONS = ("", "a torso fell", "a torso left the ring", "time is up", "the physics diverged")
 NO_ONE = -1  # has won
+UNSTABLE = [
+    getattr(mujoco.mjtWarning, f"mjWARN_BAD{name}").value for name in ("QPOS", "QVEL", "QACC")
+]
 
 Floats = NDArray[np.float32]
 
@@ -302,6 +305,10 @@ class RoboSumo:
             lengths=lengths,
         )
 
+    def state(self) -> NDArray[np.float64]:
+        """Positions, then velocities of all matches as MuJoCo holds them, (N, nq + nv)."""
+        return np.concatenate(self._state, axis=1)
+
     def data(self, match: int) -> mujoco.MjData:
         """A copy of a match's simulation, to look at or to draw."""
         return self.batch.get_data(match)
@@ -356,9 +363,9 @@ class RoboSumo:
                 self.batch.step(rows, nstep=num_steps)
             except SimulationError as error:
                 failed[error.ids] = True
-        for numbers in self._state:
-            # mj_checkPos calls a number of 1e10 unstable; NaN is not smaller either
-            failed |= ~(np.abs(numbers) < mujoco.mjMAXVAL).all(axis=1)
+        # MuJoCo counts states that are not finite or huge, and begins anew from its own first one.
+        failed |= self.batch.warning[:, UNSTABLE, 1].any(axis=1)
+        failed |= ~np.isfinite(self.state()).all(axis=1)
         return failed & self._playing
 
     def _has_fallen(self, robot: int) -> NDArray[np.bool_]:

@@ -174,8 +174,6 @@ def make_spec(
     spec.option.timestep = TIME_STEP
     spec.option.integrator = INTEGRATORS[integrator]
     spec.option.jacobian = mujoco.mjtJacobian.mjJAC_DENSE  # faster than sparse for so few joints
-    # A state that diverges must be seen, not silently set back to the first one.
-    spec.option.disableflags |= mujoco.mjtDisableBit.mjDSBL_AUTORESET
     _add_arena(spec, tatami_size)
     for number, (name, colour) in enumerate(zip(robots, colours, strict=True)):
         _add_robot(spec, ROBOTS[name], f"{number}/", colour)
