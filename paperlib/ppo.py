@@ -158,9 +158,7 @@ class Rollout(NamedTuple):
     last_values: Float[Tensor, " batch"]
 
 
-def advantages(
-    rollout: Rollout, *, discount: float, trace: float
-) -> Float[Tensor, "time batch"]:
+def advantages(rollout: Rollout, *, discount: float, trace: float) -> Float[Tensor, "time batch"]:
     """Generalised advantage estimates (Schulman et al. 2016, eq. 16), zero beyond an episode.
 
     A_t = δ_t + γλ A_{t+1}, δ_t = r_t + γ V(s_{t+1}) − V(s_t).

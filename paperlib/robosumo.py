@@ -372,7 +372,9 @@ class RoboSumo:
         return self._positions[robot][:, 2] - TATAMI_TOP < FALLEN_HEIGHT
 
     def _is_outside(self, robot: int) -> NDArray[np.bool_]:
-        return np.abs(self._positions[robot][:, :2]).max(axis=1) >= self.tatami_size + OUTSIDE_MARGIN
+        return (
+            np.abs(self._positions[robot][:, :2]).max(axis=1) >= self.tatami_size + OUTSIDE_MARGIN
+        )
 
     def _reward_terms(
         self,

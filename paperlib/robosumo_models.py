@@ -233,9 +233,7 @@ def _add_arena(spec: mujoco.MjSpec, size: float) -> None:
         )
 
 
-def _add_robot(
-    spec: mujoco.MjSpec, robot: Robot, prefix: str, colour: Sequence[float]
-) -> None:
+def _add_robot(spec: mujoco.MjSpec, robot: Robot, prefix: str, colour: Sequence[float]) -> None:
     geom, hinge = mujoco.mjtGeom, mujoco.mjtJoint.mjJNT_HINGE
     surface = {
         "condim": 3,
@@ -295,4 +293,3 @@ def _add_robot(
                 ctrllimited=mujoco.mjtLimited.mjLIMITED_TRUE,
             )
             motor.set_to_motor()
-

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from paperlib import files, ppo, streams
-from paperlib.robosumo import RoboSumo, Step, observation_fields
+from paperlib.robosumo import ACTION_TIME, RoboSumo, Step, observation_fields
 from paperlib.robosumo_models import ROBOTS, TATAMI_SIZE
 
 Report = Callable[[int], None]
@@ -114,6 +115,9 @@ class RewardWeights:
         stay: taken off for each metre that it moves away from the centre itself.
         topple: for each metre that the opponent's torso sinks.
         height: for each metre that its own torso rises.
+        tall: for each metre of its torso's height, each second.
+        near: taken off for each metre between the two, each second.
+        time: taken off for each second.
         control: taken off for each unit of squared actions.
     """
 
@@ -125,6 +129,9 @@ class RewardWeights:
     stay: float = 0.2
     topple: float = 0.5
     height: float = 0.2
+    tall: float = 0.0
+    near: float = 0.0
+    time: float = 0.0
     control: float = 0.0003
 
     def rewards(
@@ -133,7 +140,7 @@ class RewardWeights:
         step: Step,
         fields: Sequence[Mapping[str, slice]],
     ) -> NDArray[np.float32]:
-        """Of both robots, (N, 2); but for the first three terms, differences of potentials."""
+        """Of both robots, (N, 2): outcome, differences of potentials, what lasts, effort."""
         result = np.empty((len(step.lost), 2), dtype=np.float32)
         moved = [
             [_place(part, at) for part in (old, new)]
@@ -144,6 +151,7 @@ class RewardWeights:
             [[measure(places) for places in robot] for robot in moved]
             for measure in (lambda p: np.abs(p[:, :2]).max(axis=1), lambda p: p[:, 2])
         )
+        lasting = -self.time - self.near * apart[1]
         gain_out, gain_high = ([after - old for old, after in pair] for pair in (out, high))
         for own, other in ((0, 1), (1, 0)):
             won, lost = step.lost[:, other], step.lost[:, own]
@@ -156,6 +164,7 @@ class RewardWeights:
                 - self.stay * gain_out[own]
                 - self.topple * gain_high[other]
                 + self.height * gain_high[own]
+                + ACTION_TIME * (lasting + self.tall * high[own][1])
                 + self.control / 0.1 * step.reward_terms["control"][:, own]
             )
         return result
@@ -180,12 +189,14 @@ class Recipe:
         num_steps: of a rollout.
         mutual_share: of the matches: between the learners.
         still_share: of the other matches: against a motionless robot.
-        random_share: of the other matches: against one that acts at random. What is left goes to
-            earlier versions of the learner.
+        random_share: of the other matches: against one that acts at random.
+        rival_share: of the other matches: against given rivals. What is left goes to earlier
+            versions of the learner.
         num_earlier: earlier versions that are remembered.
         rewards: what for.
         ppo: settings; the learning rate falls linearly to a tenth over the chapters.
         deviation: of the actions at the start.
+        min_deviation: that it cannot fall below.
         hidden_size: of the networks.
     """
 
@@ -196,11 +207,29 @@ class Recipe:
     mutual_share: float = 0.5
     still_share: float = 0.4
     random_share: float = 0.1
+    rival_share: float = 0.0
     num_earlier: int = 8
     rewards: RewardWeights = RewardWeights()
     ppo: ppo.Settings = ppo.Settings()
     deviation: float = 0.6
+    min_deviation: float = 0.1
     hidden_size: int = 64
+
+    def __post_init__(self) -> None:
+        for name in ("num_chapters", "num_rounds", "num_matches", "num_steps", "num_earlier"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        shares = self.still_share, self.random_share, self.rival_share
+        if not 0 <= self.mutual_share <= 1 or min(shares) < 0 or sum(shares) > 1:
+            raise ValueError(
+                "mutual_share must lie in 0 to 1, and so must still_share, random_share, "
+                f"rival_share and their sum; got {self.mutual_share} and {shares}"
+            )
+        if not 0 < self.min_deviation <= self.deviation:
+            raise ValueError(
+                f"deviation must be at least min_deviation > 0, got {self.deviation} and "
+                f"{self.min_deviation}"
+            )
 
 
 class Training:
@@ -210,8 +239,10 @@ class Training:
         key: the random stream.
         recipe: how to train.
         num_learners: 1 for self-play, 2 for a pair.
+        parents: `state_dict`s that the learners start from, one each; none starts from nothing.
+        rivals: `state_dict`s of opponents that do not learn.
         robot: which robot they are.
-        num_threads: of the physics.
+        num_threads: of the physics; decides nothing.
     """
 
     def __init__(
@@ -220,9 +251,16 @@ class Training:
         recipe: Recipe,
         *,
         num_learners: int = 1,
+        parents: Sequence[Mapping[str, Tensor]] = (),
+        rivals: Sequence[Mapping[str, Tensor]] = (),
         robot: str = "ant",
         num_threads: int = 1,
     ) -> None:
+        if num_learners not in (1, 2) or len(parents) not in (0, num_learners):
+            raise ValueError(
+                f"num_learners must be 1 or 2, with no parents or one each; got {num_learners} "
+                f"and {len(parents)} parents"
+            )
         self.key, self.recipe, self.robot = tuple(key), recipe, robot
         self.learners = [
             Wrestler(
@@ -233,6 +271,12 @@ class Training:
             )
             for number in range(num_learners)
         ]
+        for learner, parent in zip(self.learners, parents, strict=False):
+            learner.load_state_dict(parent)
+        self.rivals = [copy.deepcopy(self.learners[0]).requires_grad_(False) for _ in rivals]
+        for wrestler, rival in zip(self.rivals, rivals, strict=True):
+            wrestler.load_state_dict(rival)
+        self.ancestry = [files.tensor_checksum(state, "") for state in (*parents, *rivals)]
         self.optimisers = [ppo.make_optimiser(w.network, recipe.ppo) for w in self.learners]
         self.earlier: list[list[Wrestler]] = [[] for _ in self.learners]
         self.history: list[dict[str, Any]] = []
@@ -245,6 +289,7 @@ class Training:
         self.matches = [np.arange(a, b) for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
 
     def train_chapter(self) -> dict[str, Any]:
+        """Plays and learns one chapter; what it brought is added to ``history``."""
         chapter, recipe = len(self.history), self.recipe
         generator = streams.make_generator(*self.key, 1, chapter)
         seeds = torch.randint(2**62, (recipe.num_matches,), generator=generator)
@@ -263,6 +308,8 @@ class Training:
                 logs.append(
                     ppo.update(learner.network, optimiser, rollout, recipe.ppo, generator=generator)
                 )
+                with torch.no_grad():
+                    learner.network.log_deviation.clamp_(min=math.log(recipe.min_deviation))
         for learner, pool in zip(self.learners, self.earlier, strict=True):
             if len(pool) == recipe.num_earlier:
                 del pool[torch.randint(len(pool), (), generator=generator).item()]
@@ -270,17 +317,73 @@ class Training:
         self.history.append(self._summary(tallies, logs, rollouts))
         return self.history[-1]
 
+    def save(self, path: str | Path) -> None:
+        """Writes all that the next chapter needs."""
+        tensors: dict[str, Tensor] = {}
+        for number, (learner, optimiser, pool) in enumerate(
+            zip(self.learners, self.optimisers, self.earlier, strict=True)
+        ):
+            tensors |= _prefixed(f"learner.{number}.", learner.state_dict())
+            for age, wrestler in enumerate(pool):
+                tensors |= _prefixed(f"earlier.{number}.{age}.", wrestler.state_dict())
+            for index, state in optimiser.state_dict()["state"].items():
+                tensors |= _prefixed(f"optimiser.{number}.{index}.", state)
+        files.save_tensors(path, tensors, {**self._identity(), "history": self.history})
+
+    def load(self, path: str | Path) -> bool:
+        """Takes up the training of a checkpoint, if it is this training's.
+
+        Returns:
+            Whether it is; a checkpoint of another training is left alone.
+
+        Raises:
+            ValueError: if the file is damaged.
+        """
+        tensors, metadata = files.load_tensors(path)
+        history = metadata.pop("history", None)
+        if metadata != self._identity():
+            return False
+        for number, (learner, optimiser) in enumerate(
+            zip(self.learners, self.optimisers, strict=True)
+        ):
+            learner.load_state_dict(_part(tensors, f"learner.{number}."))
+            content = optimiser.state_dict()
+            for name, tensor in _part(tensors, f"optimiser.{number}.").items():
+                index, _, field = name.partition(".")
+                content["state"].setdefault(int(index), {})[field] = tensor
+            optimiser.load_state_dict(content)
+            pool = self.earlier[number] = []
+            while state := _part(tensors, f"earlier.{number}.{len(pool)}."):
+                pool.append(copy.deepcopy(learner).requires_grad_(False))
+                pool[-1].load_state_dict(state)
+        self.history = history
+        return True
+
+    def _identity(self) -> dict[str, Any]:
+        return {
+            "key": list(self.key),
+            "recipe": dataclasses.asdict(self.recipe),
+            "robot": self.robot,
+            "num_learners": len(self.learners),
+            "ancestry": self.ancestry,
+        }
+
     def _draw_opponents(self, matches: NDArray[np.int64], generator: torch.Generator) -> None:
+        """New opponents where a match begins that is not between the learners."""
         recipe = self.recipe
         for match in matches[matches >= self.num_mutual]:
-            kind = torch.rand((), generator=generator).item()
-            if kind < recipe.still_share or not self.earlier[0]:
-                self.opponents[match] = STILL
-            elif kind < recipe.still_share + recipe.random_share:
+            drawn = torch.rand((), generator=generator).item()
+            shares = recipe.still_share, recipe.random_share, recipe.rival_share
+            kind = int(np.searchsorted(np.cumsum(shares), drawn, side="right"))
+            # others are counted through: rivals, then earlier versions
+            first = 0 if kind == 2 else len(self.rivals)
+            count = len(self.rivals) if kind == 2 else len(self.earlier[0])
+            if kind == 1:
                 self.opponents[match] = RANDOM
+            elif kind == 0 or count == 0:
+                self.opponents[match] = STILL
             else:
-                number = torch.randint(len(self.earlier[0]), (), generator=generator)
-                self.opponents[match] = number.item()
+                self.opponents[match] = first + torch.randint(count, (), generator=generator).item()
 
     def _seats(self, learner: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Matches in which a learner is the first robot, and those in which it is the second."""
@@ -331,9 +434,7 @@ class Training:
         observations = self.observations
         return torch.from_numpy(np.concatenate([observations[0][first], observations[1][second]]))
 
-    def _let_opponents_act(
-        self, actions: NDArray[np.float32], generator: torch.Generator
-    ) -> None:
+    def _let_opponents_act(self, actions: NDArray[np.float32], generator: torch.Generator) -> None:
         for number, matches in enumerate(self.matches):
             kinds = self.opponents[matches]
             for kind in np.unique(kinds):
@@ -342,7 +443,8 @@ class Training:
                     drawn = 2 * torch.rand((len(rows), actions.shape[1]), generator=generator) - 1
                 elif kind >= 0:
                     seen = torch.from_numpy(self.observations[1][rows])
-                    drawn = self.earlier[number][kind].act(seen, generator=generator)
+                    wrestler = [*self.rivals, *self.earlier[number]][kind]
+                    drawn = wrestler.act(seen, generator=generator)
                 else:
                     continue
                 actions[rows] = drawn.numpy()
@@ -357,7 +459,10 @@ class Training:
         for (first, second), tally in zip(seats, tallies, strict=True):
             for seat, matches in ((0, first), (1, second)):
                 for match in matches[step.done[matches]]:
-                    kind = names.get(int(self.opponents[match]), "earlier")
+                    opponent = int(self.opponents[match])
+                    kind = names.get(
+                        opponent, "rival" if opponent < len(self.rivals) else "earlier"
+                    )
                     kind = "mutual" if match < self.num_mutual else kind
                     result = int(step.winner[match] == seat) - int(step.lost[match, seat])
                     tally.setdefault(kind, []).append((result, int(step.lengths[match])))
@@ -375,7 +480,7 @@ class Training:
             "deviation": [w.network.log_deviation.exp().mean().item() for w in self.learners],
             **{name: float(np.mean([log[name] for log in logs])) for name in logs[0]},
         }
-        for name in ("mutual", "still", "random", "earlier"):
+        for name in ("mutual", "still", "random", "rival", "earlier"):
             results = [tally.get(name, []) for tally in tallies]
             summary[name] = [
                 {
@@ -387,3 +492,47 @@ class Training:
                 for part in results
             ]
         return summary
+
+
+def _prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {prefix + name: tensor for name, tensor in tensors.items()}
+
+
+def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {n[len(prefix) :]: t for n, t in tensors.items() if n.startswith(prefix)}
+
+
+def train(
+    *,
+    key: Sequence[int],
+    recipe: Recipe,
+    checkpoint: str | Path,
+    num_learners: int = 1,
+    parents: Sequence[Mapping[str, Tensor]] = (),
+    rivals: Sequence[Mapping[str, Tensor]] = (),
+    robot: str = "ant",
+    report: Report = lambda done: None,
+) -> tuple[list[dict[str, Tensor]], list[dict[str, Any]]]:
+    """A job for `trainings.run_jobs`: trains to the last chapter, from the checkpoint if it can.
+
+    Args:
+        checkpoint: a safetensors file, written after each chapter.
+        report: told of each chapter.
+
+    Returns:
+        Each learner's `state_dict`, and the history of the chapters.
+
+    Raises:
+        ValueError: if the checkpoint is damaged.
+    """
+    training = Training(
+        key, recipe, num_learners=num_learners, parents=parents, rivals=rivals, robot=robot
+    )
+    if Path(checkpoint).exists():
+        training.load(checkpoint)
+    report(len(training.history))
+    while len(training.history) < recipe.num_chapters:
+        training.train_chapter()
+        training.save(checkpoint)
+        report(1)
+    return [learner.state_dict() for learner in training.learners], training.history
