@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from paperlib import ppo
-from paperlib.wrestlers import Recipe, RewardWeights
+from paperlib.wrestling import Recipe, RewardWeights
 
 
 @dataclasses.dataclass(frozen=True)

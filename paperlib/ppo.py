@@ -106,7 +106,7 @@ class ActorCritic(nn.Module):
 
     def act(
         self, inputs: Float[Tensor, "batch in"], *, generator: torch.Generator
-    ) -> tuple[Float[Tensor, "batch act"], Float[Tensor, "batch"], Float[Tensor, "batch"]]:
+    ) -> tuple[Float[Tensor, "batch act"], Float[Tensor, " batch"], Float[Tensor, " batch"]]:
         """Actions drawn from the policy, the logarithm of their density, and the values."""
         standardised = self.standardiser(inputs)
         noise = torch.randn(
@@ -130,8 +130,8 @@ def _tanh_network(
 
 
 def _log_density(
-    noise: Float[Tensor, "... act"], log_deviation: Float[Tensor, " act"]
-) -> Float[Tensor, "..."]:
+    noise: Float[Tensor, "*shape act"], log_deviation: Float[Tensor, " act"]
+) -> Float[Tensor, "*shape"]:
     # log N(a; μ, σ²) = −½ ((a − μ) / σ)² − log σ − ½ log 2π, summed over actions
     return (-0.5 * noise.square() - log_deviation - 0.5 * math.log(2 * math.pi)).sum(-1)
 

@@ -224,7 +224,7 @@ class RoboSumo:
         """Begins matches anew, all of them or those whose numbers are given.
 
         Args:
-            matches: numbers from 0 to N - 1.
+            matches: different numbers from 0 to N - 1; there may be none.
             seeds: one for each of these matches; their generators go on where None.
 
         Returns:
@@ -234,16 +234,19 @@ class RoboSumo:
             ValueError: if there is no such match, or the number of seeds differs.
         """
         numbers = np.arange(self.num_matches)
-        rows = numbers if matches is None else np.unique(np.asarray(matches, dtype=np.int64))
-        if not np.isin(rows, numbers).all():
-            raise ValueError(f"matches must lie in 0 to {self.num_matches - 1}, got {matches}")
+        chosen = numbers if matches is None else np.atleast_1d(matches)
+        rows = np.intersect1d(chosen, numbers)
+        if chosen.dtype == bool or chosen.shape != rows.shape:
+            raise ValueError(
+                f"matches must be different numbers from 0 to {self.num_matches - 1}, got {matches}"
+            )
         if seeds is not None:
             generators = _generators(seeds)
             if len(generators) != len(rows):
                 raise ValueError(f"seeds: {len(generators)} came for {len(rows)} matches")
-            for row, generator in zip(rows, generators, strict=True):
+            for row, generator in zip(chosen, generators, strict=True):
                 self._generators[row] = generator
-        self._begin(rows)
+        self._begin(rows.astype(np.int64))
         return tuple(part.copy() for part in self._observations)
 
     def step(self, actions: Sequence[ArrayLike]) -> Step:
@@ -412,8 +415,9 @@ class RoboSumo:
             for field in ("position", "opponent_position"):
                 numbers[chosen, fields[field].stop - 1] -= TATAMI_TOP
             if self.contact_forces:
-                forces = np.abs(self._forces[own][chosen]).reshape(len(positions), -1)
-                numbers[chosen, fields["contact_forces"]] = forces.clip(max=CONTACT_LIMIT)
+                forces = np.abs(self._forces[own][chosen])
+                forces = forces.reshape(len(forces), 6 * forces.shape[1]).clip(max=CONTACT_LIMIT)
+                numbers[chosen, fields["contact_forces"]] = forces
                 forces = np.abs(self._forces[other][chosen][:, 0])
                 numbers[chosen, fields["opponent_contact"]] = forces.clip(max=CONTACT_LIMIT)
 

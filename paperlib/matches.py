@@ -1,0 +1,176 @@
+"""Whole matches of RoboSumo between any players, many at once."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import binomtest
+from torch import Tensor
+
+from paperlib.metrics import Estimate
+from paperlib.robosumo import NO_ONE, RoboSumo
+
+SOMEBODY_ELSE = -1  # sits there
+
+
+class Player(Protocol):
+    """Whoever has a policy: a `wrestlers.Wrestler`, a `published_policies.PublishedPolicy`, ..."""
+
+    def act(
+        self, observations: Tensor, memory: Any = None, *, generator: torch.Generator
+    ) -> tuple[Tensor, Any]:
+        """Actions, (B, A), for observations, (B, O), and the memory for the next step.
+
+        A memory is None, or a tuple of tensors whose first axis is B; it is None when matches
+        begin.
+        """
+        ...
+
+
+@dataclasses.dataclass(frozen=True)
+class Still:
+    """A robot without torques.
+
+    Attributes:
+        action_size: A.
+    """
+
+    action_size: int
+
+    def act(
+        self, observations: Tensor, memory: Any = None, *, generator: torch.Generator
+    ) -> tuple[Tensor, Any]:
+        return torch.zeros(len(observations), self.action_size), None
+
+
+@dataclasses.dataclass(frozen=True)
+class UniformlyRandom:
+    """A robot whose torques are uniform in [-1, 1].
+
+    Attributes:
+        action_size: A.
+    """
+
+    action_size: int
+
+    def act(
+        self, observations: Tensor, memory: Any = None, *, generator: torch.Generator
+    ) -> tuple[Tensor, Any]:
+        return 2 * torch.rand(len(observations), self.action_size, generator=generator) - 1, None
+
+
+def fill_in(
+    actions: NDArray[np.float32],
+    observations: NDArray[np.float32],
+    players: Sequence[Player],
+    seats: NDArray[np.int64],
+    *,
+    memories: dict[int, Any],
+    generator: torch.Generator,
+) -> None:
+    """Lets players act in their seats.
+
+    Args:
+        actions: of one robot in all matches, (N, A); written where a player sits.
+        observations: of that robot, (N, O).
+        players: who can play.
+        seats: the player's number, or `SOMEBODY_ELSE`, (N,).
+        memories: of each player, by number; updated.
+        generator: draws the actions.
+    """
+    for who in np.unique(seats[seats != SOMEBODY_ELSE]).tolist():
+        rows = seats == who
+        seen = torch.from_numpy(observations[rows])
+        drawn, memories[who] = players[who].act(seen, memories.get(who), generator=generator)
+        actions[rows] = drawn.numpy()
+
+
+@dataclasses.dataclass(frozen=True)
+class Results:
+    """How N matches ended.
+
+    Attributes:
+        winner: 0 or 1, or `robosumo.NO_ONE`, (N,).
+        lost: which robots lost, (N, 2).
+        reasons: index into `robosumo.REASONS`, (N,).
+        lengths: steps, (N,).
+    """
+
+    winner: NDArray[np.int64]
+    lost: NDArray[np.bool_]
+    reasons: NDArray[np.int64]
+    lengths: NDArray[np.int64]
+
+    def shares(self) -> dict[str, Estimate]:
+        """Of the matches that the first robot "won", "lost", or were "drawn"."""
+        outcomes = {"won": 0, "lost": 1, "drawn": NO_ONE}
+        return {name: share(self.winner == who) for name, who in outcomes.items()}
+
+
+def share(successes: ArrayLike) -> Estimate:
+    """A share with its 95 % Wilson score interval.
+
+    Args:
+        successes: whether it was so, for each of independent trials.
+    """
+    successes = np.asarray(successes, dtype=bool)
+    test = binomtest(int(successes.sum()), len(successes))
+    interval = test.proportion_ci(confidence_level=0.95, method="wilson")
+    return Estimate(float(successes.mean()), interval.low, interval.high, len(successes))
+
+
+def play(
+    env: RoboSumo,
+    players: Sequence[Player],
+    seats: ArrayLike,
+    *,
+    generator: torch.Generator,
+    watch: Callable[[RoboSumo], None] = lambda env: None,
+) -> Results:
+    """Plays one match in each of an environment's places, from the beginning to the end.
+
+    Args:
+        env: N matches, with ``auto_reset=False``.
+        players: who can play.
+        seats: numbers of the players who play each match, (N, 2).
+        generator: draws the players' actions.
+        watch: called when the matches have begun, and after each step.
+
+    Raises:
+        ValueError: if the environment resets itself, or seats do not fit it or the players.
+    """
+    seats = np.asarray(seats)
+    if env.auto_reset:
+        raise ValueError("env must have auto_reset=False: one match is played in each place")
+    if seats.shape != (env.num_matches, 2) or seats.min() < 0 or seats.max() >= len(players):
+        raise ValueError(
+            f"seats must be ({env.num_matches}, 2) numbers of the {len(players)} players, got "
+            f"shape {seats.shape}, {seats.min()} to {seats.max()}"
+        )
+    observations = env.reset()
+    actions = [np.zeros((env.num_matches, size), dtype=np.float32) for size in env.action_sizes]
+    memories: tuple[dict[int, Any], ...] = {}, {}
+    winner = np.full(env.num_matches, NO_ONE)
+    lost = np.zeros((env.num_matches, 2), dtype=bool)
+    reasons, lengths = np.zeros_like(winner), np.zeros_like(winner)
+    watch(env)
+    while env.playing.any():
+        for robot in (0, 1):
+            fill_in(
+                *(actions[robot], observations[robot], players, seats[:, robot]),
+                memories=memories[robot],
+                generator=generator,
+            )
+        before = env.playing
+        step = env.step(actions)
+        observations = step.observations
+        ended = before & step.done
+        winner[ended], lost[ended] = step.winner[ended], step.lost[ended]
+        reasons[ended], lengths[ended] = step.reasons[ended], step.lengths[ended]
+        watch(env)
+    return Results(winner, lost, reasons, lengths)
