@@ -6,6 +6,7 @@ clone of github.com/openai/robosumo, `load` reads any of them; none comes with t
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 from paperlib.robosumo import observation_size
 from paperlib.robosumo_models import ROBOTS
 
+FOLDER_VARIABLE = "ROBOSUMO_POLICIES"
 HIDDEN_SIZE = 64
 FORGET_BIAS = 1.0
 MAX_STANDARDISED = 5.0
@@ -131,8 +133,8 @@ def load(path: Path | str, robot: str, kind: str) -> PublishedPolicy:
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if it holds no array, numbers that are not finite, or not as many as the
-            robot's policy has.
+        ValueError: if it holds no array of floating-point numbers, some that are not finite, not
+            as many as the robot's policy has, or a count of observations that is not positive.
     """
     if robot not in ROBOTS:
         raise ValueError(f"robot must be one of {', '.join(ROBOTS)}; got {robot!r}")
@@ -142,17 +144,23 @@ def load(path: Path | str, robot: str, kind: str) -> PublishedPolicy:
     layers = [layer for layer in policy.modules() if isinstance(layer, nn.Linear)]
     size = len(policy.mean)
     wanted = 3 + 2 * size + 1 + sum(parameter.numel() for parameter in policy.parameters())
-    try:
-        numbers = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        raise ValueError(f"path: {path} is no array of numbers: {error}") from error
+    with open(path, "rb") as file:
+        try:
+            numbers = np.lib.format.read_array(file, allow_pickle=False)
+        except ValueError as error:
+            raise ValueError(f"path: {path} is no array of numbers: {error}") from error
+    if numbers.dtype.kind != "f":
+        raise ValueError(f"path: {path} is no array of floating-point numbers: {numbers.dtype}")
     if numbers.shape != (wanted,):
         raise ValueError(
-            f"path: {path} holds {numbers.size} numbers; the {kind} policy of {robot} has {wanted}"
+            f"path: {path} holds an array of shape {numbers.shape}; the {kind} policy of {robot} "
+            f"has {wanted} numbers"
         )
+    with np.errstate(over="ignore"):
+        numbers = numbers.astype(np.float32)
     if not np.isfinite(numbers).all():
         raise ValueError(f"path: {path} holds numbers that are not finite")
-    rest = torch.from_numpy(numbers.astype(np.float32))[3:]  # no returns are needed
+    rest = torch.from_numpy(numbers)[3:]  # no returns are needed
 
     def take(*shape: int) -> Tensor:
         nonlocal rest
@@ -160,6 +168,8 @@ def load(path: Path | str, robot: str, kind: str) -> PublishedPolicy:
         return part.reshape(shape)
 
     total, squares, count = take(size), take(size), take(1)
+    if count <= 0:
+        raise ValueError(f"path: {path} counts {count.item()} observations, not more than 0")
     with torch.no_grad():
         policy.mean.copy_(total / count)
         # σ² = Σx² / n − μ²
@@ -170,3 +180,23 @@ def load(path: Path | str, robot: str, kind: str) -> PublishedPolicy:
             layer.bias.copy_(take(layer.out_features))
         policy.log_deviation.copy_(take(len(policy.log_deviation)))
     return policy.requires_grad_(False)
+
+
+def find(
+    robot: str, kind: str, version: int = 1, *, folder: Path | str | None = None
+) -> Path | None:
+    """Where a policy's file lies in a clone of openai/robosumo, or None where there is none.
+
+    Args:
+        robot: "ant", "bug" or "spider".
+        kind: "mlp" or "lstm".
+        version: 1, 2 or 3.
+        folder: of the clone, or one with files named like "ant-mlp-v1.npy"; by default what the
+            environment variable ROBOSUMO_POLICIES says.
+    """
+    folder = folder or os.environ.get(FOLDER_VARIABLE)
+    if not folder:
+        return None
+    short = Path(folder) / f"{robot}-{kind}-v{version}.npy"
+    long = Path(folder).glob(f"**/{robot}/{kind}/agent-params-v{version}.npy")
+    return short if short.is_file() else next(long, None)

@@ -25,16 +25,19 @@ HELP = (
 )
 
 
-def _make_context(width: int, height: int) -> Any:
-    """An OpenGL context, of the kind that MUJOCO_GL asks for or of the first that works."""
-    wanted = os.environ.get("MUJOCO_GL", "").lower().strip()
+def _make_contexts(model: mujoco.MjModel, width: int, height: int) -> tuple[Any, Any]:
+    """OpenGL's and MuJoCo's contexts, of the kind that MUJOCO_GL asks for or that works first."""
+    before = os.environ.get("MUJOCO_GL")
+    wanted = (before or "").lower().strip()
     reasons = []
     for backend in [wanted] if wanted in (*BACKENDS, "glfw", "cgl") else BACKENDS:
         platform = os.environ.get("PYOPENGL_PLATFORM")
         try:
             context = importlib.import_module(f"mujoco.{backend}").GLContext(width, height)
             context.make_current()
-            return context
+            # MuJoCo itself would take the first OpenGL in memory, if only of a backend that failed.
+            os.environ["MUJOCO_GL"] = backend
+            return context, mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100)
         except Exception as error:  # each library fails in a way of its own
             reasons.append(f"{backend}: {type(error).__name__}: {error}")
             # PyOpenGL binds itself to one backend when it is first imported: let it forget.
@@ -43,6 +46,11 @@ def _make_context(width: int, height: int) -> Any:
                 del sys.modules[module]
             if platform is None:
                 os.environ.pop("PYOPENGL_PLATFORM", None)
+        finally:
+            if before is None:
+                os.environ.pop("MUJOCO_GL", None)
+            else:
+                os.environ["MUJOCO_GL"] = before
     raise RuntimeError(f"{HELP}. Tried {'; '.join(reasons)}")
 
 
@@ -65,10 +73,9 @@ class Renderer:
             raise ValueError(f"width and height must be 1 to {limits}, got {width} and {height}")
         self._model = model
         self._rectangle = mujoco.MjrRect(0, 0, width, height)
-        self._gl = _make_context(width, height)
+        self._gl, self._context = _make_contexts(model, width, height)
         self._scene = mujoco.MjvScene(model, maxgeom=1000)
         self._options, self._camera = mujoco.MjvOption(), mujoco.MjvCamera()
-        self._context = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100)
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._context)
 
     def draw(self, data: mujoco.MjData, *, camera: str = "side") -> Picture:

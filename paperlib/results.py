@@ -14,7 +14,10 @@ from typing import Any
 from paperlib import files
 
 FILE_NAME = "result.json"
-PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "matplotlib", "mpe2", "papermill")
+PACKAGES = (
+    *("torch", "numpy", "scipy", "scikit-learn", "matplotlib"),
+    *("mpe2", "mujoco", "pettingzoo", "papermill"),
+)
 
 
 class Run:

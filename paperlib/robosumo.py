@@ -146,8 +146,8 @@ class RoboSumo:
         seeds: one non-negative integer for each match; automatic resets draw from the same
             generator.
         robots: "ant", "bug" or "spider" each.
-        integrator: "implicitfast" or "RK4" (the original's). Published policies win as often with
-            either, and the former is some 3.5 times as fast.
+        integrator: "implicitfast" or "RK4" (the original's). Published policies win nearly as
+            often with the former (`notebooks/fidelity.py`), which is some 3.5 times as fast.
         tatami_size: distance of the ring's border from the centre, in metres.
         max_cycles: steps until a match is a draw; the original allowed 500 and ended the next.
         contact_forces: False leaves zeros in their places, as ports to MuJoCo 2 and later had.
@@ -244,7 +244,7 @@ class RoboSumo:
             generators = _generators(seeds)
             if len(generators) != len(rows):
                 raise ValueError(f"seeds: {len(generators)} came for {len(rows)} matches")
-            for row, generator in zip(chosen, generators, strict=True):
+            for row, generator in zip(chosen.astype(int), generators, strict=True):
                 self._generators[row] = generator
         self._begin(rows.astype(np.int64))
         return tuple(part.copy() for part in self._observations)

@@ -59,22 +59,22 @@ class Robot:
 
 
 def _leg(
-    name: str, coxa: Vector, femur: Vector, tibia: Vector, ankle_axis: Vector, *bounds: float
+    name: str, coxa: Vector, femur: Vector, tibia: Vector, ankle_axis: Vector, *bounds: int
 ) -> Leg:
-    return Leg(name, coxa, femur, tibia, ankle_axis, (bounds[0], bounds[1]))
+    return Leg(name, coxa, femur, tibia, ankle_axis, (float(bounds[0]), float(bounds[1])))
 
 
-def _ant_leg(name: str, x: float, y: float, axis: Vector, *bounds: float) -> Leg:
+def _ant_leg(name: str, x: int, y: int, axis: Vector, *bounds: int) -> Leg:
     upper, lower = (0.2 * x, 0.2 * y, 0.0), (0.4 * x, 0.4 * y, 0.0)
     return _leg(name, upper, upper, lower, axis, *bounds)
 
 
-def _bug_corner_leg(name: str, x: float, y: float, axis: Vector, *bounds: float) -> Leg:
+def _bug_corner_leg(name: str, x: int, y: int, axis: Vector, *bounds: int) -> Leg:
     upper, lower = (0.18 * x, 0.215 * y, 0.0), (0.324 * x, 0.387 * y, 0.0)
     return _leg(name, upper, upper, lower, axis, *bounds)
 
 
-def _bug_middle_leg(name: str, x: float, *bounds: float) -> Leg:
+def _bug_middle_leg(name: str, x: int, *bounds: int) -> Leg:
     coxa, femur, tibia = (0.2 * x, 0.0, 0.0), (0.275 * x, 0.0, 0.0), (0.55 * x, 0.0, 0.0)
     return _leg(name, coxa, femur, tibia, (0.0, 1.0, 0.0), *bounds)
 
@@ -89,7 +89,7 @@ _SPIDER_PLANE = {
 
 
 def _spider_leg(
-    name: str, direction: str, x: float, y: float, axis: tuple[float, float], *bounds: float
+    name: str, direction: str, x: int, y: int, axis: tuple[float, float], *bounds: int
 ) -> Leg:
     coxa, femur, tibia = ((x * a, y * b) for a, b in _SPIDER_PLANE[direction])
     return _leg(name, (*coxa, 0.125), (*femur, 0.113), (*tibia, -0.6), (*axis, 0.0), *bounds)
@@ -183,10 +183,11 @@ def make_spec(
 def _add_arena(spec: mujoco.MjSpec, size: float) -> None:
     geom = mujoco.mjtGeom
     world, half, border = spec.worldbody, size + TATAMI_MARGIN, 0.03
-    spec.visual.headlight.ambient = [0.35, 0.35, 0.35]
-    spec.visual.headlight.diffuse = [0.35, 0.35, 0.35]
+    spec.visual.headlight.ambient = [0.45, 0.45, 0.45]
+    spec.visual.headlight.diffuse = [0.4, 0.4, 0.4]
     spec.visual.global_.offwidth, spec.visual.global_.offheight = 1920, 1080
-    spec.visual.quality.shadowsize = 2048
+    spec.visual.quality.shadowsize = 4096
+    spec.visual.quality.offsamples = 8
     spec.add_texture(
         name="sky",
         type=mujoco.mjtTexture.mjTEXTURE_SKYBOX,
@@ -196,8 +197,8 @@ def _add_arena(spec: mujoco.MjSpec, size: float) -> None:
         width=64,
         height=64,
     )
-    world.add_light(pos=[1.0, -2.0, 5.0], dir=[-0.2, 0.4, -1.0], diffuse=[0.5, 0.5, 0.5])
-    world.add_camera(name="side", pos=[0.0, -5.6, 3.9], xyaxes=[1, 0, 0, 0, 0.54, 0.84], fovy=45)
+    world.add_light(pos=[1.0, -2.0, 5.0], dir=[-0.2, 0.4, -1.0], diffuse=[0.35, 0.35, 0.35])
+    world.add_camera(name="side", pos=[0.0, -5.4, 3.6], xyaxes=[1, 0, 0, 0, 0.55, 0.84], fovy=40)
     world.add_camera(name="top", pos=[0.0, 0.0, 7.0], fovy=45)
     world.add_geom(
         name="floor",
@@ -206,7 +207,7 @@ def _add_arena(spec: mujoco.MjSpec, size: float) -> None:
         size=[20, 20, 1],
         friction=[1, 0.1, 0.1],
         condim=3,
-        rgba=[0.93, 0.93, 0.93, 1],
+        rgba=[0.95, 0.95, 0.95, 1],
     )
     world.add_geom(
         name="tatami",
@@ -215,7 +216,7 @@ def _add_arena(spec: mujoco.MjSpec, size: float) -> None:
         size=[half, half, TATAMI_TOP / 2],
         friction=[1, 0.1, 0.1],
         condim=3,
-        rgba=[0.87, 0.84, 0.72, 1],
+        rgba=[0.76, 0.71, 0.57, 1],
     )
     for name, x, y in (("east", 1, 0), ("west", -1, 0), ("north", 0, 1), ("south", 0, -1)):
         middle, along = (x * size, y * size), (abs(y) * size, abs(x) * size)

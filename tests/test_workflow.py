@@ -12,7 +12,10 @@ import pytest
 from paperlib import results
 
 ROOT = Path(__file__).parents[1]
-ITEMS = ("start_here", "population", "figure_1", "figure_2", "table_2", "table_3")
+ITEMS = (
+    *("start_here", "population", "figure_1", "figure_2", "figure_6", "fidelity"),
+    *("table_2", "table_3"),
+)
 
 
 def start(folder: Path, *options: str) -> subprocess.Popen:
