@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from paperlib.robosumo import NO_ONE, RoboSumo
 SOMEBODY_ELSE = -1  # sits there
 
 
+@runtime_checkable
 class Player(Protocol):
     """Whoever has a policy: a `wrestlers.Wrestler`, a `published_policies.PublishedPolicy`, ..."""
 

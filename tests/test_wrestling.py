@@ -1,0 +1,207 @@
+"""Wrestlers and their trainings: what they see, what they are paid, and that they resume."""
+
+import dataclasses
+
+import mujoco
+import numpy as np
+import pytest
+import torch
+
+from paperlib import lineages, ppo, wrestling
+from paperlib.robosumo import ACTION_TIME, RoboSumo, observation_fields
+from paperlib.streams import make_generator
+from paperlib.wrestlers import Wrestler, egocentric, rotation
+from paperlib.wrestling import Recipe, RewardWeights, Training
+
+TINY = Recipe(num_chapters=3, num_rounds=1, num_matches=16, num_steps=24, num_earlier=2)
+
+
+def first_observations(num_matches=3):
+    return torch.from_numpy(RoboSumo(range(num_matches)).reset()[0])
+
+
+def turned(observations, angle):
+    """The same moment, the world turned about the vertical."""
+    fields, turn = observation_fields("ant"), torch.tensor(angle)
+    c, s, half = turn.cos(), turn.sin(), turn / 2
+    matrix = torch.tensor([[c, -s, 0], [s, c, 0], [0, 0, 1]])
+    result = observations.clone()
+    for name in ("position", "opponent_position", "velocity"):
+        result[:, fields[name]] = observations[:, fields[name]] @ matrix.T
+    for name in ("orientation", "opponent_orientation"):
+        w, x, y, z = observations[:, fields[name]].unbind(-1)
+        a, b = half.cos(), half.sin()
+        quaternion = [a * w - b * z, a * x - b * y, a * y + b * x, a * z + b * w]
+        result[:, fields[name]] = torch.stack(quaternion, dim=-1)
+    return result
+
+
+def test_rotation_is_that_of_mujoco():
+    env = RoboSumo(range(3))
+    seen = torch.from_numpy(env.reset()[0])[:, observation_fields("ant")["orientation"]]
+    for match in range(3):
+        data = env.data(match)
+        mujoco.mj_forward(env.batch.model, data)
+        expected = data.body("0/torso").xmat.reshape(3, 3)
+        assert rotation(seen)[match].numpy() == pytest.approx(expected, abs=1e-6)
+
+
+def test_quarter_turns_change_only_places():
+    observations = first_observations()
+    before = egocentric(observations, "ant")
+    after = egocentric(turned(observations, np.pi / 2), "ant")
+    places = [0, 1, 3, 4]  # x and y of both
+    rest = [k for k in range(before.shape[1]) if k not in places]
+    assert torch.allclose(before[:, rest], after[:, rest], atol=1e-5)
+    assert not torch.allclose(before[:, places], after[:, places], atol=0.1)
+
+
+def test_sees_its_opponent_from_its_own_frame():
+    fields, observation = observation_fields("ant"), torch.zeros(1, 120)
+    half = np.pi / 4  # turned by a quarter to the left: its x-axis points along the world's y
+    observation[0, fields["orientation"]] = torch.tensor([np.cos(half), 0, 0, np.sin(half)]).float()
+    observation[0, fields["opponent_orientation"]] = torch.tensor([1.0, 0, 0, 0])
+    observation[0, fields["opponent_position"]] = torch.tensor([0.0, 2.0, 0.0])
+    seen = egocentric(observation, "ant")[0, 9:12]
+    assert seen.tolist() == pytest.approx([2, 0, 0], abs=1e-6)
+
+
+@pytest.mark.parametrize("robot", ["ant", "bug", "spider"])
+def test_wrestlers_of_every_robot_act(robot):
+    env = RoboSumo(range(2), robots=(robot, robot))
+    wrestler = Wrestler(robot, generator=make_generator(0))
+    actions, memory = wrestler.act(torch.from_numpy(env.reset()[0]), generator=make_generator(1))
+    assert actions.shape == (2, env.action_sizes[0]) and memory is None
+
+
+def test_rewards_are_differences_of_potentials():
+    env, draw = RoboSumo(range(4)), np.random.default_rng(0)
+    before, total = env.reset(), 0.0
+    places = [part[:, env.fields[k]["position"]].astype(float) for k, part in enumerate(before)]
+    weights = dataclasses.replace(RewardWeights(), win=0.0, loss=0.0, draw=0.0, control=0.0)
+    for _ in range(10):
+        step = env.step([draw.uniform(-1, 1, (4, size)) for size in env.action_sizes])
+        total = total + weights.rewards(before, step, env.fields)
+        before = step.observations
+    ends = [part[:, env.fields[k]["position"]].astype(float) for k, part in enumerate(before)]
+
+    def potential(own, other):
+        apart = np.linalg.norm(own[:, :2] - other[:, :2], axis=1)
+        own_out, other_out = (np.abs(p[:, :2]).max(axis=1) for p in (own, other))
+        result = -weights.approach * apart + weights.push * other_out - weights.stay * own_out
+        return result - weights.topple * other[:, 2] + weights.height * own[:, 2]
+
+    gained = potential(*ends) - potential(*places)
+    assert total[:, 0] == pytest.approx(gained, abs=1e-5)
+
+
+@pytest.mark.parametrize(("name", "amount"), [("time", -ACTION_TIME), ("win", 0.0), ("draw", 0.0)])
+def test_what_a_quiet_step_pays(name, amount):
+    nothing = {field.name: 0.0 for field in dataclasses.fields(RewardWeights)}
+    env = RoboSumo([0])
+    before = env.reset()
+    step = env.step([np.zeros((1, 8))] * 2)
+    rewards = RewardWeights(**{**nothing, name: 1.0}).rewards(before, step, env.fields)
+    assert rewards == pytest.approx(np.full((1, 2), amount))
+
+
+def test_outcomes_pay():
+    nothing = {field.name: 0.0 for field in dataclasses.fields(RewardWeights)}
+    weights = RewardWeights(**{**nothing, "win": 3.0, "loss": 2.0, "draw": 1.0})
+    env = RoboSumo(range(3), max_cycles=1)
+    before = env.reset()
+    env._state[0][0, 0] = 2.5  # the first robot of match 0 is outside
+    env._state[0][1, [0, 15]] = 2.5, -2.5  # both of match 1
+    step = env.step([np.zeros((3, 8))] * 2)
+    assert weights.rewards(before, step, env.fields).tolist() == [[-2, 3], [-2, -2], [-1, -1]]
+
+
+@pytest.mark.parametrize("num_learners", [1, 2])
+def test_interrupted_training_ends_as_the_whole_one(tmp_path, num_learners):
+    how = {"key": (1,), "recipe": TINY, "num_learners": num_learners}
+    whole, history = wrestling.train(**how, checkpoint=tmp_path / "whole.safetensors")
+    broken = Training((1,), TINY, num_learners=num_learners)
+    broken.train_chapter()
+    broken.save(tmp_path / "broken.safetensors")
+    resumed, again = wrestling.train(**how, checkpoint=tmp_path / "broken.safetensors")
+    assert history == again and len(history) == 3
+    for a, b in zip(whole, resumed, strict=True):
+        assert all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_learners_of_a_pair_differ_and_change():
+    training = Training((1,), TINY, num_learners=2)
+    before = [w.network.policy[0].weight.clone() for w in training.learners]
+    training.train_chapter()
+    after = [w.network.policy[0].weight for w in training.learners]
+    assert not torch.equal(before[0], before[1])
+    assert all(not torch.equal(a, b) for a, b in zip(before, after, strict=True))
+
+
+def test_children_start_from_their_parents():
+    parent = Wrestler(generator=make_generator(9)).state_dict()
+    child = Training((2,), TINY, parents=[parent]).learners[0].state_dict()
+    assert all(torch.equal(parent[name], child[name]) for name in parent)
+
+
+def test_checkpoint_of_another_training_is_left_alone(tmp_path):
+    path = tmp_path / "a.safetensors"
+    Training((1,), TINY).save(path)
+    other = dataclasses.replace(TINY, rewards=RewardWeights(win=2.0))
+    assert Training((1,), TINY).load(path)
+    assert not Training((2,), TINY).load(path)
+    assert not Training((1,), other).load(path)
+
+
+def test_damaged_checkpoint_is_noticed(tmp_path):
+    path = tmp_path / "a.safetensors"
+    Training((1,), TINY).save(path)
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(ValueError, match="damaged"):
+        Training((1,), TINY).load(path)
+
+
+def test_opponents_are_drawn_by_their_shares():
+    recipe = dataclasses.replace(
+        TINY, num_matches=2000, mutual_share=0.0, still_share=0.3, random_share=0.2, rival_share=0.4
+    )
+    rival = Wrestler(generator=make_generator(5)).state_dict()
+    training = Training((1,), recipe, rivals=[rival, rival])
+    training.earlier[0].append(training.learners[0])
+    training.opponents = np.zeros(2000, dtype=np.int64)
+    training._draw_opponents(np.arange(2000), make_generator(0))
+    shares = np.bincount(training.opponents, minlength=5) / 2000
+    assert shares == pytest.approx([0.3, 0.2, 0.2, 0.2, 0.1], abs=0.04)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"num_rounds": 0},
+        {"mutual_share": 1.5},
+        {"still_share": 0.8, "random_share": 0.3},
+        {"deviation": 0.1, "min_deviation": 0.2},
+    ],
+)
+def test_recipes_refuse_nonsense(wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        dataclasses.replace(TINY, **wrong)
+
+
+def test_parents_must_be_one_each():
+    with pytest.raises(ValueError, match="parents"):
+        Training((1,), TINY, num_learners=2, parents=[{}])
+
+
+def test_learning_rate_falls():
+    training = Training((1,), TINY)
+    rates = []
+    for _ in range(3):
+        training.train_chapter()
+        rates.append(training.optimisers[0].param_groups[0]["lr"])
+    assert rates == pytest.approx([ppo.Settings().learning_rate * x for x in (1, 0.7, 0.4)])
+
+
+def test_lineages_have_names_and_streams_of_their_own():
+    assert len({lineage.name for lineage in lineages.ANCESTORS}) == len(lineages.ANCESTORS)
+    assert len({lineage.number for lineage in lineages.ANCESTORS}) == len(lineages.ANCESTORS)
