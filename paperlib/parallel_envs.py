@@ -25,7 +25,7 @@ from paperlib.particleworld import (
     listener_size,
 )
 from paperlib.robosumo import ACTION_TIME, MAX_CYCLES, NO_ONE, REASONS, RoboSumo
-from paperlib.robosumo_models import TATAMI_SIZE
+from paperlib.robosumo_models import COLOURS, TATAMI_SIZE
 
 SPEAKER, LISTENER = "speaker_0", "listener_0"
 WRESTLERS = ("wrestler_0", "wrestler_1")
@@ -204,7 +204,7 @@ class RoboSumoEnv(ParallelEnv):
         render_mode: None, "rgb_array", or "human" for a window.
         width: of a picture, in pixels.
         height: of a picture, in pixels.
-        integrator, tatami_size, max_cycles, contact_forces: as `RoboSumo` takes them.
+        integrator, tatami_size, colours, max_cycles, contact_forces: as `RoboSumo` takes them.
 
     Raises:
         ValueError: if an argument is none of these.
@@ -226,6 +226,7 @@ class RoboSumoEnv(ParallelEnv):
         height: int = 480,
         integrator: str = "implicitfast",
         tatami_size: float = TATAMI_SIZE,
+        colours: Sequence[Sequence[float]] = COLOURS,
         max_cycles: int = MAX_CYCLES,
         contact_forces: bool = True,
     ) -> None:
@@ -241,6 +242,7 @@ class RoboSumoEnv(ParallelEnv):
             robots=robots,
             integrator=integrator,
             tatami_size=tatami_size,
+            colours=colours,
             max_cycles=max_cycles,
             contact_forces=contact_forces,
             auto_reset=False,

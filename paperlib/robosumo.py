@@ -17,7 +17,7 @@ from mujoco.batch import Batch, SimulationError
 from numpy.typing import ArrayLike, NDArray
 
 from paperlib import robosumo_models
-from paperlib.robosumo_models import ROBOTS, TATAMI_SIZE, TATAMI_TOP, TIME_STEP
+from paperlib.robosumo_models import COLOURS, ROBOTS, TATAMI_SIZE, TATAMI_TOP, TIME_STEP
 
 PHYSICS_STEPS = 5  # of 0.01 s, for each action
 ACTION_TIME = PHYSICS_STEPS * TIME_STEP  # seconds
@@ -41,25 +41,15 @@ Floats = NDArray[np.float32]
 
 
 def observation_fields(robot: str) -> dict[str, slice]:
-    """Where each field of a robot's observation stands; it has J hinges and B bodies.
+    """Where each field of a robot's observation stands: slices by name, in their order.
 
-    | field                  | size | unit                                                |
-    |------------------------|------|-----------------------------------------------------|
-    | `position`             | 3    | m, the height from the tatami's top                 |
-    | `orientation`          | 4    | quaternion, w first                                 |
-    | `joint_angles`         | J    | rad, hip and ankle of each leg in turn              |
-    | `velocity`             | 3    | m/s                                                 |
-    | `spin`                 | 3    | rad/s, about the torso's own axes                   |
-    | `joint_speeds`         | J    | rad/s                                               |
-    | `contact_forces`       | 6 B  | on each body, torso first, then leg by leg: torque  |
-    |                        |      | (N m) and force (N), without sign, at most 100      |
-    | `opponent_position`    | 3    | m, the height from the tatami's top                 |
-    | `opponent_orientation` | 4    | quaternion                                          |
-    | `opponent_contact`     | 6    | torque and force on the opponent's torso            |
+    `parallel_envs.RoboSumoEnv` says what each field is; the names are
+
+    position, orientation, joint_angles, velocity, spin, joint_speeds, contact_forces,
+    opponent_position, opponent_orientation, opponent_contact.
 
     Args:
-        robot: "ant" (J = 8, B = 13, 120 numbers in all), "bug" (12, 19, 164) or
-            "spider" (16, 25, 208), whoever its opponent is.
+        robot: "ant", "bug" or "spider", whoever its opponent is.
 
     Raises:
         ValueError: if there is no such robot.
@@ -149,6 +139,7 @@ class RoboSumo:
         integrator: "implicitfast" or "RK4" (the original's). Published policies win nearly as
             often with the former (`notebooks/fidelity.py`), which is some 3.5 times as fast.
         tatami_size: distance of the ring's border from the centre, in metres.
+        colours: red, green and blue in [0, 1] of each robot.
         max_cycles: steps until a match is a draw; the original allowed 500 and ended the next.
         contact_forces: False leaves zeros in their places, as ports to MuJoCo 2 and later had.
         auto_reset: whether a match that ended begins anew in the same step. Without it, it stands
@@ -166,6 +157,7 @@ class RoboSumo:
         robots: Sequence[str] = ("ant", "ant"),
         integrator: str = "implicitfast",
         tatami_size: float = TATAMI_SIZE,
+        colours: Sequence[Sequence[float]] = COLOURS,
         max_cycles: int = MAX_CYCLES,
         contact_forces: bool = True,
         auto_reset: bool = True,
@@ -176,7 +168,9 @@ class RoboSumo:
         if num_threads < 0:
             raise ValueError(f"num_threads must be 0 (all CPUs) or more, got {num_threads}")
         self._generators = _generators(seeds)
-        spec = robosumo_models.make_spec(robots, integrator=integrator, tatami_size=tatami_size)
+        spec = robosumo_models.make_spec(
+            robots, integrator=integrator, tatami_size=tatami_size, colours=colours
+        )
         self.robots = tuple(robots)
         self.tatami_size = tatami_size
         self.max_cycles = max_cycles
