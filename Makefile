@@ -13,12 +13,16 @@ else
 BIN := .venv/bin
 READY := .venv/.installed
 endif
+# The oldest MuJoCo that pyproject.toml allows, and the tests of what stands on it
+MUJOCO3 := 3.17.0
+OLDEST := build/mujoco-$(MUJOCO3)
+ROBOSUMO_TESTS := $(addprefix tests/test_,$(addsuffix .py,robosumo_models robosumo published_policies parallel_envs))
 
 .DEFAULT_GOAL := help
-.PHONY: help install reproduce smoke test lint notebooks html figures bench lock clean
+.PHONY: help install reproduce smoke test test-mujoco3 lint notebooks html figures bench lock clean
 
 help:  ## show this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 	@echo 'variables:  PROFILE=smoke|laptop|paper  TORCH=cpu|cuda  CORES=2'
 
 install: $(READY)  ## make the environment, pinned to requirements.lock
@@ -42,6 +46,17 @@ smoke: $(READY)  ## the same from scratch in miniature, in minutes
 
 test: $(READY)  ## run all tests
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest
+
+test-mujoco3: $(READY) $(OLDEST)/.installed  ## run the tests of RoboSumo with MuJoCo 3, laid over the environment
+	@PYTHONPATH="$(abspath $(OLDEST))" $(BIN)/python -c 'import mujoco; found = mujoco.mj_versionString(); \
+		print("MuJoCo", found, "in", mujoco.__path__[0]); exit(found != "$(MUJOCO3)")'
+	PYTHONPATH="$(abspath $(OLDEST))" PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest $(ROBOSUMO_TESTS)
+
+$(OLDEST)/.installed: $(READY)
+	rm -rf $(OLDEST)
+	$(BIN)/python -m pip install --quiet --no-deps --target $(OLDEST) mujoco==$(MUJOCO3) || { \
+		echo 'error: mujoco==$(MUJOCO3) could not be installed; is a package index within reach?' >&2; exit 1; }
+	touch $@
 
 lint: $(READY)  ## check style
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
@@ -69,5 +84,5 @@ build/%/.installed: benchmarks/requirements-%.txt
 lock: $(READY)  ## write down the versions of the present environment
 	$(BIN)/python -m pip freeze --all --exclude-editable | grep -v '^pip==' | sed 's/+cpu$$//' > requirements.lock
 
-clean:  ## forget the results of PROFILE
-	rm -rf results/$(PROFILE)
+clean:  ## forget the results of PROFILE, and MuJoCo 3
+	rm -rf results/$(PROFILE) build/mujoco-*

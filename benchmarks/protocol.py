@@ -14,8 +14,10 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from importlib import metadata
+from typing import Any
 
 WARM_UP_BLOCKS = 3
+Table = dict[str, Any]  # "header", a list; "rows", lists as long; perhaps a "note" to stand below
 Case = tuple[Callable[[], object], float]  # a block of work, and how many units it does
 
 
@@ -32,6 +34,20 @@ def serve(make_case: Callable[..., Case], *, packages: Sequence[str]) -> None:
     _answer(versions={name: metadata.version(name) for name in packages})
     for line in sys.stdin:
         _answer(rate=measure(block, units, seconds=json.loads(line)["seconds"]))
+
+
+def serve_table(make_table: Callable[..., Table], *, packages: Sequence[str]) -> None:
+    """Makes a table from the options in ``argv`` and in each line that it reads, and answers it.
+
+    Args:
+        make_table: from the options, ``repeats`` and ``seconds`` to the table; what it prints is
+            shown meanwhile.
+        packages: whose versions are told.
+    """
+    options = json.loads(sys.argv[1])
+    _answer(versions={name: metadata.version(name) for name in packages})
+    for line in sys.stdin:
+        _answer(table=make_table(**options, **json.loads(line)))
 
 
 def measure(block: Callable[[], object], units: float, *, seconds: float) -> float:

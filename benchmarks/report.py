@@ -101,6 +101,13 @@ def rate_table(groups: Sequence[Mapping[str, Any]]) -> str:
     return table(["measurement", "who", "a second", "median", "lowest", "highest"], rows)
 
 
+def survey_parts(survey: Mapping[str, Any]) -> list[str]:
+    if survey["table"] is None:
+        return []
+    header, rows, note = (survey["table"].get(name) for name in ("header", "rows", "note"))
+    return [f"## {survey['name']}", table(header, rows), *([note] if note else [])]
+
+
 def number(value: float) -> str:
     """Three digits, for readers."""
     if value >= 1e6:
@@ -119,27 +126,33 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join([lines[0], rule, *lines[1:]])
 
 
-def write(folder: Path, *, facts: Mapping[str, Any], groups: Sequence[Mapping[str, Any]]) -> str:
+def write(
+    folder: Path,
+    *,
+    facts: Mapping[str, Any],
+    groups: Sequence[Mapping[str, Any]],
+    surveys: Sequence[Mapping[str, Any]],
+) -> str:
     """Writes ``benchmarks.json`` and ``benchmarks.md``; returns the text of the latter.
 
     Args:
         folder: made if need be.
         facts: about the machine and the run.
         groups: of each comparison its name, unit, rates, versions, missing and answers.
+        surveys: of each its name, versions, missing and table.
     """
     answers = [one for group in groups for one in group["answers"]]
-    versions = {k: v for g in groups for used in g["versions"].values() for k, v in used.items()}
+    measured = *groups, *surveys
+    versions = {k: v for g in measured for used in g["versions"].values() for k, v in used.items()}
     missing: dict[tuple[str, str], list[str]] = {}
-    for group in groups:
+    for group in measured:
         for absence in group["missing"].items():
             missing.setdefault(absence, []).append(group["name"])
     parts = [
         "# Speed against others",
         "; ".join(f"{name}: {value}" for name, value in facts.items()) + ".",
-        "## Ratios",
-        ratio_table(answers),
-        "## Rates",
-        rate_table(groups),
+        *(["## Ratios", ratio_table(answers), "## Rates", rate_table(groups)] if groups else []),
+        *(part for survey in surveys for part in survey_parts(survey)),
         "Versions: " + ", ".join(f"{name} {version}" for name, version in versions.items()) + ".",
         *(f"Not measured: {who}: {why} ({'; '.join(g)})." for (who, why), g in missing.items()),
     ]
@@ -147,6 +160,7 @@ def write(folder: Path, *, facts: Mapping[str, Any], groups: Sequence[Mapping[st
     content = {
         "facts": facts,
         "groups": [{**g, "answers": [dataclasses.asdict(a) for a in g["answers"]]} for g in groups],
+        "surveys": surveys,
     }
     folder.mkdir(parents=True, exist_ok=True)
     for name, data in (("benchmarks.json", json.dumps(content, indent=1)), ("benchmarks.md", text)):

@@ -43,13 +43,22 @@ class Worker:
         contender: whom.
         python: the interpreter of its environment.
         threads: that libraries may use.
+        hear: is told what it prints beside its answers.
 
     Raises:
         Missing: if the environment lacks something, or the case fails.
     """
 
-    def __init__(self, contender: Contender, *, python: str | None, threads: int) -> None:
+    def __init__(
+        self,
+        contender: Contender,
+        *,
+        python: str | None,
+        threads: int,
+        hear: Callable[[str], None] = lambda line: None,
+    ) -> None:
         self.label = contender.label
+        self._hear = hear
         if python is None or not Path(python).exists():
             raise Missing(f"there is no environment {contender.environment!r}")
         variables = {name: str(threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
@@ -75,10 +84,11 @@ class Worker:
 
     def measure(self, seconds: float) -> float:
         """Units per second, over about this many seconds."""
-        with contextlib.suppress(BrokenPipeError):  # `_read` says why
-            self.process.stdin.write(json.dumps({"seconds": seconds}) + "\n")
-            self.process.stdin.flush()
-        return self._read()["rate"]
+        return self._ask(seconds=seconds)["rate"]
+
+    def tabulate(self, *, repeats: int, seconds: float) -> dict[str, Any]:
+        """The table of a worker that makes one."""
+        return self._ask(repeats=repeats, seconds=seconds)["table"]
 
     def stop(self) -> None:
         with contextlib.suppress(BrokenPipeError):
@@ -91,10 +101,17 @@ class Worker:
         self.process.stdout.close()
         self.log.close()
 
+    def _ask(self, **question: float) -> dict[str, Any]:
+        with contextlib.suppress(BrokenPipeError):  # `_read` says why
+            self.process.stdin.write(json.dumps(question) + "\n")
+            self.process.stdin.flush()
+        return self._read()
+
     def _read(self) -> dict[str, Any]:
         for line in self.process.stdout:
-            if line.startswith("{"):  # libraries may print as well
+            if line.startswith("{"):
                 return json.loads(line)
+            self._hear(line.strip())  # libraries may print as well
         code = self.process.wait()
         self.log.seek(0)
         lines = self.log.read().strip().splitlines() or [f"exit code {code}"]

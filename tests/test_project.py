@@ -11,7 +11,11 @@ from packaging.requirements import Requirement
 from paperlib import files, reports
 
 ROOT = Path(__file__).parents[1]
-CONDA_NAMES = {"matplotlib": "matplotlib-base", "torch": "pytorch-cpu"}
+CONDA_NAMES = {
+    "matplotlib": "matplotlib-base",
+    "mujoco": "mujoco-python",
+    "torch": "pytorch-cpu",
+}
 PIP_INSIDE_CONDA = {"mpe2", "snakemake"}  # snakemake's channel would be a second one
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 DEPENDENCIES = PROJECT["dependencies"] + PROJECT["optional-dependencies"]["test"]
@@ -40,16 +44,27 @@ def test_lock_holds_versions_only_and_fits_the_bounds():
         assert wanted.specifier.contains(locked[wanted.name.lower()]), text
 
 
+def test_oldest_mujoco_of_the_bounds_is_the_one_tested():
+    (bounds,) = (
+        wanted.specifier for wanted in map(Requirement, DEPENDENCIES) if wanted.name == "mujoco"
+    )
+    (oldest,) = (bound.version for bound in bounds if bound.operator == ">=")
+    (tested,) = re.findall(r"^MUJOCO3 := (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert tested.startswith(oldest + ".") and tested in bounds
+    assert "make test-mujoco3" in (ROOT / ".ci/run").read_text()
+
+
 def readme_blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
 
 
 def test_readme_code_runs_and_has_ten_lines():
-    (code,) = readme_blocks("python")
-    assert len([line for line in code.splitlines() if line.strip()]) <= 10
     names = {}
-    exec(code, names)
+    for code in readme_blocks("python"):
+        assert len([line for line in code.splitlines() if line.strip()]) <= 10
+        exec(code, names)
     assert names["vectors"].shape[0] == len(names["dataset"])
+    assert names["step"].rewards.shape == (64, 2)
 
 
 def test_readme_commands_are_those_of_ci():

@@ -1,0 +1,99 @@
+"""Real matches, recorded: where they stood and what was done, to be stepped again by others."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import mujoco
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from paperlib import published_policies, robosumo_models
+from paperlib.matches import Player, UniformlyRandom
+from paperlib.robosumo import RoboSumo
+from paperlib.robosumo_models import ROBOTS
+from paperlib.streams import make_generator
+
+ANTS = ("ant", "ant")
+WARM_UP = 200  # steps, after which matches are at all their stages
+
+torch.set_num_threads(1)  # a policy is too small for more, whose waiting would disturb the physics
+
+
+@dataclasses.dataclass(frozen=True)
+class Recording:
+    """K steps of N matches that were going on, with the new ones begun among them.
+
+    Attributes:
+        states: at the first step, (N, S), each as mjSTATE_INTEGRATION has it.
+        actions: of both robots side by side, (K, N, A).
+        begun: after each step the matches that began anew, and their states, K pairs.
+        last: states after the last step, (N, S).
+    """
+
+    states: NDArray[np.float64]
+    actions: NDArray[np.float32]
+    begun: list[tuple[NDArray[np.int64], NDArray[np.float64]]]
+    last: NDArray[np.float64]
+
+    @property
+    def units(self) -> int:
+        return self.actions.shape[0] * self.actions.shape[1]
+
+
+def record(
+    num_matches: int,
+    num_steps: int,
+    *,
+    threads: int,
+    robots: Sequence[str] = ANTS,
+    policies: str | None = None,
+) -> Recording:
+    """Plays matches until they are at all their stages, then records them.
+
+    Args:
+        num_matches: N.
+        num_steps: K.
+        threads: to play on.
+        robots: who plays.
+        policies: folder of published policies; see `player`.
+    """
+    matches = RoboSumo(range(num_matches), robots=robots, num_threads=threads)
+    players = [player(name, policies) for name in robots]
+    draws = make_generator(0)
+    observations = matches.reset()
+    actions, begun = [], []
+    for number in range(WARM_UP + num_steps):
+        if number == WARM_UP:
+            states = matches.batch.state.copy()
+        seen = map(torch.from_numpy, observations)
+        pairs = zip(players, seen, strict=True)
+        chosen = [one.act(part, generator=draws)[0].clip(-1, 1).numpy() for one, part in pairs]
+        step = matches.step(chosen)
+        observations = step.observations
+        if number >= WARM_UP:
+            rows = np.flatnonzero(step.done)
+            actions.append(np.concatenate(chosen, axis=1))
+            begun.append((rows, matches.batch.state[rows]))
+    return Recording(states, np.stack(actions), begun, matches.batch.state.copy())
+
+
+def player(robot: str, policies: str | None) -> Player:
+    """The robot's published policy "mlp-v1" if `published_policies.find` finds it, else chance."""
+    path = published_policies.find(robot, "mlp", folder=policies)
+    if path is None:
+        return UniformlyRandom(ROBOTS[robot].num_joints)
+    return published_policies.load(path, robot, "mlp")
+
+
+def without_sensors(spec: mujoco.MjSpec) -> mujoco.MjModel:
+    """The bodies alone, without what observations need."""
+    for part in (*spec.sensors, *spec.sites):
+        spec.delete(part)
+    return spec.compile()
+
+
+def bare_model() -> mujoco.MjModel:
+    return without_sensors(robosumo_models.make_spec(ANTS))
