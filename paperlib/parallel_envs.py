@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
+import threading
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -251,6 +253,7 @@ class RoboSumoEnv(ParallelEnv):
         self._picture_size = {"width": width, "height": height}
         self._renderer: rendering.Renderer | None = None
         self._window: Any = None
+        self._painters: set[threading.Thread] = set()
         unbounded = {"low": -np.inf, "high": np.inf, "dtype": np.float32}
         self.observation_spaces = {
             agent: Box(shape=(size,), **unbounded)
@@ -346,7 +349,10 @@ class RoboSumoEnv(ParallelEnv):
             self._renderer = None
         if self._window is not None:
             self._window.close()
+            for thread in self._painters:  # Python must not end before they have
+                thread.join(timeout=10)
             self._window = None
+            atexit.unregister(self.close)
 
     def _show(self) -> None:
         model, data = self._match.batch.model, self._match.data(0)
@@ -359,9 +365,12 @@ class RoboSumoEnv(ParallelEnv):
             from mujoco import viewer  # needs a display's libraries
 
             self._shown = data
+            others = set(threading.enumerate())
             self._window = viewer.launch_passive(
                 model, data, show_left_ui=False, show_right_ui=False
             )
+            self._painters = set(threading.enumerate()) - others
+            atexit.register(self.close)
         with self._window.lock():
             self._shown.qpos[:], self._shown.qvel[:] = data.qpos, data.qvel
             mujoco.mj_forward(model, self._shown)

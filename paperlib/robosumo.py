@@ -88,7 +88,8 @@ class Step:
 
     Attributes:
         observations: of each robot, (N, O); where a match ended and the next began, its first.
-        final_observations: the same, but of a match that ended its last.
+        ended: numbers of the matches that ended, (E,).
+        last_observations: of each robot in these, (E, O).
         rewards: sum of the terms, (N, 2).
         reward_terms: each of `REWARD_TERMS`, (N, 2).
         terminated: whether a robot has lost, (N,).
@@ -100,7 +101,8 @@ class Step:
     """
 
     observations: tuple[Floats, Floats]
-    final_observations: tuple[Floats, Floats]
+    ended: NDArray[np.int64]
+    last_observations: tuple[Floats, Floats]
     rewards: NDArray[np.float64]
     reward_terms: dict[str, NDArray[np.float64]]
     terminated: NDArray[np.bool_]
@@ -109,6 +111,14 @@ class Step:
     winner: NDArray[np.int64]
     reasons: NDArray[np.int64]
     lengths: NDArray[np.int64]
+
+    @property
+    def final_observations(self) -> tuple[Floats, Floats]:
+        """The observations, but of a match that ended its last, (N, O) each."""
+        final = tuple(part.copy() for part in self.observations)
+        for part, last in zip(final, self.last_observations, strict=True):
+            part[self.ended] = last
+        return final
 
     @property
     def done(self) -> NDArray[np.bool_]:
@@ -257,23 +267,19 @@ class RoboSumo:
         actions = self._checked(actions)
         if not self._playing.any():
             raise ValueError("step: every match is over; call reset() first")
-        playing = self._playing.copy()
-        before = [positions[:, :2].copy() for positions in self._positions]
+        playing, before = self._playing.copy(), self._places()
         failed = self._simulate(actions, None if playing.all() else np.flatnonzero(playing))
         self._lengths += playing
-        lost = np.stack([self._has_fallen(i) | self._is_outside(i) for i in (0, 1)], axis=1)
-        lost &= (playing & ~failed)[:, None]
+        after = self._places()
+        fell = after[..., 2] < FALLEN_HEIGHT
+        left = np.abs(after[..., :2]).max(axis=-1) >= self.tatami_size + OUTSIDE_MARGIN
+        lost = (fell | left) & (playing & ~failed)[:, None]
         terminated = lost.any(axis=1)
         truncated = playing & ~terminated & (failed | (self._lengths >= self.max_cycles))
-        terms = self._reward_terms(actions, before, lost, truncated)
-        for term in terms.values():
-            term[failed | ~playing] = 0.0
-        fell = np.stack([self._has_fallen(i) for i in (0, 1)], axis=1) & lost
-        reasons = np.select(
-            [failed, fell.any(axis=1), terminated, truncated],
-            [DIVERGED, FELL, LEFT_THE_RING, TIME_IS_UP],
-            GOING_ON,
-        )
+        terms = self._reward_terms(actions, before, after, lost, truncated)
+        if failed.any() or not playing.all():
+            for term in terms.values():
+                term[failed | ~playing] = 0.0
         if failed.any():
             warnings.warn(
                 f"the physics of {failed.sum()} of {self.num_matches} matches diverged; "
@@ -281,23 +287,33 @@ class RoboSumo:
                 RuntimeWarning,
                 stacklevel=2,
             )
-        self._observe(playing & ~failed)
-        observations = final = tuple(part.copy() for part in self._observations)
+        self._observations = tuple(part.copy() for part in self._observations)
+        self._observe(playing & ~failed)  # not into arrays that were handed out
         lengths = self._lengths.copy()
-        ended = terminated | truncated
-        self._playing &= ~ended
-        if self.auto_reset and ended.any():
-            self._begin(np.flatnonzero(ended))
-            observations = tuple(part.copy() for part in self._observations)
+        winner = np.full(self.num_matches, NO_ONE)
+        reasons = np.full(self.num_matches, GOING_ON)
+        ended = np.flatnonzero(terminated | truncated)
+        last = tuple(part[ended] for part in self._observations)
+        if len(ended):
+            winner[lost.sum(axis=1) == 1] = lost.argmin(axis=1)[lost.sum(axis=1) == 1]
+            reasons = np.select(
+                [failed, (fell & lost).any(axis=1), terminated, truncated],
+                [DIVERGED, FELL, LEFT_THE_RING, TIME_IS_UP],
+                GOING_ON,
+            )
+            self._playing[ended] = False
+            if self.auto_reset:
+                self._begin(ended)
         return Step(
-            observations=observations,
-            final_observations=final,
-            rewards=sum(terms.values()),
+            observations=self._observations,
+            ended=ended,
+            last_observations=last,
+            rewards=terms["outcome"] + terms["control"] + terms["approach"] + terms["push"],
             reward_terms=terms,
             terminated=terminated,
             truncated=truncated,
             lost=lost,
-            winner=np.where(lost.sum(axis=1) == 1, lost.argmin(axis=1), NO_ONE),
+            winner=winner,
             reasons=reasons,
             lengths=lengths,
         )
@@ -318,10 +334,11 @@ class RoboSumo:
                 f"actions must be of shapes {shapes}, got {[array.shape for array in arrays]}"
             )
         for number, array in enumerate(arrays):
-            if not (finite := np.isfinite(array).all(axis=1)).all():
+            if not np.isfinite(array).all():
+                match = np.isfinite(array).all(axis=1).argmin()
                 raise ValueError(
-                    f"actions: those of robot {number} in match {finite.argmin()} are not finite: "
-                    f"{array[finite.argmin()]}"
+                    f"actions: those of robot {number} in match {match} are not finite: "
+                    f"{array[match]}"
                 )
         return [array.clip(-1.0, 1.0) for array in arrays]
 
@@ -329,7 +346,7 @@ class RoboSumo:
         """Puts both robots on opposite sides, with noise, and looks around."""
         self.batch.reset(rows, stage=mujoco.mjtStage.mjSTAGE_NONE)
         positions, speeds = self._state
-        for row in rows:
+        for row in rows.tolist():
             generator = self._generators[row]
             angle = generator.uniform(0.0, 2.0 * np.pi)
             side = START_RADIUS * np.array([np.cos(angle), np.sin(angle)])
@@ -362,58 +379,67 @@ class RoboSumo:
                 failed[error.ids] = True
         # MuJoCo counts states that are not finite or huge, and begins anew from its own first one.
         failed |= self.batch.warning[:, UNSTABLE, 1].any(axis=1)
-        failed |= ~np.isfinite(self.state()).all(axis=1)
+        positions, speeds = self._state  # a sum is finite where all its parts are
+        failed |= ~np.isfinite(positions.sum(axis=1) + speeds.sum(axis=1))
         return failed & self._playing
 
-    def _has_fallen(self, robot: int) -> NDArray[np.bool_]:
-        return self._positions[robot][:, 2] - TATAMI_TOP < FALLEN_HEIGHT
-
-    def _is_outside(self, robot: int) -> NDArray[np.bool_]:
-        return (
-            np.abs(self._positions[robot][:, :2]).max(axis=1) >= self.tatami_size + OUTSIDE_MARGIN
-        )
+    def _places(self) -> NDArray[np.float64]:
+        """Where the torsos are, the height from the tatami's top, (N, 2, 3)."""
+        places = np.empty((self.num_matches, 2, 3))
+        for robot, positions in enumerate(self._positions):
+            places[:, robot] = positions[:, :3]
+        places[..., 2] -= TATAMI_TOP
+        return places
 
     def _reward_terms(
         self,
         actions: Sequence[NDArray[np.float64]],
-        before: Sequence[NDArray[np.float64]],
+        before: NDArray[np.float64],
+        after: NDArray[np.float64],
         lost: NDArray[np.bool_],
         truncated: NDArray[np.bool_],
     ) -> dict[str, NDArray[np.float64]]:
-        after = [positions[:, :2] for positions in self._positions]
-        terms = {name: np.empty((self.num_matches, 2)) for name in REWARD_TERMS}
-        for own, other in ((0, 1), (1, 0)):
-            outcome = WIN_REWARD * (lost[:, other].astype(float) - lost[:, own])
-            terms["outcome"][:, own] = np.where(truncated, TIME_REWARD, outcome)
-            terms["control"][:, own] = -CONTROL_WEIGHT * np.square(actions[own]).sum(axis=1)
-            # 0.1 max(0, v · (x_other(t+1) − x_own(t)) / ‖x_other(t+1) − x_own(t)‖)
-            towards = after[other] - before[own]
-            distance = np.maximum(np.linalg.norm(towards, axis=1), 1e-8)
-            velocity = (after[own] - before[own]) / ACTION_TIME
-            approach = (velocity * towards).sum(axis=1) / distance
-            terms["approach"][:, own] = APPROACH_WEIGHT * np.maximum(0.0, approach)
-            terms["push"][:, own] = -PUSH_WEIGHT * np.exp(-np.linalg.norm(after[other], axis=1))
-        return terms
+        own, new, other = before[..., :2], after[..., :2], after[:, ::-1, :2]
+        outcome = WIN_REWARD * (lost[:, ::-1].astype(float) - lost)
+        outcome[truncated] = TIME_REWARD
+        effort = np.stack([np.square(part).sum(axis=1) for part in actions], axis=1)
+        # 0.1 max(0, v · (x_other(t+1) − x_own(t)) / ‖x_other(t+1) − x_own(t)‖)
+        towards = other - own
+        distance = np.maximum(_length(towards), 1e-8)
+        approach = np.einsum("nrx,nrx->nr", new - own, towards) / (ACTION_TIME * distance)
+        return {
+            "outcome": outcome,
+            "control": -CONTROL_WEIGHT * effort,
+            "approach": APPROACH_WEIGHT * np.maximum(0.0, approach),
+            "push": -PUSH_WEIGHT * np.exp(-_length(other)),
+        }
 
     def _observe(self, rows: NDArray[np.bool_]) -> None:
         """Brings the observations of these matches up to date."""
-        chosen = slice(None) if rows.all() else rows
-        for own, other in ((0, 1), (1, 0)):
-            numbers, fields = self._observations[own], self.fields[own]
-            positions, speeds = self._positions[own][chosen], self._speeds[own][chosen]
-            opponent = self._positions[other][chosen]
-            numbers[chosen, fields["position"].start : fields["joint_angles"].stop] = positions
-            numbers[chosen, fields["velocity"].start : fields["joint_speeds"].stop] = speeds
-            place = slice(fields["opponent_position"].start, fields["opponent_orientation"].stop)
-            numbers[chosen, place] = opponent[:, :7]
-            for field in ("position", "opponent_position"):
-                numbers[chosen, fields[field].stop - 1] -= TATAMI_TOP
+        chosen = slice(None) if rows.all() else np.flatnonzero(rows)
+        for numbers, fields, positions, speeds, forces in zip(
+            *(self._observations, self.fields, self._positions, self._speeds, self._forces),
+            strict=True,
+        ):
+            place = slice(fields["position"].start, fields["joint_angles"].stop)
+            numbers[chosen, place] = positions[chosen]
+            numbers[chosen, fields["position"].stop - 1] -= TATAMI_TOP
+            speed = slice(fields["velocity"].start, fields["joint_speeds"].stop)
+            numbers[chosen, speed] = speeds[chosen]
             if self.contact_forces:
-                forces = np.abs(self._forces[own][chosen])
-                forces = forces.reshape(len(forces), 6 * forces.shape[1]).clip(max=CONTACT_LIMIT)
-                numbers[chosen, fields["contact_forces"]] = forces
-                forces = np.abs(self._forces[other][chosen][:, 0])
-                numbers[chosen, fields["opponent_contact"]] = forces.clip(max=CONTACT_LIMIT)
+                sizes = np.abs(forces[chosen].reshape(-1, 6 * forces.shape[1]), dtype=np.float32)
+                numbers[chosen, fields["contact_forces"]] = sizes.clip(max=CONTACT_LIMIT, out=sizes)
+        for own, other in ((0, 1), (1, 0)):
+            for name in ("position", "orientation"):
+                seen = self._observations[other][chosen, self.fields[other][name]]
+                self._observations[own][chosen, self.fields[own][f"opponent_{name}"]] = seen
+            start = self.fields[other]["contact_forces"].start  # the torso's come first
+            seen = self._observations[other][chosen, start : start + 6]
+            self._observations[own][chosen, self.fields[own]["opponent_contact"]] = seen
+
+
+def _length(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.sqrt(np.einsum("...x,...x->...", vectors, vectors))
 
 
 def _generators(seeds: Sequence[int]) -> list[np.random.Generator]:
