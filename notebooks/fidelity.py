@@ -156,7 +156,7 @@ print(f"bitwise the same in four ways: {same}")
 # would not hurt.
 
 # %%
-rows, lengths = [], {}
+rows, shares = [], {}
 policies = [("ant", "mlp"), ("ant", "lstm"), ("bug", "mlp"), ("bug", "lstm"), ("spider", "mlp")]
 files = {pair: published_policies.find(*pair) for pair in policies}
 found = {pair: path for pair, path in files.items() if path}
@@ -177,9 +177,9 @@ for number, ((robot, kind), path) in enumerate(found.items()):
         seats, generator = np.tile([0, 1], (num_matches, 1)), make_generator(seed, number)
         played = matches.play(env, players, seats, generator=generator)
         title = f"{robot}-{kind}-v1, {integrator}{'' if forces else ', forces zero'}"
-        shares = played.shares()
-        rows += [reports.row(f"{title}: {how}", share) for how, share in shares.items()]
-        print(title, {how: str(share) for how, share in shares.items()})
+        shares[title] = played.shares()
+        rows.append(reports.row(f"{title}: share won", shares[title]["won"]))
+        print(title, {how: str(share) for how, share in shares[title].items()})
 
 # %% [markdown]
 # ## A match
@@ -215,7 +215,7 @@ checks = {
     "largest force": float(largest),
     "deterministic": bool(same),
 }
-values = {"rows": rows, "bodies": bodies, "checks": checks, "drift": drift}
+values = {"rows": rows, "shares": shares, "bodies": bodies, "checks": checks, "drift": drift}
 run.save(output, values, seeds=[seed])
 saved = results.load(output)["values"]
 reports.save_rows(output, "fidelity", saved["rows"])
@@ -228,7 +228,7 @@ for name, series in saved["drift"].items():
     axes[0].semilogy(times, np.abs(series[1:]), label=name)
 axes[0].set(xlabel="time in s", ylabel="drift of energy in J", title="free flight")
 axes[0].legend()
-plots.draw_win_rates(axes[1], saved["rows"])
+plots.draw_win_rates(axes[1], saved["shares"])
 plots.save_figure(figure, output, "fidelity")
 plt.show()
 

@@ -267,23 +267,20 @@ def draw_bars(
     ax.set_xlabel(xlabel)
 
 
-def draw_win_rates(ax: Axes, rows: Sequence[Mapping]) -> None:
+def draw_win_rates(ax: Axes, shares: Mapping[str, Mapping[str, Sequence[float | int]]]) -> None:
     """Draws shares of matches won, with intervals, and lost: a bar for each condition.
 
     Args:
         ax: to draw on.
-        rows: as in a results file, items "NAME: won", "NAME: lost" and "NAME: drawn" in turn.
+        shares: of each condition, by name, those "won" and "lost": mean, low, high.
     """
-    shares = {row["item"]: row for row in rows}
-    names = list(dict.fromkeys(item.rpartition(": ")[0] for item in shares))
-    places = np.arange(len(names))[::-1]
-    won, lost = ([shares[f"{name}: {how}"] for name in names] for how in ("won", "lost"))
-    rates = np.array([row["ours"] for row in won])
-    errors = np.array([[r["ours"] - r["low"], r["high"] - r["ours"]] for r in won]).reshape(-1, 2)
-    ax.barh(places, rates, xerr=errors.T, color="#0072B2", ecolor="0.2", label="won")
-    lost_rates = [row["ours"] for row in lost]
-    ax.barh(places, lost_rates, left=1 - np.array(lost_rates), color="#D55E00", label="lost")
-    ax.set_yticks(places, names, fontsize=6)
+    places = np.arange(len(shares))[::-1]
+    won, lost = ([each[how] for each in shares.values()] for how in ("won", "lost"))
+    rates, losses = ([share[0] for share in side] for side in (won, lost))
+    errors = [[mean - low for mean, low, *_ in won], [high - mean for mean, _, high, *_ in won]]
+    ax.barh(places, rates, xerr=errors, color="#0072B2", ecolor="0.2", label="won")
+    ax.barh(places, losses, left=1 - np.array(losses), color="#D55E00", label="lost")
+    ax.set_yticks(places, list(shares), fontsize=6)
     ax.set(xlim=(0, 1), xlabel="share of matches")
-    if names:
+    if shares:
         ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)

@@ -287,8 +287,7 @@ class RoboSumo:
                 RuntimeWarning,
                 stacklevel=2,
             )
-        self._observations = tuple(part.copy() for part in self._observations)
-        self._observe(playing & ~failed)  # not into arrays that were handed out
+        self._observe(playing & ~failed)
         lengths = self._lengths.copy()
         winner = np.full(self.num_matches, NO_ONE)
         reasons = np.full(self.num_matches, GOING_ON)
@@ -305,7 +304,7 @@ class RoboSumo:
             if self.auto_reset:
                 self._begin(ended)
         return Step(
-            observations=self._observations,
+            observations=tuple(part.copy() for part in self._observations),
             ended=ended,
             last_observations=last,
             rewards=terms["outcome"] + terms["control"] + terms["approach"] + terms["push"],

@@ -80,3 +80,19 @@ def test_bars_show_the_paper_where_it_tells(ax):
     plots.draw_bars(ax, estimates, reference={"Emb-Im": 0.55}, xlabel="x")
     diamonds = ax.collections[-1].get_offsets()
     assert diamonds.tolist() == [[0.55, 1.0]]
+
+
+def test_win_rates_are_bars_with_their_intervals():
+    ax = plt.figure().subplots()
+    shares = {"one": {"won": [0.6, 0.5, 0.7, 40], "lost": [0.1, 0.0, 0.2, 40]}}
+    plots.draw_win_rates(ax, shares)
+    won, lost = ax.patches
+    assert (won.get_x(), won.get_width()) == (0, 0.6)
+    assert (lost.get_x(), lost.get_width()) == (0.9, 0.1)
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["one"]
+
+
+def test_no_win_rates_are_an_empty_plot():
+    ax = plt.figure().subplots()
+    plots.draw_win_rates(ax, {})
+    assert not ax.patches
