@@ -88,7 +88,7 @@ def test_win_rates_are_bars_with_their_intervals():
     plots.draw_win_rates(ax, shares)
     won, lost = ax.patches
     assert (won.get_x(), won.get_width()) == (0, 0.6)
-    assert (lost.get_x(), lost.get_width()) == (0.9, 0.1)
+    assert (lost.get_x(), lost.get_width()) == pytest.approx((0.9, 0.1))
     assert [text.get_text() for text in ax.get_yticklabels()] == ["one"]
 
 

@@ -275,7 +275,7 @@ def test_automatic_reset_restarts_only_what_has_ended():
 
 def test_without_automatic_reset_a_finished_match_stands_still():
     env, rng = make(auto_reset=False, max_cycles=6), np.random.default_rng(0)
-    put_outside(env, 1, 0)
+    throw_down(env, 1, 0)
     last = env.step(random_actions(env, rng))
     place = env.state()[1]
     while env.playing.any():
@@ -567,12 +567,14 @@ def test_what_came_is_the_callers_own(arguments):
 
 
 def test_what_came_stays_as_it_was():
-    env = make()
+    env = RoboSumo([0, 1, 2])
+    first = env.reset()
+    begun = copy.deepcopy(first)
     step = env.step(no_actions(env))
-    kept = copy.deepcopy(vars(step))
+    kept = begun, copy.deepcopy(vars(step))
     env.reset([1])
     env.step(no_actions(env))
-    np.testing.assert_equal(vars(step), kept)
+    np.testing.assert_equal((first, vars(step)), kept)
 
 
 LARGE = float(np.finfo(np.float32).max)
