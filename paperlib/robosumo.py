@@ -7,6 +7,7 @@ MuJoCo's own threads step the matches.
 from __future__ import annotations
 
 import itertools
+import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -199,23 +200,30 @@ class RoboSumo:
         )
 
     def _bind(self) -> None:
-        """Live arrays of each robot's parts of all simulations; row n is match n."""
+        """Live arrays over all simulations, row n being match n, and where each robot is in them.
+
+        Observations are columns of one array of positions, velocities and forces of both robots.
+        """
         model, bind = self.batch.model, self.batch.bind
-        self._state = bind("qpos"), bind("qvel")
-        joints = [ROBOTS[name].num_joints for name in self.robots]
-        bodies = [ROBOTS[name].num_bodies for name in self.robots]
-        roots = [model.joint(f"{number}/root") for number in (0, 1)]
-        torsos = [model.body(f"{number}/torso").id for number in (0, 1)]
-        self._positions, self._speeds, self._forces = [], [], []
-        for root, torso, num_joints, num_bodies in zip(roots, torsos, joints, bodies, strict=True):
-            start, speed = root.qposadr[0], root.dofadr[0]
-            self._positions.append(bind("qpos")[:, start : start + 7 + num_joints])
-            self._speeds.append(bind("qvel")[:, speed : speed + 6 + num_joints])
-            self._forces.append(bind("cfrc_ext")[:, torso : torso + num_bodies])
-        controls = bind("ctrl")
-        self._controls = controls[:, : joints[0]], controls[:, joints[0] :]
+        self._state, self._forces = (bind("qpos"), bind("qvel")), bind("cfrc_ext")
+        self._controls = np.split(bind("ctrl"), [self.action_sizes[0]], axis=1)
         self._flags = self.batch.expand("opt.disableflags")
         self._sensing = int(model.opt.disableflags)
+        self._first_state = self.batch.state[0].copy()
+        roots = [model.joint(f"{number}/root") for number in (0, 1)]
+        torsos = [model.body(f"{number}/torso").id for number in (0, 1)]
+        own = []
+        for root, torso, name in zip(roots, torsos, self.robots, strict=True):
+            joints, bodies = ROBOTS[name].num_joints, ROBOTS[name].num_bodies
+            places = root.qposadr[0] + np.arange(7 + joints)
+            speeds = model.nq + root.dofadr[0] + np.arange(6 + joints)
+            forces = model.nq + model.nv + 6 * torso + np.arange(6 * bodies)
+            own.append((places, speeds, forces))
+        self._columns = [
+            np.concatenate([*own[one], own[other][0][:7], own[other][2][:6]])
+            for one, other in ((0, 1), (1, 0))
+        ]
+        self._torsos = np.concatenate([places[:3] for places, _, _ in own])
 
     @property
     def playing(self) -> NDArray[np.bool_]:
@@ -277,7 +285,8 @@ class RoboSumo:
         terminated = lost.any(axis=1)
         truncated = playing & ~terminated & (failed | (self._lengths >= self.max_cycles))
         terms = self._reward_terms(actions, before, after, lost, truncated)
-        if failed.any() or not playing.all():
+        undisturbed = playing.all() and not failed.any()
+        if not undisturbed:
             for term in terms.values():
                 term[failed | ~playing] = 0.0
         if failed.any():
@@ -287,7 +296,10 @@ class RoboSumo:
                 RuntimeWarning,
                 stacklevel=2,
             )
-        self._observe(playing & ~failed)
+        if undisturbed:
+            self._observations = self._observe()
+        else:
+            self._look(np.flatnonzero(playing & ~failed))
         lengths = self._lengths.copy()
         winner = np.full(self.num_matches, NO_ONE)
         reasons = np.full(self.num_matches, GOING_ON)
@@ -333,7 +345,7 @@ class RoboSumo:
                 f"actions must be of shapes {shapes}, got {[array.shape for array in arrays]}"
             )
         for number, array in enumerate(arrays):
-            if not np.isfinite(array).all():
+            if not (math.isfinite(array.sum()) or np.isfinite(array).all()):
                 match = np.isfinite(array).all(axis=1).argmin()
                 raise ValueError(
                     f"actions: those of robot {number} in match {match} are not finite: "
@@ -343,23 +355,21 @@ class RoboSumo:
 
     def _begin(self, rows: NDArray[np.int64]) -> None:
         """Puts both robots on opposite sides, with noise, and looks around."""
-        self.batch.reset(rows, stage=mujoco.mjtStage.mjSTAGE_NONE)
+        if self.batch.warning[rows].any():
+            self.batch.reset(rows, stage=mujoco.mjtStage.mjSTAGE_NONE)
+        self.batch.state[rows] = self._first_state
         positions, speeds = self._state
         for row in rows.tolist():
             generator = self._generators[row]
             angle = generator.uniform(0.0, 2.0 * np.pi)
-            side = START_RADIUS * np.array([np.cos(angle), np.sin(angle)])
-            for robot, sign in zip(self._positions, (1.0, -1.0), strict=True):
-                robot[row, :2], robot[row, 2] = sign * side, START_HEIGHT
-            noise = generator.uniform(-START_NOISE, START_NOISE, positions.shape[1])
-            positions[row] += noise
+            x, y = START_RADIUS * np.cos(angle), START_RADIUS * np.sin(angle)
+            positions[row, self._torsos] = x, y, START_HEIGHT, -x, -y, START_HEIGHT
+            positions[row] += generator.uniform(-START_NOISE, START_NOISE, positions.shape[1])
             speeds[row] = START_NOISE * generator.standard_normal(speeds.shape[1])
         self.batch.forward(rows)
         self._lengths[rows] = 0
         self._playing[rows] = True
-        begun = np.zeros(self.num_matches, dtype=bool)
-        begun[rows] = True
-        self._observe(begun)
+        self._look(rows)
 
     def _simulate(
         self, actions: Sequence[NDArray[np.float64]], rows: NDArray[np.int64] | None
@@ -376,17 +386,16 @@ class RoboSumo:
                 self.batch.step(rows, nstep=num_steps)
             except SimulationError as error:
                 failed[error.ids] = True
-        # MuJoCo counts states that are not finite or huge, and begins anew from its own first one.
-        failed |= self.batch.warning[:, UNSTABLE, 1].any(axis=1)
         positions, speeds = self._state  # a sum is finite where all its parts are
-        failed |= ~np.isfinite(positions.sum(axis=1) + speeds.sum(axis=1))
+        if self.batch.warning.any() or not math.isfinite(positions.sum() + speeds.sum()):
+            # MuJoCo counts states that are not finite or huge, and begins anew from its first one.
+            failed |= self.batch.warning[:, UNSTABLE, 1].any(axis=1)
+            failed |= ~np.isfinite(self.state()).all(axis=1)
         return failed & self._playing
 
     def _places(self) -> NDArray[np.float64]:
         """Where the torsos are, the height from the tatami's top, (N, 2, 3)."""
-        places = np.empty((self.num_matches, 2, 3))
-        for robot, positions in enumerate(self._positions):
-            places[:, robot] = positions[:, :3]
+        places = self._state[0][:, self._torsos].reshape(-1, 2, 3)
         places[..., 2] -= TATAMI_TOP
         return places
 
@@ -413,28 +422,24 @@ class RoboSumo:
             "push": -PUSH_WEIGHT * np.exp(-_length(other)),
         }
 
-    def _observe(self, rows: NDArray[np.bool_]) -> None:
+    def _observe(self, rows: slice | NDArray[np.int64] = slice(None)) -> tuple[Floats, Floats]:
+        """What each robot sees in these matches, in new arrays."""
+        positions, speeds, forces = (part[rows] for part in (*self._state, self._forces))
+        sizes = positions.shape[1], speeds.shape[1], 6 * forces.shape[1]
+        seen = np.zeros((len(positions), sum(sizes)), dtype=np.float32)
+        seen[:, : sizes[0]] = positions
+        seen[:, self._torsos[[2, 5]]] -= TATAMI_TOP
+        seen[:, sizes[0] : -sizes[2]] = speeds
+        if self.contact_forces:
+            pressed = seen[:, -sizes[2] :]
+            np.abs(forces.reshape(pressed.shape), out=pressed, casting="same_kind")
+            np.minimum(pressed, CONTACT_LIMIT, out=pressed)
+        return tuple(seen.take(columns, axis=1) for columns in self._columns)
+
+    def _look(self, rows: NDArray[np.int64]) -> None:
         """Brings the observations of these matches up to date."""
-        chosen = slice(None) if rows.all() else np.flatnonzero(rows)
-        for numbers, fields, positions, speeds, forces in zip(
-            *(self._observations, self.fields, self._positions, self._speeds, self._forces),
-            strict=True,
-        ):
-            place = slice(fields["position"].start, fields["joint_angles"].stop)
-            numbers[chosen, place] = positions[chosen]
-            numbers[chosen, fields["position"].stop - 1] -= TATAMI_TOP
-            speed = slice(fields["velocity"].start, fields["joint_speeds"].stop)
-            numbers[chosen, speed] = speeds[chosen]
-            if self.contact_forces:
-                sizes = np.abs(forces[chosen].reshape(-1, 6 * forces.shape[1]), dtype=np.float32)
-                numbers[chosen, fields["contact_forces"]] = sizes.clip(max=CONTACT_LIMIT, out=sizes)
-        for own, other in ((0, 1), (1, 0)):
-            for name in ("position", "orientation"):
-                seen = self._observations[other][chosen, self.fields[other][name]]
-                self._observations[own][chosen, self.fields[own][f"opponent_{name}"]] = seen
-            start = self.fields[other]["contact_forces"].start  # the torso's come first
-            seen = self._observations[other][chosen, start : start + 6]
-            self._observations[own][chosen, self.fields[own]["opponent_contact"]] = seen
+        for part, new in zip(self._observations, self._observe(rows), strict=True):
+            part[rows] = new
 
 
 def _length(vectors: NDArray[np.float64]) -> NDArray[np.float64]:

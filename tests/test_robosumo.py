@@ -374,10 +374,11 @@ def test_fields_cover_the_observation_without_gap_or_overlap(robot):
 def test_fields_of_every_pair_hold_what_they_say(robots):
     env = RoboSumo([0, 1], robots=robots)
     observations = env.reset()
+    sizes = [7 + JOINTS[name] for name in robots] + [6 + JOINTS[robots[0]]]
+    *places, first, second = np.split(env.state(), np.cumsum(sizes), axis=1)
     for seat, seen in enumerate(observations):
         assert seen.shape == (2, SIZES[robots[seat]]) and seen.dtype == np.float32
-        own, speeds = env._positions[seat].copy(), env._speeds[seat]
-        opponent = env._positions[1 - seat].copy()
+        own, opponent, speeds = places[seat].copy(), places[1 - seat].copy(), (first, second)[seat]
         assert own.shape == (2, 7 + JOINTS[robots[seat]])
         own[:, 2] -= 0.5
         opponent[:, 2] -= 0.5
