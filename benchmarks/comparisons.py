@@ -159,9 +159,11 @@ def sumo_groups(arguments: argparse.Namespace) -> Iterator[Group | Survey]:
                 ("RoboSumo, RK4", {"form": "matches", "integrator": "RK4"}),
             )
         )
-        limit = threaded.label, batch.label
         name = f"{size} matches"
-        questions = [Question(f"{name}, physical limit (the faster)", matches.label, limit, goal)]
+        questions = [
+            Question(f"{name}, physical limit", matches.label, (limit.label,), goal)
+            for limit in (threaded, batch)
+        ]
         contenders = [matches, threaded, batch]
         if size == max(SUMO_GOALS):
             contenders.append(accurate)
