@@ -1,6 +1,7 @@
 """Wrestlers and their trainings: what they see, what they are paid, and that they resume."""
 
 import dataclasses
+from pathlib import Path
 
 import mujoco
 import numpy as np
@@ -205,3 +206,11 @@ def test_learning_rate_falls():
 def test_lineages_have_names_and_streams_of_their_own():
     assert len({lineage.name for lineage in lineages.ANCESTORS}) == len(lineages.ANCESTORS)
     assert len({lineage.number for lineage in lineages.ANCESTORS}) == len(lineages.ANCESTORS)
+
+
+@pytest.mark.parametrize("lineage", lineages.ANCESTORS, ids=lambda lineage: lineage.name)
+def test_checkpoints_of_ancestors_are_of_their_recipes(lineage):
+    training = Training((0, lineage.number), lineage.recipe)
+    path = Path(__file__).parents[1] / f"lineages/{lineage.name}.safetensors"
+    assert training.load(path) and len(training.history) > 10
+    assert training.history[-1]["random"][0]["won"] > 0.8
