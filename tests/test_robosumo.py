@@ -543,6 +543,8 @@ def test_a_diverged_match_is_a_draw_and_harms_no_other(part, value, integrator, 
         np.testing.assert_array_equal(numbers_of(step)[others], numbers_of(expected)[others])
         assert np.isfinite(numbers_of(step)).all() and np.isfinite(env.state()).all()
         assert step.lengths[2] == (length if auto_reset else 2)
+        stood_still = np.array_equal(step.observations[0][2], before.observations[0][2])
+        assert stood_still != auto_reset
 
 
 @pytest.mark.usefixtures("in_folder")
@@ -617,4 +619,5 @@ def check_step(env, step, playing, lengths):
     np.testing.assert_array_equal(step.done, step.reasons > 0)
     np.testing.assert_array_equal(step.winner != NO_ONE, step.lost.sum(axis=1) == 1)
     np.testing.assert_array_equal(step.lengths, lengths)
+    np.testing.assert_array_equal(step.truncated, (lengths == env.max_cycles) & ~step.terminated)
     np.testing.assert_array_equal(env.playing, playing & ~step.done | env.auto_reset)
