@@ -103,6 +103,31 @@ def load_tensors(
     return moved, json.loads(header["metadata"])
 
 
+def with_prefix(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors under longer names."""
+    return {prefix + name: tensor for name, tensor in tensors.items()}
+
+
+def without_prefix(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors whose names begin so, under what follows."""
+    return {n[len(prefix) :]: t for n, t in tensors.items() if n.startswith(prefix)}
+
+
+def optimiser_tensors(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """What an optimiser remembers of each parameter, as "number.field"."""
+    state = optimiser.state_dict()["state"]
+    return {f"{number}.{field}": t for number, part in state.items() for field, t in part.items()}
+
+
+def restore_optimiser(optimiser: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    """Gives an optimiser what `optimiser_tensors` took."""
+    content = optimiser.state_dict()
+    for name, tensor in tensors.items():
+        number, _, field = name.partition(".")
+        content["state"].setdefault(int(number), {})[field] = tensor
+    optimiser.load_state_dict(content)
+
+
 def save_json(path: str | Path, content: Mapping[str, Any]) -> None:
     """Writes a JSON object and its checksum, atomically; NaN and infinity become null."""
     content = _plain(content)

@@ -316,13 +316,12 @@ class Learners:
             key: a JSON object: what must be the same for the checkpoint to be taken up again,
                 beside settings and sizes.
         """
-        tensors = {f"learned.{n}": t for n, t in self.learned.state_dict().items()}
-        tensors |= {f"targets.{n}": t for n, t in self.targets.state_dict().items()}
-        tensors |= {f"replay.{n}": t for n, t in self.replay.tensors.items()}
+        tensors = files.with_prefix("learned.", self.learned.state_dict())
+        tensors |= files.with_prefix("targets.", self.targets.state_dict())
+        tensors |= files.with_prefix("replay.", self.replay.tensors)
         tensors |= {f"generator.{k}": g.get_state() for k, g in enumerate(self.generators)}
         for name, optimiser in self._optimisers().items():
-            for index, state in optimiser.state_dict()["state"].items():
-                tensors |= {f"{name}.{index}.{field}": t for field, t in state.items()}
+            tensors |= files.with_prefix(f"{name}.", files.optimiser_tensors(optimiser))
         tensors["returns"] = torch.stack(self.returns)
         key = {**self._identity(), **key}
         files.save_tensors(path, tensors, {"key": key, "num_rounds": self.replay.num_rounds})
@@ -341,7 +340,7 @@ class Learners:
             return False
 
         def part(prefix: str) -> dict[str, Tensor]:
-            return {n[len(prefix) :]: t for n, t in tensors.items() if n.startswith(prefix)}
+            return files.without_prefix(prefix, tensors)
 
         self.learned.load_state_dict(part("learned."))
         self.targets.load_state_dict(part("targets."))
@@ -350,11 +349,7 @@ class Learners:
         for row, generator in enumerate(self.generators):
             generator.set_state(states[str(row)].cpu())
         for name, optimiser in self._optimisers().items():
-            content = optimiser.state_dict()
-            for field, tensor in part(f"{name}.").items():
-                index, _, field = field.partition(".")
-                content["state"].setdefault(int(index), {})[field] = tensor
-            optimiser.load_state_dict(content)
+            files.restore_optimiser(optimiser, part(f"{name}."))
         self.returns = list(tensors["returns"].cpu())
         return True
 

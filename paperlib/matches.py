@@ -9,10 +9,9 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import binomtest
 from torch import Tensor
 
-from paperlib.metrics import Estimate
+from paperlib.metrics import Estimate, wilson_interval
 from paperlib.robosumo import NO_ONE, RoboSumo
 
 SOMEBODY_ELSE = -1  # sits there
@@ -110,19 +109,7 @@ class Results:
     def shares(self) -> dict[str, Estimate]:
         """Of the matches that the first robot "won", "lost", or were "drawn"."""
         outcomes = {"won": 0, "lost": 1, "drawn": NO_ONE}
-        return {name: share(self.winner == who) for name, who in outcomes.items()}
-
-
-def share(successes: ArrayLike) -> Estimate:
-    """A share with its 95 % Wilson score interval.
-
-    Args:
-        successes: whether it was so, for each of independent trials.
-    """
-    successes = np.asarray(successes, dtype=bool)
-    test = binomtest(int(successes.sum()), len(successes))
-    interval = test.proportion_ci(confidence_level=0.95, method="wilson")
-    return Estimate(float(successes.mean()), interval.low, interval.high, len(successes))
+        return {name: wilson_interval(self.winner == who) for name, who in outcomes.items()}
 
 
 def play(

@@ -142,3 +142,15 @@ def bootstrap_interval(
         (values,), np.mean, confidence_level=confidence, rng=generator, n_resamples=9999
     ).confidence_interval
     return Estimate(mean, float(interval.low), float(interval.high), len(values))
+
+
+def wilson_interval(successes: ArrayLike) -> Estimate:
+    """A share with its 95 % Wilson score interval.
+
+    Args:
+        successes: whether it was so, for each of independent trials.
+    """
+    successes = np.asarray(successes, dtype=bool)
+    test = stats.binomtest(int(successes.sum()), len(successes))
+    interval = test.proportion_ci(confidence_level=0.95, method="wilson")
+    return Estimate(float(successes.mean()), interval.low, interval.high, len(successes))

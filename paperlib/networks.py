@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from paperlib import streams
+from paperlib import files, streams
 
 
 class StackedMLP(nn.Module):
@@ -50,7 +50,7 @@ class StackedMLP(nn.Module):
         Raises:
             ValueError: if the tensors are not those of a stack.
         """
-        own = {name[len(prefix) :]: t for name, t in tensors.items() if name.startswith(prefix)}
+        own = files.without_prefix(prefix, tensors)
         weights = [own[name] for name in sorted(own) if name.startswith("weights.")]
         biases = [own[name] for name in sorted(own) if name.startswith("biases.")]
         if not weights or len(weights) != len(biases) or any(w.ndim != 3 for w in weights):

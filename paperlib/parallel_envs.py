@@ -34,7 +34,29 @@ WRESTLERS = ("wrestler_0", "wrestler_1")
 Array = NDArray[np.float32]
 
 
-class ParticleWorldEnv(ParallelEnv):
+class _FixedSpacesEnv(ParallelEnv):
+    """An environment whose agents have the same spaces in every episode."""
+
+    observation_spaces: dict[str, Box]
+    action_spaces: dict[str, Box]
+
+    def observation_space(self, agent: str) -> Box:
+        return self.observation_spaces[agent]
+
+    def action_space(self, agent: str) -> Box:
+        return self.action_spaces[agent]
+
+    def _checked(self, agent: str, actions: dict[str, ArrayLike]) -> Array:
+        shape = self.action_spaces[agent].shape
+        if agent not in actions:
+            raise ValueError(f"actions: that of {agent} is missing; an array {shape} would do")
+        action = np.asarray(actions[agent], dtype=np.float32)
+        if action.shape != shape or not np.isfinite(action).all():
+            raise ValueError(f"actions: {agent}'s must be finite, of shape {shape}; got {action}")
+        return action
+
+
+class ParticleWorldEnv(_FixedSpacesEnv):
     """The speaker-listener game of `paperlib.particleworld`, one episode at a time.
 
     | agent        | observation (size)                   | action (size), each in [0, 1]      |
@@ -92,12 +114,6 @@ class ParticleWorldEnv(ParallelEnv):
         }
         size = SPEAKER_SIZE + listener_size(message_size)
         self.state_space = Box(shape=(size,), **unbounded)
-
-    def observation_space(self, agent: str) -> Box:
-        return self.observation_spaces[agent]
-
-    def action_space(self, agent: str) -> Box:
-        return self.action_spaces[agent]
 
     def reset(
         self, seed: int | None = None, options: dict | None = None
@@ -159,22 +175,13 @@ class ParticleWorldEnv(ParallelEnv):
         }
 
     def _bounded(self, agent: str, actions: dict[str, ArrayLike]) -> torch.Tensor:
-        action = _checked_action(agent, actions, self.action_spaces[agent])
+        action = self._checked(agent, actions)
         if action.min() < 0 or action.max() > 1:
             gymnasium.logger.warn(f"{agent}'s action {action} was cut to [0, 1]")
         return torch.from_numpy(action.clip(0, 1)).unsqueeze(0)
 
 
-def _checked_action(agent: str, actions: dict[str, ArrayLike], space: Box) -> Array:
-    if agent not in actions:
-        raise ValueError(f"actions: that of {agent} is missing; an array {space.shape} would do")
-    action = np.asarray(actions[agent], dtype=np.float32)
-    if action.shape != space.shape or not np.isfinite(action).all():
-        raise ValueError(f"actions: {agent}'s must be finite, of shape {space.shape}; got {action}")
-    return action
-
-
-class RoboSumoEnv(ParallelEnv):
+class RoboSumoEnv(_FixedSpacesEnv):
     """A match of `paperlib.robosumo` between two robots.
 
     Observations of a robot with J hinges and B bodies, in this order, float32 (an ant has 8 and
@@ -265,12 +272,6 @@ class RoboSumoEnv(ParallelEnv):
         }
         self.state_space = Box(shape=(self._match.state().shape[1],), **unbounded)
 
-    def observation_space(self, agent: str) -> Box:
-        return self.observation_spaces[agent]
-
-    def action_space(self, agent: str) -> Box:
-        return self.action_spaces[agent]
-
     def reset(
         self, seed: int | None = None, options: dict | None = None
     ) -> tuple[dict[str, Array], dict[str, dict]]:
@@ -296,9 +297,7 @@ class RoboSumoEnv(ParallelEnv):
         """
         if not self.agents:
             raise ValueError("step: the match is over; call reset() first")
-        checked = [
-            _checked_action(agent, actions, self.action_spaces[agent])[None] for agent in WRESTLERS
-        ]
+        checked = [self._checked(agent, actions)[None] for agent in WRESTLERS]
         step, agents = self._match.step(checked), self.agents
         if step.done[0]:
             self.agents = []

@@ -136,8 +136,6 @@ def load(path: Path | str, robot: str, kind: str) -> PublishedPolicy:
         ValueError: if it holds no array of floating-point numbers, some that are not finite, not
             as many as the robot's policy has, or a count of observations that is not positive.
     """
-    if robot not in ROBOTS:
-        raise ValueError(f"robot must be one of {', '.join(ROBOTS)}; got {robot!r}")
     if kind not in ("mlp", "lstm"):
         raise ValueError(f"kind must be 'mlp' or 'lstm', got {kind!r}")
     policy = PublishedPolicy(robot, kind)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -106,16 +105,6 @@ class Renderer:
             self._context.free()
             self._gl.free()
             self._context = None
-
-
-@contextmanager
-def renderer(model: mujoco.MjModel, *, width: int = 640, height: int = 480) -> Iterator[Renderer]:
-    """A `Renderer` that is closed at the end of a `with`."""
-    painter = Renderer(model, width=width, height=height)
-    try:
-        yield painter
-    finally:
-        painter.close()
 
 
 def filmstrip(pictures: Sequence[Picture], *, columns: int, gap: int = 6) -> Picture:

@@ -6,7 +6,7 @@ import copy
 import dataclasses
 import itertools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from paperlib import files, matches, ppo, streams
-from paperlib.robosumo import ACTION_TIME, RoboSumo, Step
+from paperlib.robosumo import ACTION_TIME, CONTROL_WEIGHT, RoboSumo, Step
+from paperlib.trainings import Report
 from paperlib.wrestlers import Wrestler
 
-Report = Callable[[int], None]
 STILL, RANDOM = 0, 1  # the first opponents; rivals and earlier versions of learners follow
 
 
@@ -64,7 +64,7 @@ class RewardWeights:
         """Of both robots, (N, 2): outcome, differences of potentials, what lasts, effort."""
         result = np.empty((len(step.lost), 2), dtype=np.float32)
         moved = [
-            [_place(part, at) for part in (old, new)]
+            [part[:, at["position"]] for part in (old, new)]
             for old, new, at in zip(before, step.final_observations, fields, strict=True)
         ]
         apart = [np.linalg.norm(moved[0][k][:, :2] - moved[1][k][:, :2], axis=1) for k in (0, 1)]
@@ -86,13 +86,9 @@ class RewardWeights:
                 - self.topple * gain_high[other]
                 + self.height * gain_high[own]
                 + ACTION_TIME * (lasting + self.tall * high[own][1])
-                + self.control / 0.1 * step.reward_terms["control"][:, own]
+                + self.control / CONTROL_WEIGHT * step.reward_terms["control"][:, own]
             )
         return result
-
-
-def _place(observations: NDArray[np.float32], fields: Mapping[str, slice]) -> NDArray[np.float32]:
-    return observations[:, fields["position"]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,7 +111,8 @@ class Recipe:
             versions of the learner.
         num_earlier: earlier versions that are remembered.
         rewards: what for.
-        ppo: settings; the learning rate falls linearly to a tenth over the chapters.
+        ppo: settings.
+        rate_fall: share of the learning rate that is gone by the end, falling linearly.
         deviation: of the actions at the start.
         min_deviation: that it cannot fall below.
         hidden_size: of the networks.
@@ -132,6 +129,7 @@ class Recipe:
     num_earlier: int = 8
     rewards: RewardWeights = dataclasses.field(default_factory=RewardWeights)
     ppo: ppo.Settings = dataclasses.field(default_factory=ppo.Settings)
+    rate_fall: float = 0.9
     deviation: float = 0.6
     min_deviation: float = 0.1
     hidden_size: int = 64
@@ -146,6 +144,8 @@ class Recipe:
                 "mutual_share must lie in 0 to 1, and so must still_share, random_share, "
                 f"rival_share and their sum; got {self.mutual_share} and {shares}"
             )
+        if not 0 <= self.rate_fall <= 1:
+            raise ValueError(f"rate_fall must lie in 0 to 1, got {self.rate_fall}")
         if not 0 < self.min_deviation <= self.deviation:
             raise ValueError(
                 f"deviation must be at least min_deviation > 0, got {self.deviation} and "
@@ -217,7 +217,8 @@ class Training:
         self.observations = self.env.reset(seeds=seeds.tolist())
         self.opponents = np.full(recipe.num_matches, matches.SOMEBODY_ELSE)
         self._draw_opponents(np.arange(self.num_mutual, recipe.num_matches), generator)
-        rate = recipe.ppo.learning_rate * (1 - 0.9 * chapter / recipe.num_chapters)
+        fall = recipe.rate_fall * chapter / recipe.num_chapters
+        rate = recipe.ppo.learning_rate * (1 - fall)
         tallies: list[dict[str, list[tuple[int, int]]]] = [{} for _ in self.learners]
         logs = []
         for _ in range(recipe.num_rounds):
@@ -244,11 +245,14 @@ class Training:
         for number, (learner, optimiser, pool) in enumerate(
             zip(self.learners, self.optimisers, self.earlier, strict=True)
         ):
-            tensors |= _prefixed(f"learner.{number}.", learner.state_dict())
+            parts = {
+                "learner": learner.state_dict(),
+                "optimiser": files.optimiser_tensors(optimiser),
+            }
+            for name, part in parts.items():
+                tensors |= files.with_prefix(f"{name}.{number}.", part)
             for age, wrestler in enumerate(pool):
-                tensors |= _prefixed(f"earlier.{number}.{age}.", wrestler.state_dict())
-            for index, state in optimiser.state_dict()["state"].items():
-                tensors |= _prefixed(f"optimiser.{number}.{index}.", state)
+                tensors |= files.with_prefix(f"earlier.{number}.{age}.", wrestler.state_dict())
         files.save_tensors(path, tensors, {**self._identity(), "history": self.history})
 
     def load(self, path: str | Path) -> bool:
@@ -264,17 +268,17 @@ class Training:
         history = metadata.pop("history", None)
         if metadata != self._identity():
             return False
+
+        def part(prefix: str) -> dict[str, Tensor]:
+            return files.without_prefix(prefix, tensors)
+
         for number, (learner, optimiser) in enumerate(
             zip(self.learners, self.optimisers, strict=True)
         ):
-            learner.load_state_dict(_part(tensors, f"learner.{number}."))
-            content = optimiser.state_dict()
-            for name, tensor in _part(tensors, f"optimiser.{number}.").items():
-                index, _, field = name.partition(".")
-                content["state"].setdefault(int(index), {})[field] = tensor
-            optimiser.load_state_dict(content)
+            learner.load_state_dict(part(f"learner.{number}."))
+            files.restore_optimiser(optimiser, part(f"optimiser.{number}."))
             pool = self.earlier[number] = []
-            while state := _part(tensors, f"earlier.{number}.{len(pool)}."):
+            while state := part(f"earlier.{number}.{len(pool)}."):
                 pool.append(copy.deepcopy(learner).requires_grad_(False))
                 pool[-1].load_state_dict(state)
         self.history = history
@@ -296,14 +300,13 @@ class Training:
         for match in numbers[numbers >= self.num_mutual]:
             learner = int(np.searchsorted([own[-1] for own in self.matches], match))
             first = others + sum(len(pool) for pool in self.earlier[:learner])
-            ends = {2: (2, others), 3: (first, first + len(self.earlier[learner]))}
+            rivals, earlier = range(2, others), range(first, first + len(self.earlier[learner]))
             kind = int(np.searchsorted(shares, torch.rand((), generator=generator), side="right"))
-            start, end = ends.get(kind, (kind, kind + 1))
-            if start == end:
-                start, end = STILL, STILL + 1
-            self.opponents[match] = start
-            if kind in ends and start != STILL:
-                self.opponents[match] += torch.randint(end - start, (), generator=generator).item()
+            group = (None, None, rivals, earlier)[kind]
+            if group:
+                self.opponents[match] = group[torch.randint(len(group), (), generator=generator)]
+            else:
+                self.opponents[match] = RANDOM if kind == RANDOM else STILL
 
     def _players(self) -> list[matches.Player]:
         size = self.env.action_sizes[1]
@@ -404,14 +407,6 @@ class Training:
                 for part in results
             ]
         return summary
-
-
-def _prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {prefix + name: tensor for name, tensor in tensors.items()}
-
-
-def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {n[len(prefix) :]: t for n, t in tensors.items() if n.startswith(prefix)}
 
 
 def train(

@@ -6,6 +6,7 @@ import torch
 
 from paperlib import matches
 from paperlib.matches import Still, UniformlyRandom
+from paperlib.metrics import wilson_interval
 from paperlib.robosumo import MAX_CYCLES, NO_ONE, TIME_IS_UP, RoboSumo
 from paperlib.streams import make_generator
 
@@ -69,9 +70,9 @@ def test_shares_add_up():
     assert sum(share.mean for share in shares.values()) == pytest.approx(1)
 
 
-def test_share_by_hand():
+def test_wilson_interval_by_hand():
     # Wilson: (p + z²/2n ± z sqrt(p(1 − p)/n + z²/4n²)) / (1 + z²/n)
-    found, z, p, n = matches.share([True] * 8 + [False] * 2), 1.959964, 0.8, 10
+    found, z, p, n = wilson_interval([True] * 8 + [False] * 2), 1.959964, 0.8, 10
     middle, half = p + z * z / 20, z * np.sqrt(p * (1 - p) / n + z * z / 400)
     bounds = [(middle - half) / (1 + z * z / n), (middle + half) / (1 + z * z / n)]
     assert found.mean == 0.8 and [found.low, found.high] == pytest.approx(bounds, rel=1e-5)

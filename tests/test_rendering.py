@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from contextlib import closing
 from ctypes.util import find_library
 
 import mujoco
@@ -36,7 +37,7 @@ def data(model):
 
 @pytest.fixture(scope="module")
 def painter(model):
-    with rendering.renderer(model, width=160, height=120) as painter:
+    with closing(rendering.Renderer(model, width=160, height=120)) as painter:
         yield painter
 
 
@@ -86,7 +87,7 @@ def test_unknown_cameras_are_named_and_do_no_harm(painter, data):
 @needs_opengl
 def test_renderers_of_several_sizes_draw_in_turn(model, painter, data):
     before = painter.draw(data)
-    with rendering.renderer(model, width=64, height=48) as small:
+    with closing(rendering.Renderer(model, width=64, height=48)) as small:
         assert small.draw(data).shape == (48, 64, 3)
         np.testing.assert_array_equal(painter.draw(data), before)
         assert small.draw(data).std() > 20
@@ -96,7 +97,7 @@ def test_renderers_of_several_sizes_draw_in_turn(model, painter, data):
 
 @needs_opengl
 def test_largest_picture(model, data):
-    with rendering.renderer(model, width=1920, height=1080) as large:
+    with closing(rendering.Renderer(model, width=1920, height=1080)) as large:
         picture = large.draw(data)
     assert picture.shape == (1080, 1920, 3)
     corners = picture[[0, 0, -1, -1], [0, -1, 0, -1]]
