@@ -60,6 +60,7 @@ from paperlib import (
     interactions,
     metrics,
     plots,
+    pooling,
     populations,
     reports,
     results,
@@ -149,7 +150,7 @@ def quality(embedded: torch.Tensor, agents: torch.Tensor, number: int, seed: int
     order = torch.randperm(len(agents), generator=make_generator(seed, 205))
     own = [order[agents[order] == agent] for agent in agents.unique()]
     kept = torch.cat([indices[:max_per_agent] for indices in own])
-    groups = embeddings.disjoint_averages(
+    groups = pooling.disjoint_averages(
         embedded[kept], agents[kept], num_episodes=number, generator=make_generator(seed, 206)
     )
     return metrics.embedding_quality(*groups)

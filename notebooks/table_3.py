@@ -65,6 +65,7 @@ from paperlib import (
     interactions,
     maddpg,
     plots,
+    pooling,
     populations,
     reports,
     results,
@@ -131,7 +132,7 @@ def averages(method: str, seed: int, data, *, number: int) -> torch.Tensor:
     reference = encoder.embed(dataset.on_edges(splits[seed].train))
     embedded = (encoder.embed(data) - reference.mean(0)) / reference.std(0).mean()
     parts = [
-        embeddings.average_episodes(
+        pooling.average_episodes(
             embedded,
             data.agents,
             num_episodes=k,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 from numpy.typing import ArrayLike
-from torch import Tensor
+from torch import Tensor, nn
 
 from paperlib import files
 from paperlib.interactions import InteractionGraph
@@ -25,7 +26,8 @@ class EpisodeBatch(NamedTuple):
     Attributes:
         observations: (..., T, O).
         actions: (..., T, A); one-hot where actions are categorical.
-        mask: 1.0 for steps that belong to the episode and 0.0 for padding, (..., T).
+        mask: how many steps of the episode each stands for, (..., T): 1.0, and 0.0 for padding;
+            where steps are drawn at random, so much that the sum is the episode's length.
     """
 
     observations: Float[Tensor, "... time obs"]
@@ -164,12 +166,46 @@ class InteractionDataset:
         mask = mask.to(observations)
         return EpisodeBatch(observations, actions.to(observations) * mask.unsqueeze(-1), mask)
 
+    def draw_steps(
+        self, episodes: Int[Tensor, ...], num_steps: int, *, generator: torch.Generator
+    ) -> EpisodeBatch:
+        """Steps drawn at random, with replacement, from the episodes at these indices: what takes
+        the place of `batch` in training on long episodes. Means over an episode's steps, and sums
+        weighted by the mask, keep their expectations.
+
+        Args:
+            episodes: any shape of indices.
+            num_steps: T, from each.
+            generator: draws them.
+        """
+        lengths = self.lengths[episodes].unsqueeze(-1)
+        shape = (*episodes.shape, num_steps)
+        noise = torch.rand(shape, generator=generator, device=generator.device)
+        steps = (noise * lengths).long().clamp_(max=lengths - 1)
+        episodes = episodes.unsqueeze(-1)
+        observations, actions = self.observations[episodes, steps], self.actions[episodes, steps]
+        if self.num_actions:
+            actions = nn.functional.one_hot(actions.long(), self.num_actions)
+        mask = (lengths / num_steps).to(observations).expand(shape)
+        return EpisodeBatch(observations, actions.to(observations), mask)
+
+    def first_steps(self, num_steps: int) -> InteractionDataset:
+        """What was seen of every episode after so many steps."""
+        if num_steps < 1:
+            raise ValueError(f"num_steps must be at least 1, got {num_steps}")
+        return dataclasses.replace(
+            self,
+            observations=self.observations[:, :num_steps],
+            actions=self.actions[:, :num_steps],
+            lengths=self.lengths.clamp(max=num_steps),
+        )
+
     def select(self, episodes: Tensor) -> InteractionDataset:
         """The dataset of the episodes at these indices, or where this mask is true."""
         return self._map(lambda tensor: tensor[episodes])
 
-    def on_edges(self, graph: InteractionGraph) -> InteractionDataset:
-        """The episodes that were played on edges of ``graph``, from either side.
+    def rows_on_edges(self, graph: InteractionGraph) -> Tensor:
+        """Indices of the episodes that were played on edges of ``graph``, from either side.
 
         Raises:
             ValueError: if an edge of the graph has no episode.
@@ -183,7 +219,11 @@ class InteractionDataset:
         on_edge = torch.tensor(
             [tuple(pair) in wanted for pair in met.tolist()], device=index.device
         )
-        return self.select(on_edge[index])
+        return on_edge[index].nonzero()[:, 0]
+
+    def on_edges(self, graph: InteractionGraph) -> InteractionDataset:
+        """The dataset of the episodes at `rows_on_edges`."""
+        return self.select(self.rows_on_edges(graph))
 
     def to(self, device: torch.device | str) -> InteractionDataset:
         """The dataset on another device."""
@@ -193,25 +233,31 @@ class InteractionDataset:
         mapped = {name: function(tensor) for name, tensor in self._tensors().items()}
         return InteractionDataset(**mapped, num_actions=self.num_actions)
 
-    def episodes_of_agents(self) -> tuple[Tensor, Tensor, Tensor]:
+    def episodes_of_agents(self, rows: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
         """Where each agent's episodes stand.
 
+        Args:
+            rows: indices of the episodes that count; all of them by default.
+
         Returns:
-            order: indices of all episodes, sorted by agent, (E,).
+            order: these indices, sorted by agent, (E,).
             starts: where each agent's begin in ``order``, (agents,).
             counts: how many each agent has, (agents,).
         """
-        order = torch.argsort(self.agents, stable=True)
-        _, counts = self.agents.unique(return_counts=True)
+        rows = torch.arange(len(self), device=self.agents.device) if rows is None else rows
+        agents = self.agents[rows]
+        order = rows[torch.argsort(agents, stable=True)]
+        _, counts = agents.unique(return_counts=True)
         return order, counts.cumsum(0) - counts, counts
 
-    def require_episodes(self, count: int) -> None:
-        """Checks that every agent has at least ``count`` episodes.
+    def require_episodes(self, count: int, rows: Tensor | None = None) -> None:
+        """Checks that every agent has at least ``count`` episodes (among those at ``rows``).
 
         Raises:
             ValueError: that names the agent with the fewest.
         """
-        ids, counts = self.agents.unique(return_counts=True)
+        agents = self.agents if rows is None else self.agents[rows]
+        ids, counts = agents.unique(return_counts=True)
         fewest = counts.argmin()
         if counts[fewest] < count:
             raise ValueError(
@@ -227,8 +273,12 @@ class InteractionDataset:
         return files.tensor_checksum(self._tensors(), str(self.num_actions))
 
     def save(self, path: str | Path) -> None:
-        """Writes one safetensors file with a checksum."""
-        files.save_tensors(path, self._tensors(), {"num_actions": self.num_actions})
+        """Writes one safetensors file with a checksum; padding takes no room in it."""
+        tensors, real = self._tensors(), self._real_steps()
+        for name in ("observations", "actions"):
+            tensors[name] = tensors[name][real]
+        metadata = {"num_actions": self.num_actions, "num_steps": self.observations.shape[1]}
+        files.save_tensors(path, tensors, metadata)
 
     @classmethod
     def load(cls, path: str | Path) -> InteractionDataset:
@@ -239,9 +289,21 @@ class InteractionDataset:
         """
         tensors, metadata = files.load_tensors(path)
         expected = {field.name for field in fields(cls)} - {"num_actions"}
-        if set(tensors) != expected or "num_actions" not in metadata:
+        if set(tensors) != expected or set(metadata) != {"num_actions", "num_steps"}:
             raise ValueError(f"{path} holds no interaction dataset")
+        shape = len(tensors["lengths"]), metadata["num_steps"]
+        real = torch.arange(shape[1]) < tensors["lengths"][:, None]
+        for name in ("observations", "actions"):
+            steps = tensors[name]
+            # Memory that NumPy's zeros never touch is never taken: padding costs nothing.
+            padded = np.zeros((*shape, *steps.shape[1:]), dtype=steps.numpy().dtype)
+            padded[real.numpy()] = steps.numpy()
+            tensors[name] = torch.from_numpy(padded)
         return cls(**tensors, num_actions=metadata["num_actions"])
+
+    def _real_steps(self) -> Tensor:
+        steps = torch.arange(self.observations.shape[1], device=self.lengths.device)
+        return steps < self.lengths[:, None]  # (E, T)
 
     @classmethod
     def concatenate(cls, datasets: Iterable[InteractionDataset]) -> InteractionDataset:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from paperlib import files, objectives
-from paperlib.datasets import InteractionDataset
-from paperlib.encoders import ConditionalPolicy, EpisodeEncoder
+from paperlib.datasets import EpisodeBatch, InteractionDataset
+from paperlib.encoders import ConditionalPolicy, EpisodeEncoder, initialise
+from paperlib.interactions import InteractionGraph
+from paperlib.networks import Standardiser
 from paperlib.streams import make_generator
 
 IMITATION, IDENTIFICATION = 0.0, float("inf")  # λ of Emb-Im and Emb-Id
@@ -34,6 +36,11 @@ class Settings:
         policy_hidden_size: of the conditional policy.
         likelihood: of actions: "categorical", "gaussian" or "squared_error".
         triplet_form: "softmax" or "margin".
+        steps_per_episode: drawn at random from each episode in every step of Adam, which estimates
+            the loss without bias of its sums and means; 0 takes all steps.
+        standardise: whether observations are standardised by the training data first.
+        supervised: learn to name the agents of the training data instead, with labels that the
+            paper's methods do without: a reference.
     """
 
     identification_weight: float = 1.0
@@ -45,6 +52,9 @@ class Settings:
     policy_hidden_size: int = 64
     likelihood: str = "categorical"
     triplet_form: str = "softmax"
+    steps_per_episode: int = 0
+    standardise: bool = False
+    supervised: bool = False
 
     def __post_init__(self) -> None:
         if not self.identification_weight >= 0:
@@ -59,10 +69,12 @@ class Settings:
             raise ValueError(
                 f"triplet_form must be one of {objectives.TRIPLET_FORMS}, got {self.triplet_form!r}"
             )
-        chosen = ("identification_weight", "likelihood", "triplet_form")
-        for name, value in dataclasses.asdict(self).items():
-            if name not in chosen and not value > 0:
-                raise ValueError(f"{name} must be positive, got {value}")
+        if self.steps_per_episode < 0:
+            raise ValueError(f"steps_per_episode must be at least 0, got {self.steps_per_episode}")
+        positive = ("num_steps", "repetitions", "learning_rate", "embedding_size")
+        for name in (*positive, "hidden_size", "policy_hidden_size"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
 
 
 class Representation(nn.Module):
@@ -94,10 +106,24 @@ class Representation(nn.Module):
         self.policy = ConditionalPolicy(
             observation_size, action_size, hidden_size=settings.policy_hidden_size, **sizes
         )
+        self.standardiser = (
+            Standardiser(observation_size) if settings.standardise else nn.Identity()
+        )
+
+    def prepare(self, batch: EpisodeBatch) -> EpisodeBatch:
+        """Episodes as encoder and policy take them."""
+        return batch._replace(observations=self.standardiser(batch.observations))
 
     @torch.no_grad()
-    def embed(self, dataset: InteractionDataset, *, batch_size: int = 4096) -> Tensor:
-        """The embedding of every episode of ``dataset``, (E, D).
+    def embed(
+        self, dataset: InteractionDataset, rows: Tensor | None = None, *, batch_size: int = 0
+    ) -> Tensor:
+        """Embeddings of the episodes of ``dataset``, (E, D).
+
+        Args:
+            dataset: of the sizes that the encoder was trained with.
+            rows: indices of the episodes to embed; all of them by default.
+            batch_size: episodes at a time; 0 for some 100,000 steps.
 
         Raises:
             ValueError: if the dataset's sizes are not those that the encoder was trained with.
@@ -108,8 +134,15 @@ class Representation(nn.Module):
                 f"dataset: observations and actions of {sizes[0]} and {sizes[1]} numbers came; the "
                 f"encoder was trained with {self.sizes[0]} and {self.sizes[1]}"
             )
-        indices = torch.arange(len(dataset), device=dataset.agents.device).split(batch_size)
-        return torch.cat([self.encoder(*dataset.batch(index)) for index in indices])
+        rows = torch.arange(len(dataset), device=dataset.agents.device) if rows is None else rows
+        batch_size = batch_size or max(1, 102400 // dataset.observations.shape[1])
+        order = dataset.lengths[rows].argsort(stable=True)  # so that little is padding
+        parts = []
+        for chosen in rows[order].split(batch_size):
+            seen = dataset.first_steps(int(dataset.lengths[chosen[-1]]))
+            parts.append(self.encoder(*self.prepare(seen.batch(chosen))))
+        embedded = torch.cat(parts)
+        return torch.empty_like(embedded).index_copy_(0, order, embedded)
 
     def save(self, path: str | Path) -> None:
         """Writes weights and settings to one safetensors file with a checksum."""
@@ -143,23 +176,32 @@ def draw_triplets(
     episodes_of_agents: tuple[Tensor, Tensor, Tensor],
     repetitions: int,
     generator: torch.Generator,
+    *,
+    steps_per_episode: int = 0,
 ) -> objectives.Triplets:
     """Episodes for ``repetitions`` passes of Algorithm 1: for every agent i two different episodes
-    e+ and e*, uniformly from its own, and one e-, which serves as negative for the others."""
+    e+ and e*, uniformly from its own, and one e-, which serves as negative for the others. Of each
+    all steps, or ``steps_per_episode`` random ones."""
     order, starts, counts = episodes_of_agents
     shape = (3, repetitions, len(counts))
     numbers = torch.rand(shape, generator=generator, device=generator.device, dtype=torch.float64)
     available = counts - torch.tensor([0, 1, 0], device=counts.device)[:, None]  # (3, N)
     index = (numbers * available[:, None]).long()
     index[1] += index[1] >= index[0]  # the second of two different ones
-    reference, positive, negative = order[index + starts]
-    return objectives.Triplets(*(dataset.batch(e) for e in (reference, positive, negative)))
+    chosen = order[index + starts]
+    if steps_per_episode:
+        drawn = dataset.draw_steps(chosen, steps_per_episode, generator=generator)
+        parts = (EpisodeBatch(*(tensor[k] for tensor in drawn)) for k in range(3))
+    else:
+        parts = map(dataset.batch, chosen)
+    return objectives.Triplets(*parts)
 
 
 def learn(
     dataset: InteractionDataset,
     settings: Settings | None = None,
     *,
+    graph: InteractionGraph | None = None,
     generator: torch.Generator,
     report: Callable[[int], None] = lambda done: None,
 ) -> Representation:
@@ -168,6 +210,7 @@ def learn(
     Args:
         dataset: at least two agents with at least two episodes each.
         settings: see `Settings`.
+        graph: whose edges' episodes to learn from; all episodes by default.
         generator: draws weights and episodes; its device is where training runs.
         report: told of each hundred steps.
 
@@ -175,37 +218,46 @@ def learn(
         The representation; its attribute ``losses`` is the loss of each step, (num_steps,).
 
     Raises:
-        ValueError: if an agent has a single episode, there is a single agent, or the likelihood
-            does not fit the kind of actions.
+        ValueError: if an agent has a single episode, there is a single agent, an edge has no
+            episode, or the likelihood does not fit the kind of actions.
     """
     settings = settings or Settings()
-    dataset.require_episodes(2)
-    if len(dataset.agent_ids) < 2:
-        raise ValueError("dataset: embeddings tell agents apart; it holds only one agent")
     if (settings.likelihood == "categorical") != bool(dataset.num_actions):
         raise ValueError(
             f"likelihood {settings.likelihood!r} does not fit the dataset's "
             f"{'categorical' if dataset.num_actions else 'continuous'} actions"
         )
     dataset = dataset.to(generator.device)
+    rows = None if graph is None else dataset.rows_on_edges(graph)
+    dataset.require_episodes(2, rows)
+    grouped = dataset.episodes_of_agents(rows)
+    num_agents = len(grouped[2])
+    if num_agents < 2:
+        raise ValueError("dataset: embeddings tell agents apart; it holds only one agent")
     sizes = dataset.observation_size, dataset.action_size
     start = torch.randint(2**62, (), generator=generator, device=generator.device).item()
     weights = torch.Generator().manual_seed(start)
     model = Representation(*sizes, settings, generator=weights).to(generator.device)
-    optimiser = torch.optim.Adam(model.parameters(), lr=settings.learning_rate, fused=True)
+    parameters = list(model.parameters())
+    loss_of = functools.partial(_loss, model)
+    if settings.supervised:
+        head = nn.Linear(settings.embedding_size, num_agents)
+        initialise(head, weights)
+        parameters += head.to(generator.device).parameters()
+        loss_of = functools.partial(objectives.classification_loss, model.encoder, head)
+    if settings.standardise:
+        for part in grouped[0].split(100):
+            batch = dataset.batch(part)
+            model.standardiser.update(batch.observations[batch.mask > 0])
+    optimiser = torch.optim.Adam(parameters, lr=settings.learning_rate, fused=True)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, settings.num_steps)
-    grouped = dataset.episodes_of_agents()
     losses = torch.zeros(settings.num_steps, device=generator.device)
     for step in range(settings.num_steps):
-        triplets = draw_triplets(dataset, grouped, settings.repetitions, generator)
-        loss = objectives.hybrid_loss(
-            model.encoder,
-            model.policy,
-            triplets,
-            identification_weight=settings.identification_weight,
-            likelihood=settings.likelihood,
-            form=settings.triplet_form,
+        triplets = draw_triplets(
+            *(dataset, grouped, settings.repetitions, generator),
+            steps_per_episode=settings.steps_per_episode,
         )
+        loss = loss_of(objectives.Triplets(*map(model.prepare, triplets)))
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -217,9 +269,21 @@ def learn(
     return model
 
 
+def _loss(model: Representation, triplets: objectives.Triplets) -> Tensor:
+    return objectives.hybrid_loss(
+        model.encoder,
+        model.policy,
+        triplets,
+        identification_weight=model.settings.identification_weight,
+        likelihood=model.settings.likelihood,
+        form=model.settings.triplet_form,
+    )
+
+
 def learn_to_file(
     *,
-    dataset: InteractionDataset,
+    dataset: InteractionDataset | Path,
+    graph: InteractionGraph | None = None,
     settings: Settings,
     key: tuple[int, ...],
     device: str,
@@ -229,92 +293,39 @@ def learn_to_file(
     """A job for `trainings.run_jobs`: learns from the stream ``key`` and writes ``path``; what is
     there already, from the same settings, key and data, stays.
 
+    Args:
+        dataset: or the file that it was saved to, where it is too large to be handed around.
+        graph: see `learn`.
+
     Raises:
         ValueError: if a file is there and damaged.
     """
+    dataset = InteractionDataset.load(dataset) if isinstance(dataset, Path) else dataset
     source = {"key": list(key), "data": dataset.checksum()}
+    if graph is not None:
+        source["edges"] = [list(edge) for edge in graph.edges]
     if path.exists():
         present = Representation.load(path)
         if present.settings == settings and present.source == source:
             report(settings.num_steps)
             return
     generator = make_generator(*key, device=device)
-    model = learn(dataset, settings, generator=generator, report=report)
+    model = learn(dataset, settings, graph=graph, generator=generator, report=report)
     model.source = source
     model.save(path)
-
-
-def average_episodes(
-    embeddings: Float[Tensor, "episode embedding"],
-    agents: Int[Tensor, " episode"],
-    *,
-    num_episodes: int,
-    num_averages: int,
-    generator: torch.Generator,
-) -> Float[Tensor, "agent average embedding"]:
-    """Means of the embeddings of several episodes of one agent: what is known of it after them.
-
-    Args:
-        embeddings: of single episodes.
-        agents: whose they are.
-        num_episodes: how many different episodes one mean is taken over.
-        num_averages: how many means of each agent; each draws its episodes anew.
-
-    Returns:
-        Rows for agents in ascending order of their ids.
-
-    Raises:
-        ValueError: if an agent has fewer than ``num_episodes``.
-    """
-    result = []
-    for agent in agents.unique().tolist():
-        own = embeddings[agents == agent]
-        if len(own) < num_episodes:
-            raise ValueError(f"agent {agent} has {len(own)} episodes, num_episodes={num_episodes}")
-        noise = torch.rand(num_averages, len(own), generator=generator, device=generator.device)
-        chosen = noise.argsort(dim=-1)[:, :num_episodes].to(own.device)
-        result.append(own[chosen].mean(1))
-    return torch.stack(result)
-
-
-def disjoint_averages(
-    embeddings: Float[Tensor, "episode embedding"],
-    agents: Int[Tensor, " episode"],
-    *,
-    num_episodes: int,
-    generator: torch.Generator,
-) -> tuple[Float[Tensor, "average embedding"], Int[Tensor, " average"]]:
-    """Means over disjoint groups of ``num_episodes`` random episodes of one agent, and whose each
-    is. Independent given the agent, unlike `average_episodes`: what a metric needs.
-
-    Raises:
-        ValueError: if an agent has fewer than two groups.
-    """
-    means, owners = [], []
-    for agent in agents.unique().tolist():
-        own = embeddings[agents == agent]
-        count = len(own) // num_episodes
-        if count < 2:
-            raise ValueError(
-                f"agent {agent} has {len(own)} episodes; two groups of num_episodes={num_episodes} "
-                f"take {2 * num_episodes}"
-            )
-        order = torch.randperm(len(own), generator=generator, device=generator.device).to(
-            own.device
-        )
-        means.append(own[order[: count * num_episodes]].unflatten(0, (count, -1)).mean(1))
-        owners.append(agents.new_full((count,), agent))
-    return torch.cat(means), torch.cat(owners)
 
 
 def hand_made_features(dataset: InteractionDataset) -> Tensor:
     """Means and standard deviations of observations and actions of each episode, (E, 2 (O + A)):
     what an encoder must beat."""
-    batch = dataset.batch(torch.arange(len(dataset), device=dataset.agents.device))
-    pairs = torch.cat([batch.observations, batch.actions], dim=-1)
-    weight = (batch.mask / batch.mask.sum(-1, keepdim=True)).unsqueeze(-1)
-    mean = (pairs * weight).sum(-2)
-    variance = ((pairs - mean.unsqueeze(-2)).square() * weight).sum(-2)
-    features = torch.cat([mean, variance.sqrt()], dim=-1)
+    parts = []
+    for index in torch.arange(len(dataset), device=dataset.agents.device).split(1000):
+        batch = dataset.batch(index)
+        pairs = torch.cat([batch.observations, batch.actions], dim=-1)
+        weight = (batch.mask / batch.mask.sum(-1, keepdim=True)).unsqueeze(-1)
+        mean = (pairs * weight).sum(-2)
+        variance = ((pairs - mean.unsqueeze(-2)).square() * weight).sum(-2)
+        parts.append(torch.cat([mean, variance.sqrt()], dim=-1))
+    features = torch.cat(parts)
     spread = features.std(0, correction=int(len(features) > 1))
     return features / spread.clamp(min=np.finfo(np.float32).eps)

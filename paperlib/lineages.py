@@ -1,11 +1,26 @@
-"""The twenty-five wrestlers: who is trained how, and from whom."""
+"""The twenty-five wrestlers: who is trained how and from whom, and the training of all of them.
+
+``python -m paperlib.lineages NAME --folder FOLDER`` trains one of `LINEAGES` and goes on from where
+it was stopped; its parents must be in the folder. Trainings of one generation do not depend on each
+other: a cluster runs them side by side.
+"""
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
-from paperlib import ppo
-from paperlib.wrestling import Recipe, RewardWeights
+from tqdm import tqdm
+
+from paperlib import ppo, results, trainings, wrestlers
+from paperlib.shaping import RewardWeights
+from paperlib.trainings import Report
+from paperlib.wrestlers import Wrestler
+from paperlib.wrestling import Recipe, Training
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,15 +31,20 @@ class Lineage:
         name: of the training.
         number: part of the key of its random stream.
         recipe: how.
-        parents: trainings whose learners these start from, as (name, learner), one each.
+        parents: trainings whose first learners these start from, one for each learner.
         num_learners: 1 or 2.
     """
 
     name: str
     number: int
     recipe: Recipe
-    parents: tuple[tuple[str, int], ...] = ()
+    parents: tuple[str, ...] = ()
     num_learners: int = 1
+
+    def wrestlers(self) -> tuple[str, ...]:
+        """Names of its learners."""
+        both = (f"{self.name}-1", f"{self.name}-2")
+        return both if self.num_learners == 2 else (self.name,)
 
 
 ANCESTORS = (
@@ -32,11 +52,12 @@ ANCESTORS = (
         name="a",
         number=0,
         recipe=Recipe(
-            num_chapters=60,
+            num_chapters=32,
             rewards=RewardWeights(
                 win=2.0, loss=1.0, draw=1.0, approach=1.0, push=1.0, stay=0.5, topple=0.5
             ),
             ppo=ppo.Settings(learning_rate=1e-3, discount=0.99, entropy_weight=1e-3),
+            rate_fall=0.48,
             still_share=0.6,
             min_deviation=0.15,
         ),
@@ -45,13 +66,238 @@ ANCESTORS = (
         name="b",
         number=1,
         recipe=Recipe(
-            num_chapters=60,
+            num_chapters=31,
             rewards=RewardWeights(
                 win=2.0, loss=1.5, draw=1.0, approach=0.5, push=1.0, stay=0.5, topple=1.0, time=0.01
             ),
             ppo=ppo.Settings(learning_rate=1e-3, discount=0.995, entropy_weight=2e-3),
+            rate_fall=0.465,
             still_share=0.5,
             min_deviation=0.2,
         ),
     ),
+    Lineage(
+        name="c",
+        number=2,
+        recipe=Recipe(
+            num_chapters=21,
+            rewards=RewardWeights(
+                win=2.0, loss=2.5, draw=1.0, approach=1.0, push=1.0, stay=0.5, topple=0.5
+            ),
+            ppo=ppo.Settings(learning_rate=8e-4, discount=0.99, entropy_weight=2e-3),
+            rate_fall=0.4083333,
+            still_share=0.5,
+            random_share=0.05,
+            min_deviation=0.15,
+        ),
+        parents=("a",),
+    ),
+    Lineage(
+        name="d",
+        number=3,
+        recipe=Recipe(
+            num_chapters=21,
+            rewards=RewardWeights(
+                win=3.0, loss=2.0, draw=1.5, approach=0.7, push=1.5, stay=0.5, topple=1.0, time=0.01
+            ),
+            ppo=ppo.Settings(learning_rate=8e-4, discount=0.995, entropy_weight=1e-3),
+            rate_fall=0.4083333,
+            still_share=0.5,
+            random_share=0.05,
+            min_deviation=0.15,
+        ),
+        parents=("b",),
+    ),
 )
+
+# What each style is paid for, beside what all of them are: each would like to win in its own way.
+BASE = RewardWeights(
+    win=2.0, loss=4.0, draw=1.0, approach=0.7, push=1.0, stay=0.5, topple=0.7, height=0.5
+)
+STYLES: dict[str, dict[str, float]] = {
+    "balanced": {},
+    "cautious": {"loss": 6.0, "stay": 1.0},
+    "daring": {"win": 3.5, "approach": 1.5},
+    "tall": {"tall": 0.6},
+    "low": {"tall": -0.25},
+    "close": {"near": 0.12},
+    "distant": {"near": -0.03, "approach": 0.2},
+    "thrifty": {"control": 0.002},
+    "pusher": {"push": 3.0, "topple": 0.0},
+    "toppler": {"push": 0.3, "topple": 3.0},
+    "central": {"stay": 2.5},
+    "hasty": {"time": 0.08},
+}
+
+
+def _member(number: int, parents: str, style: str, *, noise: float = 0.12) -> Lineage:
+    """One learner by self-play, or two as a pair, from an ancestor each; ``noise`` is the deviation
+    of its actions, which cannot fall below two thirds of it."""
+    pair = len(parents) == 2
+    recipe = Recipe(
+        num_chapters=10 if pair else 7,
+        rewards=dataclasses.replace(BASE, **STYLES[style]),
+        ppo=ppo.Settings(learning_rate=5e-4, discount=0.995),
+        mutual_share=0.25,
+        still_share=0.65,
+        random_share=0.05,
+        deviation=noise,
+        min_deviation=noise * 2 / 3,
+    )
+    name = f"{'pair' if pair else 'self'}-{style}-{parents}"
+    return Lineage(name, number, recipe, tuple(parents), len(parents))
+
+
+MEMBERS = (
+    _member(10, "d", "balanced"),
+    _member(11, "c", "balanced"),
+    _member(12, "d", "cautious", noise=0.09),
+    _member(13, "c", "daring"),
+    _member(14, "d", "tall"),
+    _member(15, "c", "low"),
+    _member(16, "d", "close"),
+    _member(17, "c", "distant"),
+    _member(18, "d", "thrifty", noise=0.09),
+    _member(19, "c", "pusher"),
+    _member(20, "d", "toppler", noise=0.2),
+    _member(21, "c", "central", noise=0.2),
+    _member(22, "d", "hasty"),
+    _member(30, "cd", "balanced"),
+    _member(31, "dd", "tall"),
+    _member(32, "cc", "cautious", noise=0.09),
+    _member(33, "cd", "close", noise=0.2),
+    _member(34, "dd", "pusher"),
+    _member(35, "cc", "toppler"),
+)
+LINEAGES = {lineage.name: lineage for lineage in (*ANCESTORS, *MEMBERS)}
+SHIPPED = Path(__file__).parents[1] / "lineages" / "wrestlers.safetensors"
+
+
+def member_names() -> list[str]:
+    """The twenty-five, in the order of their numbers as agents."""
+    return [name for lineage in MEMBERS for name in lineage.wrestlers()]
+
+
+def train(*, name: str, seed: int, folder: str | Path, report: Report = lambda done: None) -> None:
+    """A job for `trainings.run_jobs`: trains one of `LINEAGES` into ``folder / NAME.safetensors``.
+
+    A checkpoint in ``folder / "checkpoints"`` is written after each chapter, and taken up again.
+    What is there already, finished, stays.
+
+    Args:
+        name: of the lineage.
+        seed: of the whole population.
+        folder: of all lineages.
+        report: told of each chapter.
+
+    Raises:
+        ValueError: if there is no such lineage, a file is damaged, or what is there is of another
+            seed, recipe or parent.
+        FileNotFoundError: if a parent is not there.
+    """
+    if name not in LINEAGES:
+        raise ValueError(f"name must be one of {', '.join(LINEAGES)}; got {name!r}")
+    lineage, folder = LINEAGES[name], Path(folder)
+    sources = [folder / f"{parent}.safetensors" for parent in lineage.parents]
+    parents = [next(iter(wrestlers.load(source)[0].values())).state_dict() for source in sources]
+    training = Training(
+        *((seed, lineage.number), lineage.recipe),
+        num_learners=lineage.num_learners,
+        parents=parents,
+    )
+    target, checkpoint = (
+        place / f"{name}.safetensors" for place in (folder, folder / "checkpoints")
+    )
+    if target.exists():
+        if wrestlers.load(target)[1]["training"] != training.identity():
+            raise ValueError(f"{target} is of another seed, recipe or parent; delete it")
+        report(lineage.recipe.num_chapters)
+        return
+    if checkpoint.exists() and not training.load(checkpoint):
+        raise ValueError(f"{checkpoint} is of another seed, recipe or parent; delete it")
+    report(len(training.history))
+    checkpoint.parent.mkdir(parents=True, exist_ok=True)
+    while len(training.history) < lineage.recipe.num_chapters:
+        training.train_chapter()
+        training.save(checkpoint)
+        report(1)
+    provenance = {
+        "training": training.identity(),
+        "history": training.history,
+        "seconds": round(sum(training.seconds)),
+        "versions": results.versions(),
+        "machine": results.machine(),
+    }
+    learners = dict(zip(lineage.wrestlers(), training.learners, strict=True))
+    wrestlers.save(target, learners, provenance)
+
+
+def train_all(
+    *, seed: int, folder: str | Path, num_workers: int, names: Sequence[str] = tuple(LINEAGES)
+) -> None:
+    """Trains lineages, each as a job of its own, parents before their children."""
+    due = [LINEAGES[name] for name in names]
+    while due:
+        ready = [lineage for lineage in due if not {*lineage.parents} & {x.name for x in due}]
+        jobs = [{"name": lineage.name, "seed": seed, "folder": folder} for lineage in ready]
+        units = sum(lineage.recipe.num_chapters for lineage in ready)
+        title = f"generation of {', '.join(lineage.name for lineage in ready[:2])}, ..."
+        trainings.run_jobs(train, jobs, num_workers=num_workers, units=units, name=title)
+        due = [lineage for lineage in due if lineage not in ready]
+
+
+def assemble(folder: str | Path) -> tuple[dict[str, Wrestler], dict[str, Any]]:
+    """Ancestors and members of a folder that `train_all` filled, and where each comes from.
+
+    Returns:
+        The wrestlers by name, and for each its lineage, learner, seed, samples (its own training's
+        and its ancestors'), wall time, versions, machine, and the curve of its results against a
+        motionless robot: samples, share won, share lost, chapter by chapter.
+    """
+    population, provenance = {}, {}
+    samples: dict[str, int] = {}
+    for name, lineage in LINEAGES.items():
+        found, told = wrestlers.load(Path(folder) / f"{name}.safetensors")
+        history = told["history"]
+        samples[name] = history[-1]["samples"] + sum(samples[p] for p in lineage.parents[:1])
+        for learner, (own, wrestler) in enumerate(found.items()):
+            still = [chapter["still"][learner] for chapter in history]
+            curve = [
+                [chapter["samples"], part["won"], part["lost"]]
+                for chapter, part in zip(history, still, strict=True)
+            ]
+            parent = lineage.parents[learner] if lineage.parents else None
+            population[own] = wrestler
+            provenance[own] = {
+                "lineage": name,
+                "learner": learner,
+                "parent": parent,
+                "key": told["training"]["key"],
+                "samples": history[-1]["samples"],
+                "samples_with_ancestors": history[-1]["samples"]
+                + (samples[parent] if parent else 0),
+                "seconds": told["seconds"],
+                "versions": told["versions"],
+                "machine": told["machine"],
+                "curve": curve,
+            }
+    return population, provenance
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The command line: one training."""
+    parser = argparse.ArgumentParser(description="Train one lineage of wrestlers.")
+    parser.add_argument("name", choices=LINEAGES)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--folder", type=Path, required=True)
+    options = parser.parse_args(arguments)
+    num_chapters = LINEAGES[options.name].recipe.num_chapters
+    try:
+        with tqdm(total=num_chapters, desc=options.name, unit="chapter") as bar:
+            train(name=options.name, seed=options.seed, folder=options.folder, report=bar.update)
+    except (ValueError, FileNotFoundError) as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()

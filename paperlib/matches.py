@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, runtime_checkable
 
@@ -15,6 +16,10 @@ from paperlib.metrics import Estimate, wilson_interval
 from paperlib.robosumo import NO_ONE, RoboSumo
 
 SOMEBODY_ELSE = -1  # sits there
+
+Recorder = Callable[
+    [int, Sequence[NDArray[np.float32]], Sequence[NDArray[np.float32]], NDArray[np.bool_]], None
+]
 
 
 @runtime_checkable
@@ -106,6 +111,11 @@ class Results:
     reasons: NDArray[np.int64]
     lengths: NDArray[np.int64]
 
+    def select(self, chosen: NDArray[Any]) -> Results:
+        """Of some of the matches: a mask, or their numbers."""
+        parts = dataclasses.astuple(self)
+        return Results(*(part[chosen] for part in parts))
+
     def shares(self) -> dict[str, Estimate]:
         """Of the matches that the first robot "won", "lost", or were "drawn"."""
         outcomes = {"won": 0, "lost": 1, "drawn": NO_ONE}
@@ -119,6 +129,7 @@ def play(
     *,
     generator: torch.Generator,
     watch: Callable[[RoboSumo], None] = lambda env: None,
+    record: Recorder | None = None,
 ) -> Results:
     """Plays one match in each of an environment's places, from the beginning to the end.
 
@@ -128,6 +139,8 @@ def play(
         seats: numbers of the players who play each match, (N, 2).
         generator: draws the players' actions.
         watch: called when the matches have begun, and after each step.
+        record: called before each step with its number, both robots' observations, (N, O), and
+            actions as they act, (N, A), and which matches go on, (N,).
 
     Raises:
         ValueError: if the environment resets itself, or seats do not fit it or the players.
@@ -147,7 +160,9 @@ def play(
     lost = np.zeros((env.num_matches, 2), dtype=bool)
     reasons, lengths = np.zeros_like(winner), np.zeros_like(winner)
     watch(env)
-    while env.playing.any():
+    for time in itertools.count():
+        if not env.playing.any():
+            break
         for robot in (0, 1):
             fill_in(
                 *(actions[robot], observations[robot], players, seats[:, robot]),
@@ -155,6 +170,8 @@ def play(
                 generator=generator,
             )
         before = env.playing
+        if record is not None:
+            record(time, observations, [part.clip(-1, 1) for part in actions], before)
         step = env.step(actions)
         observations = step.observations
         ended = before & step.done

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
@@ -154,3 +154,43 @@ def wilson_interval(successes: ArrayLike) -> Estimate:
     test = stats.binomtest(int(successes.sum()), len(successes))
     interval = test.proportion_ci(confidence_level=0.95, method="wilson")
     return Estimate(float(successes.mean()), interval.low, interval.high, len(successes))
+
+
+def ratings(pairs: ArrayLike, scores: ArrayLike, *, num_players: int) -> NDArray[np.float64]:
+    """Strengths of players after Bradley and Terry (1952), on the scale of chess, mean zero.
+
+    P(i beats j) = 1 / (1 + 10^((R_j - R_i) / 400)), a draw counting as half a win for each; by
+    maximum likelihood with a weak penalty, which keeps who won every match from infinity.
+
+    Args:
+        pairs: numbers of the players of each match, (M, 2).
+        scores: of the first player: 1 for a win, 0.5 for a draw, 0 for a loss, (M,).
+        num_players: P.
+
+    Returns:
+        Ratings, (P,).
+    """
+    pairs, scores = np.asarray(pairs), np.asarray(scores, dtype=float)
+    signs = np.zeros((len(pairs), num_players))
+    signs[np.arange(len(pairs)), pairs[:, 0]] = 1.0
+    signs[np.arange(len(pairs)), pairs[:, 1]] = -1.0
+    # Every match counts as a win with the score as weight, and a loss with what is left of it.
+    won = np.repeat([True, False], len(pairs))
+    model = LogisticRegression(C=10.0, fit_intercept=False, max_iter=1000)
+    model.fit(np.concatenate([signs, signs]), won, np.concatenate([scores, 1 - scores]))
+    strengths = 400 / np.log(10) * model.coef_[0]
+    return strengths - strengths.mean()
+
+
+def share_between(values: ArrayLike) -> float:
+    """Share of the variance that lies between groups: the intraclass correlation ICC(1) (Shrout
+    and Fleiss 1979), (MSB - MSW) / (MSB + (k - 1) MSW); 1 where all measurements of a group agree.
+
+    Args:
+        values: k measurements of each of n groups, (n, k).
+    """
+    values = np.asarray(values, dtype=float)
+    count = values.shape[1]
+    between = count * values.mean(axis=1).var(ddof=1)
+    within = values.var(axis=1, ddof=1).mean()
+    return float((between - within) / (between + (count - 1) * within))

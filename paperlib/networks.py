@@ -6,9 +6,12 @@ import itertools
 from collections.abc import Callable, Mapping, Sequence
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from paperlib import files, streams
+
+MAX_STANDARDISED = 5.0
 
 
 class StackedMLP(nn.Module):
@@ -115,3 +118,30 @@ def sample_one_hot(logits: Tensor, noise: Tensor) -> Tensor:
     noisy = logits + gumbel
     hard = torch.zeros_like(noisy).scatter_(-1, noisy.argmax(-1, keepdim=True), 1.0)
     return straight_through(hard, lambda: noisy.softmax(-1), needed=noisy.requires_grad)
+
+
+class Standardiser(nn.Module):
+    """Takes off the mean and divides by the deviation of all inputs seen so far; cuts to ±5."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.register_buffer("count", torch.zeros((), dtype=torch.float64))
+        self.register_buffer("mean", torch.zeros(size, dtype=torch.float64))
+        self.register_buffer("variance", torch.ones(size, dtype=torch.float64))
+
+    def update(self, inputs: Float[Tensor, "... size"]) -> None:
+        """Counts more inputs in (Chan et al. 1979)."""
+        rows = inputs.flatten(0, -2).double()
+        total = self.count + len(rows)
+        shift = rows.mean(0) - self.mean
+        # σ² = (n₁σ₁² + n₂σ₂²) / n + n₁n₂ (μ₂ − μ₁)² / n²
+        variance = (self.count * self.variance + len(rows) * rows.var(0, unbiased=False)) / total
+        variance += self.count * len(rows) / total**2 * shift**2
+        self.mean += shift * len(rows) / total
+        self.variance.copy_(variance)
+        self.count.copy_(total)
+
+    def forward(self, inputs: Float[Tensor, "... size"]) -> Float[Tensor, "... size"]:
+        scale = self.variance.clamp(min=1e-4).rsqrt().to(inputs)
+        standardised = (inputs - self.mean.to(inputs)) * scale
+        return standardised.clamp(-MAX_STANDARDISED, MAX_STANDARDISED)

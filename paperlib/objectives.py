@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from paperlib.datasets import EpisodeBatch
@@ -125,3 +125,20 @@ def hybrid_loss(
         return identification
     imitation = imitation_loss(policy, triplets.positive, reference, likelihood=likelihood)
     return imitation + identification_weight * identification
+
+
+def classification_loss(
+    encoder: EpisodeEncoder, head: nn.Linear, triplets: Triplets
+) -> Float[Tensor, ""]:
+    """Cross-entropy of naming the agent of an episode, -log softmax(W f_θ(e) + b)_i, averaged over
+    all: what labels would teach.
+
+    Args:
+        encoder: f_θ.
+        head: from an embedding to a score for each of the N agents.
+        triplets: episodes; their axis N is in the order of the scores.
+    """
+    stacked = EpisodeBatch(*(torch.stack(parts) for parts in zip(*triplets, strict=True)))
+    scores = head(encoder(*stacked))  # (3, n, N, N)
+    agents = torch.arange(scores.shape[-1], device=scores.device).expand(scores.shape[:-1])
+    return functional.cross_entropy(scores.flatten(0, -2), agents.flatten())

@@ -284,3 +284,44 @@ def draw_win_rates(ax: Axes, shares: Mapping[str, Mapping[str, Sequence[float | 
     ax.set(xlim=(0, 1), xlabel="share of matches")
     if shares:
         ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
+
+
+def draw_win_matrix(ax: Axes, rates: ArrayLike, names: Sequence[str]) -> None:
+    """Shares of matches that rows won against columns.
+
+    Args:
+        ax: to draw on.
+        rates: 0 to 1, NaN where nothing is to be drawn, (P, P).
+        names: of the players.
+    """
+    sns.heatmap(
+        np.asarray(rates),
+        ax=ax,
+        cmap="RdBu",
+        square=True,
+        vmin=0,
+        vmax=1,
+        xticklabels=False,
+        yticklabels=names,
+        cbar_kws={"label": "matches won", "shrink": 0.8},
+        rasterized=True,
+    )
+    ax.tick_params(length=0, labelsize=5.5)
+
+
+def draw_embeddings(ax: Axes, points: ArrayLike, names: Sequence[str]) -> None:
+    """Embeddings in two dimensions, one colour and marker for each name.
+
+    Args:
+        ax: to draw on.
+        points: (E, 2).
+        names: of each point's agent.
+    """
+    points, names = np.asarray(points), np.asarray(names)
+    colours = sns.color_palette("colorblind")
+    for number, name in enumerate(dict.fromkeys(names)):
+        own = points[names == name]
+        look = {"color": colours[number % len(colours)], "marker": "osD^vPX"[number % 7]}
+        ax.scatter(*own.T, s=12, linewidths=0, alpha=0.85, label=name, **look)
+    ax.set(xticks=[], yticks=[])
+    ax.margins(0.08)

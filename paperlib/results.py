@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+import resource
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
@@ -61,6 +62,7 @@ class Run:
             "versions": versions(),
             "machine": machine(),
             "wall_time_seconds": round(time.perf_counter() - self.started, 1),
+            "peak_memory_gb": peak_memory(),
             "values": values,
         }
         files.save_json(path, content)
@@ -106,3 +108,10 @@ def machine() -> dict[str, Any]:
         "architecture": platform.machine(),
         "cores": os.cpu_count(),
     }
+
+
+def peak_memory() -> float:
+    """The most memory that this process and the largest of its finished children held, in 10⁹ B."""
+    unit = 1 if platform.system() == "Darwin" else 1024  # of ru_maxrss, in bytes
+    kinds = resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN
+    return round(sum(resource.getrusage(kind).ru_maxrss for kind in kinds) * unit / 1e9, 2)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from paperlib import ppo
+from paperlib import files, ppo
 from paperlib.robosumo import observation_fields, observation_size
 from paperlib.robosumo_models import ROBOTS, TATAMI_SIZE
 
@@ -80,6 +82,33 @@ class Wrestler(nn.Module):
             deviation=deviation,
         )
 
+    @classmethod
+    def from_state(
+        cls, state: Mapping[str, Tensor], *, robot: str = "ant", source: str = "state"
+    ) -> Wrestler:
+        """A wrestler with these weights, whatever the size of its hidden layers.
+
+        Args:
+            state: a `state_dict`.
+            robot: which robot it is of.
+            source: named in an error.
+
+        Raises:
+            ValueError: if the tensors are not those of a wrestler of this robot.
+        """
+        bias = state.get("network.policy.0.bias", torch.zeros(0))
+        new = cls(robot, generator=torch.Generator(), hidden_size=max(1, len(bias)))
+        due = {name: tuple(tensor.shape) for name, tensor in new.state_dict().items()}
+        came = {name: tuple(tensor.shape) for name, tensor in state.items()}
+        if due != came:
+            wrong = min(n for n in {*due, *came} if due.get(n) != came.get(n))
+            raise ValueError(
+                f"{source} is no wrestler of robot {robot!r}: {wrong} should have the shape "
+                f"{due.get(wrong)}, and has {came.get(wrong)}"
+            )
+        new.load_state_dict(state)
+        return new
+
     def features(self, observations: Float[Tensor, "batch obs"]) -> Tensor:
         return egocentric(observations, self.robot)
 
@@ -93,3 +122,41 @@ class Wrestler(nn.Module):
     ) -> tuple[Float[Tensor, "batch act"], None]:
         """Actions drawn from the policy, (B, A); it has no memory."""
         return self.network.act(self.features(observations), generator=generator)[0], None
+
+
+def save(
+    path: str | Path, wrestlers: Mapping[str, Wrestler], provenance: Mapping[str, Any]
+) -> None:
+    """Writes wrestlers of one robot to one safetensors file with a checksum.
+
+    Args:
+        path: of the file.
+        wrestlers: by name, at least one.
+        provenance: where they come from; whatever JSON can hold.
+    """
+    tensors: dict[str, Tensor] = {}
+    for name, wrestler in wrestlers.items():
+        tensors |= files.with_prefix(f"{name}/", wrestler.state_dict())
+    robot = next(iter(wrestlers.values())).robot
+    metadata = {"robot": robot, "names": list(wrestlers), "provenance": provenance}
+    files.save_tensors(path, tensors, metadata)
+
+
+def load(path: str | Path, *, robot: str = "ant") -> tuple[dict[str, Wrestler], dict[str, Any]]:
+    """Reads what `save` wrote: the wrestlers, in their order, and their provenance.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if the file is damaged, holds no wrestlers, or wrestlers of another robot or of
+            another shape than this version's.
+    """
+    tensors, metadata = files.load_tensors(path)
+    if set(metadata) != {"robot", "names", "provenance"}:
+        raise ValueError(f"{path} holds no wrestlers")
+    if metadata["robot"] != robot:
+        raise ValueError(f"{path} holds wrestlers of robot {metadata['robot']!r}, not {robot!r}")
+    found = {}
+    for name in metadata["names"]:
+        state = files.without_prefix(f"{name}/", tensors)
+        found[name] = Wrestler.from_state(state, robot=robot, source=f"{path}: {name}")
+    return found, metadata["provenance"]

@@ -6,6 +6,7 @@ import copy
 import dataclasses
 import itertools
 import math
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,79 +17,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from paperlib import files, matches, ppo, streams
-from paperlib.robosumo import ACTION_TIME, CONTROL_WEIGHT, RoboSumo, Step
-from paperlib.trainings import Report
+from paperlib.robosumo import RoboSumo, Step
+from paperlib.shaping import RewardWeights
 from paperlib.wrestlers import Wrestler
 
 STILL, RANDOM = 0, 1  # the first opponents; rivals and earlier versions of learners follow
-
-
-@dataclasses.dataclass(frozen=True)
-class RewardWeights:
-    """What a wrestler in training is rewarded for.
-
-    Attributes:
-        win: for a match won.
-        loss: taken off for a match lost.
-        draw: taken off when time is up.
-        approach: for each metre that the distance to the opponent shrinks.
-        push: for each metre that the opponent moves away from the centre.
-        stay: taken off for each metre that it moves away from the centre itself.
-        topple: for each metre that the opponent's torso sinks.
-        height: for each metre that its own torso rises.
-        tall: for each metre of its torso's height, each second.
-        near: taken off for each metre between the two, each second.
-        time: taken off for each second.
-        control: taken off for each unit of squared actions.
-    """
-
-    win: float = 1.0
-    loss: float = 1.0
-    draw: float = 0.5
-    approach: float = 0.3
-    push: float = 0.5
-    stay: float = 0.2
-    topple: float = 0.5
-    height: float = 0.2
-    tall: float = 0.0
-    near: float = 0.0
-    time: float = 0.0
-    control: float = 0.0003
-
-    def rewards(
-        self,
-        before: tuple[NDArray[np.float32], NDArray[np.float32]],
-        step: Step,
-        fields: Sequence[Mapping[str, slice]],
-    ) -> NDArray[np.float32]:
-        """Of both robots, (N, 2): outcome, differences of potentials, what lasts, effort."""
-        result = np.empty((len(step.lost), 2), dtype=np.float32)
-        moved = [
-            [part[:, at["position"]] for part in (old, new)]
-            for old, new, at in zip(before, step.final_observations, fields, strict=True)
-        ]
-        apart = [np.linalg.norm(moved[0][k][:, :2] - moved[1][k][:, :2], axis=1) for k in (0, 1)]
-        out, high = (
-            [[measure(places) for places in robot] for robot in moved]
-            for measure in (lambda p: np.abs(p[:, :2]).max(axis=1), lambda p: p[:, 2])
-        )
-        lasting = -self.time - self.near * apart[1]
-        gain_out, gain_high = ([after - old for old, after in pair] for pair in (out, high))
-        for own, other in ((0, 1), (1, 0)):
-            won, lost = step.lost[:, other], step.lost[:, own]
-            result[:, own] = (
-                self.win * (won & ~lost)
-                - self.loss * lost
-                - self.draw * step.truncated
-                + self.approach * (apart[0] - apart[1])
-                + self.push * gain_out[other]
-                - self.stay * gain_out[own]
-                - self.topple * gain_high[other]
-                + self.height * gain_high[own]
-                + ACTION_TIME * (lasting + self.tall * high[own][1])
-                + self.control / CONTROL_WEIGHT * step.reward_terms["control"][:, own]
-            )
-        return result
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,7 +46,7 @@ class Recipe:
         rewards: what for.
         ppo: settings.
         rate_fall: share of the learning rate that is gone by the end, falling linearly.
-        deviation: of the actions at the start.
+        deviation: of the actions at the start; the largest that a learner takes from its parent.
         min_deviation: that it cannot fall below.
         hidden_size: of the networks.
     """
@@ -194,6 +127,7 @@ class Training:
         ]
         for learner, parent in zip(self.learners, parents, strict=False):
             learner.load_state_dict(parent)
+            learner.network.log_deviation.data.clamp_(max=math.log(recipe.deviation))
         self.rivals = [copy.deepcopy(self.learners[0]).requires_grad_(False) for _ in rivals]
         for wrestler, rival in zip(self.rivals, rivals, strict=True):
             wrestler.load_state_dict(rival)
@@ -201,6 +135,7 @@ class Training:
         self.optimisers = [ppo.make_optimiser(w.network, recipe.ppo) for w in self.learners]
         self.earlier: list[list[Wrestler]] = [[] for _ in self.learners]
         self.history: list[dict[str, Any]] = []
+        self.seconds: list[float] = []  # that each chapter took; no part of the result
         self.env = RoboSumo(
             range(recipe.num_matches), robots=(robot, robot), num_threads=num_threads
         )
@@ -211,7 +146,7 @@ class Training:
 
     def train_chapter(self) -> dict[str, Any]:
         """Plays and learns one chapter; what it brought is added to ``history``."""
-        chapter, recipe = len(self.history), self.recipe
+        chapter, recipe, started = len(self.history), self.recipe, time.perf_counter()
         generator = streams.make_generator(*self.key, 1, chapter)
         seeds = torch.randint(2**62, (recipe.num_matches,), generator=generator)
         self.observations = self.env.reset(seeds=seeds.tolist())
@@ -237,6 +172,7 @@ class Training:
                 del pool[torch.randint(len(pool), (), generator=generator).item()]
             pool.append(copy.deepcopy(learner).requires_grad_(False))
         self.history.append(self._summary(tallies, logs, rollouts))
+        self.seconds.append(round(time.perf_counter() - started, 2))
         return self.history[-1]
 
     def save(self, path: str | Path) -> None:
@@ -253,7 +189,8 @@ class Training:
                 tensors |= files.with_prefix(f"{name}.{number}.", part)
             for age, wrestler in enumerate(pool):
                 tensors |= files.with_prefix(f"earlier.{number}.{age}.", wrestler.state_dict())
-        files.save_tensors(path, tensors, {**self._identity(), "history": self.history})
+        metadata = {**self.identity(), "history": self.history, "seconds": self.seconds}
+        files.save_tensors(path, tensors, metadata)
 
     def load(self, path: str | Path) -> bool:
         """Takes up the training of a checkpoint, if it is this training's.
@@ -265,8 +202,8 @@ class Training:
             ValueError: if the file is damaged.
         """
         tensors, metadata = files.load_tensors(path)
-        history = metadata.pop("history", None)
-        if metadata != self._identity():
+        history, seconds = metadata.pop("history", None), metadata.pop("seconds", None)
+        if metadata != self.identity():
             return False
 
         def part(prefix: str) -> dict[str, Tensor]:
@@ -281,10 +218,11 @@ class Training:
             while state := part(f"earlier.{number}.{len(pool)}."):
                 pool.append(copy.deepcopy(learner).requires_grad_(False))
                 pool[-1].load_state_dict(state)
-        self.history = history
+        self.history, self.seconds = history, seconds
         return True
 
-    def _identity(self) -> dict[str, Any]:
+    def identity(self) -> dict[str, Any]:
+        """What makes this training what it is, as JSON knows it."""
         return {
             "key": list(self.key),
             "recipe": dataclasses.asdict(self.recipe),
@@ -407,39 +345,3 @@ class Training:
                 for part in results
             ]
         return summary
-
-
-def train(
-    *,
-    key: Sequence[int],
-    recipe: Recipe,
-    checkpoint: str | Path,
-    num_learners: int = 1,
-    parents: Sequence[Mapping[str, Tensor]] = (),
-    rivals: Sequence[Mapping[str, Tensor]] = (),
-    robot: str = "ant",
-    report: Report = lambda done: None,
-) -> tuple[list[dict[str, Tensor]], list[dict[str, Any]]]:
-    """A job for `trainings.run_jobs`: trains to the last chapter, from the checkpoint if it can.
-
-    Args:
-        checkpoint: a safetensors file, written after each chapter.
-        report: told of each chapter.
-
-    Returns:
-        Each learner's `state_dict`, and the history of the chapters.
-
-    Raises:
-        ValueError: if the checkpoint is damaged.
-    """
-    training = Training(
-        key, recipe, num_learners=num_learners, parents=parents, rivals=rivals, robot=robot
-    )
-    if Path(checkpoint).exists():
-        training.load(checkpoint)
-    report(len(training.history))
-    while len(training.history) < recipe.num_chapters:
-        training.train_chapter()
-        training.save(checkpoint)
-        report(1)
-    return [learner.state_dict() for learner in training.learners], training.history

@@ -204,3 +204,68 @@ def test_a_file_without_a_dataset(tmp_path):
     files.save_tensors(tmp_path / "x.safetensors", {"agents": torch.zeros(1)}, {"num_actions": 1})
     with pytest.raises(ValueError, match=r"x\.safetensors holds no interaction dataset"):
         InteractionDataset.load(tmp_path / "x.safetensors")
+
+
+def ragged():
+    rows = [np.arange(2.0 * n).reshape(n, 2) + 100 * n for n in (3, 1, 5)]
+    return InteractionDataset.from_arrays(rows, [r[:, :1] / 1000 for r in rows], [0, 1, 0])
+
+
+def test_padding_takes_no_room_in_a_file(tmp_path):
+    data = ragged()
+    data.save(tmp_path / "d.safetensors")
+    tensors, _ = files.load_tensors(tmp_path / "d.safetensors")
+    assert tensors["observations"].shape == (9, 2) and tensors["actions"].shape == (9, 1)
+    assert InteractionDataset.load(tmp_path / "d.safetensors").checksum() == data.checksum()
+
+
+def test_first_steps():
+    data = ragged()
+    seen = data.first_steps(2)
+    assert seen.lengths.tolist() == [2, 1, 2] and seen.observations.shape == (3, 2, 2)
+    assert torch.equal(seen.observations, data.observations[:, :2])
+    with pytest.raises(ValueError, match="num_steps"):
+        data.first_steps(0)
+
+
+def test_drawn_steps_are_steps_of_their_episode(generator):
+    data = ragged()
+    episodes = torch.tensor([[2, 1], [0, 2]])
+    batch = data.draw_steps(episodes, 200, generator=generator)
+    assert batch.observations.shape == (2, 2, 200, 2) and batch.actions.shape == (2, 2, 200, 1)
+    for place in ((0, 0), (0, 1), (1, 0), (1, 1)):
+        episode = int(episodes[place])
+        real = data.observations[episode, : data.lengths[episode]]
+        assert set(map(tuple, batch.observations[place].tolist())) == set(map(tuple, real.tolist()))
+    torch.testing.assert_close(batch.actions[..., 0], batch.observations[..., 0] / 1000)
+
+
+def test_weights_of_drawn_steps_add_up_to_the_length(generator):
+    data = ragged()
+    batch = data.draw_steps(torch.arange(3), 7, generator=generator)
+    torch.testing.assert_close(batch.mask.sum(-1), data.lengths.float())
+
+
+def test_drawn_steps_of_categorical_actions(generator):
+    data = InteractionDataset.from_arrays(
+        [[[0.0], [1.0]], [[2.0]]], [[0, 1], [2]], [0, 1], num_actions=3
+    )
+    batch = data.draw_steps(torch.tensor([0, 1]), 50, generator=generator)
+    assert torch.equal(batch.actions.argmax(-1), batch.observations[..., 0].long())
+    assert (batch.actions.sum(-1) == 1).all()
+
+
+def test_rows_on_edges_and_their_agents():
+    data = InteractionDataset.from_arrays(
+        np.zeros((6, 2, 1)),
+        np.zeros((6, 2), dtype=int),
+        [0, 1, 0, 2, 1, 2],
+        partners=[1, 0, 2, 0, 2, 1],
+    )
+    rows = data.rows_on_edges(InteractionGraph((0, 1, 2), ((0, 1), (1, 2))))
+    assert rows.tolist() == [0, 1, 4, 5]
+    order, starts, counts = data.episodes_of_agents(rows)
+    assert order.tolist() == [0, 1, 4, 5] and counts.tolist() == [1, 2, 1]
+    assert starts.tolist() == [0, 1, 3]
+    with pytest.raises(ValueError, match="agent 0 has 1 episode"):
+        data.require_episodes(2, rows)

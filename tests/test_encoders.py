@@ -1,20 +1,22 @@
 """Encoders, conditional policies, and learning them."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
 
-from paperlib import embeddings, files, streams
+from paperlib import embeddings, files, objectives, streams
 from paperlib.datasets import InteractionDataset
 from paperlib.embeddings import (
     Representation,
     Settings,
-    average_episodes,
     draw_triplets,
     hand_made_features,
     learn,
 )
 from paperlib.encoders import ConditionalPolicy, EpisodeEncoder
+from paperlib.interactions import InteractionGraph
 from paperlib.metrics import intra_inter_clustering_ratio
 
 SMALL = Settings(
@@ -126,6 +128,102 @@ def test_learning_from_continuous_actions(likelihood, generator):
     assert model.losses[-10:].mean() < 0.85 * model.losses[:10].mean()
 
 
+@pytest.mark.parametrize("weight", [0.0, 1.0])
+def test_learning_from_some_steps_of_each_episode(weight, generator):
+    settings = changed(identification_weight=weight, steps_per_episode=2)
+    data = habits()
+    untrained = Representation(2, 3, settings, generator=generator).embed(data)
+    model = learn(data, settings, generator=generator)
+    before = intra_inter_clustering_ratio(untrained, data.agents)
+    assert intra_inter_clustering_ratio(model.embed(data), data.agents) < before - 0.1
+
+
+def test_loss_from_drawn_steps_is_that_of_all_on_average(continuous_dataset, generator):
+    data = continuous_dataset
+    settings = changed(likelihood="gaussian")
+    model = Representation(data.observation_size, data.action_size, settings, generator=generator)
+    embedding = torch.zeros(4, 4)
+    episodes = torch.arange(0, 12, 3)
+    whole = objectives.imitation_loss(
+        model.policy, data.batch(episodes), embedding, likelihood="gaussian"
+    )
+    drawn = [
+        objectives.imitation_loss(
+            model.policy,
+            data.draw_steps(episodes, 3, generator=generator),
+            embedding,
+            likelihood="gaussian",
+        ).item()
+        for _ in range(2000)
+    ]
+    error = np.std(drawn) / 2000**0.5
+    assert np.std(drawn) > 0 and abs(np.mean(drawn) - whole.item()) < 4 * error
+
+
+def test_standardised_observations_need_not_be_of_one_scale(generator):
+    data = habits()
+    scale, shift = torch.tensor([1e4, 0.1]), torch.tensor([1e5, 7.0])
+    moved = dataclasses.replace(data, observations=data.observations * scale + shift)
+    one, other = (
+        learn(d, changed(standardise=True, num_steps=20), generator=streams.make_generator(1))
+        for d in (data, moved)
+    )
+    torch.testing.assert_close(one.embed(data), other.embed(moved), rtol=0.02, atol=0.02)
+    seen = data.observations.flatten(0, 1)
+    torch.testing.assert_close(one.standardiser.mean.float(), seen.mean(0))
+    torch.testing.assert_close(one.standardiser.variance.float(), seen.var(0, unbiased=False))
+
+
+def test_standardiser_counts_no_padding_and_no_held_out_episode(dataset, generator):
+    data = dataclasses.replace(dataset, partners=torch.tensor([4, 5, 4] * 4))
+    graph = InteractionGraph((0, 1, 2, 3, 4), ((0, 4), (1, 4), (2, 4), (3, 4)))
+    settings = changed(standardise=True, num_steps=1)
+    model = learn(data, settings, graph=graph, generator=generator)
+    rows = data.rows_on_edges(graph)
+    seen = torch.cat([data.observations[row, : data.lengths[row]] for row in rows])
+    assert model.standardiser.count == len(seen) < data.lengths.sum()
+    torch.testing.assert_close(model.standardiser.mean.float(), seen.mean(0))
+
+
+def test_a_graph_is_the_same_as_its_part_of_the_data(dataset, generator):
+    data = dataclasses.replace(dataset, partners=torch.tensor([4, 5, 4] * 4))
+    graph = InteractionGraph((0, 1, 2, 4), ((0, 4), (1, 4), (2, 4)))
+    settings = changed(num_steps=3)
+    one = learn(data, settings, graph=graph, generator=streams.make_generator(1))
+    other = learn(data.on_edges(graph), settings, generator=streams.make_generator(1))
+    assert torch.equal(one.embed(data), other.embed(data))
+    with pytest.raises(ValueError, match=r"no episode on edge \(0, 7\)"):
+        learn(data, settings, graph=InteractionGraph((0, 7), ((0, 7),)), generator=generator)
+
+
+def test_supervised_learning_names_agents(generator):
+    data = habits()
+    model = learn(data, changed(supervised=True), generator=generator)
+    assert model.losses[0] == pytest.approx(np.log(3), abs=0.5)
+    assert model.losses[-10:].mean() < 0.5 * model.losses[:10].mean()
+
+
+def test_some_rows_are_embedded_as_all_are(dataset, generator):
+    model = Representation(2, 3, changed(standardise=True), generator=generator)
+    rows = torch.tensor([7, 2, 11])
+    torch.testing.assert_close(model.embed(dataset, rows), model.embed(dataset)[rows])
+
+
+def test_datasets_may_come_as_files(tmp_path, dataset):
+    dataset.save(tmp_path / "d.safetensors")
+    rest = {
+        "settings": changed(num_steps=3),
+        "key": (1,),
+        "device": "cpu",
+        "report": lambda n: None,
+    }
+    paths = [tmp_path / f"{k}.safetensors" for k in (0, 1)]
+    for path, source in zip(paths, (dataset, tmp_path / "d.safetensors"), strict=True):
+        embeddings.learn_to_file(dataset=source, path=path, **rest)
+    one, other = (Representation.load(path) for path in paths)
+    assert torch.equal(one.embed(dataset), other.embed(dataset)) and one.source == other.source
+
+
 def test_learning_is_determined_by_the_generator(dataset):
     one, same, other = (
         learn(dataset, changed(num_steps=3), generator=streams.make_generator(seed)).embed(dataset)
@@ -199,28 +297,6 @@ def test_a_file_without_a_representation(tmp_path):
 # What is computed from embeddings
 
 
-def test_averages_of_all_episodes_are_means(generator):
-    r, agents = torch.randn(6, 2, generator=generator), torch.tensor([3, 1, 3, 1, 3, 1])
-    means = average_episodes(r, agents, num_episodes=3, num_averages=2, generator=generator)
-    expected = torch.stack([r[agents == 1].mean(0), r[agents == 3].mean(0)])
-    torch.testing.assert_close(means, expected[:, None].expand(2, 2, 2))
-
-
-def test_averages_are_over_different_episodes(generator):
-    r, agents = 2.0 ** torch.arange(8)[:, None], torch.tensor([0] * 4 + [1] * 4)
-    options = {"num_episodes": 2, "num_averages": 300, "generator": generator}
-    sums = 2 * average_episodes(r, agents, **options)[..., 0]
-    pairs = {2.0**i + 2.0**j for i in range(4) for j in range(i)}
-    # a pair of six is missed in 300 draws once in 10^23
-    assert set(sums[0].tolist()) == pairs and set(sums[1].tolist()) == {16 * p for p in pairs}
-
-
-def test_too_few_episodes_to_average(generator):
-    options = {"num_episodes": 2, "num_averages": 1, "generator": generator}
-    with pytest.raises(ValueError, match="agent 5 has 1 episodes, num_episodes=2"):
-        average_episodes(torch.zeros(3, 2), torch.tensor([5, 0, 0]), **options)
-
-
 def test_hand_made_features_by_hand():
     data = InteractionDataset.from_arrays(
         [[[0.0], [4.0]], [[1.0], [1.0], [4.0]]], [[0, 1], [0, 0, 0]], [0, 1]
@@ -230,22 +306,3 @@ def test_hand_made_features_by_hand():
     spread = raw.std(0).clamp(min=torch.finfo(torch.float32).eps)
     torch.testing.assert_close(features, raw / spread)
     assert hand_made_features(data).shape == (2, 6)
-
-
-def test_disjoint_averages_share_no_episode(generator):
-    agents = torch.tensor([3] * 7 + [5] * 4)
-    one_hot = torch.eye(11)
-    means, owners = embeddings.disjoint_averages(
-        one_hot, agents, num_episodes=2, generator=generator
-    )
-    assert owners.tolist() == [3, 3, 3, 5, 5]
-    assert ((means > 0).sum(0) <= 1).all() and ((means == 0.5).sum(1) == 2).all()
-    assert (one_hot[agents == 5].sum(0) * means[:3]).sum() == 0
-
-
-def test_disjoint_averages_need_two_groups(generator):
-    agents = torch.tensor([0] * 6 + [1] * 5)
-    with pytest.raises(ValueError, match="agent 1 has 5 episodes; two groups"):
-        embeddings.disjoint_averages(
-            torch.zeros(11, 2), agents, num_episodes=3, generator=generator
-        )

@@ -12,6 +12,8 @@ from paperlib.metrics import (
     bootstrap_interval,
     classifier_accuracy,
     intra_inter_clustering_ratio,
+    ratings,
+    share_between,
 )
 
 AGENTS = torch.tensor([5, 5, 5, 2, 2, 8, 8, 8, 8])
@@ -179,3 +181,34 @@ def test_embedding_quality_at_both_ends(generator):
     assert told["chance"] == 0.2
     # 100 guesses at 1 in 5 have a standard error of 0.04
     assert nothing["nearest"] < 0.36 and nothing["linear"] < 0.36 and nothing["ratio"] > 0.95
+
+
+def test_ratings_of_two_players_are_their_odds():
+    # three wins of four: odds of 3 to 1 are 400 log10 3 = 190.8 points apart
+    pairs = np.array([[0, 1], [1, 0]] * 2000)
+    scores = np.array([1.0, 0.0, 1.0, 1.0] * 1000)
+    found = ratings(pairs, scores, num_players=2)
+    assert found == pytest.approx([95.4, -95.4], abs=0.5)
+
+
+def test_a_draw_is_half_a_win():
+    drawn = ratings([[0, 1]] * 10, [0.5] * 10, num_players=2)
+    assert drawn == pytest.approx([0, 0], abs=1e-3)
+    mixed = ratings([[0, 1]] * 4, [1.0, 0.5, 0.5, 0.0], num_players=2)
+    assert mixed == pytest.approx([0, 0], abs=1e-3)
+
+
+def test_ratings_of_who_never_lost_are_finite():
+    found = ratings([[0, 1], [1, 2], [0, 2]], [1.0, 1.0, 1.0], num_players=3)
+    assert np.isfinite(found).all() and found[0] > found[1] > found[2]
+    assert found.sum() == pytest.approx(0, abs=1e-6)
+
+
+def test_share_between_by_hand():
+    # MSB = 2 · var(1, 4, 9) = 32.67, MSW = mean(0.5, 0.5, 0.5): (32.67 − 0.5) / (32.67 + 0.5)
+    values = [[0.5, 1.5], [3.5, 4.5], [8.5, 9.5]]
+    between = 2 * np.var([1, 4, 9], ddof=1)
+    assert share_between(values) == pytest.approx((between - 0.5) / (between + 0.5))
+    assert share_between([[1.0, 1.0], [2.0, 2.0]]) == 1.0
+    noise = np.random.default_rng(0).normal(size=(2000, 2))
+    assert share_between(noise) == pytest.approx(0, abs=0.05)

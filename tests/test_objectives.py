@@ -274,3 +274,22 @@ def test_unknown_names_are_errors():
 def test_shapes_in_signatures_are_checked_here():
     with pytest.raises(jaxtyping.TypeCheckError, match="negative"):
         objectives.identification_loss(torch.zeros(2, 3), torch.zeros(2, 3), torch.zeros(4, 3))
+
+
+def test_classification_by_hand(generator):
+    encoder = EpisodeEncoder(2, 3, embedding_size=4, hidden_size=5, generator=generator)
+    head = torch.nn.Linear(4, 2)
+    shape = (3, 2)  # repetitions, agents
+    episodes = [
+        EpisodeBatch(torch.randn(*shape, 6, 2), torch.randn(*shape, 6, 3), torch.ones(*shape, 6))
+        for _ in range(3)
+    ]
+    found = objectives.classification_loss(encoder, head, Triplets(*episodes))
+    expected = []
+    for batch in episodes:
+        scores = head(encoder(*batch)).detach().numpy().astype(float)
+        named = np.exp(scores) / np.exp(scores).sum(-1, keepdims=True)
+        expected += [-np.log(named[:, agent, agent]) for agent in range(2)]
+    assert found.item() == pytest.approx(np.mean(expected), rel=1e-5)
+    found.backward()
+    assert all(p.grad.isfinite().all() for p in (*encoder.parameters(), *head.parameters()))

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from paperlib import ppo
+from paperlib import networks, ppo
 from paperlib.streams import make_generator
 
 
@@ -75,7 +75,7 @@ def test_log_density_is_that_of_torch():
 
 def test_standardiser_counts_in_parts_as_in_one():
     rows = torch.randn(100, 4, generator=make_generator(0)) * 3 + 2
-    parts = ppo.Standardiser(4)
+    parts = networks.Standardiser(4)
     for part in rows.split(30):
         parts.update(part)
     assert torch.allclose(parts.mean, rows.double().mean(0))
@@ -84,7 +84,7 @@ def test_standardiser_counts_in_parts_as_in_one():
 
 
 def test_standardiser_cuts():
-    standardiser = ppo.Standardiser(1)
+    standardiser = networks.Standardiser(1)
     standardiser.update(torch.tensor([[0.0], [1.0]]))
     assert standardiser(torch.tensor([[1e9], [-1e9]])).flatten().tolist() == [5.0, -5.0]
 

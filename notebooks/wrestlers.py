@@ -1,0 +1,292 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # The wrestlers: twenty-five ants
+#
+# **The question.** Embeddings tell apart what differs. Are there 25 ants that wrestle well enough to
+# be worth knowing, each in a way of its own?
+#
+# All of them were trained with PPO (Schulman et al. 2017): a Gaussian policy $\pi_\psi$ maximises
+#
+# $$ \mathbb E\Big[\min\big(\rho_t \hat A_t,\; \operatorname{clip}(\rho_t, 1-\epsilon, 1+\epsilon)
+# \hat A_t\big)\Big], \qquad \rho_t = \frac{\pi_\psi(a_t \mid o_t)}{\pi_\text{old}(a_t \mid o_t)}, $$
+#
+# with generalised advantage estimates $\hat A_t$. Half of the matches are with itself, or with the
+# other one of a pair that learns beside it; the others are with motionless and random ants and with
+# earlier versions of itself. Four *ancestors* come first, each with its own reward weights: a and b from
+# nothing, c from a, d from b. From c and d descend thirteen wrestlers by self-play and six pairs. Each
+# was paid for another *style*: for pushing, toppling, haste, height, caution, ... and keeps another
+# amount of noise in its actions.
+#
+# ## Parameters
+
+# %% tags=["parameters"]
+from_scratch = False  # train all of them (hours; see the README), or take the shipped ones
+seed = 0  # of the trainings and of the matches with references
+num_agents = 25  # how many of them take part
+matches_per_edge = 10  # of each two wrestlers, for each seed of evaluation
+evaluation_seeds = [1, 2]  # of the matches among them
+num_reference_matches = 200  # of each wrestler with each reference
+num_workers = 2  # processes that train; the numbers do not depend on it
+lineages_folder = "../results/laptop/lineages"
+output_folder = "../results/laptop/wrestlers"
+
+# %%
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+
+from paperlib import (
+    interactions,
+    lineages,
+    matches,
+    metrics,
+    plots,
+    published_policies,
+    reports,
+    results,
+    tournaments,
+    wrestlers,
+)
+from paperlib.metrics import bootstrap_interval
+from paperlib.robosumo import RoboSumo
+from paperlib.streams import make_generator
+
+run = results.Run("wrestlers", globals())
+output = Path(output_folder)
+
+# %% [markdown]
+# ## Training
+# Every training is a job of its own that goes on from its last checkpoint; on a cluster, those of one
+# generation run side by side. The shipped weights are of the very same jobs.
+
+# %%
+if from_scratch:
+    lineages.train_all(seed=seed, folder=lineages_folder, num_workers=num_workers)
+    everyone, provenance = lineages.assemble(lineages_folder)
+else:
+    everyone, provenance = wrestlers.load(lineages.SHIPPED)
+names = lineages.member_names()[:num_agents]
+population = {name: everyone[name] for name in names}
+wrestlers.save(output / "population.safetensors", population, provenance)
+players = list(population.values())
+print(len(population), "wrestlers")
+
+# %% [markdown]
+# ## Can they wrestle?
+# Each meets an ant without torques, one that acts at random, and, where it is at hand, the published
+# `ant-mlp-v1` (set `ROBOSUMO_POLICIES` to its folder). A wrestler must not lose to a motionless ant: it
+# can only do so by falling or by leaving the ring itself.
+
+# %%
+references = {"motionless": matches.Still(8), "random": matches.UniformlyRandom(8)}
+published = published_policies.find("ant", "mlp")
+if published:
+    references["ant-mlp-v1"] = published_policies.load(published, "ant", "mlp")
+shares: dict[str, list] = {}
+count, each = num_reference_matches, len(players)
+for number, (title, opponent) in enumerate(references.items()):
+    seats = np.stack([np.repeat(np.arange(each), count), np.full(each * count, each)], axis=1)
+    env = RoboSumo(range(seed, seed + len(seats)), auto_reset=False)
+    generator = make_generator(seed, 401, number)
+    played = matches.play(env, [*players, opponent], seats, generator=generator)
+    shares[title] = [played.select(seats[:, 0] == k).shares() for k in range(each)]
+    won = [float(share["won"].mean) for share in shares[title]]
+    print(f"{title}: won {np.mean(won):.2f} on average, {min(won):.2f} to {max(won):.2f}")
+
+# %% [markdown]
+# ## Do they differ?
+# A tournament: everybody meets everybody, once for each seed of evaluation. From each match come an
+# outcome and a few plain statistics of how it was fought. Wrestlers differ by more than chance where the
+# variance *between* wrestlers is most of all there is between measurements (the intraclass correlation,
+# 1 where two seeds measure the same, 0 where they tell nothing of each other).
+
+# %%
+graph = interactions.InteractionGraph.complete(each)
+games, counted, styles = [], [], []
+for evaluation in evaluation_seeds:
+    dataset = tournaments.collect(
+        players, graph, num_episodes=matches_per_edge, key=(evaluation, 402)
+    )
+    counted.append(tournaments.win_matrix(dataset, each))
+    games.append(torch.stack([dataset.agents, dataset.partners, dataset.outcomes], dim=1)[::2])
+    how = tournaments.behaviour(dataset)
+    how["length"] = dataset.lengths.double()
+    how["drawn"] = (dataset.outcomes == 0).double()
+    of_agents = [dataset.agents == agent for agent in range(each)]
+    styles.append({name: [float(x[own].mean()) for own in of_agents] for name, x in how.items()})
+    del dataset
+between = {
+    name: metrics.share_between(np.array([style[name] for style in styles]).T) for name in styles[0]
+}
+print({name: round(value, 2) for name, value in between.items()})
+
+# %%
+played = torch.cat(games).numpy()
+scores = 0.5 + 0.5 * played[:, 2]
+strength = metrics.ratings(played[:, :2], scores, num_players=each)
+resampled, draw = [], np.random.default_rng(seed)
+for _ in range(200):
+    chosen = draw.integers(len(played), size=len(played))
+    resampled.append(metrics.ratings(played[chosen, :2], scores[chosen], num_players=each))
+spread = np.quantile(resampled, [0.025, 0.975], axis=0)
+totals = {how: sum(matrix[how] for matrix in counted) for how in ("won", "lost", "drawn")}
+intervals = [
+    [
+        None if i == j else metrics.wilson_interval(np.arange(n) < totals["won"][i, j])
+        for j, n in enumerate(sum(totals.values())[i])
+    ]
+    for i in range(each)
+]
+
+# %% [markdown]
+# ## Result
+
+# %%
+draw = np.random.default_rng(seed)
+won, lost = (
+    {title: np.array([share[how].mean for share in part]) for title, part in shares.items()}
+    for how in ("won", "lost")
+)
+floor = (won["motionless"] >= 0.6) & (lost["motionless"] <= 0.15) & (won["random"] >= 0.85)
+rows = []
+for title in shares:
+    for how, numbers in (("won", won[title]), ("lost", lost[title])):
+        found = bootstrap_interval(numbers, generator=draw)
+        rows.append(reports.row(f"matches {how} against {title}, mean of wrestlers", found))
+rows += [
+    reports.row(
+        f"share of variance between wrestlers: {name}", metrics.Estimate(x, np.nan, np.nan, 1)
+    )
+    for name, x in between.items()
+]
+told = ("lineage", "samples_with_ancestors", "seconds", "curve")
+values = {
+    "rows": rows,
+    "names": names,
+    "shares": shares,
+    "at the floor": floor,
+    "ratings": np.stack([strength, *spread], axis=1),
+    "counts": totals,
+    "win_rates": intervals,
+    "styles": {name: [style[name] for style in styles] for name in styles[0]},
+    "between": between,
+    "provenance": {k: {key: v[key] for key in told} for k, v in provenance.items()},
+}
+run.save(output, values, seeds=evaluation_seeds)
+reports.save_rows(output, "wrestlers", rows)
+
+# %%
+values = results.load(output)["values"]
+shares, found = values["shares"], values["styles"]
+header = ("wrestler", "rating", *(f"{how} against {x}" for x in shares for how in ("won", "lost")))
+style_names = list(found)
+lines = []
+for k in np.argsort(-np.array(values["ratings"])[:, 0]):
+    rating, low, high = values["ratings"][k]
+    cells = [
+        f"{s[k][how][0]:.2f} [{s[k][how][1]:.2f}, {s[k][how][2]:.2f}]"
+        for s in shares.values()
+        for how in ("won", "lost")
+    ]
+    means = [f"{np.mean([style[k] for style in found[name]]):.2f}" for name in style_names]
+    lines.append((values["names"][k], f"{rating:.0f} [{low:.0f}, {high:.0f}]", *cells, *means))
+table = reports.markdown_table((*header, *style_names), lines)
+(output / "wrestlers_each.md").write_text(table)
+print(f"{sum(values['at the floor'])} of {len(values['names'])} wrestlers are at the floor.")
+print(table)
+
+# %%
+plots.use_style()
+order = np.argsort(-np.array(values["ratings"])[:, 0])
+counts = {how: np.array(matrix)[np.ix_(order, order)] for how, matrix in values["counts"].items()}
+labels = [values["names"][k] for k in order]
+figure, (left, right) = plt.subplots(1, 2, figsize=(6.75, 3.6), width_ratios=[1.6, 1])
+total = np.maximum(sum(counts.values()), 1)
+rates = np.where(np.eye(len(order), dtype=bool), np.nan, counts["won"] / total)
+plots.draw_win_matrix(left, rates, labels)
+rating = np.array(values["ratings"])[order]
+places = np.arange(len(order))
+errors = np.abs(rating[:, 1:] - rating[:, :1]).T
+right.errorbar(rating[:, 0], places, xerr=errors, fmt="o", ms=3, capsize=2, color="#0072B2")
+right.set(xlabel="rating", yticks=places, yticklabels=[], ylim=(len(order) - 0.5, -0.5))
+plots.save_figure(figure, output, "wrestlers")
+plt.show()
+
+# %% [markdown]
+# **Left:** share of matches that the row won against the column (draws count for neither); rows and
+# columns in the order of rating. **Right:** ratings on the scale of chess (Bradley and Terry 1952) with
+# 95 % bootstrap intervals over matches: 400 points are odds of ten to one.
+
+# %%
+figure, axes = plt.subplots(2, 4, figsize=(6.75, 3.4))
+units = {"distance": "m", "height": "m", "speed": "m/s", "from centre": "m", "length": "steps"}
+for ax, name in zip(axes.flat, values["styles"], strict=True):
+    one, other = np.array(values["styles"][name])[:2]
+    ax.scatter(one, other, s=10, color="#0072B2")
+    ends = [min(*one, *other), max(*one, *other)]
+    ax.plot(ends, ends, color="0.6", lw=0.7)
+    unit = f" in {units[name]}" if name in units else ""
+    ax.set_title(f"{name}{unit}\nICC {values['between'][name]:.2f}", fontsize=8)
+    ax.tick_params(labelsize=6)
+figure.supxlabel("first seed of evaluation", fontsize=8)
+figure.supylabel("second seed", fontsize=8)
+plots.save_figure(figure, output, "wrestlers_styles")
+plt.show()
+
+# %% [markdown]
+# How each wrestler (a point) fights, measured twice with different seeds. On the diagonal both agree: the
+# wider the points spread along it, compared with their distance from it, the more the statistic says of
+# the wrestler and the less of chance.
+#
+# ## Performance grows with samples
+# What a training paid, from the first sample of its first ancestor on.
+
+# %%
+figure, axes = plt.subplots(1, 2, figsize=(6.75, 2.5), sharex=True)
+for name, told in values["provenance"].items():
+    samples, won, lost = (
+        np.array(column, dtype=float) for column in zip(*told["curve"], strict=True)
+    )
+    before = told["samples_with_ancestors"] - samples[-1]
+    ancestor = len(told["lineage"]) == 1
+    look = dict(lw=1.4, zorder=3, label=name) if ancestor else dict(lw=0.5, color="0.6")
+    for ax, share in zip(axes, (won, lost), strict=True):
+        ax.plot((before + samples) / 1e6, share, **look)
+for ax, level, title in zip(axes, (0.6, 0.15), ("won", "lost"), strict=True):
+    ax.axhline(level, color="black", lw=0.7, ls=":")
+    ax.set(xlabel="samples in millions", ylabel=f"matches {title}", ylim=(0, 1))
+axes[0].legend(ncols=2, title="ancestors")
+plots.save_figure(figure, output, "wrestlers_training")
+plt.show()
+
+# %% [markdown]
+# Shares of matches won and lost against a motionless ant during training, chapter by chapter (with the
+# noise of exploration): ancestors thick, wrestlers grey. Dotted: what was asked of each at the end.
+#
+# ## What it cost
+
+# %%
+result = results.load(output)
+paid = {told["lineage"]: told["seconds"] for told in values["provenance"].values()}
+print(
+    f"training: {sum(paid.values()) / 3600:.1f} core hours; longest {max(paid.values()) / 60:.0f} min"
+)
+print(
+    f"this notebook: {result['wall_time_seconds']:.0f} s, {result['peak_memory_gb']:.1f} GB at most"
+)
+print(result["machine"], result["versions"])
+
+# %% [markdown]
+# ## Things to try
+# - `evaluation_seeds = [1, 2, 3, 4]`: which ratings overlap no more?
+# - A style of your own: add it to `STYLES` and a member to `MEMBERS` in `paperlib/lineages.py`, then
+#   `python -m paperlib.lineages NAME --folder FOLDER` trains it from the shipped ancestors.

@@ -1,0 +1,193 @@
+"""The plan of the twenty-five wrestlers, their training, and the files that hold them."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from paperlib import files, lineages, wrestlers
+from paperlib.lineages import ANCESTORS, LINEAGES, MEMBERS, Lineage
+from paperlib.streams import make_generator
+from paperlib.wrestlers import Wrestler
+from paperlib.wrestling import Recipe
+
+TINY = Recipe(num_chapters=2, num_rounds=1, num_matches=8, num_steps=16, num_earlier=2)
+PLAN = {
+    lineage.name: lineage
+    for lineage in (
+        Lineage("root", 0, TINY),
+        Lineage("alone", 1, TINY, ("root",)),
+        Lineage("pair", 2, TINY, ("root", "root"), num_learners=2),
+    )
+}
+
+
+@pytest.fixture
+def plan(monkeypatch):
+    monkeypatch.setattr(lineages, "LINEAGES", PLAN)
+
+
+def train(folder, names=tuple(PLAN)):
+    lineages.train_all(seed=3, folder=folder, num_workers=1, names=names)
+
+
+def weights(folder, name):
+    found, _ = wrestlers.load(folder / f"{name}.safetensors")
+    return {key: wrestler.state_dict() for key, wrestler in found.items()}
+
+
+def same(one, other):
+    return all(torch.equal(one[k][n], other[k][n]) for k in one for n in one[k])
+
+
+def test_the_plan_is_of_twenty_five():
+    assert len(lineages.member_names()) == 25 == len(set(lineages.member_names()))
+    assert len({lineage.number for lineage in LINEAGES.values()}) == len(LINEAGES)
+    assert len(LINEAGES) == len(ANCESTORS) + len(MEMBERS)
+    known = set()
+    for lineage in LINEAGES.values():  # parents come before their children
+        assert len(lineage.parents) in (0, lineage.num_learners) and known.issuperset(
+            lineage.parents
+        )
+        known.add(lineage.name)
+
+
+def test_the_plan_has_self_play_and_pairs_in_many_styles():
+    recipes = {(lineage.recipe.rewards, lineage.parents) for lineage in MEMBERS}
+    assert len(recipes) == len(MEMBERS)
+    assert {lineage.num_learners for lineage in MEMBERS} == {1, 2}
+    assert len({lineage.recipe.min_deviation for lineage in MEMBERS}) > 1
+
+
+def test_children_start_from_their_parents(plan, tmp_path):
+    train(tmp_path)
+    (root,) = weights(tmp_path, "root").values()
+    one, other = weights(tmp_path, "pair").values()
+    far = weights(tmp_path, "alone")["alone"]
+    stranger = Wrestler(generator=make_generator(9)).state_dict()
+    name = "network.policy.0.weight"
+    for child in (one, other, far):
+        assert 0 < (child[name] - root[name]).norm() < 0.2 * (stranger[name] - root[name]).norm()
+    assert not torch.equal(one[name], other[name])
+
+
+def test_what_is_finished_stays_and_what_was_stopped_goes_on(plan, tmp_path, monkeypatch):
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    train(whole)
+    chapters = 0
+
+    def stop(done):
+        nonlocal chapters
+        chapters += done
+        if chapters == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        lineages.train(name="root", seed=3, folder=broken, report=stop)
+    assert (broken / "checkpoints/root.safetensors").exists()
+    assert not (broken / "root.safetensors").exists()
+    train(broken)
+    assert all(same(weights(whole, name), weights(broken, name)) for name in PLAN)
+    before = (broken / "alone.safetensors").stat().st_mtime_ns
+    train(broken)
+    assert (broken / "alone.safetensors").stat().st_mtime_ns == before
+
+
+def test_files_of_another_seed_are_named_and_left_alone(plan, tmp_path):
+    train(tmp_path, names=("root",))
+    with pytest.raises(ValueError, match=r"root.safetensors is of another seed"):
+        lineages.train(name="root", seed=4, folder=tmp_path)
+    (tmp_path / "root.safetensors").unlink()
+    with pytest.raises(ValueError, match=r"checkpoints/root.safetensors is of another seed"):
+        lineages.train(name="root", seed=4, folder=tmp_path)
+
+
+def test_a_missing_parent_is_named(plan, tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"root.safetensors"):
+        lineages.train(name="alone", seed=3, folder=tmp_path)
+    with pytest.raises(ValueError, match="name must be one of root, alone, pair"):
+        lineages.train(name="nobody", seed=3, folder=tmp_path)
+
+
+def test_command_line(tmp_path, capsys):
+    with pytest.raises(SystemExit, match=r"error: .*a.safetensors: no such file"):
+        lineages.main(["c", "--folder", str(tmp_path)])
+    with pytest.raises(SystemExit):
+        lineages.main(["nobody", "--folder", str(tmp_path)])
+    assert "invalid choice: 'nobody'" in capsys.readouterr().err
+
+
+def test_assembled_with_provenance(plan, tmp_path):
+    train(tmp_path)
+    population, provenance = lineages.assemble(tmp_path)
+    assert list(population) == list(provenance) == ["root", "alone", "pair-1", "pair-2"]
+    one = provenance["pair-2"]
+    per_chapter = 16 * (4 + 2)  # steps, mutual matches and its own
+    assert one["parent"] == "root" and one["learner"] == 1 and one["key"] == [3, 2]
+    assert one["samples"] == 2 * per_chapter
+    assert one["samples_with_ancestors"] == 2 * per_chapter + 2 * 16 * 12
+    assert len(one["curve"]) == 2 and one["curve"][-1][0] == one["samples"]
+    assert set(one) >= {"seconds", "versions", "machine", "lineage"}
+
+
+def test_shipped_wrestlers_are_of_the_plan():
+    found, provenance = wrestlers.load(lineages.SHIPPED)
+    assert set(lineages.member_names()) | {x.name for x in ANCESTORS} == set(found)
+    for name, told in provenance.items():
+        lineage = LINEAGES[told["lineage"]]
+        assert name in lineage.wrestlers() and told["key"] == [0, lineage.number]
+        assert len(told["curve"]) == lineage.recipe.num_chapters
+        deviation = found[name].network.log_deviation.exp().min().item()
+        assert deviation >= lineage.recipe.min_deviation - 1e-6
+    assert lineages.SHIPPED.stat().st_size < 5e6
+    assert (Path(lineages.SHIPPED).parent / "README.md").exists()
+
+
+def two():
+    return {name: Wrestler(generator=make_generator(k)) for k, name in enumerate(("x", "y"))}
+
+
+def test_wrestlers_come_back_as_they_were(tmp_path):
+    saved = two()
+    wrestlers.save(tmp_path / "w.safetensors", saved, {"from": "a test"})
+    found, provenance = wrestlers.load(tmp_path / "w.safetensors")
+    assert list(found) == ["x", "y"] and provenance == {"from": "a test"}
+    states = [{k: w.state_dict() for k, w in part.items()} for part in (saved, found)]
+    assert same(*states)
+
+
+def test_damaged_wrestlers_are_noticed(tmp_path):
+    path = tmp_path / "w.safetensors"
+    wrestlers.save(path, two(), {})
+    content = bytearray(path.read_bytes())
+    content[-5] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="damaged"):
+        wrestlers.load(path)
+
+
+def test_wrestlers_of_another_robot(tmp_path):
+    bug = {"x": Wrestler("bug", generator=make_generator(0))}
+    wrestlers.save(tmp_path / "w.safetensors", bug, {})
+    with pytest.raises(ValueError, match="holds wrestlers of robot 'bug', not 'ant'"):
+        wrestlers.load(tmp_path / "w.safetensors")
+    assert wrestlers.load(tmp_path / "w.safetensors", robot="bug")[0]["x"].robot == "bug"
+
+
+def test_wrestlers_of_another_shape():
+    state = dict(Wrestler(generator=make_generator(0)).state_dict())
+    state["network.policy.4.weight"] = torch.zeros(9, 64)
+    with pytest.raises(
+        ValueError, match=r"policy.4.weight should have the shape \(8, 64\), and has"
+    ):
+        Wrestler.from_state(state)
+    with pytest.raises(ValueError, match="is no wrestler"):
+        Wrestler.from_state({})
+    wide = Wrestler(generator=make_generator(0), hidden_size=16)
+    assert Wrestler.from_state(wide.state_dict()).network.policy[0].out_features == 16
+
+
+def test_other_files_are_no_wrestlers(tmp_path):
+    files.save_tensors(tmp_path / "w.safetensors", {"x": torch.zeros(1)}, {"a": 1})
+    with pytest.raises(ValueError, match="holds no wrestlers"):
+        wrestlers.load(tmp_path / "w.safetensors")
