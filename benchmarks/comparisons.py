@@ -213,10 +213,38 @@ def sumo_changes(arguments: argparse.Namespace) -> Iterator[Survey]:
     )
 
 
+def wrestler_groups(arguments: argparse.Namespace) -> Iterator[Group]:
+    """6: training wrestlers, and embeddings of their long episodes."""
+    threads = arguments.threads
+    trained, limit = (
+        Contender(
+            label, "ours.wrestling", "ours", {"form": form, "num_rounds": 2, "threads": threads}
+        )
+        for label, form in (("PPO", "ppo"), ("the environment alone", "environment"))
+    )
+    questions = [Question("PPO, share of the environment", trained.label, (limit.label,), 0.6)]
+    yield Group("wrestlers", "samples", [trained, limit], questions)
+    learned, given, products = (
+        Contender(label, "ours.long_episodes", "ours", {"form": form, "threads": threads})
+        for label, form in (
+            ("learn", "learn"),
+            ("learn, nothing drawn", "no drawing"),
+            ("matrix products", "matrix products"),
+        )
+    )
+    questions = [
+        Question("long episodes, share not spent on data", learned.label, (given.label,)),
+        Question("long episodes, arithmetic limit", learned.label, (products.label,)),
+    ]
+    unit = "floating-point operations"
+    yield Group("long episodes", unit, [learned, given, products], questions)
+
+
 PARTS: dict[int, Callable[[argparse.Namespace], Iterator[Group | Survey]]] = {
     1: environment_groups,
     2: training_groups,
     3: embedding_groups,
     4: sumo_groups,
     5: sumo_changes,
+    6: wrestler_groups,
 }

@@ -187,7 +187,8 @@ learn(jobs, "encoders")
 #
 # *Outcomes.* The classifier learns from training matches and is asked about test matches. Of either
 # wrestler it is given the embedding of a random **other** episode (or the mean of several), never of the
-# match in question.
+# match in question. Where a wrestler has too few test episodes for two disjoint means of so many, it is
+# left out of the curves at that point.
 
 # %%
 hand_made = embeddings.hand_made_features(dataset)
@@ -211,6 +212,8 @@ def embed(kind: str, method: str, seed: int, rows: torch.Tensor, num_steps: int)
 
 # %%
 def quality(embedded: torch.Tensor, agents: torch.Tensor, number: int, seed: int) -> dict:
+    enough = agents.bincount()[agents] >= 2 * number  # in a weak split some have few test edges
+    embedded, agents = embedded[enough], agents[enough]
     groups = pooling.disjoint_averages(
         embedded, agents, num_episodes=number, generator=make_generator(seed, 306)
     )

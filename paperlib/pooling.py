@@ -83,20 +83,19 @@ def average_others(
     Args:
         embeddings: of single episodes.
         agents: whose they are.
-        num_episodes: how many different ones a mean is taken over.
+        num_episodes: how many different ones a mean is taken over; all others of an agent that has
+            no more.
 
     Raises:
-        ValueError: if an agent has no more than ``num_episodes``.
+        ValueError: if an agent has a single episode.
     """
     result = torch.empty_like(embeddings)
     for agent in agents.unique().tolist():
         rows = (agents == agent).nonzero()[:, 0]
-        if len(rows) <= num_episodes:
-            raise ValueError(
-                f"agent {agent} has {len(rows)} episodes; means of num_episodes={num_episodes} "
-                f"others take {num_episodes + 1}"
-            )
+        if len(rows) < 2:
+            raise ValueError(f"agent {agent} has a single episode; there is no other one")
         noise = torch.rand(len(rows), len(rows), generator=generator, device=generator.device)
-        chosen = noise.fill_diagonal_(2.0).argsort(dim=-1)[:, :num_episodes].to(rows.device)
+        order = noise.fill_diagonal_(2.0).argsort(dim=-1)  # the episode itself comes last
+        chosen = order[:, : min(num_episodes, len(rows) - 1)].to(rows.device)
         result[rows] = embeddings[rows[chosen]].mean(1)
     return result

@@ -57,10 +57,12 @@ def test_averages_of_all_others(generator):
     means = average_others(r, agents, num_episodes=2, generator=generator)
     torch.testing.assert_close(means[0], (r[2] + r[4]) / 2)
     torch.testing.assert_close(means[3], (r[1] + r[5]) / 2)
+    more = average_others(r, agents, num_episodes=9, generator=generator)
+    torch.testing.assert_close(more, means)
 
 
 def test_an_agent_without_other_episodes(generator):
-    with pytest.raises(ValueError, match="agent 4 has 1 episodes; means of num_episodes=1 others"):
+    with pytest.raises(ValueError, match="agent 4 has a single episode"):
         average_others(
             torch.zeros(3, 2), torch.tensor([4, 0, 0]), num_episodes=1, generator=generator
         )

@@ -1,0 +1,61 @@
+"""Training of wrestlers with PPO, and its physical limit: the environment alone, same matches.
+
+A unit is a sample: one action of a learner that PPO learns from. The limit begins the very same
+matches and steps the very same actions, without policies, rewards of the training, or updates.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import torch
+from protocol import Case, serve
+
+from paperlib import lineages, wrestlers
+from paperlib.wrestling import Training
+
+ENDLESS = 10**9  # the learning rate must not fall because a chapter is trained often
+
+
+def make_case(form: str, num_rounds: int, threads: int) -> Case:
+    """A unit is a sample.
+
+    Args:
+        form: "ppo", or "environment", the limit.
+        num_rounds: rollouts in a block.
+        threads: of the physics and of PyTorch.
+    """
+    torch.set_num_threads(threads)
+    shipped, _ = wrestlers.load(lineages.SHIPPED)
+    recipe = dataclasses.replace(
+        lineages.LINEAGES["a"].recipe, num_chapters=ENDLESS, num_rounds=num_rounds
+    )
+    parents = [shipped["d"].state_dict()]
+    training = Training((1,), recipe, parents=parents, num_threads=threads)
+    env, actions, begun = training.env, [], []
+    step, reset = env.step, env.reset
+
+    def recorded_step(chosen: list) -> object:
+        actions.append([part.copy() for part in chosen])
+        return step(chosen)
+
+    def recorded_reset(*, seeds: list[int]) -> object:
+        begun.extend(seeds)
+        return reset(seeds=seeds)
+
+    env.step, env.reset = recorded_step, recorded_reset
+    samples = training.train_chapter()["samples"]
+    env.step, env.reset = step, reset
+    if form == "ppo":
+        return training.train_chapter, samples
+
+    def block() -> None:
+        env.reset(seeds=begun)
+        for chosen in actions:
+            env.step(chosen)
+
+    return block, samples
+
+
+if __name__ == "__main__":
+    serve(make_case, packages=("torch", "mujoco"))
