@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from paperlib import files, objectives
@@ -169,6 +170,42 @@ class Representation(nn.Module):
         new.load_state_dict(tensors)
         new.source = metadata["source"]
         return new
+
+
+class RunningEmbedding:
+    """Embeddings of episodes that are under way, many at once: f_θ of all steps so far.
+
+    Args:
+        model: whose encoder to use.
+        num_episodes: N, side by side.
+    """
+
+    def __init__(self, model: Representation, num_episodes: int) -> None:
+        self.model = model
+        self.sums = torch.zeros(num_episodes, model.settings.hidden_size)
+        self.counts = torch.zeros(num_episodes, 1)
+
+    @torch.no_grad()
+    def watch(
+        self,
+        observations: Float[Tensor, "episode obs"],
+        actions: Float[Tensor, "episode act"],
+        going_on: Bool[Tensor, " episode"],
+    ) -> None:
+        """Takes one more step in, of the episodes that go on."""
+        pairs = torch.cat([self.model.standardiser(observations), actions], dim=-1)
+        weight = going_on.unsqueeze(-1).to(pairs)
+        self.sums += weight * self.model.encoder.pairs(pairs)
+        self.counts += weight
+
+    @torch.no_grad()
+    def embeddings(self) -> Float[Tensor, "episode embedding"]:
+        """What `Representation.embed` would make of the steps so far; of none, f_θ of nothing."""
+        return self.model.encoder.out(self.sums / self.counts.clamp(min=1))
+
+    def begin(self, episodes: Tensor) -> None:
+        """Forgets what was seen of these."""
+        self.sums[episodes], self.counts[episodes] = 0.0, 0.0
 
 
 def draw_triplets(

@@ -61,6 +61,7 @@ class Wrestler(nn.Module):
         generator: draws the weights.
         hidden_size: of both hidden layers.
         deviation: of the actions at the start.
+        context_size: C, numbers that the networks are given beside what the robot observes.
     """
 
     def __init__(
@@ -70,10 +71,11 @@ class Wrestler(nn.Module):
         generator: torch.Generator,
         hidden_size: int = 64,
         deviation: float = 0.6,
+        context_size: int = 0,
     ) -> None:
         super().__init__()
-        self.robot = robot
-        in_size = egocentric(torch.ones(1, observation_size(robot)), robot).shape[1]
+        self.robot, self.context_size = robot, context_size
+        in_size = context_size + egocentric(torch.ones(1, observation_size(robot)), robot).shape[1]
         self.network = ppo.ActorCritic(
             in_size,
             ROBOTS[robot].num_joints,
@@ -109,8 +111,31 @@ class Wrestler(nn.Module):
         new.load_state_dict(state)
         return new
 
-    def features(self, observations: Float[Tensor, "batch obs"]) -> Tensor:
-        return egocentric(observations, self.robot)
+    def with_context(self, context_size: int) -> Wrestler:
+        """One that acts the same and is given C more numbers, which it does not heed yet."""
+        state = self.state_dict()
+        for name in ("policy", "value"):
+            weight = state[f"network.{name}.0.weight"]
+            more = weight.new_zeros(len(weight), context_size)
+            state[f"network.{name}.0.weight"] = torch.cat([weight, more], dim=1)
+        for name, fill in (("mean", 0.0), ("variance", 1.0)):
+            seen = state[f"network.standardiser.{name}"]
+            more = seen.new_full((context_size,), fill)
+            state[f"network.standardiser.{name}"] = torch.cat([seen, more])
+        hidden_size = len(state["network.policy.0.bias"])
+        sizes = {"hidden_size": hidden_size, "context_size": self.context_size + context_size}
+        new = Wrestler(self.robot, generator=torch.Generator(), **sizes)
+        new.load_state_dict(state)
+        return new
+
+    def features(
+        self,
+        observations: Float[Tensor, "batch obs"],
+        context: Float[Tensor, "batch context"] | None = None,
+    ) -> Tensor:
+        """What the networks are given, (B, F + C)."""
+        seen = egocentric(observations, self.robot)
+        return seen if context is None else torch.cat([seen, context], dim=-1)
 
     @torch.no_grad()
     def act(
@@ -119,9 +144,10 @@ class Wrestler(nn.Module):
         memory: Any = None,
         *,
         generator: torch.Generator,
+        context: Float[Tensor, "batch context"] | None = None,
     ) -> tuple[Float[Tensor, "batch act"], None]:
         """Actions drawn from the policy, (B, A); it has no memory."""
-        return self.network.act(self.features(observations), generator=generator)[0], None
+        return self.network.act(self.features(observations, context), generator=generator)[0], None
 
 
 def save(

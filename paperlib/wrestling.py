@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from paperlib import files, matches, ppo, streams
+from paperlib.informants import Informant
 from paperlib.robosumo import RoboSumo, Step
 from paperlib.shaping import RewardWeights
 from paperlib.wrestlers import Wrestler
@@ -96,6 +97,7 @@ class Training:
         parents: `state_dict`s that the learners start from, one each; none starts from nothing.
         rivals: `state_dict`s of opponents that do not learn.
         robot: which robot they are.
+        informant: tells the learner of its opponents; all of its matches must be with rivals.
         num_threads: of the physics; decides nothing.
     """
 
@@ -108,8 +110,12 @@ class Training:
         parents: Sequence[Mapping[str, Tensor]] = (),
         rivals: Sequence[Mapping[str, Tensor]] = (),
         robot: str = "ant",
+        informant: Informant | None = None,
         num_threads: int = 1,
     ) -> None:
+        if informant and (recipe.mutual_share > 0 or recipe.rival_share < 1):
+            raise ValueError("informant: with one, mutual_share must be 0 and rival_share 1")
+        self.informant = informant
         if num_learners not in (1, 2) or len(parents) not in (0, num_learners):
             raise ValueError(
                 f"num_learners must be 1 or 2, with no parents or one each; got {num_learners} "
@@ -122,15 +128,14 @@ class Training:
                 generator=streams.make_generator(*key, 0, number),
                 hidden_size=recipe.hidden_size,
                 deviation=recipe.deviation,
+                context_size=informant.context_size if informant else 0,
             )
             for number in range(num_learners)
         ]
         for learner, parent in zip(self.learners, parents, strict=False):
             learner.load_state_dict(parent)
             learner.network.log_deviation.data.clamp_(max=math.log(recipe.deviation))
-        self.rivals = [copy.deepcopy(self.learners[0]).requires_grad_(False) for _ in rivals]
-        for wrestler, rival in zip(self.rivals, rivals, strict=True):
-            wrestler.load_state_dict(rival)
+        self.rivals = [Wrestler.from_state(state, robot=robot) for state in rivals]
         self.ancestry = [files.tensor_checksum(state, "") for state in (*parents, *rivals)]
         self.optimisers = [ppo.make_optimiser(w.network, recipe.ppo) for w in self.learners]
         self.earlier: list[list[Wrestler]] = [[] for _ in self.learners]
@@ -151,13 +156,15 @@ class Training:
         seeds = torch.randint(2**62, (recipe.num_matches,), generator=generator)
         self.observations = self.env.reset(seeds=seeds.tolist())
         self.opponents = np.full(recipe.num_matches, matches.SOMEBODY_ELSE)
-        self._draw_opponents(np.arange(self.num_mutual, recipe.num_matches), generator)
+        # Who is told different things of opponents meets the same ones, one after another.
+        stream = streams.make_generator(*self.key, 2, chapter) if self.informant else generator
+        self._begin(np.arange(recipe.num_matches), stream)
         fall = recipe.rate_fall * chapter / recipe.num_chapters
         rate = recipe.ppo.learning_rate * (1 - fall)
         tallies: list[dict[str, list[tuple[int, int]]]] = [{} for _ in self.learners]
         logs = []
         for _ in range(recipe.num_rounds):
-            rollouts = self._roll_out(generator, tallies)
+            rollouts = self._roll_out(generator, stream, tallies)
             for learner, optimiser, rollout in zip(
                 self.learners, self.optimisers, rollouts, strict=True
             ):
@@ -189,6 +196,8 @@ class Training:
                 tensors |= files.with_prefix(f"{name}.{number}.", part)
             for age, wrestler in enumerate(pool):
                 tensors |= files.with_prefix(f"earlier.{number}.{age}.", wrestler.state_dict())
+        if self.informant:
+            tensors["informant"] = self.informant.table
         metadata = {**self.identity(), "history": self.history, "seconds": self.seconds}
         files.save_tensors(path, tensors, metadata)
 
@@ -218,6 +227,8 @@ class Training:
             while state := part(f"earlier.{number}.{len(pool)}."):
                 pool.append(copy.deepcopy(learner).requires_grad_(False))
                 pool[-1].load_state_dict(state)
+        if self.informant:
+            self.informant.table = tensors["informant"]
         self.history, self.seconds = history, seconds
         return True
 
@@ -229,7 +240,16 @@ class Training:
             "robot": self.robot,
             "num_learners": len(self.learners),
             "ancestry": self.ancestry,
+            **({"informant": self.informant.name} if self.informant else {}),
         }
+
+    def _begin(self, numbers: NDArray[np.int64], generator: torch.Generator) -> None:
+        """What is due where matches begin."""
+        before = self.opponents[numbers]
+        self._draw_opponents(numbers, generator)
+        if self.informant:
+            self.informant.learn(numbers, before - 2)
+            self.informant.begin(numbers, self.opponents[numbers] - 2, generator=generator)
 
     def _draw_opponents(self, numbers: NDArray[np.int64], generator: torch.Generator) -> None:
         """New opponents where a match begins that is not between the learners."""
@@ -259,7 +279,10 @@ class Training:
         return (np.concatenate([mutual, own]), own[:0]) if learner == 0 else (own, mutual)
 
     def _roll_out(
-        self, generator: torch.Generator, tallies: list[dict[str, list[tuple[int, int]]]]
+        self,
+        generator: torch.Generator,
+        stream: torch.Generator,
+        tallies: list[dict[str, list[tuple[int, int]]]],
     ) -> list[ppo.Rollout]:
         seats = [self._seats(number) for number in range(len(self.learners))]
         kept: list[list[tuple[Tensor, ...]]] = [[] for _ in self.learners]
@@ -269,7 +292,7 @@ class Training:
             actions = [np.zeros(size, dtype=np.float32) for size in sizes]
             chosen = []
             for learner, (first, second) in zip(self.learners, seats, strict=True):
-                inputs = learner.features(self._seen(first, second))
+                inputs = self._inputs(learner, first, second)
                 with torch.no_grad():
                     drawn, density, value = learner.network.act(inputs, generator=generator)
                 actions[0][first] = drawn[: len(first)].numpy()
@@ -280,6 +303,8 @@ class Training:
                 memories={},
                 generator=generator,
             )
+            if self.informant:
+                self.informant.watch(self.observations[1], actions[1], self.env.playing)
             step = self.env.step(actions)
             rewards = self.recipe.rewards.rewards(self.observations, step, self.env.fields)
             self.observations = step.observations
@@ -291,19 +316,22 @@ class Training:
                 )
             if step.done.any():
                 self._count(step, seats, tallies)
-                self._draw_opponents(np.flatnonzero(step.done), generator)
+                self._begin(np.flatnonzero(step.done), stream)
         rollouts = []
         for learner, steps, (first, second) in zip(self.learners, kept, seats, strict=True):
             tensors = [torch.stack(part) for part in zip(*steps, strict=True)]
             with torch.no_grad():
-                inputs = learner.features(self._seen(first, second))
+                inputs = self._inputs(learner, first, second)
                 last = learner.network.value(learner.network.standardiser(inputs))[..., 0]
             rollouts.append(ppo.Rollout(*tensors, last_values=last))
         return rollouts
 
-    def _seen(self, first: NDArray[np.int64], second: NDArray[np.int64]) -> Tensor:
-        observations = self.observations
-        return torch.from_numpy(np.concatenate([observations[0][first], observations[1][second]]))
+    def _inputs(
+        self, learner: Wrestler, first: NDArray[np.int64], second: NDArray[np.int64]
+    ) -> Tensor:
+        seen = np.concatenate([self.observations[0][first], self.observations[1][second]])
+        context = self.informant.contexts[first] if self.informant else None
+        return learner.features(torch.from_numpy(seen), context)
 
     def _count(
         self,

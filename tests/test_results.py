@@ -18,6 +18,7 @@ def test_a_result_comes_back_with_what_it_took(tmp_path):
     assert content["item"] == "table_2" and content["seeds"] == [0, 1, 2]
     assert content["values"] == {"iicr": [0.5, None]}
     assert content["parameters"]["weights"] == [0.5, 1.0]
+    assert 0.05 < content["peak_memory_gb"] < 1000
     assert content["wall_time_seconds"] >= 0 and content["machine"]["cores"] >= 1
     assert {"python", "commit", "torch", "mpe2"} <= set(content["versions"])
 
