@@ -130,7 +130,7 @@ def restore_optimiser(optimiser: torch.optim.Optimizer, tensors: Mapping[str, Te
 
 def save_json(path: str | Path, content: Mapping[str, Any]) -> None:
     """Writes a JSON object and its checksum, atomically; NaN and infinity become null."""
-    content = _plain(content)
+    content = plain(content)
     document = {"sha256": text_checksum(content), **content}
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n")
@@ -157,16 +157,16 @@ def load_json(path: str | Path) -> dict[str, Any]:
     return document
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """``value`` as JSON knows it: arrays as lists, what is not finite as None."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, Tensor | np.ndarray):
-        return _plain(value.tolist())
+        return plain(value.tolist())
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, np.generic):
-        return _plain(value.item())
+        return plain(value.item())
     if isinstance(value, float):
         return value if np.isfinite(value) else None
     if isinstance(value, Path):

@@ -130,12 +130,30 @@ STYLES: dict[str, dict[str, float]] = {
 }
 
 
-def _member(number: int, parents: str, style: str, *, noise: float = 0.12) -> Lineage:
-    """One learner by self-play, or two as a pair, from an ancestor each; ``noise`` is the deviation
-    of its actions, which cannot fall below two thirds of it."""
-    pair = len(parents) == 2
+HEIRS = {"c": "self-balanced-c", "d": "self-balanced-d"}  # of whom the later members descend
+
+
+def _member(
+    number: int,
+    ancestors: str,
+    style: str,
+    *,
+    num_chapters: int = 7,
+    heirs: bool = False,
+    noise: float = 0.12,
+) -> Lineage:
+    """One learner by self-play, or two as a pair.
+
+    Args:
+        number: of the lineage.
+        ancestors: a letter for each learner.
+        style: what it is paid for.
+        num_chapters: of the training.
+        heirs: start from the ancestors' heirs.
+        noise: deviation of its actions, which cannot fall below two thirds of it.
+    """
     recipe = Recipe(
-        num_chapters=10 if pair else 7,
+        num_chapters=num_chapters,
         rewards=dataclasses.replace(BASE, **STYLES[style]),
         ppo=ppo.Settings(learning_rate=5e-4, discount=0.995),
         mutual_share=0.25,
@@ -144,8 +162,9 @@ def _member(number: int, parents: str, style: str, *, noise: float = 0.12) -> Li
         deviation=noise,
         min_deviation=noise * 2 / 3,
     )
-    name = f"{'pair' if pair else 'self'}-{style}-{parents}"
-    return Lineage(name, number, recipe, tuple(parents), len(parents))
+    name = f"{'pair' if len(ancestors) == 2 else 'self'}-{style}-{ancestors}"
+    parents = tuple(HEIRS[letter] if heirs else letter for letter in ancestors)
+    return Lineage(name, number, recipe, parents, len(parents))
 
 
 MEMBERS = (
@@ -155,19 +174,19 @@ MEMBERS = (
     _member(13, "c", "daring"),
     _member(14, "d", "tall"),
     _member(15, "c", "low"),
-    _member(16, "d", "close"),
-    _member(17, "c", "distant"),
-    _member(18, "d", "thrifty", noise=0.09),
-    _member(19, "c", "pusher"),
-    _member(20, "d", "toppler", noise=0.2),
-    _member(21, "c", "central", noise=0.2),
-    _member(22, "d", "hasty"),
-    _member(30, "cd", "balanced"),
-    _member(31, "dd", "tall"),
-    _member(32, "cc", "cautious", noise=0.09),
-    _member(33, "cd", "close", noise=0.2),
-    _member(34, "dd", "pusher"),
-    _member(35, "cc", "toppler"),
+    _member(17, "c", "distant", num_chapters=6, heirs=True),
+    _member(16, "d", "close", num_chapters=6, heirs=True),
+    _member(19, "c", "pusher", num_chapters=6, heirs=True),
+    _member(18, "d", "thrifty", num_chapters=6, heirs=True, noise=0.09),
+    _member(21, "c", "central", num_chapters=6, heirs=True, noise=0.2),
+    _member(20, "d", "toppler", num_chapters=6, heirs=True, noise=0.2),
+    _member(22, "d", "hasty", num_chapters=6, heirs=True),
+    _member(30, "cd", "balanced", num_chapters=8, heirs=True),
+    _member(31, "dd", "tall", num_chapters=8, heirs=True),
+    _member(32, "cc", "cautious", num_chapters=8, heirs=True, noise=0.09),
+    _member(33, "cd", "close", num_chapters=8, heirs=True, noise=0.2),
+    _member(34, "dd", "pusher", num_chapters=8, heirs=True),
+    _member(35, "cc", "toppler", num_chapters=8, heirs=True),
 )
 LINEAGES = {lineage.name: lineage for lineage in (*ANCESTORS, *MEMBERS)}
 SHIPPED = Path(__file__).parents[1] / "lineages" / "wrestlers.safetensors"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -194,3 +196,54 @@ def share_between(values: ArrayLike) -> float:
     between = count * values.mean(axis=1).var(ddof=1)
     within = values.var(axis=1, ddof=1).mean()
     return float((between - within) / (between + (count - 1) * within))
+
+
+def interquartile_mean(scores: ArrayLike) -> float:
+    """Mean of the middle half of all scores (Agarwal et al. 2021), runs and tasks together."""
+    return float(stats.trim_mean(np.asarray(scores, dtype=float), 0.25, axis=None))
+
+
+def probability_of_improvement(scores: ArrayLike, others: ArrayLike) -> float:
+    """P(X > Y) + P(X = Y) / 2 for runs of two methods, averaged over tasks (Agarwal et al. 2021).
+
+    Args:
+        scores: of one method, (runs, tasks).
+        others: of the other one, (runs', tasks).
+    """
+    scores, others = np.asarray(scores, dtype=float), np.asarray(others, dtype=float)
+    difference = np.sign(scores[:, None] - others[None])  # (runs, runs', tasks)
+    return float((0.5 + 0.5 * difference).mean())
+
+
+def stratified_bootstrap(
+    statistic: Callable[..., float],
+    *scores: ArrayLike,
+    generator: np.random.Generator,
+    num_resamples: int = 2000,
+) -> Estimate:
+    """A statistic with its 95 % percentile interval, runs drawn anew within each task (Agarwal et
+    al. 2021).
+
+    Args:
+        statistic: of as many arrays as are given.
+        scores: (runs, tasks) each.
+        generator: draws the resamples.
+        num_resamples: how many.
+    """
+    arrays = [np.asarray(part, dtype=float) for part in scores]
+    found = []
+    for _ in range(num_resamples):
+        drawn = (generator.integers(len(part), size=part.shape) for part in arrays)
+        again = [np.take_along_axis(x, rows, 0) for x, rows in zip(arrays, drawn, strict=True)]
+        found.append(statistic(*again))
+    low, high = np.quantile(found, [0.025, 0.975])
+    return Estimate(statistic(*arrays), float(low), float(high), len(arrays[0]))
+
+
+def runs_to_decide(difference: Estimate) -> int | None:
+    """How many runs it would take, about, for the 95 % interval of a mean difference to leave zero
+    out, if the mean and the spread stay what they are; None where that says nothing."""
+    half = (difference.high - difference.low) / 2
+    if not np.isfinite(half) or difference.mean == 0 or half == 0:
+        return None
+    return max(difference.num_runs, math.ceil(difference.num_runs * (half / difference.mean) ** 2))

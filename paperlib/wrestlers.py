@@ -53,6 +53,10 @@ def egocentric(observations: Float[Tensor, "batch obs"], robot: str) -> Tensor:
     return torch.cat(parts, dim=-1)
 
 
+def _num_features(robot: str) -> int:
+    return egocentric(torch.ones(1, observation_size(robot)), robot).shape[1]
+
+
 class Wrestler(nn.Module):
     """A policy for one robot, from its observation to torques.
 
@@ -75,7 +79,7 @@ class Wrestler(nn.Module):
     ) -> None:
         super().__init__()
         self.robot, self.context_size = robot, context_size
-        in_size = context_size + egocentric(torch.ones(1, observation_size(robot)), robot).shape[1]
+        in_size = _num_features(robot) + context_size
         self.network = ppo.ActorCritic(
             in_size,
             ROBOTS[robot].num_joints,
@@ -88,7 +92,7 @@ class Wrestler(nn.Module):
     def from_state(
         cls, state: Mapping[str, Tensor], *, robot: str = "ant", source: str = "state"
     ) -> Wrestler:
-        """A wrestler with these weights, whatever the size of its hidden layers.
+        """A wrestler with these weights, whatever the sizes of its hidden layers and its context.
 
         Args:
             state: a `state_dict`.
@@ -98,8 +102,10 @@ class Wrestler(nn.Module):
         Raises:
             ValueError: if the tensors are not those of a wrestler of this robot.
         """
-        bias = state.get("network.policy.0.bias", torch.zeros(0))
-        new = cls(robot, generator=torch.Generator(), hidden_size=max(1, len(bias)))
+        shape = state.get("network.policy.0.weight", torch.zeros(1, 0)).shape
+        hidden_size, context_size = max(1, shape[0]), max(0, shape[-1] - _num_features(robot))
+        sizes = {"hidden_size": hidden_size, "context_size": context_size}
+        new = cls(robot, generator=torch.Generator(), **sizes)
         due = {name: tuple(tensor.shape) for name, tensor in new.state_dict().items()}
         came = {name: tuple(tensor.shape) for name, tensor in state.items()}
         if due != came:

@@ -11,9 +11,13 @@ from paperlib.metrics import (
     Estimate,
     bootstrap_interval,
     classifier_accuracy,
+    interquartile_mean,
     intra_inter_clustering_ratio,
+    probability_of_improvement,
     ratings,
+    runs_to_decide,
     share_between,
+    stratified_bootstrap,
 )
 
 AGENTS = torch.tensor([5, 5, 5, 2, 2, 8, 8, 8, 8])
@@ -212,3 +216,36 @@ def test_share_between_by_hand():
     assert share_between([[1.0, 1.0], [2.0, 2.0]]) == 1.0
     noise = np.random.default_rng(0).normal(size=(2000, 2))
     assert share_between(noise) == pytest.approx(0, abs=0.05)
+
+
+def test_interquartile_mean_by_hand():
+    assert interquartile_mean([[0.0, 1.0, 2.0, 3.0], [4.0, 5.0, 6.0, 700.0]]) == 3.5
+
+
+def test_probability_of_improvement_by_hand():
+    # first task: 1 > 0, 1 < 2, 3 > 0, 3 > 2: 3 of 4; second: all the same: half
+    assert probability_of_improvement([[1, 5], [3, 5]], [[0, 5], [2, 5]]) == 0.625
+
+
+def test_stratified_bootstrap_keeps_tasks_apart():
+    scores = np.array([[0.0, 100.0]] * 4)  # runs agree within a task
+    found = stratified_bootstrap(np.mean, scores, generator=np.random.default_rng(0))
+    assert found == Estimate(50.0, 50.0, 50.0, 4)
+
+
+def test_stratified_bootstrap_of_a_mean_is_the_usual_one():
+    draw = np.random.default_rng(0)
+    scores = draw.normal(size=(400, 1))
+    found = stratified_bootstrap(np.mean, scores, generator=draw)
+    error = scores.std() / 20
+    assert [found.low, found.high] == pytest.approx(
+        [scores.mean() - 1.96 * error, scores.mean() + 1.96 * error], abs=0.15 * error
+    )
+
+
+def test_runs_to_decide():
+    # an interval shrinks with the root of the runs: twice as wide as the mean takes 4 times as many
+    assert runs_to_decide(Estimate(0.1, -0.1, 0.3, 5)) == 20
+    assert runs_to_decide(Estimate(-0.1, -0.3, 0.1, 5)) == 20
+    assert runs_to_decide(Estimate(0.4, 0.3, 0.5, 5)) == 5
+    assert runs_to_decide(Estimate(0.1, np.nan, np.nan, 1)) is None
