@@ -296,6 +296,13 @@ values = {
     "measured": measured,
     "validation_ratios": validation_ratios,
     "identification_weights": chosen,
+    "strong_agents": {
+        str(seed): {
+            part: list(getattr(splits["strong", seed], part).agents)
+            for part in ("train", "validation", "test")
+        }
+        for seed in seeds
+    },
     "outcomes_of_all": {"drawn": float(drawn), "mean length": float(lengths.mean())},
 }
 run.save(output, values, seeds=seeds)

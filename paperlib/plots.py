@@ -16,6 +16,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from numpy.typing import ArrayLike, NDArray
+from scipy import stats
 
 from paperlib import files
 from paperlib.interactions import InteractionGraph, Split
@@ -325,3 +326,49 @@ def draw_embeddings(ax: Axes, points: ArrayLike, names: Sequence[str]) -> None:
         ax.scatter(*own.T, s=12, linewidths=0, alpha=0.85, label=name, **look)
     ax.set(xticks=[], yticks=[])
     ax.margins(0.08)
+
+
+def draw_band(ax: Axes, positions: ArrayLike, values: ArrayLike, *, label: str) -> None:
+    """A mean over runs with its 95 % band, Student's t over runs.
+
+    Args:
+        ax: to draw on.
+        positions: (P,).
+        values: (runs, P).
+        label: of the line.
+    """
+    positions, values = np.asarray(positions), np.asarray(values, dtype=float)
+    (line,) = ax.plot(positions, values.mean(0), label=label, color=METHOD_COLOURS.get(label))
+    if len(values) > 1:
+        reach = stats.t.ppf(0.975, len(values) - 1) * values.std(0, ddof=1) / len(values) ** 0.5
+        low, high = values.mean(0) - reach, values.mean(0) + reach
+        ax.fill_between(positions, low, high, color=line.get_color(), alpha=0.15, lw=0)
+
+
+def draw_outcomes(ax: Axes, outcomes: Mapping[str, ArrayLike]) -> None:
+    """Shares of games won, drawn and lost, a bar for each name, with 95 % intervals over runs.
+
+    Args:
+        ax: to draw on.
+        outcomes: by name, (runs, 3): won, drawn, lost.
+    """
+    places = np.arange(len(outcomes))[::-1]
+    tables = [np.asarray(table, dtype=float) for table in outcomes.values()]
+    means = np.array([table.mean(0) for table in tables])  # (names, 3)
+    runs = len(tables[0])
+    reach = np.zeros_like(means)
+    if runs > 1:
+        spread = np.array([table.std(0, ddof=1) for table in tables])
+        reach = stats.t.ppf(0.975, runs - 1) * spread / runs**0.5
+    left = np.zeros(len(means))
+    for column, (how, colour) in enumerate(
+        {"won": "#0072B2", "drawn": "0.8", "lost": "#D55E00"}.items()
+    ):
+        ax.barh(places, means[:, column], left=left, color=colour, height=0.62, label=how)
+        left += means[:, column]
+    ends = {"fmt": "none", "ecolor": "black", "capsize": 2, "lw": 0.9}
+    ax.errorbar(means[:, 0], places, xerr=reach[:, 0], **ends)
+    ax.errorbar(1 - means[:, 2], places, xerr=reach[:, 2], **ends)
+    ax.set_yticks(places, list(outcomes))
+    ax.set(xlim=(0, 1), xlabel="share of games")
+    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)

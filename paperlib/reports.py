@@ -23,6 +23,7 @@ from paperlib.metrics import Estimate
 Row = Mapping[str, Any]
 COLUMNS = ("item", "paper", "ours", "low", "high", "num_runs", "verdict")
 README_MARKS = ("<!-- results: begin -->", "<!-- results: end -->")
+MIN_RUNS = 5  # on which a claim is decided
 FIGURE_SUFFIXES = (".pdf", ".png", ".gif", ".csv", ".md", ".tex")
 
 
@@ -43,20 +44,23 @@ def row(item: str, estimate: Estimate, *, paper: float | None = None, verdict: s
     return dict(zip(COLUMNS, (item, paper, mean, low, high, num_runs, verdict), strict=True))
 
 
-def claim(item: str, difference: Estimate, *, better: str = "lower") -> Row:
+def claim(
+    item: str, difference: Estimate, *, better: str = "lower", min_runs: int = MIN_RUNS
+) -> Row:
     """A claim that a difference has a sign: "reproduced" where its whole 95 % interval has it,
     "not reproduced" where the whole interval has the other, else "undecided". So is what rests on
-    fewer than five runs, of which a bootstrap knows too little.
+    fewer runs than ``min_runs``, of which a bootstrap knows too little.
 
     Args:
         item: the claim.
         difference: over paired runs.
         better: "lower" if the claim is that the difference is below zero, else "higher".
+        min_runs: five, unless runs are drawn anew within several tasks.
     """
     sign = -1 if better == "lower" else 1
     low, high = sorted((sign * difference.low, sign * difference.high))
     verdict = "reproduced" if low > 0 else "not reproduced" if high < 0 else "undecided"
-    if difference.num_runs < 5:
+    if difference.num_runs < min_runs:
         verdict = "undecided"
     return row(item, difference, verdict=verdict)
 

@@ -1,0 +1,251 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Figure 4: do embeddings help to win?
+#
+# **The question.** A new wrestler meets opponents that fight in different ways. Told of each, by an
+# embedding of the last match against it, what to expect, does it win more than one that is told nothing?
+# Against opponents it trained with, and against strangers?
+#
+# The policy conditions on what the frozen encoder made of an episode $e_{t-1}$ of the opponent,
+#
+# $$ \pi_\psi\big(a \mid o, f_\theta(e_{t-1})\big), $$
+#
+# and learns with PPO. Only $\psi$ learns; $\theta$ comes from Table 1's strong split.
+#
+# ## Parameters
+
+# %% tags=["parameters"]
+seeds = [0, 1, 2]  # of the new policies
+encoder_seed = 0  # of Table 1: its strong split and its encoders are used
+num_opponents = 5  # from its training wrestlers; and as many of its test wrestlers
+variants = ["no embedding", "Emb-Im", "Emb-Id", "Emb-Hyb", "offline", "random", "oracle"]  # trained
+num_chapters = 8  # of each training; after each, games are played
+num_rounds = 14  # rollouts of a chapter
+num_matches = 128  # side by side, of 64 steps in a rollout
+learning_rate = 0.0005  # of Adam, at the start; falls to a tenth
+num_games = 10  # against each opponent, for each point of a curve
+start = "d"  # the shipped wrestler whose weights all variants start from; "" for none
+num_workers = 2  # processes; the numbers do not depend on it
+wrestlers_folder = "../results/laptop/wrestlers"
+sumo_encoders_folder = "../results/laptop/sumo_encoders"
+policies_folder = "../results/laptop/policies"
+output_folder = "../results/laptop/figure_4"
+
+# %%
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+
+from paperlib import (
+    datasets,
+    embeddings,
+    interactions,
+    lineages,
+    metrics,
+    plots,
+    policy_optimisation,
+    ppo,
+    reports,
+    results,
+    trainings,
+    wrestlers,
+    wrestling,
+)
+from paperlib.streams import make_generator
+
+run = results.Run("figure_4", globals())
+torch.set_num_threads(1)
+output, encoders, policies = map(Path, (output_folder, sumo_encoders_folder, policies_folder))
+
+# %% [markdown]
+# ## Data
+# The opponents: five of the wrestlers that the encoder learned from, and those that neither it nor the
+# new policies ever met before a game counts. Whatever is known of an opponent beforehand (offline
+# embeddings) comes from its matches with others of its own part of the split. Embeddings are
+# standardised by those of the training wrestlers.
+
+# %%
+population, _ = wrestlers.load(Path(wrestlers_folder) / "population.safetensors")
+states = [wrestler.state_dict() for wrestler in population.values()]
+parts = results.load(Path(sumo_encoders_folder).parent / "table_1")["values"]["strong_agents"]
+parts = parts[str(encoder_seed)]
+order = torch.randperm(len(parts["train"]), generator=make_generator(encoder_seed, 501)).tolist()
+groups = {
+    "train": sorted(parts["train"][k] for k in order[:num_opponents]),
+    "test": parts["test"][:num_opponents],
+}
+dataset = datasets.InteractionDataset.load(encoders / "episodes.safetensors")
+complete = interactions.InteractionGraph.complete(len(population))
+rows = {part: dataset.rows_on_edges(complete.induced(parts[part])) for part in ("train", "test")}
+for part, chosen in groups.items():
+    print(part, [list(population)[who] for who in chosen])
+
+
+# %%
+def knowledge(variant: str, seed: int) -> dict:
+    """What a variant is told of its opponents."""
+    kinds = {"no embedding": "zeros", "random": "random", "oracle": "oracle", "offline": "offline"}
+    known = {"kind": kinds.get(variant, "online"), "name": f"{variant} {seed}"}
+    method = variant if variant.startswith("Emb") else "Emb-Hyb"
+    path = encoders / f"strong_{method}_{encoder_seed}.safetensors"
+    model = embeddings.Representation.load(path)
+    known["context_size"] = model.settings.embedding_size
+    if known["kind"] in ("online", "offline"):
+        known["embeddings"] = model.embed(dataset, rows["train"])
+        known["model"] = path
+    if known["kind"] == "offline":
+        known["offline"] = torch.zeros(len(states), known["context_size"])
+        for part, agents in groups.items():
+            vectors = model.embed(dataset, rows[part])
+            for who in agents:
+                known["offline"][who] = vectors[dataset.agents[rows[part]] == who].mean(0)
+    return known
+
+
+# %% [markdown]
+# ## Method
+# All variants are one network with 100 inputs for what they are told, start from the same weights (of a
+# shipped ancestor; those inputs count nothing yet), and meet the same opponents one after another:
+#
+# - **no embedding**: zeros. To a network, zeros are no embedding: the paper's two variants are one here.
+# - **Emb-Im, Emb-Id, Emb-Hyb**, online: the embedding of the last match that was seen of the opponent.
+# - **offline**: one fixed embedding of each opponent (Emb-Hyb); **random**: noise, anew in each match.
+# - **oracle**, beyond the paper: which of the training opponents it is. Of strangers it knows nothing.
+#
+# After each chapter come games: with online embeddings, a match that does not count comes first, and
+# from that very match is the embedding.
+
+# %%
+recipe = wrestling.Recipe(
+    num_chapters=num_chapters,
+    num_rounds=num_rounds,
+    num_matches=num_matches,
+    mutual_share=0.0,
+    still_share=0.0,
+    random_share=0.0,
+    rival_share=1.0,
+    rewards=lineages.BASE,
+    ppo=ppo.Settings(learning_rate=learning_rate, discount=0.995),
+    deviation=0.15 if start else 0.6,
+    min_deviation=0.1,
+)
+shipped, _ = wrestlers.load(lineages.SHIPPED)
+jobs = []
+for variant in variants:
+    for seed in seeds:
+        first = shipped[start] if start else wrestlers.Wrestler(generator=make_generator(seed, 502))
+        shared = dict(recipe=recipe, states=states, groups=groups, num_games=num_games)
+        own = dict(key=(seed, 503), start=first.state_dict(), knowledge=knowledge(variant, seed))
+        jobs.append({**shared, **own, "folder": policies})
+units = len(jobs) * (num_chapters + 1)
+curves = trainings.run_jobs(
+    policy_optimisation.optimise, jobs, num_workers=num_workers, units=units, name="policies"
+)
+
+# %% [markdown]
+# ## Result
+# Scores of a variant are win rates of its seeds (runs) against each opponent (tasks), averaged over the
+# last quarter of the training. Beside means stand the interquartile mean and the probability that a run
+# of one variant beats a run of another on the same opponent, with intervals from a bootstrap that draws
+# runs anew within each task (Agarwal et al. 2021).
+
+# %%
+numbers = range(len(jobs))
+of = {v: [k for k in numbers if jobs[k]["knowledge"]["name"].startswith(v + " ")] for v in variants}
+samples = [point["samples"] for point in curves[0]]
+won = {
+    f"{variant} {part}": np.array(
+        [[[share["won"] for share in point[part]] for point in curves[k]] for k in of[variant]]
+    )  # (seeds, chapters, opponents)
+    for variant in variants
+    for part in groups
+}
+late = max(1, round(num_chapters / 4))
+scores = {name: values[:, -late:].mean(1) for name, values in won.items()}
+
+# %%
+rng = np.random.default_rng(0)
+rows_of_table, undecided = [], {}
+for part in groups:
+    for variant in variants:
+        if (variant, part) != ("oracle", "test"):
+            own = scores[f"{variant} {part}"]
+            found = metrics.stratified_bootstrap(metrics.interquartile_mean, own, generator=rng)
+            rows_of_table.append(reports.row(f"win rate {part}, {variant} (IQM)", found))
+pairs = [("C5", "Emb-Hyb", "no embedding")]
+pairs += [("C6", "Emb-Hyb", other) for other in ("offline", "no embedding", "random")]
+for name, one, other in (pair for pair in pairs if {*pair[1:]} <= {*variants}):
+    for part in groups:
+        both = scores[f"{one} {part}"], scores[f"{other} {part}"]
+        better = metrics.stratified_bootstrap(
+            metrics.probability_of_improvement, *both, generator=rng
+        )
+        gain = metrics.stratified_bootstrap(
+            lambda a, b: float(a.mean() - b.mean()), *both, generator=rng
+        )
+        title = f"{name} {part}: win rate of {one} minus {other} > 0"
+        rows_of_table.append(reports.claim(title, gain, better="higher", min_runs=3))
+        title = f"{name} {part}: P({one} beats {other})"
+        rows_of_table.append(reports.row(title, better))
+        undecided[f"{name} {part} {other}"] = metrics.runs_to_decide(gain)
+
+# %%
+values = {"rows": rows_of_table, "won": won, "samples": samples, "runs to decide": undecided}
+values |= {"groups": {part: [list(population)[who] for who in g] for part, g in groups.items()}}
+run.save(output, values, seeds=seeds)
+reports.save_rows(output, "figure_4", rows_of_table)
+print((output / "figure_4.md").read_text())
+print("runs that a difference would take to be decided, about:", undecided)
+
+# %%
+values = results.load(output)["values"]
+plots.use_style()
+figure, axes = plt.subplots(2, 2, figsize=(6.75, 4.6), sharex=True, sharey=True)
+sets = [("no embedding", "Emb-Im", "Emb-Id", "Emb-Hyb", "oracle")]
+sets += [("Emb-Hyb", "offline", "no embedding", "random")]
+for line, shown in zip(axes, sets, strict=True):
+    for ax, part in zip(line, groups, strict=True):
+        for variant in shown:
+            if variant not in variants or (variant, part) == ("oracle", "test"):
+                continue
+            rates = np.array(values["won"][f"{variant} {part}"]).mean(-1)  # (seeds, chapters)
+            plots.draw_band(ax, np.array(values["samples"]) / 1e6, rates, label=variant)
+        ax.set_title(f"{part} opponents")
+    line[0].set_ylabel("win rate")
+    line[0].legend(fontsize=6)
+for ax in axes[1]:
+    ax.set_xlabel("samples in millions")
+plots.save_figure(figure, output, "figure_4")
+plt.show()
+
+# %% [markdown]
+# Win rates against the opponents of the training (left) and against strangers (right). **Above:** without
+# embedding, with each kind of embedding, and told who it is. **Below:** Emb-Hyb online, one fixed
+# embedding, zeros, random vectors. Means over seeds with 95 % bands (Student's t over seeds).
+#
+# ## Where we deviate
+# - The default profile starts all variants from a shipped ancestor and trains them for under a million
+#   samples each; the `paper` profile starts from nothing and trains longer.
+# - Every game with an online embedding has a match before it that does not count.
+# - Seeds vary actions, matches and minibatches; encoder, opponents and start are the same for all.
+#
+# ## What it cost
+
+# %%
+result = results.load(output)
+print(f"{result['wall_time_seconds']:.0f} s, {result['peak_memory_gb']:.1f} GB at most")
+print(result["machine"], result["versions"])
+
+# %% [markdown]
+# ## Things to try
+# - `start = ""`: from nothing. Does it help more to be told when all is still to be learned?
+# - `num_opponents = 2`: fewer opponents, each with more matches. Does the oracle gain?
