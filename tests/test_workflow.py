@@ -14,7 +14,7 @@ from paperlib import results
 ROOT = Path(__file__).parents[1]
 ITEMS = (
     *("start_here", "population", "figure_1", "figure_2", "figure_6", "fidelity"),
-    *("wrestlers", "table_1", "figure_3", "table_2", "table_3"),
+    *("wrestlers", "table_1", "figure_3", "table_2", "table_3", "your_own_agents"),
 )
 
 
