@@ -14,7 +14,7 @@ each_notebook = pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: 
 
 
 def test_there_are_enough():
-    assert len(NOTEBOOKS) >= 13
+    assert len(NOTEBOOKS) >= 14
 
 
 @each_notebook
@@ -62,3 +62,10 @@ def test_profiles_fit(notebook, profile):
 
 def test_laptop_is_what_the_notebooks_say():
     assert all(runner.load_profile("laptop", notebook.stem) == {} for notebook in NOTEBOOKS)
+
+
+def test_your_own_agents_take_fewer_than_forty_lines():
+    cells = jupytext.read(ROOT / "notebooks/your_own_agents.py").cells
+    path = [cell.source for cell in cells if "path" in cell.metadata.get("tags", [])]
+    lines = [line.strip() for line in "\n".join(path).splitlines()]
+    assert 20 < len([line for line in lines if line and not line.startswith("#")]) < 40
