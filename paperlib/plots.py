@@ -372,3 +372,28 @@ def draw_outcomes(ax: Axes, outcomes: Mapping[str, ArrayLike]) -> None:
     ax.set_yticks(places, list(outcomes))
     ax.set(xlim=(0, 1), xlabel="share of games")
     ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
+
+
+def draw_claims(ax: Axes, parts: Sequence[Mapping[str, float | str]]) -> None:
+    """Intervals of differences, one line for each part of a claim, in units of half their width,
+    turned so that what the claim says is on the right.
+
+    Args:
+        ax: to draw on.
+        parts: rows with "item" (which ends in "< 0" or "> 0"), "ours", "low", "high", "verdict".
+    """
+    colours = {"reproduced": "#0072B2", "not reproduced": "#D55E00", "undecided": "0.5"}
+    places = np.arange(len(parts))[::-1]
+    for place, part in zip(places, parts, strict=True):
+        sign = -1 if str(part["item"]).endswith("< 0") else 1
+        bounds = [part["low"], part["high"]]
+        if None in bounds or bounds[0] == bounds[1]:
+            continue
+        half = (bounds[1] - bounds[0]) / 2
+        low, mean, high = sorted(sign * x / half for x in (bounds[0], part["ours"], bounds[1]))
+        ax.plot([low, high], [place, place], color=colours[part["verdict"]], lw=2)
+        ax.plot(mean, place, "o", color=colours[part["verdict"]], ms=4)
+    ax.axvline(0, color="black", lw=0.7)
+    ax.set_yticks(places, [str(part["item"]) for part in parts], fontsize=6)
+    ax.set_xscale("symlog", linthresh=2)
+    ax.set_xlabel("difference / half the width of its 95 % interval")

@@ -23,6 +23,7 @@ from paperlib.metrics import Estimate
 Row = Mapping[str, Any]
 COLUMNS = ("item", "paper", "ours", "low", "high", "num_runs", "verdict")
 README_MARKS = ("<!-- results: begin -->", "<!-- results: end -->")
+CLAIMS_MARKS = ("<!-- claims: begin -->", "<!-- claims: end -->")
 MIN_RUNS = 5  # on which a claim is decided
 FIGURE_SUFFIXES = (".pdf", ".png", ".gif", ".csv", ".md", ".tex")
 
@@ -69,7 +70,8 @@ def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:.2f}"
 
 
-def _interval(entry: Row) -> str:
+def interval(entry: Row) -> str:
+    """A row's mean with its interval, as text."""
     if entry["low"] is None:
         return _number(entry["ours"])
     return f"{_number(entry['ours'])} [{_number(entry['low'])}, {_number(entry['high'])}]"
@@ -105,7 +107,7 @@ def save_rows(folder: str | Path, name: str, rows: Sequence[Row]) -> None:
     writer.writerows(rows)
     header = ("item", "paper (unverified)", "ours [95 %]", "runs", "verdict")
     body = [
-        (r["item"], _number(r["paper"]), _interval(r), r["num_runs"], r["verdict"] or "–")
+        (r["item"], _number(r["paper"]), interval(r), r["num_runs"], r["verdict"] or "–")
         for r in rows
     ]
     texts = {
@@ -141,7 +143,7 @@ def terminal_table(home: str | Path) -> str:
             lines.append((name, "–", "–", "drawn", seconds, file))
         for rank, r in enumerate(rows):
             cost = (seconds, file) if rank == 0 else ("", "")
-            lines.append((r["item"], _number(r["paper"]), _interval(r), r["verdict"], *cost))
+            lines.append((r["item"], _number(r["paper"]), interval(r), r["verdict"], *cost))
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     texts = [
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
@@ -159,7 +161,7 @@ def readme_table(all_results: Mapping[str, Mapping[str, Any]]) -> str:
         link = f"[`{name}.py`](notebooks/{name}.py)"
         for r in result["values"].get("rows", []):
             file = f"[figures/{name}.md](figures/{name}.md)"
-            body.append((r["item"], link, file, _number(r["paper"]), _interval(r), r["verdict"]))
+            body.append((r["item"], link, file, _number(r["paper"]), interval(r), r["verdict"]))
     header = ("item", "notebook", "file", "paper (unverified)", "ours [95 %]", "verdict")
     return markdown_table(header, body)
 
@@ -169,13 +171,13 @@ def publish(home: str | Path, figures: str | Path, readme: str | Path) -> None:
     of the README anew.
 
     Raises:
-        ValueError: if there are no results, or the README lacks the marks around its table.
+        ValueError: if there are no results, or the README lacks the marks around its tables.
     """
     all_results, figures, readme = load_all(home), Path(figures), Path(readme)
     text = readme.read_text()
-    begin, end = README_MARKS
-    if begin not in text or end not in text:
-        raise ValueError(f"{readme} must hold {begin} and {end}")
+    for mark in (*README_MARKS, *CLAIMS_MARKS):
+        if mark not in text:
+            raise ValueError(f"{readme} must hold {mark}")
     manifest: dict[str, Any] = {"profile": Path(home).name, "items": {}}
     for name, result in all_results.items():
         made = sorted(p for p in (Path(home) / name).iterdir() if p.suffix in FIGURE_SUFFIXES)
@@ -187,9 +189,17 @@ def publish(home: str | Path, figures: str | Path, readme: str | Path) -> None:
         entry["files"] = {file.name: files.file_checksum(figures / file.name) for file in made}
         manifest["items"][name] = entry
     files.save_json(figures / "manifest.json", manifest)
-    before, after = text.split(begin)[0], text.split(end)[1]
+    text = _between(text, README_MARKS, readme_table(all_results))
+    if (figures / "claims.md").exists():
+        text = _between(text, CLAIMS_MARKS, (figures / "claims.md").read_text())
     with files.replacing(readme) as temporary:
-        temporary.write_text(f"{before}{begin}\n{readme_table(all_results)}{end}{after}")
+        temporary.write_text(text)
+
+
+def _between(text: str, marks: tuple[str, str], new: str) -> str:
+    """The text with something new between two marks."""
+    begin, end = marks
+    return f"{text.split(begin)[0]}{begin}\n{new}{end}{text.split(end)[1]}"
 
 
 def main(arguments: list[str] | None = None) -> None:

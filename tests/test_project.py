@@ -91,6 +91,12 @@ def test_readme_table_is_the_manifest(manifest):
     assert text == reports.readme_table(items).strip()
 
 
+def test_readme_claims_are_the_committed_ones():
+    begin, end = reports.CLAIMS_MARKS
+    text = (ROOT / "README.md").read_text().split(begin)[1].split(end)[0].strip()
+    assert text == (ROOT / "figures/claims.md").read_text().strip()
+
+
 def test_committed_figures_are_those_of_the_manifest(manifest):
     assert manifest["profile"] == "laptop"
     listed = {name for entry in manifest["items"].values() for name in entry["files"]}

@@ -79,18 +79,21 @@ def test_terminal_table(home):
 
 def test_publish_copies_with_checksums_and_writes_the_readme(home, tmp_path):
     readme, figures = tmp_path / "README.md", tmp_path / "figures"
-    begin, end = reports.README_MARKS
-    readme.write_text(f"before\n{begin}\nold\n{end}\nafter\n")
+    marks = [f"{begin}\nold\n{end}" for begin, end in (reports.CLAIMS_MARKS, reports.README_MARKS)]
+    readme.write_text("\n".join(["before", *marks, "after\n"]))
+    (home / "table_9/claims.md").write_text("| C1 |\n")
     reports.publish(home, figures, readme)
     text = readme.read_text()
     assert text.startswith("before") and text.endswith("after\n") and "old" not in text
+    assert f"{reports.CLAIMS_MARKS[0]}\n| C1 |\n{reports.CLAIMS_MARKS[1]}" in text
     assert "| 0.50 [0.40, 0.60] | agrees |" in text
     manifest = files.load_json(figures / "manifest.json")
     entry = manifest["items"]["table_9"]
     assert entry["parameters"] == {"count": 2}
     for name, checksum in entry["files"].items():
         assert files.file_checksum(figures / name) == checksum
-    assert {"table_9.csv", "table_9.md", "table_9.tex", "table_9.png"} == set(entry["files"])
+    made = {"table_9.csv", "table_9.md", "table_9.tex", "table_9.png", "claims.md"}
+    assert made == set(entry["files"])
 
 
 def test_publish_refuses_before_it_writes(home, tmp_path):

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from paperlib import reports, runner
+from paperlib import reports, results, runner
 
 ROOT = Path(__file__).parents[1]
 
@@ -49,6 +49,9 @@ def main() -> None:
         sys.exit(f"error: the workflow failed; see the log above and {home}/*/failed.log")
     try:
         print(reports.terminal_table(home))
+        for claim in results.load(home / "claims")["values"]["claims"]:
+            print(f"{claim['claim']}  {claim['verdict']:15} {claim['text']}")
+        print(f"The whole report: {home}/claims/report.html")
     except ValueError as error:
         sys.exit(f"error: {error}")
 
