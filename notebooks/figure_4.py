@@ -34,6 +34,7 @@ num_games = 10  # against each opponent, for each point of a curve
 start = "d"  # the shipped wrestler whose weights all variants start from; "" for none
 num_workers = 2  # processes; the numbers do not depend on it
 wrestlers_folder = "../results/laptop/wrestlers"
+table_1_folder = "../results/laptop/table_1"
 sumo_encoders_folder = "../results/laptop/sumo_encoders"
 policies_folder = "../results/laptop/policies"
 output_folder = "../results/laptop/figure_4"
@@ -76,7 +77,7 @@ output, encoders, policies = map(Path, (output_folder, sumo_encoders_folder, pol
 # %%
 population, _ = wrestlers.load(Path(wrestlers_folder) / "population.safetensors")
 states = [wrestler.state_dict() for wrestler in population.values()]
-parts = results.load(Path(sumo_encoders_folder).parent / "table_1")["values"]["strong_agents"]
+parts = results.load(table_1_folder)["values"]["strong_agents"]
 parts = parts[str(encoder_seed)]
 order = torch.randperm(len(parts["train"]), generator=make_generator(encoder_seed, 501)).tolist()
 groups = {
@@ -91,23 +92,30 @@ for part, chosen in groups.items():
 
 
 # %%
+files = {
+    m: encoders / f"strong_{m}_{encoder_seed}.safetensors" for m in ("Emb-Im", "Emb-Id", "Emb-Hyb")
+}
+models = {method: embeddings.Representation.load(path) for method, path in files.items()}
+seen = {
+    (method, part): model.embed(dataset, rows[part])
+    for method, model in models.items()
+    for part in rows
+}
+fixed = torch.zeros(len(states), models["Emb-Hyb"].settings.embedding_size)
+for part, agents in groups.items():
+    whose = dataset.agents[rows[part]]
+    for who in agents:
+        fixed[who] = seen["Emb-Hyb", part][whose == who].mean(0)
+
+
 def knowledge(variant: str, seed: int) -> dict:
     """What a variant is told of its opponents."""
     kinds = {"no embedding": "zeros", "random": "random", "oracle": "oracle", "offline": "offline"}
     known = {"kind": kinds.get(variant, "online"), "name": f"{variant} {seed}"}
-    method = variant if variant.startswith("Emb") else "Emb-Hyb"
-    path = encoders / f"strong_{method}_{encoder_seed}.safetensors"
-    model = embeddings.Representation.load(path)
-    known["context_size"] = model.settings.embedding_size
+    method = variant if variant in models else "Emb-Hyb"
+    known["context_size"] = models[method].settings.embedding_size
     if known["kind"] in ("online", "offline"):
-        known["embeddings"] = model.embed(dataset, rows["train"])
-        known["model"] = path
-    if known["kind"] == "offline":
-        known["offline"] = torch.zeros(len(states), known["context_size"])
-        for part, agents in groups.items():
-            vectors = model.embed(dataset, rows[part])
-            for who in agents:
-                known["offline"][who] = vectors[dataset.agents[rows[part]] == who].mean(0)
+        known |= {"embeddings": seen[method, "train"], "model": files[method], "offline": fixed}
     return known
 
 

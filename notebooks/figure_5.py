@@ -24,6 +24,7 @@ encoder_seed = 0  # of Table 1, as in Figure 4
 num_games = 50  # of each two policies, in each run of evaluation
 evaluation_seeds = [1, 2, 3, 4, 5]  # of the runs
 max_steps = 501  # until a match is a draw, as in the original
+table_1_folder = "../results/laptop/table_1"
 sumo_encoders_folder = "../results/laptop/sumo_encoders"
 policies_folder = "../results/laptop/policies"
 output_folder = "../results/laptop/figure_5"
@@ -59,7 +60,7 @@ output, encoders, policies = map(Path, (output_folder, sumo_encoders_folder, pol
 # same opponents.
 
 # %%
-parts = results.load(Path(sumo_encoders_folder).parent / "table_1")["values"]["strong_agents"]
+parts = results.load(table_1_folder)["values"]["strong_agents"]
 known = parts[str(encoder_seed)]["train"]
 dataset = datasets.InteractionDataset.load(encoders / "episodes.safetensors")
 everyone = interactions.InteractionGraph.complete(int(dataset.agents.max()) + 1)

@@ -114,3 +114,38 @@ def test_embeddings_have_a_colour_for_each_agent(ax):
     assert offsets == [[[0, 1], [4, 5]], [[2, 3], [8, 9]], [[6, 7]]]
     assert [part.get_label() for part in ax.collections] == ["a", "b", "c"]
     assert len({tuple(part.get_facecolor()[0]) for part in ax.collections}) == 3
+
+
+def test_band_is_of_students_t(ax):
+    plots.draw_band(ax, [0, 1], [[0.0, 1.0], [1.0, 1.0], [2.0, 1.0]], label="Emb-Hyb")
+    (line,), (band,) = ax.lines, ax.collections
+    assert line.get_ydata().tolist() == [1.0, 1.0]
+    low, high = band.get_paths()[0].vertices[:, 1].min(), band.get_paths()[0].vertices[:, 1].max()
+    # t(0.975, 2) = 4.3027, standard error 1 / √3
+    assert [low, high] == pytest.approx([1 - 4.3027 / 3**0.5, 1 + 4.3027 / 3**0.5], abs=1e-3)
+
+
+def test_band_of_a_single_run_is_a_line(ax):
+    plots.draw_band(ax, [0, 1], [[0.0, 1.0]], label="x")
+    assert len(ax.lines) == 1 and len(ax.collections) == 0
+
+
+def test_outcomes_fill_the_bar(ax):
+    plots.draw_outcomes(ax, {"a": [[0.5, 0.2, 0.3], [0.7, 0.2, 0.1]], "b": [[1, 0, 0], [1, 0, 0]]})
+    widths = [patch.get_width() for patch in ax.patches]
+    assert widths == pytest.approx([0.6, 1.0, 0.2, 0.0, 0.2, 0.0])
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["won", "drawn", "lost"]
+
+
+def test_claims_point_to_the_right_where_they_hold(ax):
+    kept = {"ours": -0.2, "low": -0.3, "high": -0.1, "verdict": "reproduced"}
+    broken = {"ours": 0.2, "low": 0.1, "high": 0.3, "verdict": "not reproduced"}
+    parts = [
+        {"item": "C1: a < 0", **kept},
+        {"item": "C1: b < 0", **broken},
+        {"item": "c > 0", **broken},
+    ]
+    plots.draw_claims(ax, parts)
+    spans = [line.get_xdata() for line in ax.lines if len(line.get_xdata()) == 2][:3]
+    assert [span[0] > 0 for span in spans] == [True, False, True]
+    assert spans[0] == pytest.approx([1, 3])
