@@ -52,8 +52,7 @@ for claim in judged:
 # ## Result
 
 # %%
-cost = {name: result["wall_time_seconds"] for name, result in found.items()}
-run.save(output, {"claims": judged, "cost": cost}, seeds=[])
+run.save(output, {"claims": judged}, seeds=[])
 text = claims.report(home, judged)
 for suffix, content in ((".md", text), (".html", claims.page(text, home))):
     with files.replacing(output / f"report{suffix}") as temporary:
@@ -81,9 +80,10 @@ plt.show()
 # ## What it cost
 
 # %%
-for name, seconds in sorted(values["cost"].items(), key=lambda pair: -pair[1]):
-    print(f"{name:16} {seconds / 60:6.1f} min")
-print(f"{'all':16} {sum(values['cost'].values()) / 60:6.1f} min")
+cost = {name: result["wall_time_seconds"] / 60 for name, result in found.items()}
+for name, minutes in sorted(cost.items(), key=lambda pair: -pair[1]):
+    print(f"{name:16} {minutes:6.1f} min")
+print(f"{'all':16} {sum(cost.values()):6.1f} min")
 print(results.load(output)["machine"], results.versions())
 
 # %% [markdown]
