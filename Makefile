@@ -19,7 +19,7 @@ OLDEST := build/mujoco-$(MUJOCO3)
 ROBOSUMO_TESTS := $(addprefix tests/test_,$(addsuffix .py,robosumo_models robosumo published_policies parallel_envs))
 
 .DEFAULT_GOAL := help
-.PHONY: help install reproduce smoke test test-mujoco3 lint notebooks html figures bench lock clean
+.PHONY: help install reproduce smoke test test-mujoco3 lint notebooks book figures bench lock clean
 
 help:  ## show this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -64,9 +64,8 @@ lint: $(READY)  ## check style
 notebooks: $(READY)  ## build .ipynb files for Jupyter from notebooks/*.py
 	$(BIN)/jupytext --to ipynb notebooks/*.py
 
-html: $(READY)  ## turn the executed notebooks of PROFILE into results/PROFILE/html
-	$(BIN)/jupyter nbconvert --to html --output-dir results/$(PROFILE)/html \
-		--template lab results/$(PROFILE)/*/notebook.ipynb
+book: $(READY)  ## turn the executed notebooks of PROFILE into a web book, results/PROFILE/book
+	$(BIN)/python -m paperlib.book --results results/$(PROFILE) --to results/$(PROFILE)/book
 
 figures: $(READY)  ## publish the tables and figures of PROFILE to figures/ and to the README
 	$(BIN)/python -m paperlib.reports publish --results results/$(PROFILE) --to figures --readme README.md

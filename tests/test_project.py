@@ -16,7 +16,7 @@ CONDA_NAMES = {
     "mujoco": "mujoco-python",
     "torch": "pytorch-cpu",
 }
-PIP_INSIDE_CONDA = {"mpe2", "snakemake"}  # snakemake's channel would be a second one
+PIP_INSIDE_CONDA = {"math-core", "mpe2", "snakemake"}  # snakemake's channel would be a second one
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 DEPENDENCIES = PROJECT["dependencies"] + PROJECT["optional-dependencies"]["test"]
 
