@@ -27,8 +27,20 @@ from paperlib import files, results
 
 CHAPTERS = (
     *("start_here", "figure_6", "your_own_agents"),
-    *("population", "figure_1", "table_2", "figure_2", "table_3"),
-    *("fidelity", "wrestlers", "table_1", "figure_3", "figure_4", "figure_5", "claims"),
+    *("population", "figure_1", "table_2", "figure_2", "table_3"),  # ParticleWorld
+    *("fidelity", "wrestlers", "table_1", "figure_3", "figure_4", "figure_5"),  # RoboSumo
+    "claims",
+)
+HERE = Path(__file__).parent
+HIGHLIGHTING = HtmlFormatter(style="xcode").get_style_defs(".highlight") + "\n"
+CONVERTER = LatexToMathML(fancy_error=False)
+EXPORT = Config(
+    NbConvertBase={  # neither HTML nor scripts, which may ask for the network
+        "display_data_priority": ["image/svg+xml", "image/png", "image/jpeg", "text/plain"]
+    },
+    ExtractOutputPreprocessor={"enabled": True},
+    TemplateExporter={"exclude_input_prompt": True, "exclude_output_prompt": True},
+    HTMLExporter={"exclude_anchor_links": True},
 )
 
 
