@@ -157,6 +157,8 @@ won, lost = (
     for how in ("won", "lost")
 )
 floor = (won["motionless"] >= 0.6) & (lost["motionless"] <= 0.15) & (won["random"] >= 0.85)
+
+# %%
 rows = []
 for title in shares:
     for how, numbers in (("won", won[title]), ("lost", lost[title])):

@@ -188,13 +188,39 @@ MEMBERS = (
     _member(34, "dd", "pusher", num_chapters=8, heirs=True),
     _member(35, "cc", "toppler", num_chapters=8, heirs=True),
 )
-LINEAGES = {lineage.name: lineage for lineage in (*ANCESTORS, *MEMBERS)}
+
+
+def _steadier(number: int, parent: str, **rewards: float) -> Lineage:
+    """More training for one who lost or drew too often against a motionless ant, mostly with one,
+    with less noise and other rewards."""
+    (first,) = (lineage for lineage in MEMBERS if lineage.name == parent)
+    recipe = dataclasses.replace(
+        first.recipe,
+        num_chapters=4,
+        rewards=dataclasses.replace(first.recipe.rewards, **rewards),
+        mutual_share=0.1,
+        still_share=0.85,
+        deviation=0.1,
+        min_deviation=0.08,
+    )
+    return Lineage(f"{first.wrestlers()[0]}-steady", number, recipe, (parent,))
+
+
+STEADIER = (
+    _steadier(40, "self-balanced-c", loss=8.0),
+    _steadier(41, "self-central-c", loss=8.0),
+    _steadier(42, "pair-close-cd", loss=8.0),
+    _steadier(43, "self-tall-d", win=3.0, draw=1.5),
+)
+LINEAGES = {lineage.name: lineage for lineage in (*ANCESTORS, *MEMBERS, *STEADIER)}
 SHIPPED = Path(__file__).parents[1] / "lineages" / "wrestlers.safetensors"
 
 
 def member_names() -> list[str]:
     """The twenty-five, in the order of their numbers as agents."""
-    return [name for lineage in MEMBERS for name in lineage.wrestlers()]
+    steadier = {lineage.name.removesuffix("-steady"): lineage.name for lineage in STEADIER}
+    names = [name for lineage in MEMBERS for name in lineage.wrestlers()]
+    return [steadier.get(name, name) for name in names]
 
 
 def train(*, name: str, seed: int, folder: str | Path, report: Report = lambda done: None) -> None:
