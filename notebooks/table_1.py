@@ -60,6 +60,7 @@ from paperlib import (
     embeddings,
     files,
     interactions,
+    lineages,
     metrics,
     plots,
     pooling,
@@ -84,8 +85,8 @@ encoders.mkdir(parents=True, exist_ok=True)
 # 60 % of the edges for training) and its own strong one (only edges within a part count).
 
 # %%
-population, told = wrestlers.load(Path(wrestlers_folder) / "population.safetensors")
-ancestors = torch.tensor([ord(told[name]["parent"][-1]) for name in population])  # c or d
+population, _ = wrestlers.load(Path(wrestlers_folder) / "population.safetensors")
+ancestors = torch.tensor([ord(lineages.ancestor(name)) for name in population])
 graph = interactions.InteractionGraph.complete(len(population))
 splits = {}
 for seed in seeds:

@@ -223,6 +223,19 @@ def member_names() -> list[str]:
     return [steadier.get(name, name) for name in names]
 
 
+def ancestor(name: str) -> str:
+    """The nearest of the ancestors that a wrestler descends from, or itself if it is one.
+
+    Args:
+        name: of a wrestler, which need not be one of the twenty-five.
+    """
+    homes = {who: (x, k) for x in LINEAGES.values() for k, who in enumerate(x.wrestlers())}
+    lineage, learner = homes[name]
+    while lineage not in ANCESTORS:
+        lineage, learner = LINEAGES[lineage.parents[learner]], 0
+    return lineage.name
+
+
 def train(*, name: str, seed: int, folder: str | Path, report: Report = lambda done: None) -> None:
     """A job for `trainings.run_jobs`: trains one of `LINEAGES` into ``folder / NAME.safetensors``.
 

@@ -11,6 +11,7 @@ import argparse
 import csv
 import io
 import json
+import math
 import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -72,7 +73,7 @@ def _number(value: float | None) -> str:
 
 def interval(entry: Row) -> str:
     """A row's mean with its interval, as text."""
-    if entry["low"] is None:
+    if entry["low"] is None or math.isnan(entry["low"]):
         return _number(entry["ours"])
     return f"{_number(entry['ours'])} [{_number(entry['low'])}, {_number(entry['high'])}]"
 

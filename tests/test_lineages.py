@@ -60,6 +60,12 @@ def test_the_plan_has_self_play_and_pairs_in_many_styles():
     assert len({lineage.recipe.min_deviation for lineage in MEMBERS}) > 1
 
 
+def test_ancestors():
+    assert [lineages.ancestor(x) for x in ("c", "self-low-c", "self-hasty-d")] == ["c", "c", "d"]
+    assert lineages.ancestor("pair-close-cd-1-steady") == "c"  # by its heir and its draft
+    assert lineages.ancestor("pair-close-cd-2") == "d"
+
+
 def test_children_start_from_their_parents(plan, tmp_path):
     train(tmp_path)
     (root,) = weights(tmp_path, "root").values()

@@ -62,6 +62,7 @@ def test_saved_tables(home):
         first, second = csv.DictReader(file)
     assert (first["ours"], first["paper"], first["verdict"]) == ("0.5", "0.45", "agrees")
     assert second["paper"] == ""
+    assert "| return | – | -9.00 | 1 | – |" in (folder / "table_9.md").read_text()
     assert (
         "| IICR, λ_1 | 0.45 | 0.50 [0.40, 0.60] | 5 | agrees |"
         in (folder / "table_9.md").read_text()
