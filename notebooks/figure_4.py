@@ -26,8 +26,8 @@ seeds = [0, 1, 2]  # of the new policies
 encoder_seed = 0  # of Table 1: its strong split and its encoders are used
 num_opponents = 5  # from its training wrestlers; and as many of its test wrestlers
 variants = ["no embedding", "Emb-Im", "Emb-Id", "Emb-Hyb", "offline", "random", "oracle"]  # trained
-num_chapters = 8  # of each training; after each, games are played
-num_rounds = 14  # rollouts of a chapter
+num_chapters = 6  # of each training; after each, games are played
+num_rounds = 16  # rollouts of a chapter
 num_matches = 128  # side by side, of 64 steps in a rollout
 learning_rate = 0.0005  # of Adam, at the start; falls to a tenth
 num_games = 10  # against each opponent, for each point of a curve
@@ -230,6 +230,7 @@ for line, shown in zip(axes, sets, strict=True):
         ax.set_title(f"{part} opponents")
     line[0].set_ylabel("win rate")
     line[0].legend(fontsize=6)
+axes[0, 0].set_ylim(0, 1)
 for ax in axes[1]:
     ax.set_xlabel("samples in millions")
 plots.save_figure(figure, output, "figure_4")
