@@ -54,7 +54,7 @@ for claim in judged:
 # %%
 run.save(output, {"claims": judged}, seeds=[])
 text = claims.report(home, judged)
-for suffix, content in ((".md", text), (".html", claims.page(text, home))):
+for suffix, content in ((".markdown", text), (".html", claims.page(text, home))):
     with files.replacing(output / f"report{suffix}") as temporary:
         temporary.write_text(content)
 with files.replacing(output / "claims.md") as temporary:
