@@ -127,7 +127,8 @@ def load_all(home: str | Path) -> dict[str, dict[str, Any]]:
     Raises:
         ValueError: if there is none, or one is damaged.
     """
-    folders = sorted(path.parent for path in Path(home).glob(f"*/{results.FILE_NAME}"))
+    # Of a notebook that is running, the folder begins with a dot.
+    folders = sorted(path.parent for path in Path(home).glob(f"[!.]*/{results.FILE_NAME}"))
     if not folders:
         raise ValueError(f"{home} holds no results; run `make reproduce` first")
     return {folder.name: results.load(folder) for folder in folders}

@@ -70,6 +70,11 @@ def test_saved_tables(home):
     assert r"IICR, $\lambda$\_1 & 0.45 & 0.50 [0.40, 0.60]" in (folder / "table_9.tex").read_text()
 
 
+def test_notebooks_that_are_running_do_not_count(home):
+    results.Run("table_8", {}).save(home / ".table_8", {}, seeds=[0])
+    assert list(reports.load_all(home)) == ["figure_9", "table_9"]
+
+
 def test_terminal_table(home):
     lines = reports.terminal_table(home).splitlines()
     assert lines[0].split()[:2] == ["item", "paper"]
