@@ -214,8 +214,11 @@ def sumo_changes(arguments: argparse.Namespace) -> Iterator[Survey]:
 
 
 def wrestler_groups(arguments: argparse.Namespace) -> Iterator[Group]:
-    """6: training wrestlers, and embeddings of their long episodes."""
-    threads = arguments.threads
+    """6: training wrestlers, and embeddings of their long episodes.
+
+    On one thread, as every job of these trainings runs: as many jobs as cores go side by side.
+    """
+    threads = 1
     trained, limit = (
         Contender(
             label, "ours.wrestling", "ours", {"form": form, "num_rounds": 2, "threads": threads}
