@@ -47,66 +47,93 @@ class Lineage:
         return both if self.num_learners == 2 else (self.name,)
 
 
+def _ancestor(
+    name: str,
+    number: int,
+    recipe: dict[str, Any],
+    rewards: dict[str, float],
+    *,
+    parents: tuple[str, ...] = (),
+    **settings: float,
+) -> Lineage:
+    """One of long training: what differs from the defaults of recipe, rewards and PPO."""
+    made = Recipe(**recipe, rewards=RewardWeights(**rewards), ppo=ppo.Settings(**settings))
+    return Lineage(name, number, made, parents)
+
+
+_GROWN = {  # of those who start from another ancestor
+    "num_chapters": 21,
+    "rate_fall": 0.4083333,
+    "still_share": 0.5,
+    "random_share": 0.05,
+    "min_deviation": 0.15,
+}
+_NEW = {  # of those who start from nothing and were trained last, when we knew more
+    "num_chapters": 36,
+    "rate_fall": 0.7,
+    "mutual_share": 0.35,
+    "still_share": 0.65,
+    "random_share": 0.05,
+    "min_deviation": 0.12,
+}
+_FIRST = {"approach": 1.0, "push": 1.0, "stay": 0.5, "topple": 0.5}
 ANCESTORS = (
-    Lineage(
-        name="a",
-        number=0,
-        recipe=Recipe(
-            num_chapters=32,
-            rewards=RewardWeights(
-                win=2.0, loss=1.0, draw=1.0, approach=1.0, push=1.0, stay=0.5, topple=0.5
-            ),
-            ppo=ppo.Settings(learning_rate=1e-3, discount=0.99, entropy_weight=1e-3),
-            rate_fall=0.48,
-            still_share=0.6,
-            min_deviation=0.15,
+    _ancestor(
+        *(
+            "a",
+            0,
+            {"num_chapters": 32, "rate_fall": 0.48, "still_share": 0.6, "min_deviation": 0.15},
         ),
+        {**_FIRST, "win": 2.0, "loss": 1.0, "draw": 1.0},
+        **{"learning_rate": 1e-3, "discount": 0.99, "entropy_weight": 1e-3},
     ),
-    Lineage(
-        name="b",
-        number=1,
-        recipe=Recipe(
-            num_chapters=31,
-            rewards=RewardWeights(
-                win=2.0, loss=1.5, draw=1.0, approach=0.5, push=1.0, stay=0.5, topple=1.0, time=0.01
-            ),
-            ppo=ppo.Settings(learning_rate=1e-3, discount=0.995, entropy_weight=2e-3),
-            rate_fall=0.465,
-            still_share=0.5,
-            min_deviation=0.2,
+    _ancestor(
+        *(
+            "b",
+            1,
+            {"num_chapters": 31, "rate_fall": 0.465, "still_share": 0.5, "min_deviation": 0.2},
         ),
+        {
+            **_FIRST,
+            "win": 2.0,
+            "loss": 1.5,
+            "draw": 1.0,
+            "approach": 0.5,
+            "topple": 1.0,
+            "time": 0.01,
+        },
+        **{"learning_rate": 1e-3, "discount": 0.995, "entropy_weight": 2e-3},
     ),
-    Lineage(
-        name="c",
-        number=2,
-        recipe=Recipe(
-            num_chapters=21,
-            rewards=RewardWeights(
-                win=2.0, loss=2.5, draw=1.0, approach=1.0, push=1.0, stay=0.5, topple=0.5
-            ),
-            ppo=ppo.Settings(learning_rate=8e-4, discount=0.99, entropy_weight=2e-3),
-            rate_fall=0.4083333,
-            still_share=0.5,
-            random_share=0.05,
-            min_deviation=0.15,
-        ),
-        parents=("a",),
+    _ancestor(
+        *("c", 2, _GROWN, {**_FIRST, "win": 2.0, "loss": 2.5, "draw": 1.0}),
+        **{"parents": ("a",), "learning_rate": 8e-4, "discount": 0.99, "entropy_weight": 2e-3},
     ),
-    Lineage(
-        name="d",
-        number=3,
-        recipe=Recipe(
-            num_chapters=21,
-            rewards=RewardWeights(
-                win=3.0, loss=2.0, draw=1.5, approach=0.7, push=1.5, stay=0.5, topple=1.0, time=0.01
-            ),
-            ppo=ppo.Settings(learning_rate=8e-4, discount=0.995, entropy_weight=1e-3),
-            rate_fall=0.4083333,
-            still_share=0.5,
-            random_share=0.05,
-            min_deviation=0.15,
-        ),
-        parents=("b",),
+    _ancestor(
+        *("d", 3, _GROWN),
+        {
+            **{"win": 3.0, "loss": 2.0, "draw": 1.5, "approach": 0.7, "push": 1.5, "stay": 0.5},
+            **{"topple": 1.0, "time": 0.01},
+        },
+        **{"parents": ("b",), "learning_rate": 8e-4, "discount": 0.995, "entropy_weight": 1e-3},
+    ),
+    _ancestor(
+        *("e", 4, _NEW, {**_FIRST, "win": 2.0, "loss": 1.5, "draw": 1.0}),
+        **{"learning_rate": 1e-3, "discount": 0.99, "entropy_weight": 1e-3},
+    ),
+    _ancestor(
+        *("f", 5, _NEW),
+        {**_FIRST, "win": 2.0, "loss": 2.0, "draw": 1.0, "tall": 0.1, "time": 0.06},
+        **{"learning_rate": 1e-3, "discount": 0.995, "entropy_weight": 1e-3},
+    ),
+    _ancestor(
+        *("g", 6, _NEW),
+        {**_FIRST, "win": 2.0, "loss": 1.5, "draw": 1.0, "control": 0.001},
+        **{"learning_rate": 1e-3, "discount": 0.99, "entropy_weight": 1e-3},
+    ),
+    _ancestor(
+        *("h", 7, _NEW),
+        {**_FIRST, "win": 2.0, "loss": 2.0, "draw": 1.0, "push": 2.5, "topple": 0.0, "tall": -0.05},
+        **{"learning_rate": 1e-3, "discount": 0.995, "entropy_weight": 2e-3},
     ),
 )
 
