@@ -135,6 +135,41 @@ ROBOTS = {
 }
 
 
+def mirrored_joints(robot: str, flips: tuple[int, int]) -> tuple[list[int], list[float]]:
+    """Which joint takes the place of each one of a robot's in a mirror, and whether it turns round.
+
+    Args:
+        robot: "ant", "bug" or "spider".
+        flips: -1 or 1 for x and for y: which axes the mirror turns round.
+
+    Returns:
+        For each joint, hip and ankle of each leg in turn, the number of the one whose mirror image
+        is there, and -1 where the image's angle is the negative of the original's, else 1.
+
+    Raises:
+        ValueError: if flips are none, or the legs have no such symmetry.
+    """
+    if len(flips) != 2 or {abs(flip) for flip in flips} != {1}:
+        raise ValueError(f"flips must be two numbers, each -1 or 1; got {flips}")
+    x, y = flips
+    legs = ROBOTS[robot].legs
+    joints: list[int] = []
+    signs: list[float] = []
+    for leg in legs:
+        own = leg.coxa, leg.femur, leg.tibia
+        for number, other in enumerate(legs):
+            image = [(x * a, y * b, c) for a, b, c in (other.coxa, other.femur, other.tibia)]
+            # An axis of rotation is mirrored as a vector, and turned round if x or y is alone.
+            axis = y * other.ankle_axis[0], x * other.ankle_axis[1]
+            sign = {leg.ankle_axis[:2]: 1.0, tuple(-a for a in leg.ankle_axis[:2]): -1.0}.get(axis)
+            if (*image,) == own and sign:
+                joints += [2 * number, 2 * number + 1]
+                signs += [float(x * y), sign]
+    if len(joints) < 2 * len(legs):
+        raise ValueError(f"flips: the legs of {robot!r} have no symmetry {flips}")
+    return joints, signs
+
+
 def make_spec(
     robots: Sequence[str] = ("ant", "ant"),
     *,

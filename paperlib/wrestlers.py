@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from paperlib import files, ppo
 from paperlib.robosumo import observation_fields, observation_size
-from paperlib.robosumo_models import ROBOTS, TATAMI_SIZE
+from paperlib.robosumo_models import ROBOTS, TATAMI_SIZE, mirrored_joints
 
 
 def rotation(quaternion: Float[Tensor, "batch 4"]) -> Float[Tensor, "batch 3 3"]:
@@ -55,6 +55,29 @@ def egocentric(observations: Float[Tensor, "batch obs"], robot: str) -> Tensor:
 
 def _num_features(robot: str) -> int:
     return egocentric(torch.ones(1, observation_size(robot)), robot).shape[1]
+
+
+def _mirrored_features(robot: str, flips: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """Where each number of `egocentric` comes from when the world is mirrored, and its sign."""
+    joints, joint_signs = mirrored_joints(robot, flips)
+    flip = [*map(float, flips), 1.0]
+    turned = [flips[0] * flips[1] * sign for sign in flip]  # what turns is turned the other way
+    axes = [sign * axis for sign in flip for axis in (flip[0], flip[2])]
+    signs = [
+        *(*flip, *flip, *[1.0] * 3),  # position, opponent, rooms, distance
+        *(*flip, *flip, *flip, *turned),  # to_opponent, to_centre, velocity, spin
+        *(*flip, *axes),  # the vertical, the opponent's axes
+        *(*joint_signs, *joint_signs),
+    ]
+    bodies = [0, *(1 + 3 * (joint // 2) + part for joint in joints[::2] for part in range(3))]
+    forces = [6 * body + number for body in bodies for number in range(6)]
+    first = len(signs) - 2 * len(joints)  # of the joints
+    blocks = [range(first), joints, joints, forces, range(6)]
+    origins: list[int] = []
+    for block in blocks:
+        origins += [len(origins) + place for place in block]
+    signs += [1.0] * (len(origins) - len(signs))
+    return torch.tensor(origins), torch.tensor(signs)
 
 
 class Wrestler(nn.Module):
@@ -133,6 +156,38 @@ class Wrestler(nn.Module):
         new = Wrestler(self.robot, generator=torch.Generator(), **sizes)
         new.load_state_dict(state)
         return new
+
+    def mirrored(self, flips: tuple[int, int]) -> Wrestler:
+        """One that fights as this one would be seen to fight in a mirror.
+
+        A robot's legs stand symmetrically, and so does the ring: the mirror image of a match is a
+        match, with other legs in other directions, and as likely. Which of its images a wrestler
+        becomes is decided by chance in training; this decides otherwise.
+
+        Args:
+            flips: -1 or 1 for x and for y: which axes the mirror turns round. Both together turn
+                the match by 180 degrees.
+
+        Raises:
+            ValueError: if the robot's legs have no such symmetry.
+        """
+        origins, signs = _mirrored_features(self.robot, flips)
+        joints, joint_signs = mirrored_joints(self.robot, flips)
+        context = torch.arange(len(origins), len(origins) + self.context_size)
+        origins = torch.cat([origins, context])
+        signs = torch.cat([signs, signs.new_ones(self.context_size)])
+        state = self.state_dict()
+        for name in ("policy", "value"):
+            weight = f"network.{name}.0.weight"
+            state[weight] = state[weight][:, origins] * signs
+        standardiser = "network.standardiser"
+        state[f"{standardiser}.mean"] = state[f"{standardiser}.mean"][origins] * signs
+        state[f"{standardiser}.variance"] = state[f"{standardiser}.variance"][origins]
+        signs, out = torch.tensor(joint_signs), "network.policy.4"
+        state[f"{out}.weight"] = state[f"{out}.weight"][joints] * signs[:, None]
+        state[f"{out}.bias"] = state[f"{out}.bias"][joints] * signs
+        state["network.log_deviation"] = state["network.log_deviation"][joints]
+        return Wrestler.from_state(state, robot=self.robot)
 
     def features(
         self,

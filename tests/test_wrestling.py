@@ -6,14 +6,17 @@ import mujoco
 import numpy as np
 import pytest
 import torch
+from scipy.spatial.transform import Rotation
 
 from paperlib import ppo
 from paperlib.robosumo import ACTION_TIME, RoboSumo, observation_fields
+from paperlib.robosumo_models import mirrored_joints
 from paperlib.shaping import RewardWeights
 from paperlib.streams import make_generator
 from paperlib.wrestlers import Wrestler, egocentric, rotation
 from paperlib.wrestling import Recipe, Training
 
+FLIPS = [(1, 1), (-1, 1), (1, -1), (-1, -1)]
 TINY = Recipe(num_chapters=3, num_rounds=1, num_matches=16, num_steps=24, num_earlier=2)
 
 
@@ -73,6 +76,83 @@ def test_wrestlers_of_every_robot_act(robot):
     wrestler = Wrestler(robot, generator=make_generator(0))
     actions, memory = wrestler.act(torch.from_numpy(env.reset()[0]), generator=make_generator(1))
     assert actions.shape == (2, env.action_sizes[0]) and memory is None
+
+
+def mirrored_state(places, speeds, robot, flips):
+    """A match in a mirror: qpos (but for the signs of quaternions) and qvel."""
+    images, mirror = (places.copy(), speeds.copy()), np.diag([*flips, 1.0])
+    joints, signs = mirrored_joints(robot, flips)
+    for at, moving in ((0, 0), (7 + len(joints), 6 + len(joints))):
+        images[0][at : at + 3] = mirror @ places[at : at + 3]
+        own = Rotation.from_quat(places[at + 3 : at + 7], scalar_first=True).as_matrix()
+        turn = Rotation.from_matrix(mirror @ own @ mirror)
+        images[0][at + 3 : at + 7] = turn.as_quat(scalar_first=True)
+        images[1][moving : moving + 3] = mirror @ speeds[moving : moving + 3]
+        spin = mirror @ speeds[moving + 3 : moving + 6]
+        images[1][moving + 3 : moving + 6] = np.prod(flips) * spin
+        for image, original, start in zip(
+            images, (places, speeds), (at + 7, moving + 6), strict=True
+        ):
+            image[start:][: len(joints)] = original[start:][joints] * signs
+    return images
+
+
+def wild_wrestler(robot, number):
+    """One for whom every input counts."""
+    wrestler = Wrestler(robot, generator=make_generator(9, number))
+    wrestler.network.policy[4].weight.data *= 30
+    wrestler.network.policy[4].bias.data.normal_(std=0.3, generator=make_generator(8))
+    size = len(wrestler.network.standardiser.mean)
+    wrestler.network.standardiser.update(torch.rand(50, size, generator=make_generator(7)))
+    return wrestler
+
+
+@pytest.mark.parametrize(
+    ("robot", "flips"),
+    [*((robot, flips) for robot in ("ant", "bug") for flips in FLIPS), ("spider", (-1, 1))],
+)
+def test_mirror_images_play_the_mirror_image_of_a_match(robot, flips):
+    players = [wild_wrestler(robot, number) for number in (0, 1)]
+    images = [player.mirrored(flips) for player in players]
+    env = RoboSumo([3, 3], robots=(robot, robot))
+    env.reset()
+    for _ in range(15):
+        original, image = ([part[match] for part in env._state] for match in (0, 1))
+        expected = mirrored_state(*original, robot, flips)
+        if env._lengths[0] == 0:
+            image[0][:], image[1][:] = expected
+        for seat in (0, 1):  # quaternions may differ in sign: the torsos' places, and all joints
+            at = seat * len(image[0]) // 2
+            assert image[0][at : at + 3] == pytest.approx(expected[0][at : at + 3], abs=1e-3)
+            joints = slice(at + 7, at + len(image[0]) // 2)
+            assert image[0][joints] == pytest.approx(expected[0][joints], abs=2e-3)
+        seen = [torch.from_numpy(part) for part in env._observe()]
+        means, values = [], []
+        for player, mirrored, part in zip(players, images, seen, strict=True):
+            inputs = [w.network.standardiser(w.features(part)) for w in (player, mirrored)]
+            both = [w.network.policy(x) for w, x in zip((player, mirrored), inputs, strict=True)]
+            means.append(torch.stack([both[0][0], both[1][1]]).detach().numpy())
+            both = [w.network.value(x) for w, x in zip((player, mirrored), inputs, strict=True)]
+            values.append((both[0][0].item(), both[1][1].item()))
+        assert all(one == pytest.approx(other, abs=1e-2) for one, other in values)
+        env.step(means)
+    assert env.state()[0][2] < 1.2  # on the ground, where legs meet it
+
+
+def test_mirrored_twice_is_oneself_and_needs_legs_that_allow_it():
+    wrestler = wild_wrestler("ant", 0).with_context(3)
+    wrestler.network.policy[0].weight.data[:, -3:] = 1.0
+    state = wrestler.state_dict()
+    assert all(map(torch.equal, state.values(), wrestler.mirrored((1, 1)).state_dict().values()))
+    for flips in FLIPS[1:]:
+        once = wrestler.mirrored(flips)
+        back = once.mirrored(flips).state_dict()
+        assert all(torch.equal(back[name], tensor) for name, tensor in state.items())
+        assert not torch.equal(once.network.policy[0].weight, wrestler.network.policy[0].weight)
+    with pytest.raises(ValueError, match="flips: the legs of 'spider' have no symmetry"):
+        wild_wrestler("spider", 0).mirrored((1, -1))
+    with pytest.raises(ValueError, match="flips must be two numbers"):
+        wrestler.mirrored((0, 1))
 
 
 def test_rewards_are_differences_of_potentials():
