@@ -57,6 +57,7 @@ import numpy as np
 import torch
 
 from paperlib import (
+    comparisons,
     embeddings,
     files,
     interactions,
@@ -67,7 +68,6 @@ from paperlib import (
     reports,
     results,
     tournaments,
-    trainings,
     wrestlers,
 )
 from paperlib.metrics import bootstrap_interval
@@ -75,8 +75,7 @@ from paperlib.streams import make_generator
 
 run = results.Run("table_1", globals())
 torch.set_num_threads(1)
-output, encoders = Path(output_folder), Path(sumo_encoders_folder)
-encoders.mkdir(parents=True, exist_ok=True)
+output = Path(output_folder)
 
 # %% [markdown]
 # ## Data
@@ -103,8 +102,6 @@ dataset = tournaments.collect(
     key=(301,),
     max_cycles=max_steps,
 )
-episodes = encoders / "episodes.safetensors"  # workers read it from there
-dataset.save(episodes)
 drawn = (dataset.outcomes == 0).float().mean()
 lengths = dataset.lengths.float()
 print(f"{len(dataset)} views of {len(dataset) // 2} matches on {len(graph.edges)} edges")
@@ -124,12 +121,12 @@ print(
 
 
 # %%
-def job(kind: str, method: str, weight: float, seed: int) -> dict:
-    train = splits[kind, seed].train
-    settings = embeddings.Settings(
-        identification_weight=weight,
+comparison = comparisons.Comparison(
+    Path(sumo_encoders_folder),
+    dataset,
+    splits,
+    settings=embeddings.Settings(
         num_steps=num_updates,
-        repetitions=max(1, anchors_per_step // train.num_agents),
         learning_rate=learning_rate,
         embedding_size=embedding_size,
         hidden_size=hidden_size,
@@ -137,51 +134,23 @@ def job(kind: str, method: str, weight: float, seed: int) -> dict:
         triplet_form=triplet_form,
         steps_per_episode=steps_per_episode,
         standardise=True,
-        supervised=method == "supervised",
-    )
-    path = encoders / f"{kind}_{method}_{seed}.safetensors"
-    key = (seed, 304, ("weak", "strong").index(kind))
-    own = dict(dataset=episodes, graph=train, settings=settings)
-    return dict(**own, key=key, device=device, path=path)
+    ),
+    anchors_per_step=anchors_per_step,
+    stream=304,
+    num_workers=num_workers,
+    device=device,
+)
 
 
-def learn(jobs: list[dict], name: str) -> None:
-    units = num_updates * len(jobs)
-    trainings.run_jobs(
-        embeddings.learn_to_file, jobs, num_workers=num_workers, units=units, name=name
-    )
-
-
-# %%
-kinds = ("weak", "strong")
-candidates = [(kind, weight) for kind in kinds for weight in identification_weights]
-learn([job(kind, f"weight_{w:g}", w, seeds[0]) for kind, w in candidates], "choosing λ")
-
-
-def load(kind: str, method: str, seed: int) -> embeddings.Representation:
-    return embeddings.Representation.load(encoders / f"{kind}_{method}_{seed}.safetensors")
-
-
-validation_ratios = {}
-for kind, weight in candidates:
+def validation_ratio(kind: str, model: embeddings.Representation) -> float:
     rows = dataset.rows_on_edges(splits[kind, seeds[0]].validation)
-    embedded = load(kind, f"weight_{weight:g}", seeds[0]).embed(dataset, rows)
-    ratio = metrics.intra_inter_clustering_ratio(embedded, dataset.agents[rows])
-    validation_ratios[f"{kind}, λ = {weight:g}"] = ratio
-chosen = {
-    kind: min(identification_weights, key=lambda w: validation_ratios[f"{kind}, λ = {w:g}"])
-    for kind in kinds
-}
-print(validation_ratios, chosen)
+    return metrics.intra_inter_clustering_ratio(model.embed(dataset, rows), dataset.agents[rows])
 
-# %%
-methods = ("Emb-Im", "Emb-Id", "Emb-Hyb")
-jobs = []
-for kind in kinds:
-    weights = (embeddings.IMITATION, embeddings.IDENTIFICATION, chosen[kind], 0.0)
-    for method, weight in zip((*methods, "supervised"), weights, strict=True):
-        jobs += [job(kind, method, weight, seed) for seed in seeds]
-learn(jobs, "encoders")
+
+kinds, methods = comparison.kinds, comparisons.METHODS
+chosen, validation_ratios = comparison.choose_weights(identification_weights, validation_ratio)
+print(validation_ratios, chosen)
+comparison.learn(chosen, supervised=True)
 
 # %% [markdown]
 # Now the test episodes, and two more references that learn nothing: an **untrained** encoder, and
@@ -209,11 +178,12 @@ def embed(kind: str, method: str, seed: int, rows: torch.Tensor, num_steps: int)
     if method == "hand-made":
         return embeddings.hand_made_features(seen.select(rows))
     if method != "untrained":
-        return load(kind, method, seed).embed(seen, rows)
+        return comparison.load(kind, method, seed).embed(seen, rows)
     sizes, generator = (seen.observation_size, seen.action_size), make_generator(seed, 307)
     settings = embeddings.Settings(standardise=True)
     model = embeddings.Representation(*sizes, settings, generator=generator)
-    model.standardiser.load_state_dict(load(kind, "Emb-Im", seed).standardiser.state_dict())
+    standardiser = comparison.load(kind, "Emb-Im", seed).standardiser
+    model.standardiser.load_state_dict(standardiser.state_dict())
     return model.embed(seen, rows)
 
 

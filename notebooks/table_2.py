@@ -56,6 +56,7 @@ import numpy as np
 import torch
 
 from paperlib import (
+    comparisons,
     embeddings,
     interactions,
     metrics,
@@ -64,14 +65,13 @@ from paperlib import (
     populations,
     reports,
     results,
-    trainings,
 )
 from paperlib.metrics import bootstrap_interval
 from paperlib.streams import make_generator
 
 run = results.Run("table_2", globals())
 torch.set_num_threads(1)
-output, encoders = Path(output_folder), Path(encoders_folder)
+output = Path(output_folder)
 
 # %% [markdown]
 # ## Data
@@ -110,42 +110,25 @@ print(f"{len(dataset)} episodes on {len(graph.edges)} edges")
 
 
 # %%
-def job(kind: str, method: str, weight: float, seed: int) -> dict:
-    train = dataset.on_edges(splits[kind, seed].train)
-    settings = embeddings.Settings(
-        identification_weight=weight,
+comparison = comparisons.Comparison(
+    Path(encoders_folder),
+    dataset,
+    splits,
+    settings=embeddings.Settings(
         num_steps=num_steps,
-        repetitions=max(1, anchors_per_step // len(train.agent_ids)),
         learning_rate=learning_rate,
         embedding_size=embedding_size,
         hidden_size=hidden_size,
         triplet_form=triplet_form,
-    )
-    path = encoders / f"{kind}_{method}_{seed}.safetensors"
-    key = (seed, 204, ("weak", "strong").index(kind))
-    return dict(dataset=train, settings=settings, key=key, device=device, path=path)
-
-
-def learn(jobs: list[dict], name: str) -> None:
-    trainings.run_jobs(
-        embeddings.learn_to_file,
-        jobs,
-        num_workers=num_workers,
-        units=num_steps * len(jobs),
-        name=name,
-    )
-
-
-kinds = ("weak", "strong")
-candidates = [(kind, weight) for kind in kinds for weight in identification_weights]
-learn([job(kind, f"weight_{w:g}", w, seeds[0]) for kind, w in candidates], "choosing λ")
+    ),
+    anchors_per_step=anchors_per_step,
+    stream=204,
+    num_workers=num_workers,
+    device=device,
+)
 
 
 # %%
-def load(kind: str, method: str, seed: int) -> embeddings.Representation:
-    return embeddings.Representation.load(encoders / f"{kind}_{method}_{seed}.safetensors")
-
-
 def quality(embedded: torch.Tensor, agents: torch.Tensor, number: int, seed: int) -> dict:
     order = torch.randperm(len(agents), generator=make_generator(seed, 205))
     own = [order[agents[order] == agent] for agent in agents.unique()]
@@ -156,25 +139,15 @@ def quality(embedded: torch.Tensor, agents: torch.Tensor, number: int, seed: int
     return metrics.embedding_quality(*groups)
 
 
-validation_ratios = {}
-for kind, weight in candidates:
-    data = dataset.on_edges(splits[kind, seeds[0]].validation)
-    embedded = load(kind, f"weight_{weight:g}", seeds[0]).embed(data)
-    validation_ratios[f"{kind}, λ = {weight:g}"] = quality(embedded, data.agents, 1, 0)["ratio"]
-chosen = {
-    kind: min(identification_weights, key=lambda w: validation_ratios[f"{kind}, λ = {w:g}"])
-    for kind in kinds
-}
-print(validation_ratios, chosen)
+def validation_ratio(kind: str, model: embeddings.Representation) -> float:
+    rows = dataset.rows_on_edges(splits[kind, seeds[0]].validation)
+    return quality(model.embed(dataset, rows), dataset.agents[rows], 1, 0)["ratio"]
 
-# %%
-methods = ("Emb-Im", "Emb-Id", "Emb-Hyb")
-jobs = []
-for kind in kinds:
-    weights = (embeddings.IMITATION, embeddings.IDENTIFICATION, chosen[kind])
-    for method, weight in zip(methods, weights, strict=True):
-        jobs += [job(kind, method, weight, seed) for seed in seeds]
-learn(jobs, "encoders")
+
+kinds, methods = comparison.kinds, comparisons.METHODS
+chosen, validation_ratios = comparison.choose_weights(identification_weights, validation_ratio)
+print(validation_ratios, chosen)
+comparison.learn(chosen)
 
 # %% [markdown]
 # Now the test episodes. Beside the three methods stand two references that learn nothing: an
@@ -189,7 +162,7 @@ def embed(kind: str, method: str, seed: int, data) -> torch.Tensor:
     if method == "hand-made":
         return embeddings.hand_made_features(data)
     if method != "untrained":
-        return load(kind, method, seed).embed(data)
+        return comparison.load(kind, method, seed).embed(data)
     settings = embeddings.Settings(embedding_size=embedding_size, hidden_size=hidden_size)
     sizes = data.observation_size, data.action_size
     generator = make_generator(seed, 207)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,8 @@ class Lineage:
         recipe: how.
         parents: trainings whose first learners these start from, one for each learner.
         num_learners: 1 or 2.
+        images: which of the `IMAGES` of its parent each learner starts from; as it is if none are
+            given. See `Wrestler.mirrored`.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Lineage:
     recipe: Recipe
     parents: tuple[str, ...] = ()
     num_learners: int = 1
+    images: tuple[str, ...] = ()
 
     def wrestlers(self) -> tuple[str, ...]:
         """Names of its learners."""
@@ -68,14 +71,21 @@ _GROWN = {  # of those who start from another ancestor
     "random_share": 0.05,
     "min_deviation": 0.15,
 }
-_NEW = {  # of those who start from nothing and were trained last, when we knew more
-    "num_chapters": 36,
-    "rate_fall": 0.7,
-    "mutual_share": 0.35,
-    "still_share": 0.65,
-    "random_share": 0.05,
-    "min_deviation": 0.12,
-}
+
+
+def _new(num_chapters: int) -> dict[str, Any]:
+    """Of those who start from nothing and were trained last, when we knew more: the first of 36
+    planned chapters."""
+    return {
+        "num_chapters": num_chapters,
+        "rate_fall": round(0.7 * num_chapters / 36, 7),
+        "mutual_share": 0.35,
+        "still_share": 0.65,
+        "random_share": 0.05,
+        "min_deviation": 0.12,
+    }
+
+
 _FIRST = {"approach": 1.0, "push": 1.0, "stay": 0.5, "topple": 0.5}
 ANCESTORS = (
     _ancestor(
@@ -117,26 +127,35 @@ ANCESTORS = (
         **{"parents": ("b",), "learning_rate": 8e-4, "discount": 0.995, "entropy_weight": 1e-3},
     ),
     _ancestor(
-        *("e", 4, _NEW, {**_FIRST, "win": 2.0, "loss": 1.5, "draw": 1.0}),
+        *("e", 4, _new(22), {**_FIRST, "win": 2.0, "loss": 1.5, "draw": 1.0}),
         **{"learning_rate": 1e-3, "discount": 0.99, "entropy_weight": 1e-3},
     ),
     _ancestor(
-        *("f", 5, _NEW),
+        *("f", 5, _new(24)),
         {**_FIRST, "win": 2.0, "loss": 2.0, "draw": 1.0, "tall": 0.1, "time": 0.06},
         **{"learning_rate": 1e-3, "discount": 0.995, "entropy_weight": 1e-3},
     ),
     _ancestor(
-        *("g", 6, _NEW),
+        *("g", 6, _new(20)),
         {**_FIRST, "win": 2.0, "loss": 1.5, "draw": 1.0, "control": 0.001},
         **{"learning_rate": 1e-3, "discount": 0.99, "entropy_weight": 1e-3},
     ),
     _ancestor(
-        *("h", 7, _NEW),
+        *("h", 7, _new(20)),
         {**_FIRST, "win": 2.0, "loss": 2.0, "draw": 1.0, "push": 2.5, "topple": 0.0, "tall": -0.05},
         **{"learning_rate": 1e-3, "discount": 0.995, "entropy_weight": 2e-3},
     ),
 )
 
+# Of whom the later members descend.
+HEIRS = {
+    "c": "self-balanced-c",
+    "d": "self-balanced-d",
+    "e": "self-hasty-e",
+    "f": "self-tall-f",
+    "g": "self-thrifty-g",
+    "h": "self-pusher-h",
+}
 # What each style is paid for, beside what all of them are: each would like to win in its own way.
 BASE = RewardWeights(
     win=2.0, loss=4.0, draw=1.0, approach=0.7, push=1.0, stay=0.5, topple=0.7, height=0.5
@@ -157,28 +176,30 @@ STYLES: dict[str, dict[str, float]] = {
 }
 
 
-HEIRS = {"c": "self-balanced-c", "d": "self-balanced-d"}  # of whom the later members descend
+IMAGES = {"": (1, 1), "x": (-1, 1), "y": (1, -1), "xy": (-1, -1)}  # what a mirror turns round
 
 
 def _member(
     number: int,
-    ancestors: str,
+    ancestry: str,
     style: str,
     *,
-    num_chapters: int = 7,
-    heirs: bool = False,
+    num_chapters: int = 8,
+    parents: Mapping[str, str] = HEIRS,
     noise: float = 0.12,
 ) -> Lineage:
     """One learner by self-play, or two as a pair.
 
     Args:
         number: of the lineage.
-        ancestors: a letter for each learner.
+        ancestry: an ancestor's letter for each learner, and which of the `IMAGES` of its parent it
+            starts from: "c", "cx" or "cx-dxy".
         style: what it is paid for.
         num_chapters: of the training.
-        heirs: start from the ancestors' heirs.
+        parents: who descends from each ancestor, to start from; itself where there is nobody.
         noise: deviation of its actions, which cannot fall below two thirds of it.
     """
+    learners = ancestry.split("-")
     recipe = Recipe(
         num_chapters=num_chapters,
         rewards=dataclasses.replace(BASE, **STYLES[style]),
@@ -189,31 +210,34 @@ def _member(
         deviation=noise,
         min_deviation=noise * 2 / 3,
     )
-    name = f"{'pair' if len(ancestors) == 2 else 'self'}-{style}-{ancestors}"
-    parents = tuple(HEIRS[letter] if heirs else letter for letter in ancestors)
-    return Lineage(name, number, recipe, parents, len(parents))
+    return Lineage(
+        f"{'pair' if len(learners) == 2 else 'self'}-{style}-{ancestry}",
+        number,
+        recipe,
+        tuple(parents.get(learner[0], learner[0]) for learner in learners),
+        len(learners),
+        images=tuple(learner[1:] for learner in learners),
+    )
 
 
 MEMBERS = (
-    _member(10, "d", "balanced"),
-    _member(11, "c", "balanced"),
-    _member(12, "d", "cautious", noise=0.09),
-    _member(13, "c", "daring"),
-    _member(14, "d", "tall"),
-    _member(15, "c", "low"),
-    _member(17, "c", "distant", num_chapters=6, heirs=True),
-    _member(16, "d", "close", num_chapters=6, heirs=True),
-    _member(19, "c", "pusher", num_chapters=6, heirs=True),
-    _member(18, "d", "thrifty", num_chapters=6, heirs=True, noise=0.09),
-    _member(21, "c", "central", num_chapters=6, heirs=True, noise=0.2),
-    _member(20, "d", "toppler", num_chapters=6, heirs=True, noise=0.2),
-    _member(22, "d", "hasty", num_chapters=6, heirs=True),
-    _member(30, "cd", "balanced", num_chapters=8, heirs=True),
-    _member(31, "dd", "tall", num_chapters=8, heirs=True),
-    _member(32, "cc", "cautious", num_chapters=8, heirs=True, noise=0.09),
-    _member(33, "cd", "close", num_chapters=8, heirs=True, noise=0.2),
-    _member(34, "dd", "pusher", num_chapters=8, heirs=True),
-    _member(35, "cc", "toppler", num_chapters=8, heirs=True),
+    _member(11, "c", "balanced", num_chapters=7, parents={}),
+    _member(10, "d", "balanced", num_chapters=7, parents={}),
+    _member(13, "c", "daring", num_chapters=7, parents={}),
+    _member(50, "e", "hasty", num_chapters=6, parents={}),
+    _member(51, "f", "tall", num_chapters=6, parents={}),
+    _member(52, "g", "thrifty", num_chapters=6, parents={}, noise=0.09),
+    _member(53, "h", "pusher", num_chapters=6, parents={}),
+    _member(54, "cx", "central", num_chapters=6, noise=0.2),
+    _member(55, "dy", "distant", num_chapters=6),
+    _member(60, "cy-dx", "pusher"),
+    _member(61, "cxy-dxy", "tall"),
+    _member(62, "ex-fx", "balanced"),
+    _member(63, "gx-hx", "close", noise=0.2),
+    _member(64, "ey-gy", "cautious", noise=0.09),
+    _member(65, "fy-hy", "toppler"),
+    _member(66, "exy-hxy", "daring"),
+    _member(67, "fxy-gxy", "low"),
 )
 
 
@@ -233,12 +257,7 @@ def _steadier(number: int, parent: str, **rewards: float) -> Lineage:
     return Lineage(f"{first.wrestlers()[0]}-steady", number, recipe, (parent,))
 
 
-STEADIER = (
-    _steadier(40, "self-balanced-c", loss=8.0),
-    _steadier(41, "self-central-c", loss=8.0),
-    _steadier(42, "pair-close-cd", loss=8.0),
-    _steadier(43, "self-tall-d", win=3.0, draw=1.5),
-)
+STEADIER = (_steadier(40, "self-balanced-c", loss=8.0),)
 LINEAGES = {lineage.name: lineage for lineage in (*ANCESTORS, *MEMBERS, *STEADIER)}
 SHIPPED = Path(__file__).parents[1] / "lineages" / "wrestlers.safetensors"
 
@@ -284,7 +303,12 @@ def train(*, name: str, seed: int, folder: str | Path, report: Report = lambda d
         raise ValueError(f"name must be one of {', '.join(LINEAGES)}; got {name!r}")
     lineage, folder = LINEAGES[name], Path(folder)
     sources = [folder / f"{parent}.safetensors" for parent in lineage.parents]
-    parents = [next(iter(wrestlers.load(source)[0].values())).state_dict() for source in sources]
+    first = [next(iter(wrestlers.load(source)[0].values())) for source in sources]
+    images = lineage.images or ("",) * len(first)
+    parents = [
+        parent.mirrored(IMAGES[image]).state_dict()
+        for parent, image in zip(first, images, strict=True)
+    ]
     training = Training(
         *((seed, lineage.number), lineage.recipe),
         num_learners=lineage.num_learners,

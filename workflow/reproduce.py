@@ -34,6 +34,11 @@ def main() -> None:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             sys.exit(f"error: another run of profile {options.profile!r} is at work; wait for it")
+        try:
+            for path in home.glob("*/result.json"):
+                results.load(path.parent)
+        except ValueError as error:
+            sys.exit(f"error: {error}")
         command = [
             *(sys.executable, "-m", "snakemake", "--snakefile", "workflow/Snakefile"),
             *("--workflow-profile", f"workflow/profiles/{options.executor}"),
@@ -52,7 +57,7 @@ def main() -> None:
         for claim in results.load(home / "claims")["values"]["claims"]:
             print(f"{claim['claim']}  {claim['verdict']:15} {claim['text']}")
         print(f"The whole report: {home}/claims/report.html")
-    except ValueError as error:
+    except (ValueError, FileNotFoundError) as error:
         sys.exit(f"error: {error}")
 
 
