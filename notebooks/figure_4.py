@@ -46,26 +46,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-from paperlib import (
-    datasets,
-    embeddings,
-    interactions,
-    lineages,
-    metrics,
-    plots,
-    policy_optimisation,
-    ppo,
-    reports,
-    results,
-    trainings,
-    wrestlers,
-    wrestling,
-)
-from paperlib.streams import make_generator
+from paperlib import metrics, plots, policy_optimisation, reports, results, trainings
 
 run = results.Run("figure_4", globals())
 torch.set_num_threads(1)
-output, encoders, policies = map(Path, (output_folder, sumo_encoders_folder, policies_folder))
+output = Path(output_folder)
 
 # %% [markdown]
 # ## Data
@@ -75,49 +60,10 @@ output, encoders, policies = map(Path, (output_folder, sumo_encoders_folder, pol
 # standardised by those of the training wrestlers.
 
 # %%
-population, _ = wrestlers.load(Path(wrestlers_folder) / "population.safetensors")
-states = [wrestler.state_dict() for wrestler in population.values()]
-parts = results.load(table_1_folder)["values"]["strong_agents"]
-parts = parts[str(encoder_seed)]
-order = torch.randperm(len(parts["train"]), generator=make_generator(encoder_seed, 501)).tolist()
-groups = {
-    "train": sorted(parts["train"][k] for k in order[:num_opponents]),
-    "test": parts["test"][:num_opponents],
-}
-dataset = datasets.InteractionDataset.load(encoders / "episodes.safetensors")
-complete = interactions.InteractionGraph.complete(len(population))
-rows = {part: dataset.rows_on_edges(complete.induced(parts[part])) for part in ("train", "test")}
+study = policy_optimisation.Study.from_parameters(globals())
+population, groups = list(study.population), study.groups
 for part, chosen in groups.items():
-    print(part, [list(population)[who] for who in chosen])
-
-
-# %%
-files = {
-    m: encoders / f"strong_{m}_{encoder_seed}.safetensors" for m in ("Emb-Im", "Emb-Id", "Emb-Hyb")
-}
-models = {method: embeddings.Representation.load(path) for method, path in files.items()}
-seen = {
-    (method, part): model.embed(dataset, rows[part])
-    for method, model in models.items()
-    for part in rows
-}
-fixed = torch.zeros(len(states), models["Emb-Hyb"].settings.embedding_size)
-for part, agents in groups.items():
-    whose = dataset.agents[rows[part]]
-    for who in agents:
-        fixed[who] = seen["Emb-Hyb", part][whose == who].mean(0)
-
-
-def knowledge(variant: str, seed: int) -> dict:
-    """What a variant is told of its opponents."""
-    kinds = {"no embedding": "zeros", "random": "random", "oracle": "oracle", "offline": "offline"}
-    known = {"kind": kinds.get(variant, "online"), "name": f"{variant} {seed}"}
-    method = variant if variant in models else "Emb-Hyb"
-    known["context_size"] = models[method].settings.embedding_size
-    if known["kind"] in ("online", "offline"):
-        known |= {"embeddings": seen[method, "train"], "model": files[method], "offline": fixed}
-    return known
-
+    print(part, [population[who] for who in chosen])
 
 # %% [markdown]
 # ## Method
@@ -133,27 +79,7 @@ def knowledge(variant: str, seed: int) -> dict:
 # from that very match is the embedding.
 
 # %%
-recipe = wrestling.Recipe(
-    num_chapters=num_chapters,
-    num_rounds=num_rounds,
-    num_matches=num_matches,
-    mutual_share=0.0,
-    still_share=0.0,
-    random_share=0.0,
-    rival_share=1.0,
-    rewards=lineages.BASE,
-    ppo=ppo.Settings(learning_rate=learning_rate, discount=0.995),
-    deviation=0.15 if start else 0.6,
-    min_deviation=0.1,
-)
-shipped, _ = wrestlers.load(lineages.SHIPPED)
-jobs = []
-for variant in variants:
-    for seed in seeds:
-        first = shipped[start] if start else wrestlers.Wrestler(generator=make_generator(seed, 502))
-        shared = dict(recipe=recipe, states=states, groups=groups, num_games=num_games)
-        own = dict(key=(seed, 503), start=first.state_dict(), knowledge=knowledge(variant, seed))
-        jobs.append({**shared, **own, "folder": policies})
+jobs = [study.job(variant, seed) for variant in variants for seed in seeds]
 units = len(jobs) * (num_chapters + 1)
 curves = trainings.run_jobs(
     policy_optimisation.optimise, jobs, num_workers=num_workers, units=units, name="policies"
@@ -167,8 +93,7 @@ curves = trainings.run_jobs(
 # runs anew within each task (Agarwal et al. 2021).
 
 # %%
-numbers = range(len(jobs))
-of = {v: [k for k in numbers if jobs[k]["knowledge"]["name"].startswith(v + " ")] for v in variants}
+of = {v: [k for k, job in enumerate(jobs) if job["name"].startswith(f"{v} ")] for v in variants}
 samples = [point["samples"] for point in curves[0]]
 won = {
     f"{variant} {part}": np.array(
@@ -208,7 +133,7 @@ for name, one, other in (pair for pair in pairs if {*pair[1:]} <= {*variants}):
 
 # %%
 values = {"rows": rows_of_table, "won": won, "samples": samples, "runs to decide": undecided}
-values |= {"groups": {part: [list(population)[who] for who in g] for part, g in groups.items()}}
+values |= {"groups": {part: [population[who] for who in g] for part, g in groups.items()}}
 run.save(output, values, seeds=seeds)
 reports.save_rows(output, "figure_4", rows_of_table)
 print((output / "figure_4.md").read_text())

@@ -24,6 +24,7 @@ encoder_seed = 0  # of Table 1, as in Figure 4
 num_games = 50  # of each two policies, in each run of evaluation
 evaluation_seeds = [1, 2, 3, 4, 5]  # of the runs
 max_steps = 501  # until a match is a draw, as in the original
+wrestlers_folder = "../results/laptop/wrestlers"
 table_1_folder = "../results/laptop/table_1"
 sumo_encoders_folder = "../results/laptop/sumo_encoders"
 policies_folder = "../results/laptop/policies"
@@ -38,21 +39,18 @@ import numpy as np
 import torch
 
 from paperlib import (
-    datasets,
-    embeddings,
     informants,
-    interactions,
     metrics,
     plots,
+    policy_optimisation,
     reports,
     results,
     wrestlers,
 )
-from paperlib.informants import Informant
 
 run = results.Run("figure_5", globals())
 torch.set_num_threads(1)
-output, encoders, policies = map(Path, (output_folder, sumo_encoders_folder, policies_folder))
+output, policies = Path(output_folder), Path(policies_folder)
 
 # %% [markdown]
 # ## Data
@@ -60,28 +58,12 @@ output, encoders, policies = map(Path, (output_folder, sumo_encoders_folder, pol
 # same opponents.
 
 # %%
-parts = results.load(table_1_folder)["values"]["strong_agents"]
-known = parts[str(encoder_seed)]["train"]
-dataset = datasets.InteractionDataset.load(encoders / "episodes.safetensors")
-everyone = interactions.InteractionGraph.complete(int(dataset.agents.max()) + 1)
-rows = dataset.rows_on_edges(everyone.induced(known))
-models, standards = {}, {}
-for variant in variants:
-    if variant != "no embedding":
-        path = encoders / f"strong_{variant}_{encoder_seed}.safetensors"
-        models[variant] = embeddings.Representation.load(path)
-        standards[variant] = models[variant].embed(dataset, rows)
+opponents = policy_optimisation.Opponents.from_parameters(globals())
 
 
-def informant(variant: str) -> Informant:
+def informant(variant: str) -> informants.Informant:
     """What one side is told of the other in all games of a run."""
-    sizes = {"num_matches": num_games, "num_opponents": 1}
-    if variant == "no embedding":
-        size = next(iter(standards.values())).shape[1]
-        return Informant("zeros", **sizes, context_size=size)
-    model, vectors = models[variant], standards[variant]
-    size = vectors.shape[1]
-    return Informant("online", **sizes, context_size=size, model=model, embeddings=vectors)
+    return policy_optimisation.make_informant(opponents.knowledge(variant), num_games, [0])
 
 
 # %% [markdown]

@@ -175,29 +175,27 @@ def meet(
         key: of the random streams.
         max_cycles: steps until a match is a draw.
     """
-    count = len(numbers)
-    for round_number in (0, 1):
+    places, told = np.arange(len(numbers)), [informant for _, informant in sides if informant]
+    seats = np.stack([np.zeros_like(numbers), 1 + numbers * (len(sides) == 1)], axis=1)
+
+    def record(time: int, seen: Sequence, acted: Sequence, playing: NDArray[np.bool_]) -> None:
+        for seat, (_, informant) in enumerate(sides):
+            if informant:
+                informant.watch(seen[1 - seat], acted[1 - seat], playing)
+
+    for round_number in (0, 1) if any(informant.running for informant in told) else (1,):
         generator = streams.make_generator(*key, round_number)
-        seeds = torch.randint(2**62, (count,), generator=generator)
-        env = RoboSumo(seeds.tolist(), auto_reset=False, max_cycles=max_cycles)
-        players = []
-        for player, informant in sides:
-            if informant and (round_number == 0 or not informant.running):
-                informant.begin(np.arange(count), numbers, generator=generator)
-            elif informant:
+        seeds = torch.randint(2**62, (len(numbers),), generator=generator)
+        for informant in told:
+            if round_number == 1 and informant.running:
                 informant.contexts = informant.seen()
-                informant.running.begin(torch.arange(count))
-            players.append(Informed(player, informant.contexts) if informant else player)
-        learns = any(informant and informant.running for _, informant in sides)
-        if round_number == 0 and not learns:
-            continue
-
-        def record(time: int, seen: Sequence, acted: Sequence, playing: NDArray[np.bool_]) -> None:
-            for seat, (_, informant) in enumerate(sides):
-                if informant:
-                    informant.watch(seen[1 - seat], acted[1 - seat], playing)
-
-        seats = np.stack([np.zeros(count, dtype=np.int64), 1 + numbers * (len(sides) == 1)], axis=1)
-        everyone = [*players, *rivals]
-        played = matches.play(env, everyone, seats, generator=generator, record=record)
+                informant.running.begin(torch.from_numpy(places))
+            else:
+                informant.begin(places, numbers, generator=generator)
+        players = [
+            Informed(player, informant.contexts) if informant else player
+            for player, informant in sides
+        ]
+        env = RoboSumo(seeds.tolist(), auto_reset=False, max_cycles=max_cycles)
+        played = matches.play(env, [*players, *rivals], seats, generator=generator, record=record)
     return played

@@ -1,22 +1,182 @@
-"""Training new wrestlers that condition on embeddings of their opponents (Section 4.2)."""
+"""Training new wrestlers that condition on embeddings of their opponents (Section 4.2).
+
+``python -m paperlib.policy_optimisation "Emb-Hyb 0"`` trains one of Figure 4's policies, that of a
+variant and a seed, and goes on from where it was stopped. Policies do not depend on each other: a
+cluster trains them side by side.
+"""
 
 from __future__ import annotations
 
+import argparse
+import dataclasses
+import functools
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
+import torch
 from torch import Tensor
+from tqdm import tqdm
 
-from paperlib import files, informants, wrestlers
+from paperlib import files, informants, lineages, ppo, results, runner, wrestlers
+from paperlib.comparisons import EPISODES, METHODS
+from paperlib.datasets import InteractionDataset
 from paperlib.embeddings import Representation
 from paperlib.informants import Informant
+from paperlib.interactions import InteractionGraph
+from paperlib.streams import make_generator
 from paperlib.trainings import Report
 from paperlib.wrestlers import Wrestler
 from paperlib.wrestling import Recipe, Training
 
 State = Mapping[str, Tensor]
+KINDS = {"no embedding": "zeros", "random": "random", "oracle": "oracle", "offline": "offline"}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Opponents:
+    """Whom new policies meet, and what is known of them.
+
+    The opponents are some of the wrestlers that the encoder learned from, and strangers that
+    neither it nor the new policies ever met before a game counts. What is known of one beforehand
+    comes from matches with others of its own part of Table 1's strong split.
+
+    Attributes:
+        encoder_seed: of Table 1: its strong split and its encoders are used.
+        num_opponents: of its training wrestlers, drawn at random; and as many test wrestlers.
+        wrestlers_folder, table_1_folder, sumo_encoders_folder: what it stands on.
+    """
+
+    encoder_seed: int
+    num_opponents: int = 5
+    wrestlers_folder: str | Path
+    table_1_folder: str | Path
+    sumo_encoders_folder: str | Path
+
+    @classmethod
+    def from_parameters(cls, parameters: Mapping[str, Any]) -> Self:
+        """What these parameters of a notebook describe; others among them are ignored."""
+        names = {field.name for field in dataclasses.fields(cls)} & set(parameters)
+        return cls(**{name: parameters[name] for name in names})
+
+    @functools.cached_property
+    def population(self) -> dict[str, Wrestler]:
+        return wrestlers.load(Path(self.wrestlers_folder) / "population.safetensors")[0]
+
+    @functools.cached_property
+    def parts(self) -> dict[str, list[int]]:
+        """The agents of the strong split, by "train", "validation" and "test"."""
+        return results.load(self.table_1_folder)["values"]["strong_agents"][str(self.encoder_seed)]
+
+    @property
+    def groups(self) -> dict[str, list[int]]:
+        """The opponents of the training, "train", and strangers, "test"."""
+        known = self.parts["train"]
+        order = torch.randperm(len(known), generator=make_generator(self.encoder_seed, 501))
+        train = sorted(known[k] for k in order[: self.num_opponents].tolist())
+        return {"train": train, "test": self.parts["test"][: self.num_opponents]}
+
+    @functools.cached_property
+    def dataset(self) -> InteractionDataset:
+        """The matches of Table 1."""
+        return InteractionDataset.load(Path(self.sumo_encoders_folder) / EPISODES)
+
+    def encoder(self, method: str) -> Path:
+        """Where the encoder of a method is."""
+        return Path(self.sumo_encoders_folder) / f"strong_{method}_{self.encoder_seed}.safetensors"
+
+    @functools.cached_property
+    def _embedded(self) -> dict[tuple[str, str], tuple[Tensor, Tensor]]:
+        return {}
+
+    def embeddings(self, method: str, part: str) -> tuple[Tensor, Tensor]:
+        """Embeddings of all episodes among a part's agents, and whose they are."""
+        if (method, part) not in self._embedded:
+            graph = InteractionGraph.complete(len(self.population)).induced(self.parts[part])
+            rows = self.dataset.rows_on_edges(graph)
+            model = Representation.load(self.encoder(method))
+            embedded = model.embed(self.dataset, rows)
+            self._embedded[method, part] = embedded, self.dataset.agents[rows]
+        return self._embedded[method, part]
+
+    def knowledge(self, variant: str) -> dict[str, Any]:
+        """What a variant is told of its opponents: arguments of `make_informant`."""
+        kind = KINDS.get(variant, "online")
+        method = variant if variant in METHODS else "Emb-Hyb"
+        model = self.encoder(method)
+        known = {"kind": kind}
+        known["context_size"] = Representation.load(model).settings.embedding_size
+        if kind == "online":
+            known |= {"model": model, "embeddings": self.embeddings(method, "train")[0]}
+        if kind == "offline":
+            fixed = torch.zeros(len(self.population), known["context_size"])
+            for part, agents in self.groups.items():
+                embedded, whose = self.embeddings(method, part)
+                for who in agents:
+                    fixed[who] = embedded[whose == who].mean(0)
+            known |= {"offline": fixed, "embeddings": self.embeddings(method, "train")[0]}
+        return known
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Study(Opponents):
+    """All that the policies of Figure 4 have in common.
+
+    Attributes:
+        num_chapters: of each training; after each, games are played.
+        num_rounds: rollouts of a chapter.
+        num_matches: side by side.
+        learning_rate: of Adam, at the start.
+        num_games: against each opponent, for each point of a curve.
+        start: the shipped wrestler whose weights all variants start from; "" for none.
+        policies_folder: where the policies go.
+    """
+
+    num_chapters: int
+    num_rounds: int
+    num_matches: int
+    learning_rate: float
+    num_games: int
+    start: str
+    policies_folder: str | Path
+
+    def job(self, variant: str, seed: int) -> dict[str, Any]:
+        """Arguments of `optimise`."""
+        recipe = Recipe(
+            num_chapters=self.num_chapters,
+            num_rounds=self.num_rounds,
+            num_matches=self.num_matches,
+            mutual_share=0.0,
+            still_share=0.0,
+            random_share=0.0,
+            rival_share=1.0,
+            rewards=lineages.BASE,
+            ppo=ppo.Settings(learning_rate=self.learning_rate, discount=0.995),
+            deviation=0.15 if self.start else 0.6,
+            min_deviation=0.1,
+        )
+        if self.start:
+            shipped, _ = wrestlers.load(lineages.SHIPPED)
+            if self.start not in shipped:
+                raise ValueError(
+                    f"start must be '' or one of {', '.join(shipped)}; got {self.start!r}"
+                )
+            first = shipped[self.start]
+        else:
+            first = Wrestler(generator=make_generator(seed, 502))
+        return {
+            "name": f"{variant} {seed}",
+            "key": (seed, 503),
+            "recipe": recipe,
+            "start": first.state_dict(),
+            "states": [wrestler.state_dict() for wrestler in self.population.values()],
+            "groups": self.groups,
+            "knowledge": self.knowledge(variant),
+            "num_games": self.num_games,
+            "folder": self.policies_folder,
+        }
 
 
 def make_informant(
@@ -26,7 +186,7 @@ def make_informant(
 
     Args:
         knowledge: arguments of `Informant`, but that "model" may be a file, "offline" has a row for
-            each opponent there is, and "name" is due.
+            each opponent there is.
         num_matches: side by side.
         opponents: which rows of "offline" it tells of, in this order.
     """
@@ -67,6 +227,7 @@ def evaluate(
 
 def optimise(
     *,
+    name: str,
     key: Sequence[int],
     recipe: Recipe,
     start: State,
@@ -83,6 +244,7 @@ def optimise(
     All is written to ``folder / NAME.safetensors``, with a checkpoint beside it that is taken up.
 
     Args:
+        name: of the policy.
         key: of the random streams.
         recipe: with ``mutual_share=0`` and ``rival_share=1``.
         start: `state_dict` of the wrestler that it starts from, without a context.
@@ -99,28 +261,32 @@ def optimise(
     Raises:
         ValueError: if a file is damaged. One of another training is made anew.
     """
-    name, folder = knowledge["name"], Path(folder)
-    size = make_informant(knowledge, 1, groups["train"]).context_size
+    folder = Path(folder)
+    told = {what: _told(value) for what, value in knowledge.items()}
+    known = {**knowledge, "name": files.text_checksum(files.plain(told))}
+    informant = make_informant(known, recipe.num_matches, groups["train"])
     training = Training(
         *(key, recipe),
-        parents=[Wrestler.from_state(start).with_context(size).state_dict()],
+        parents=[Wrestler.from_state(start).with_context(informant.context_size).state_dict()],
         rivals=[states[who] for who in groups["train"]],
-        informant=make_informant(knowledge, recipe.num_matches, groups["train"]),
+        informant=informant,
     )
     identity = {**training.identity(), "groups": groups, "num_games": num_games}
-    identity["knowledge"] = {what: _told(value) for what, value in knowledge.items()}
+    identity["opponents"] = [files.tensor_checksum(state, "") for state in states]
+    identity = files.plain(identity)
     target, checkpoint = (
         place / f"{name}.safetensors" for place in (folder, folder / "checkpoints")
     )
-    told = checkpoint.with_suffix(".json")
     if target.exists():
         found = wrestlers.load(target)[1]
-        if found["training"] == files.plain(identity):
+        if found["training"] == identity:
             report(recipe.num_chapters + 1)
             return found["curve"]
+    games = checkpoint.with_suffix(".json")
+    played = files.load_json(games) if games.exists() and checkpoint.exists() else {}
     curve: list[dict[str, Any]] = []
-    if checkpoint.exists() and told.exists() and training.load(checkpoint):
-        curve = files.load_json(told)["curve"][: len(training.history) + 1]
+    if played.get("training") == identity and training.load(checkpoint):
+        curve = played["curve"][: len(training.history) + 1]
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
     report(len(curve))
     while len(curve) <= recipe.num_chapters:
@@ -136,7 +302,7 @@ def optimise(
                 key=(*key, 3, chapter, number),
             )
         curve.append(point)
-        files.save_json(told, {"curve": curve})
+        files.save_json(games, {"training": identity, "curve": curve})
         training.save(checkpoint)
         report(1)
     provenance = {"training": identity, "curve": curve, "seconds": sum(training.seconds)}
@@ -149,3 +315,30 @@ def _told(value: Any) -> Any:
     if isinstance(value, Tensor):
         return files.tensor_checksum({"": value}, "")
     return files.file_checksum(value) if isinstance(value, Path) else value
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The command line: one training."""
+    parser = argparse.ArgumentParser(description="Train one policy of Figure 4.")
+    parser.add_argument("name", help='variant and seed, such as "Emb-Hyb 0"')
+    parser.add_argument("--profile", default="laptop")
+    parser.add_argument("--results", default="results", type=Path, help="folder of all results")
+    options = parser.parse_args(arguments)
+    try:
+        parameters = runner.parameters_of("figure_4", options.profile, options.results)
+        variant, _, seed = options.name.rpartition(" ")
+        if variant not in parameters["variants"] or seed not in map(str, parameters["seeds"]):
+            raise ValueError(
+                f"name must be one of the variants {parameters['variants']} and one of the seeds "
+                f"{parameters['seeds']}, got {options.name!r}"
+            )
+        torch.set_num_threads(1)
+        job = Study.from_parameters(parameters).job(variant, int(seed))
+        with tqdm(total=job["recipe"].num_chapters + 1, desc=options.name, unit="chapter") as bar:
+            optimise(**job, report=bar.update)
+    except (ValueError, FileNotFoundError) as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -27,6 +27,7 @@ from jupyter_client.manager import AsyncKernelManager
 
 from paperlib import results
 
+NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 PROFILES = Path(__file__).parents[1] / "workflow" / "parameters.yaml"
 
 
@@ -109,6 +110,31 @@ def load_profile(profile: str, notebook: str) -> dict[str, Any]:
     return (profiles[profile] or {}).get(notebook, {})
 
 
+def parameters_of(item: str, profile: str, results_folder: str | Path) -> dict[str, Any]:
+    """All parameters of a notebook in a profile, as the runner sets them; folders are absolute.
+
+    Args:
+        item: name of the notebook.
+        profile: one of ``workflow/parameters.yaml``.
+        results_folder: of all profiles.
+
+    Raises:
+        ValueError: if the profile or a parameter is wrong.
+    """
+    defaults = read_parameters(NOTEBOOKS / f"{item}.py")
+    home = Path(results_folder).resolve() / profile
+    given = check_parameters(load_profile(profile, item), defaults)
+    folders = {name: str(home / folder) for name, folder in _folders(defaults, item).items()}
+    return {**defaults, **folders, **given}
+
+
+def _folders(defaults: Mapping[str, Any], item: str) -> dict[str, Path]:
+    """Where each folder among the parameters is, within the results of a profile."""
+    places = {"output": Path(item), "checkpoint": Path("checkpoints") / item}
+    names = (name.removesuffix("_folder") for name in defaults if name.endswith("_folder"))
+    return {f"{name}_folder": places.get(name, Path(name)) for name in names}
+
+
 def run(
     notebook: str | Path,
     *,
@@ -144,13 +170,9 @@ def run(
     target, staging = home / name, home / f".{name}"
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir(parents=True)
-    for parameter in (p for p in defaults if p.endswith("_folder") and p not in checked):
-        place = home / parameter.removesuffix("_folder")
-        if parameter == "output_folder":
-            place = staging
-        elif parameter == "checkpoint_folder":
-            place = home / "checkpoints" / name
-        checked[parameter] = os.path.relpath(place, notebook.resolve().parent)
+    for parameter, folder in _folders(defaults, name).items():
+        place = staging if parameter == "output_folder" else home / folder
+        checked.setdefault(parameter, os.path.relpath(place, notebook.resolve().parent))
     source = staging / "source.ipynb"
     jupytext.write(jupytext.read(notebook), source)
     executed, log = staging / "notebook.ipynb", staging / "log.txt"

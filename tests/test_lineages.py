@@ -17,7 +17,7 @@ PLAN = {
     for lineage in (
         Lineage("root", 0, TINY),
         Lineage("alone", 1, TINY, ("root",)),
-        Lineage("pair", 2, TINY, ("root", "root"), num_learners=2),
+        Lineage("pair", 2, TINY, ("root", "root"), num_learners=2, images=("", "y")),
     )
 }
 
@@ -54,16 +54,24 @@ def test_the_plan_is_of_twenty_five():
 
 
 def test_the_plan_has_self_play_and_pairs_in_many_styles():
-    recipes = {(lineage.recipe.rewards, lineage.parents) for lineage in MEMBERS}
+    recipes = {(lineage.recipe.rewards, lineage.parents, lineage.images) for lineage in MEMBERS}
     assert len(recipes) == len(MEMBERS)
     assert {lineage.num_learners for lineage in MEMBERS} == {1, 2}
     assert len({lineage.recipe.min_deviation for lineage in MEMBERS}) > 1
 
 
 def test_ancestors():
-    assert [lineages.ancestor(x) for x in ("c", "self-low-c", "self-hasty-d")] == ["c", "c", "d"]
-    assert lineages.ancestor("pair-close-cd-1-steady") == "c"  # by its heir and its draft
-    assert lineages.ancestor("pair-close-cd-2") == "d"
+    assert [lineages.ancestor(x) for x in ("c", "self-hasty-e", "self-distant-dy")] == list("ced")
+    assert lineages.ancestor("self-balanced-c-steady") == "c"  # by its heir and its draft
+    assert lineages.ancestor("pair-balanced-ex-fx-2") == "f"
+
+
+def test_no_two_of_the_plan_are_one_image_of_one_ancestor_but_for_one():
+    places = set()
+    for lineage in MEMBERS:
+        for name, image in zip(lineage.wrestlers(), lineage.images, strict=True):
+            places.add((lineages.ancestor(name), image))
+    assert len(places) == 24
 
 
 def test_children_start_from_their_parents(plan, tmp_path):
@@ -72,9 +80,12 @@ def test_children_start_from_their_parents(plan, tmp_path):
     one, other = weights(tmp_path, "pair").values()
     far = weights(tmp_path, "alone")["alone"]
     stranger = Wrestler(generator=make_generator(9)).state_dict()
+    mirrored = Wrestler.from_state(root).mirrored((1, -1)).state_dict()
     name = "network.policy.0.weight"
-    for child in (one, other, far):
-        assert 0 < (child[name] - root[name]).norm() < 0.2 * (stranger[name] - root[name]).norm()
+    for child, parent in ((one, root), (other, mirrored), (far, root)):
+        assert (
+            0 < (child[name] - parent[name]).norm() < 0.2 * (stranger[name] - parent[name]).norm()
+        )
     assert not torch.equal(one[name], other[name])
 
 

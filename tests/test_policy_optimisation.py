@@ -33,14 +33,12 @@ def known(tmp_path, generator):
     Representation(120, 8, settings, generator=generator).save(path)
     embeddings, offline = torch.randn(2, 9, 6, generator=generator)
     shared = {"context_size": 6, "embeddings": embeddings, "offline": offline[:4], "model": path}
-    return {
-        kind: {"kind": kind, "name": f"{kind} 0", **shared}
-        for kind in ("online", "offline", "zeros")
-    }
+    return {kind: {"kind": kind, **shared} for kind in ("online", "offline", "zeros")}
 
 
 def run(knowledge, folder, **changes):
     options = {
+        "name": f"{knowledge['kind']} 0",
         "key": (1,),
         "recipe": RECIPE,
         "start": Wrestler(generator=make_generator(9)).state_dict(),
@@ -109,8 +107,14 @@ def test_another_encoder_makes_another_policy(known, tmp_path):
     run(known["online"], tmp_path)
     before = (tmp_path / "online 0.safetensors").read_bytes()
     changed = {**known["online"], "embeddings": known["online"]["embeddings"] + 1}
-    run(changed, tmp_path)
+    assert run(changed, tmp_path) == run(changed, tmp_path / "anew")  # its checkpoint is not used
     assert (tmp_path / "online 0.safetensors").read_bytes() != before
+
+
+def test_more_games_are_played_anew(known, tmp_path):
+    stopped(known["zeros"], tmp_path, after=2)
+    more = run(known["zeros"], tmp_path, num_games=3)
+    assert more == run(known["zeros"], tmp_path / "anew", num_games=3)
 
 
 def test_judged_against_the_right_opponents(known):
