@@ -53,7 +53,7 @@ for claim in judged:
 
 # %%
 run.save(output, {"claims": judged}, seeds=[])
-text = claims.report(home, judged)
+text = claims.report(home, found, judged)
 for suffix, content in ((".markdown", text), (".html", claims.page(text, home))):
     with files.replacing(output / f"report{suffix}") as temporary:
         temporary.write_text(content)

@@ -105,18 +105,21 @@ def deviations(notebook: str | Path) -> str:
     return found[1].strip() if found else ""
 
 
-def report(home: str | Path, judged: Sequence[Mapping[str, Any]]) -> str:
+def report(
+    home: str | Path,
+    found: Mapping[str, Mapping[str, Any]],
+    judged: Sequence[Mapping[str, Any]],
+) -> str:
     """All of one profile in Markdown: claims, every table and figure, costs, deviations.
 
     Args:
         home: folder of the profile's results; pictures are named relative to it.
+        found: its results files, by notebook.
         judged: from `judge`.
     """
     home = Path(home)
     parts = [f"# Report on profile {home.name}", "## The claims", table(judged)]
-    for name, result in reports.load_all(home).items():
-        if name == "claims":
-            continue
+    for name, result in found.items():
         seconds, machine = result["wall_time_seconds"], result["machine"]
         parts.append(f"## {name}")
         parts.append(f"{seconds:.0f} s on {machine['cores']} cores; seeds {result['seeds']}.")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,7 +34,7 @@ class EpisodeBatch(NamedTuple):
     mask: Float[Tensor, "... time"]
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class InteractionDataset:
     """Episodes, each seen from one agent. `from_arrays` builds and checks one.
 
@@ -161,9 +160,7 @@ class InteractionDataset:
         if self.num_actions:
             kinds = torch.arange(self.num_actions, device=actions.device, dtype=torch.uint8)
             actions = actions.unsqueeze(-1) == kinds
-        step = torch.arange(observations.shape[-2], device=observations.device)
-        mask = step < self.lengths[episodes].unsqueeze(-1)
-        mask = mask.to(observations)
+        mask = _steps_before(self.lengths[episodes], observations.shape[-2]).to(observations)
         return EpisodeBatch(observations, actions.to(observations) * mask.unsqueeze(-1), mask)
 
     def draw_steps(
@@ -266,7 +263,11 @@ class InteractionDataset:
             )
 
     def _tensors(self) -> dict[str, Tensor]:
-        return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "num_actions"}
+        return {
+            f.name: getattr(self, f.name)
+            for f in dataclasses.fields(self)
+            if f.name != "num_actions"
+        }
 
     def checksum(self) -> str:
         """SHA-256 of the content."""
@@ -274,7 +275,8 @@ class InteractionDataset:
 
     def save(self, path: str | Path) -> None:
         """Writes one safetensors file with a checksum; padding takes no room in it."""
-        tensors, real = self._tensors(), self._real_steps()
+        tensors = self._tensors()
+        real = _steps_before(self.lengths, self.observations.shape[1])
         for name in ("observations", "actions"):
             tensors[name] = tensors[name][real]
         metadata = {"num_actions": self.num_actions, "num_steps": self.observations.shape[1]}
@@ -288,11 +290,11 @@ class InteractionDataset:
             ValueError: if the file is damaged or holds no dataset.
         """
         tensors, metadata = files.load_tensors(path)
-        expected = {field.name for field in fields(cls)} - {"num_actions"}
+        expected = {field.name for field in dataclasses.fields(cls)} - {"num_actions"}
         if set(tensors) != expected or set(metadata) != {"num_actions", "num_steps"}:
             raise ValueError(f"{path} holds no interaction dataset")
         shape = len(tensors["lengths"]), metadata["num_steps"]
-        real = torch.arange(shape[1]) < tensors["lengths"][:, None]
+        real = _steps_before(tensors["lengths"], shape[1])
         for name in ("observations", "actions"):
             steps = tensors[name]
             # Memory that NumPy's zeros never touch is never taken: padding costs nothing.
@@ -300,10 +302,6 @@ class InteractionDataset:
             padded[real.numpy()] = steps.numpy()
             tensors[name] = torch.from_numpy(padded)
         return cls(**tensors, num_actions=metadata["num_actions"])
-
-    def _real_steps(self) -> Tensor:
-        steps = torch.arange(self.observations.shape[1], device=self.lengths.device)
-        return steps < self.lengths[:, None]  # (E, T)
 
     @classmethod
     def concatenate(cls, datasets: Iterable[InteractionDataset]) -> InteractionDataset:
@@ -314,6 +312,11 @@ class InteractionDataset:
         parts = [data._tensors() for data in datasets]
         joined = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
         return cls(**joined, num_actions=datasets[0].num_actions)
+
+
+def _steps_before(lengths: Tensor, num_steps: int) -> Tensor:
+    """Which of the first steps are within episodes of these lengths, (..., num_steps)."""
+    return torch.arange(num_steps, device=lengths.device) < lengths.unsqueeze(-1)
 
 
 def _episodes(name: str, values: Iterable[ArrayLike], kind: type[np.number]) -> list[np.ndarray]:

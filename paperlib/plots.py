@@ -328,6 +328,13 @@ def draw_embeddings(ax: Axes, points: ArrayLike, names: Sequence[str]) -> None:
     ax.margins(0.08)
 
 
+def _reach(values: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Half the width of 95 % intervals of means over runs (runs, ...), by Student's t; 0 of one."""
+    if len(values) == 1:
+        return np.zeros_like(values[0])
+    return stats.t.ppf(0.975, len(values) - 1) * stats.sem(values, axis=0)
+
+
 def draw_band(ax: Axes, positions: ArrayLike, values: ArrayLike, *, label: str) -> None:
     """A mean over runs with its 95 % band, Student's t over runs.
 
@@ -340,9 +347,10 @@ def draw_band(ax: Axes, positions: ArrayLike, values: ArrayLike, *, label: str) 
     positions, values = np.asarray(positions), np.asarray(values, dtype=float)
     (line,) = ax.plot(positions, values.mean(0), label=label, color=METHOD_COLOURS.get(label))
     if len(values) > 1:
-        reach = stats.t.ppf(0.975, len(values) - 1) * values.std(0, ddof=1) / len(values) ** 0.5
-        low, high = values.mean(0) - reach, values.mean(0) + reach
-        ax.fill_between(positions, low, high, color=line.get_color(), alpha=0.15, lw=0)
+        mean, reach = values.mean(0), _reach(values)
+        ax.fill_between(
+            positions, mean - reach, mean + reach, color=line.get_color(), alpha=0.15, lw=0
+        )
 
 
 def draw_outcomes(ax: Axes, outcomes: Mapping[str, ArrayLike]) -> None:
@@ -355,11 +363,7 @@ def draw_outcomes(ax: Axes, outcomes: Mapping[str, ArrayLike]) -> None:
     places = np.arange(len(outcomes))[::-1]
     tables = [np.asarray(table, dtype=float) for table in outcomes.values()]
     means = np.array([table.mean(0) for table in tables])  # (names, 3)
-    runs = len(tables[0])
-    reach = np.zeros_like(means)
-    if runs > 1:
-        spread = np.array([table.std(0, ddof=1) for table in tables])
-        reach = stats.t.ppf(0.975, runs - 1) * spread / runs**0.5
+    reach = np.array([_reach(table) for table in tables])
     left = np.zeros(len(means))
     for column, (how, colour) in enumerate(
         {"won": "#0072B2", "drawn": "0.8", "lost": "#D55E00"}.items()

@@ -13,7 +13,7 @@ import functools
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import torch
@@ -56,7 +56,7 @@ class Opponents:
     sumo_encoders_folder: str | Path
 
     @classmethod
-    def from_parameters(cls, parameters: Mapping[str, Any]) -> Self:
+    def from_parameters(cls, parameters: Mapping[str, Any]) -> Opponents:
         """What these parameters of a notebook describe; others among them are ignored."""
         names = {field.name for field in dataclasses.fields(cls)} & set(parameters)
         return cls(**{name: parameters[name] for name in names})

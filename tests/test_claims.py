@@ -65,7 +65,8 @@ def home(tmp_path):
 
 
 def test_the_report_holds_tables_pictures_costs_and_deviations(home):
-    text = claims.report(home, claims.judge(reports.load_all(home)))
+    found = reports.load_all(home)
+    text = claims.report(home, found, claims.judge(found))
     assert "| C4 | Outcomes" in text and "**reproduced**" in text
     assert "| C4 weak: x > 0 | – | 0.20 [0.10, 0.30] | 5 | reproduced |" in text
     assert "![table_9](table_9/table_9.png)" in text and "seeds [0, 1]" in text
@@ -74,7 +75,8 @@ def test_the_report_holds_tables_pictures_costs_and_deviations(home):
 
 
 def test_the_page_needs_no_other_file(home):
-    text = claims.report(home, claims.judge(reports.load_all(home)))
+    found = reports.load_all(home)
+    text = claims.report(home, found, claims.judge(found))
     page = claims.page(text, home)
     assert f"data:image/png;base64,{base64.b64encode(b'picture').decode()}" in page
     assert "<table>" in page and "table_9.png" not in page and "http" not in page
