@@ -19,10 +19,15 @@
 #
 # with generalised advantage estimates $\hat A_t$. Half of the matches are with itself, or with the
 # other one of a pair that learns beside it; the others are with motionless and random ants and with
-# earlier versions of itself. Four *ancestors* come first, each with its own reward weights: a and b from
-# nothing, c from a, d from b. From c and d descend thirteen wrestlers by self-play and six pairs. Each
-# was paid for another *style*: for pushing, toppling, haste, height, caution, ... and keeps another
+# earlier versions of itself. Eight *ancestors* come first, each with its own reward weights: a, b, e, f, g
+# and h from nothing, c from a, d from b. From c to h descend nine wrestlers by self-play and eight pairs.
+# Each was paid for another *style*: for pushing, toppling, haste, height, caution, ... and keeps another
 # amount of noise in its actions.
+#
+# Which leg leads and which way an ant turns is decided by chance, early in a training from nothing, and
+# a million samples for another style do not change it. But the ant and the ring are symmetric: the
+# mirror image of a match is a match, fought by mirror images, who are just as strong. So a descendant
+# starts from one of the four images of its ancestor: as it is, mirrored along x, along y, or both.
 #
 # ## Parameters
 
@@ -127,7 +132,7 @@ for evaluation in evaluation_seeds:
 between = {
     name: metrics.share_between(np.array([style[name] for style in styles]).T) for name in styles[0]
 }
-kin = np.array([lineages.ancestor(name) for name in names])
+kin = np.array([lineages.descent(name)[0] for name in names])
 among_kin = {
     f"{name}, descendants of {who}": metrics.share_between(
         np.array([style[name] for style in styles]).T[kin == who]
@@ -245,13 +250,15 @@ figure, axes = plt.subplots(2, 4, figsize=(6.75, 3.4))
 units = {"distance": "m", "height": "m", "speed": "m/s", "from centre": "m", "length": "steps"}
 for ax, name in zip(axes.flat, values["styles"], strict=True):
     one, other = np.array(values["styles"][name])[:2]
-    colours = ["#0072B2" if who == "c" else "#D55E00" for who in values["ancestors"]]
-    ax.scatter(one, other, s=10, color=colours)
+    for number, who in enumerate(sorted(set(values["ancestors"]))):
+        own = np.array(values["ancestors"]) == who
+        ax.scatter(one[own], other[own], s=10, color=f"C{number}", label=who)
     ends = [min(*one, *other), max(*one, *other)]
     ax.plot(ends, ends, color="0.6", lw=0.7)
     unit = f" in {units[name]}" if name in units else ""
     ax.set_title(f"{name}{unit}\nICC {values['between'][name]:.2f}", fontsize=8)
     ax.tick_params(labelsize=6)
+axes[0, 0].legend(title="ancestor", fontsize=5, title_fontsize=5, ncols=2)
 figure.supxlabel("first seed of evaluation", fontsize=8)
 figure.supylabel("second seed", fontsize=8)
 plots.save_figure(figure, output, "wrestlers_styles")
@@ -260,7 +267,7 @@ plt.show()
 # %% [markdown]
 # How each wrestler (a point) fights, measured twice with different seeds. On the diagonal both agree: the
 # wider the points spread along it, compared with their distance from it, the more the statistic says of
-# the wrestler and the less of chance. Blue: descendants of ancestor c; orange: of d.
+# the wrestler and the less of chance. Colours: the ancestor.
 #
 # The first thing to see are two families: c's are quicker, work harder, and leave the centre further
 # behind. Inside a family, styles differ by less (printed above): a million samples that are paid for

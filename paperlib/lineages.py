@@ -269,17 +269,20 @@ def member_names() -> list[str]:
     return [steadier.get(name, name) for name in names]
 
 
-def ancestor(name: str) -> str:
-    """The nearest of the ancestors that a wrestler descends from, or itself if it is one.
+def descent(name: str) -> tuple[str, str]:
+    """The nearest of the ancestors that a wrestler descends from, or itself if it is one, and which
+    of the `IMAGES` of it.
 
     Args:
         name: of a wrestler, which need not be one of the twenty-five.
     """
     homes = {who: (x, k) for x in LINEAGES.values() for k, who in enumerate(x.wrestlers())}
-    lineage, learner = homes[name]
+    (lineage, learner), turned = homes[name], {"x": False, "y": False}
     while lineage not in ANCESTORS:
+        for axis in lineage.images[learner] if lineage.images else "":
+            turned[axis] = not turned[axis]
         lineage, learner = LINEAGES[lineage.parents[learner]], 0
-    return lineage.name
+    return lineage.name, "".join(axis for axis in turned if turned[axis])
 
 
 def train(*, name: str, seed: int, folder: str | Path, report: Report = lambda done: None) -> None:

@@ -60,18 +60,21 @@ def test_the_plan_has_self_play_and_pairs_in_many_styles():
     assert len({lineage.recipe.min_deviation for lineage in MEMBERS}) > 1
 
 
-def test_ancestors():
-    assert [lineages.ancestor(x) for x in ("c", "self-hasty-e", "self-distant-dy")] == list("ced")
-    assert lineages.ancestor("self-balanced-c-steady") == "c"  # by its heir and its draft
-    assert lineages.ancestor("pair-balanced-ex-fx-2") == "f"
+def test_descent():
+    assert lineages.descent("c") == ("c", "") and lineages.descent("self-hasty-e") == ("e", "")
+    assert lineages.descent("self-balanced-c-steady") == ("c", "")  # by its heir and its draft
+    assert lineages.descent("self-distant-dy") == ("d", "y")
+    assert lineages.descent("pair-daring-exy-hxy-2") == ("h", "xy")
 
 
-def test_no_two_of_the_plan_are_one_image_of_one_ancestor_but_for_one():
-    places = set()
-    for lineage in MEMBERS:
-        for name, image in zip(lineage.wrestlers(), lineage.images, strict=True):
-            places.add((lineages.ancestor(name), image))
-    assert len(places) == 24
+def test_images_of_images(monkeypatch):
+    child = Lineage("child", 90, TINY, ("self-distant-dy",), images=("xy",))
+    monkeypatch.setattr(lineages, "LINEAGES", LINEAGES | {"child": child})
+    assert lineages.descent("child") == ("d", "x")
+
+
+def test_only_one_image_of_an_ancestor_is_there_twice():
+    assert len({lineages.descent(name) for name in lineages.member_names()}) == 24
 
 
 def test_children_start_from_their_parents(plan, tmp_path):
