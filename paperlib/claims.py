@@ -119,6 +119,13 @@ def report(
     """
     home = Path(home)
     parts = [f"# Report on profile {home.name}", "## The claims", table(judged)]
+    for claim in (claim for claim in judged if claim["parts"]):
+        parts.append(f"**{claim['claim']}**, 95 % intervals by {claim['test']}:")
+        lines = [
+            (part["item"], reports.interval(part), part["num_runs"], part["verdict"])
+            for part in claim["parts"]
+        ]
+        parts.append(reports.markdown_table(("part", "difference", "runs", "verdict"), lines))
     for name, result in found.items():
         seconds, machine = result["wall_time_seconds"], result["machine"]
         parts.append(f"## {name}")

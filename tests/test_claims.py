@@ -69,6 +69,8 @@ def test_the_report_holds_tables_pictures_costs_and_deviations(home):
     text = claims.report(home, found, claims.judge(found))
     assert "| C4 | Outcomes" in text and "**reproduced**" in text
     assert "| C4 weak: x > 0 | – | 0.20 [0.10, 0.30] | 5 | reproduced |" in text
+    assert "95 % intervals by paired bootstrap over seeds:" in text
+    assert "| C4 weak: x > 0 | 0.20 [0.10, 0.30] | 5 | reproduced |" in text
     assert "![table_9](table_9/table_9.png)" in text and "seeds [0, 1]" in text
     assert "**Where we deviate.** in this.\n\n- And in that." in text
     assert "What it cost" not in text
