@@ -154,7 +154,7 @@ HEIRS = {
     "e": "self-hasty-e",
     "f": "self-tall-f",
     "g": "self-thrifty-g",
-    "h": "self-pusher-h",
+    "h": "self-pusher-h-steady",
 }
 # What each style is paid for, beside what all of them are: each would like to win in its own way.
 BASE = RewardWeights(
@@ -220,7 +220,7 @@ def _member(
     )
 
 
-MEMBERS = (
+FIRST_MEMBERS = (
     _member(11, "c", "balanced", num_chapters=7, parents={}),
     _member(10, "d", "balanced", num_chapters=7, parents={}),
     _member(13, "c", "daring", num_chapters=7, parents={}),
@@ -228,6 +228,35 @@ MEMBERS = (
     _member(51, "f", "tall", parents={}),
     _member(52, "g", "thrifty", num_chapters=12, parents={}, noise=0.09),
     _member(53, "h", "pusher", num_chapters=12, parents={}),
+)
+
+
+def _steadier(
+    number: int,
+    parent: Lineage,
+    *,
+    num_chapters: int = 4,
+    **rewards: float,
+) -> Lineage:
+    """More training for one who lost or drew too often against a motionless ant, mostly with one,
+    with less noise and other rewards."""
+    recipe = dataclasses.replace(
+        parent.recipe,
+        num_chapters=num_chapters,
+        rewards=dataclasses.replace(parent.recipe.rewards, **rewards),
+        mutual_share=0.1,
+        still_share=0.85,
+        deviation=0.1,
+        min_deviation=0.08,
+    )
+    return Lineage(f"{parent.wrestlers()[0]}-steady", number, recipe, (parent.name,))
+
+
+STEADIER = (
+    _steadier(40, FIRST_MEMBERS[0], loss=8.0),
+    _steadier(41, FIRST_MEMBERS[-1], num_chapters=8, win=4.0, draw=3.0, topple=1.5),
+)
+LATER_MEMBERS = (
     _member(54, "cx", "central", noise=0.2),
     _member(55, "dy", "distant"),
     _member(60, "cy-dx", "pusher"),
@@ -239,26 +268,10 @@ MEMBERS = (
     _member(66, "exy-hxy", "daring"),
     _member(67, "fxy-gxy", "low"),
 )
-
-
-def _steadier(number: int, parent: str, **rewards: float) -> Lineage:
-    """More training for one who lost or drew too often against a motionless ant, mostly with one,
-    with less noise and other rewards."""
-    (first,) = (lineage for lineage in MEMBERS if lineage.name == parent)
-    recipe = dataclasses.replace(
-        first.recipe,
-        num_chapters=4,
-        rewards=dataclasses.replace(first.recipe.rewards, **rewards),
-        mutual_share=0.1,
-        still_share=0.85,
-        deviation=0.1,
-        min_deviation=0.08,
-    )
-    return Lineage(f"{first.wrestlers()[0]}-steady", number, recipe, (parent,))
-
-
-STEADIER = (_steadier(40, "self-balanced-c", loss=8.0),)
-LINEAGES = {lineage.name: lineage for lineage in (*ANCESTORS, *MEMBERS, *STEADIER)}
+MEMBERS = (*FIRST_MEMBERS, *LATER_MEMBERS)
+LINEAGES = {
+    lineage.name: lineage for lineage in (*ANCESTORS, *FIRST_MEMBERS, *STEADIER, *LATER_MEMBERS)
+}
 SHIPPED = Path(__file__).parents[1] / "lineages" / "wrestlers.safetensors"
 
 
