@@ -140,11 +140,6 @@ ANCESTORS = (
         {**_FIRST, "win": 2.0, "loss": 1.5, "draw": 1.0, "control": 0.001},
         **{"learning_rate": 1e-3, "discount": 0.99, "entropy_weight": 1e-3},
     ),
-    _ancestor(
-        *("h", 7, _new(20)),
-        {**_FIRST, "win": 2.0, "loss": 2.0, "draw": 1.0, "push": 2.5, "topple": 0.0, "tall": -0.05},
-        **{"learning_rate": 1e-3, "discount": 0.995, "entropy_weight": 2e-3},
-    ),
 )
 
 # Of whom the later members descend.
@@ -154,7 +149,6 @@ HEIRS = {
     "e": "self-hasty-e",
     "f": "self-tall-f",
     "g": "self-thrifty-g",
-    "h": "self-pusher-h-steady",
 }
 # What each style is paid for, beside what all of them are: each would like to win in its own way.
 BASE = RewardWeights(
@@ -224,25 +218,22 @@ FIRST_MEMBERS = (
     _member(11, "c", "balanced", num_chapters=7, parents={}),
     _member(10, "d", "balanced", num_chapters=7, parents={}),
     _member(13, "c", "daring", num_chapters=7, parents={}),
+    _member(12, "d", "cautious", num_chapters=7, parents={}, noise=0.09),
     _member(50, "e", "hasty", parents={}),
     _member(51, "f", "tall", parents={}),
     _member(52, "g", "thrifty", num_chapters=12, parents={}, noise=0.09),
-    _member(53, "h", "pusher", num_chapters=12, parents={}),
+    _member(56, "e", "toppler", parents={}),
+    _member(57, "f", "pusher", parents={}),
+    _member(58, "g", "close", num_chapters=8, parents={}),
 )
 
 
-def _steadier(
-    number: int,
-    parent: Lineage,
-    *,
-    num_chapters: int = 4,
-    **rewards: float,
-) -> Lineage:
+def _steadier(number: int, parent: Lineage, **rewards: float) -> Lineage:
     """More training for one who lost or drew too often against a motionless ant, mostly with one,
     with less noise and other rewards."""
     recipe = dataclasses.replace(
         parent.recipe,
-        num_chapters=num_chapters,
+        num_chapters=4,
         rewards=dataclasses.replace(parent.recipe.rewards, **rewards),
         mutual_share=0.1,
         still_share=0.85,
@@ -252,21 +243,17 @@ def _steadier(
     return Lineage(f"{parent.wrestlers()[0]}-steady", number, recipe, (parent.name,))
 
 
-STEADIER = (
-    _steadier(40, FIRST_MEMBERS[0], loss=8.0),
-    _steadier(41, FIRST_MEMBERS[-1], num_chapters=8, win=4.0, draw=3.0, topple=1.5),
-)
+STEADIER = (_steadier(40, FIRST_MEMBERS[0], loss=8.0),)
 LATER_MEMBERS = (
     _member(54, "cx", "central", noise=0.2),
     _member(55, "dy", "distant"),
+    _member(69, "exy", "daring"),
     _member(60, "cy-dx", "pusher"),
     _member(61, "cxy-dxy", "tall"),
     _member(62, "ex-fx", "balanced"),
-    _member(63, "gx-hx", "close", noise=0.2),
     _member(64, "ey-gy", "cautious", noise=0.09),
-    _member(65, "fy-hy", "toppler"),
-    _member(66, "exy-hxy", "daring"),
     _member(67, "fxy-gxy", "low"),
+    _member(68, "gx-fy", "toppler", noise=0.2),
 )
 MEMBERS = (*FIRST_MEMBERS, *LATER_MEMBERS)
 LINEAGES = {
