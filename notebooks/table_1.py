@@ -162,7 +162,7 @@ comparison.learn(chosen, supervised=True)
 # wrestler it is given the embedding of a random **other** episode (or the mean of several), never of the
 # match in question.
 #
-# *Kin.* The wrestlers descend from six ancestors, mostly as mirror images of them. Telling six gaits
+# *Kin.* The wrestlers descend from five ancestors, mostly as mirror images of them. Telling five gaits
 # apart is something, telling images apart is more, but neither is telling individuals apart. So the
 # ratio is also taken among kin (descendants of one ancestor, averaged over ancestors), and, in the weak
 # split, among those wrestlers only who are no mirror images.

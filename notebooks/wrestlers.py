@@ -19,10 +19,10 @@
 #
 # with generalised advantage estimates $\hat A_t$. Half of the matches are with itself, or with the
 # other one of a pair that learns beside it; the others are with motionless and random ants and with
-# earlier versions of itself. Eight *ancestors* come first, each with its own reward weights: a, b, e, f, g
-# and h from nothing, c from a, d from b. From c to h descend nine wrestlers by self-play and eight pairs.
-# Each was paid for another *style*: for pushing, toppling, haste, height, caution, ... and keeps another
-# amount of noise in its actions.
+# earlier versions of itself. Seven *ancestors* come first, each with its own reward weights: a, b, e, f
+# and g from nothing, c from a, d from b. From c to g descend thirteen wrestlers by self-play and six
+# pairs. Each was paid for another *style*: for pushing, toppling, haste, height, caution, ... and keeps
+# another amount of noise in its actions.
 #
 # Which leg leads and which way an ant turns is decided by chance, early in a training from nothing, and
 # a million samples for another style do not change it. But the ant and the ring are symmetric: the
