@@ -214,7 +214,7 @@ def _member(
     )
 
 
-FIRST_MEMBERS = (
+MEMBERS = (
     _member(11, "c", "balanced", num_chapters=7, parents={}),
     _member(10, "d", "balanced", num_chapters=7, parents={}),
     _member(13, "c", "daring", num_chapters=7, parents={}),
@@ -225,26 +225,6 @@ FIRST_MEMBERS = (
     _member(56, "e", "toppler", parents={}),
     _member(57, "f", "pusher", parents={}),
     _member(58, "g", "close", num_chapters=8, parents={}),
-)
-
-
-def _steadier(number: int, parent: Lineage, **rewards: float) -> Lineage:
-    """More training for one who lost or drew too often against a motionless ant, mostly with one,
-    with less noise and other rewards."""
-    recipe = dataclasses.replace(
-        parent.recipe,
-        num_chapters=4,
-        rewards=dataclasses.replace(parent.recipe.rewards, **rewards),
-        mutual_share=0.1,
-        still_share=0.85,
-        deviation=0.1,
-        min_deviation=0.08,
-    )
-    return Lineage(f"{parent.wrestlers()[0]}-steady", number, recipe, (parent.name,))
-
-
-STEADIER = (_steadier(40, FIRST_MEMBERS[0], loss=8.0),)
-LATER_MEMBERS = (
     _member(54, "cx", "central", noise=0.2),
     _member(55, "dy", "distant"),
     _member(69, "exy", "daring"),
@@ -255,10 +235,30 @@ LATER_MEMBERS = (
     _member(67, "fxy-gxy", "low"),
     _member(68, "gx-fy", "toppler", noise=0.2),
 )
-MEMBERS = (*FIRST_MEMBERS, *LATER_MEMBERS)
-LINEAGES = {
-    lineage.name: lineage for lineage in (*ANCESTORS, *FIRST_MEMBERS, *STEADIER, *LATER_MEMBERS)
-}
+
+
+def _steadier(number: int, parent: str, **rewards: float) -> Lineage:
+    """More training for one who lost too often against a motionless ant, mostly with one, with less
+    noise and other rewards."""
+    (first,) = (lineage for lineage in MEMBERS if lineage.name == parent)
+    recipe = dataclasses.replace(
+        first.recipe,
+        num_chapters=4,
+        rewards=dataclasses.replace(first.recipe.rewards, **rewards),
+        mutual_share=0.1,
+        still_share=0.85,
+        deviation=0.1,
+        min_deviation=0.08,
+    )
+    return Lineage(f"{first.wrestlers()[0]}-steady", number, recipe, (parent,))
+
+
+STEADIER = (
+    _steadier(40, "self-balanced-c", loss=8.0),
+    _steadier(42, "self-central-cx", loss=8.0),
+    _steadier(43, "self-close-g", loss=8.0),
+)
+LINEAGES = {lineage.name: lineage for lineage in (*ANCESTORS, *MEMBERS, *STEADIER)}
 SHIPPED = Path(__file__).parents[1] / "lineages" / "wrestlers.safetensors"
 
 
