@@ -233,7 +233,7 @@ MEMBERS = (
     _member(62, "ex-fx", "balanced"),
     _member(64, "ey-gy", "cautious", noise=0.09),
     _member(67, "fxy-gxy", "low"),
-    _member(68, "gx-fy", "toppler", noise=0.2),
+    _member(68, "gx-fy", "toppler"),
 )
 
 
