@@ -31,7 +31,7 @@ class Lineage:
         name: of the training.
         number: part of the key of its random stream.
         recipe: how.
-        parents: trainings whose first learners these start from, one for each learner.
+        parents: wrestlers that these start from, one for each learner.
         num_learners: 1 or 2.
         images: which of the `IMAGES` of its parent each learner starts from; as it is if none are
             given. See `Wrestler.mirrored`.
@@ -48,6 +48,10 @@ class Lineage:
         """Names of its learners."""
         both = (f"{self.name}-1", f"{self.name}-2")
         return both if self.num_learners == 2 else (self.name,)
+
+    def sources(self) -> list[str]:
+        """Names of the trainings that its parents come from."""
+        return [home(parent)[0].name for parent in self.parents]
 
 
 def _ancestor(
@@ -238,9 +242,9 @@ MEMBERS = (
 
 
 def _steadier(number: int, parent: str, **rewards: float) -> Lineage:
-    """More training for one who lost too often against a motionless ant, mostly with one, with less
-    noise and other rewards."""
-    (first,) = (lineage for lineage in MEMBERS if lineage.name == parent)
+    """More training for one who lost or drew too often against a motionless ant, mostly with one,
+    with less noise and other rewards."""
+    (first,) = (lineage for lineage in MEMBERS if parent in lineage.wrestlers())
     recipe = dataclasses.replace(
         first.recipe,
         num_chapters=4,
@@ -250,13 +254,19 @@ def _steadier(number: int, parent: str, **rewards: float) -> Lineage:
         deviation=0.1,
         min_deviation=0.08,
     )
-    return Lineage(f"{first.wrestlers()[0]}-steady", number, recipe, (parent,))
+    return Lineage(f"{parent}-steady", number, recipe, (parent,))
 
 
 STEADIER = (
     _steadier(40, "self-balanced-c", loss=8.0),
     _steadier(42, "self-central-cx", loss=8.0),
     _steadier(43, "self-close-g", loss=8.0),
+    _steadier(44, "self-distant-dy", loss=8.0),
+    _steadier(45, "pair-toppler-gx-fy-1", win=3.0, draw=1.5),
+    _steadier(46, "pair-toppler-gx-fy-2", win=3.0, draw=1.5),
+    _steadier(47, "self-cautious-d", win=3.0, draw=1.5),
+    _steadier(48, "self-balanced-d", win=3.0, draw=1.5, loss=6.0),
+    _steadier(49, "pair-cautious-ey-gy-2", win=3.0, draw=1.5),
 )
 LINEAGES = {lineage.name: lineage for lineage in (*ANCESTORS, *MEMBERS, *STEADIER)}
 SHIPPED = Path(__file__).parents[1] / "lineages" / "wrestlers.safetensors"
@@ -269,6 +279,11 @@ def member_names() -> list[str]:
     return [steadier.get(name, name) for name in names]
 
 
+def home(name: str) -> tuple[Lineage, int]:
+    """The training that a wrestler comes from, and which of its learners it is."""
+    return next((x, x.wrestlers().index(name)) for x in LINEAGES.values() if name in x.wrestlers())
+
+
 def descent(name: str) -> tuple[str, str]:
     """The nearest of the ancestors that a wrestler descends from, or itself if it is one, and which
     of the `IMAGES` of it.
@@ -276,12 +291,11 @@ def descent(name: str) -> tuple[str, str]:
     Args:
         name: of a wrestler, which need not be one of the twenty-five.
     """
-    homes = {who: (x, k) for x in LINEAGES.values() for k, who in enumerate(x.wrestlers())}
-    (lineage, learner), turned = homes[name], {"x": False, "y": False}
+    (lineage, learner), turned = home(name), {"x": False, "y": False}
     while lineage not in ANCESTORS:
         for axis in lineage.images[learner] if lineage.images else "":
             turned[axis] = not turned[axis]
-        lineage, learner = LINEAGES[lineage.parents[learner]], 0
+        lineage, learner = home(lineage.parents[learner])
     return lineage.name, "".join(axis for axis in turned if turned[axis])
 
 
@@ -305,13 +319,11 @@ def train(*, name: str, seed: int, folder: str | Path, report: Report = lambda d
     if name not in LINEAGES:
         raise ValueError(f"name must be one of {', '.join(LINEAGES)}; got {name!r}")
     lineage, folder = LINEAGES[name], Path(folder)
-    sources = [folder / f"{parent}.safetensors" for parent in lineage.parents]
-    first = [next(iter(wrestlers.load(source)[0].values())) for source in sources]
-    images = lineage.images or ("",) * len(first)
-    parents = [
-        parent.mirrored(IMAGES[image]).state_dict()
-        for parent, image in zip(first, images, strict=True)
-    ]
+    images = lineage.images or ("",) * len(lineage.parents)
+    parents = []
+    for parent, source, image in zip(lineage.parents, lineage.sources(), images, strict=True):
+        found, _ = wrestlers.load(folder / f"{source}.safetensors")
+        parents.append(found[parent].mirrored(IMAGES[image]).state_dict())
     training = Training(
         *((seed, lineage.number), lineage.recipe),
         num_learners=lineage.num_learners,
@@ -350,7 +362,7 @@ def train_all(
     """Trains lineages, each as a job of its own, parents before their children."""
     due = [LINEAGES[name] for name in names]
     while due:
-        ready = [lineage for lineage in due if not {*lineage.parents} & {x.name for x in due}]
+        ready = [lineage for lineage in due if not {*lineage.sources()} & {x.name for x in due}]
         jobs = [{"name": lineage.name, "seed": seed, "folder": folder} for lineage in ready]
         units = sum(lineage.recipe.num_chapters for lineage in ready)
         title = f"generation of {', '.join(lineage.name for lineage in ready[:2])}, ..."
@@ -371,7 +383,6 @@ def assemble(folder: str | Path) -> tuple[dict[str, Wrestler], dict[str, Any]]:
     for name, lineage in LINEAGES.items():
         found, told = wrestlers.load(Path(folder) / f"{name}.safetensors")
         history = told["history"]
-        samples[name] = history[-1]["samples"] + sum(samples[p] for p in lineage.parents[:1])
         for learner, (own, wrestler) in enumerate(found.items()):
             still = [chapter["still"][learner] for chapter in history]
             curve = [
@@ -379,6 +390,7 @@ def assemble(folder: str | Path) -> tuple[dict[str, Wrestler], dict[str, Any]]:
                 for chapter, part in zip(history, still, strict=True)
             ]
             parent = lineage.parents[learner] if lineage.parents else None
+            samples[own] = history[-1]["samples"] + (samples[parent] if parent else 0)
             population[own] = wrestler
             provenance[own] = {
                 "lineage": name,
@@ -386,8 +398,7 @@ def assemble(folder: str | Path) -> tuple[dict[str, Wrestler], dict[str, Any]]:
                 "parent": parent,
                 "key": told["training"]["key"],
                 "samples": history[-1]["samples"],
-                "samples_with_ancestors": history[-1]["samples"]
-                + (samples[parent] if parent else 0),
+                "samples_with_ancestors": samples[own],
                 "seconds": told["seconds"],
                 "versions": told["versions"],
                 "machine": told["machine"],

@@ -18,6 +18,7 @@ PLAN = {
         Lineage("root", 0, TINY),
         Lineage("alone", 1, TINY, ("root",)),
         Lineage("pair", 2, TINY, ("root", "root"), num_learners=2, images=("", "y")),
+        Lineage("last", 3, TINY, ("pair-2",)),
     )
 }
 
@@ -50,7 +51,7 @@ def test_the_plan_is_of_twenty_five():
         assert len(lineage.parents) in (0, lineage.num_learners) and known.issuperset(
             lineage.parents
         )
-        known.add(lineage.name)
+        known.update(lineage.wrestlers())
 
 
 def test_the_plan_has_self_play_and_pairs_in_many_styles():
