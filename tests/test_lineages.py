@@ -83,10 +83,11 @@ def test_children_start_from_their_parents(plan, tmp_path):
     (root,) = weights(tmp_path, "root").values()
     one, other = weights(tmp_path, "pair").values()
     far = weights(tmp_path, "alone")["alone"]
+    last = weights(tmp_path, "last")["last"]
     stranger = Wrestler(generator=make_generator(9)).state_dict()
     mirrored = Wrestler.from_state(root).mirrored((1, -1)).state_dict()
     name = "network.policy.0.weight"
-    for child, parent in ((one, root), (other, mirrored), (far, root)):
+    for child, parent in ((one, root), (other, mirrored), (far, root), (last, other)):
         assert (
             0 < (child[name] - parent[name]).norm() < 0.2 * (stranger[name] - parent[name]).norm()
         )
@@ -142,12 +143,16 @@ def test_command_line(tmp_path, capsys):
 def test_assembled_with_provenance(plan, tmp_path):
     train(tmp_path)
     population, provenance = lineages.assemble(tmp_path)
-    assert list(population) == list(provenance) == ["root", "alone", "pair-1", "pair-2"]
+    assert list(population) == list(provenance) == ["root", "alone", "pair-1", "pair-2", "last"]
     one = provenance["pair-2"]
     per_chapter = 16 * (4 + 2)  # steps, mutual matches and its own
     assert one["parent"] == "root" and one["learner"] == 1 and one["key"] == [3, 2]
     assert one["samples"] == 2 * per_chapter
     assert one["samples_with_ancestors"] == 2 * per_chapter + 2 * 16 * 12
+    assert provenance["last"]["parent"] == "pair-2"
+    assert (
+        provenance["last"]["samples_with_ancestors"] == one["samples_with_ancestors"] + 2 * 16 * 12
+    )
     assert len(one["curve"]) == 2 and one["curve"][-1][0] == one["samples"]
     assert set(one) >= {"seconds", "versions", "machine", "lineage"}
 
