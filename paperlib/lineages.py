@@ -241,13 +241,13 @@ MEMBERS = (
 )
 
 
-def _steadier(number: int, parent: str, **rewards: float) -> Lineage:
+def _steadier(number: int, parent: str, *, num_chapters: int = 4, **rewards: float) -> Lineage:
     """More training for one who lost or drew too often against a motionless ant, mostly with one,
     with less noise and other rewards."""
     (first,) = (lineage for lineage in MEMBERS if parent in lineage.wrestlers())
     recipe = dataclasses.replace(
         first.recipe,
-        num_chapters=4,
+        num_chapters=num_chapters,
         rewards=dataclasses.replace(first.recipe.rewards, **rewards),
         mutual_share=0.1,
         still_share=0.85,
@@ -262,7 +262,7 @@ STEADIER = (
     _steadier(42, "self-central-cx", loss=8.0),
     _steadier(43, "self-close-g", loss=8.0),
     _steadier(44, "self-distant-dy", loss=8.0),
-    _steadier(45, "pair-toppler-gx-fy-1", win=3.0, draw=1.5),
+    _steadier(45, "pair-toppler-gx-fy-1", num_chapters=6, win=5.0, draw=4.0),
     _steadier(46, "pair-toppler-gx-fy-2", win=3.0, draw=1.5),
     _steadier(47, "self-cautious-d", win=3.0, draw=1.5),
     _steadier(48, "self-balanced-d", win=3.0, draw=1.5, loss=6.0),
