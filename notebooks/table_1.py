@@ -247,6 +247,7 @@ def measure(kind: str, method: str, seed: int) -> dict[str, float]:
     return found
 
 
+# %%
 measured = {}
 for kind in kinds:
     for method in everyone:
@@ -315,14 +316,15 @@ run.save(output, values, seeds=seeds)
 reports.save_rows(output, "table_1", rows)
 
 # %%
-shown = {}  # test episodes of the first seed, for Figure 3
+shown = {}  # test episodes of the first seed, for Figure 3 and the explorer
 for kind in kinds:
     rows_of_test = dataset.rows_on_edges(splits[kind, seeds[0]].test)
     shown[f"{kind}/episodes"] = rows_of_test
     shown[f"{kind}/agents"] = dataset.agents[rows_of_test]
     for method in everyone:
         shown[f"{kind}/{method}"] = embed(kind, method, seeds[0], rows_of_test, max_steps)
-files.save_tensors(output / "test_embeddings.safetensors", shown, {"names": list(population)})
+told = {"names": list(population), "kin": [letter for letter, _ in descents]}
+files.save_tensors(output / "test_embeddings.safetensors", shown, told)
 
 # %% [markdown]
 # ## Ours against the paper

@@ -58,6 +58,7 @@ import torch
 from paperlib import (
     comparisons,
     embeddings,
+    files,
     interactions,
     metrics,
     plots,
@@ -222,6 +223,17 @@ values = {
 }
 run.save(output, values, seeds=seeds)
 reports.save_rows(output, "table_2", rows)
+
+# %%
+shown = {}  # test episodes of the first seed, for the explorer
+for kind in kinds:
+    shown[f"{kind}/episodes"] = dataset.rows_on_edges(splits[kind, seeds[0]].test)
+    tested = dataset.select(shown[f"{kind}/episodes"])
+    shown[f"{kind}/agents"] = tested.agents
+    for method in (*methods, "untrained", "hand-made"):
+        shown[f"{kind}/{method}"] = embed(kind, method, seeds[0], tested)
+names = [f"{side} {number}" for side in ("speaker", "listener") for number in range(count)]
+files.save_tensors(output / "test_embeddings.safetensors", shown, {"names": names})
 
 # %% [markdown]
 # ## Ours against the paper

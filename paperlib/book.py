@@ -2,7 +2,8 @@
 
 Each notebook of a profile that was executed becomes a page, and an index leads to them. Pages need
 no network, neither to be made nor to be read: there are no scripts, formulas are MathML, which
-browsers draw by themselves, and figures are files beside the pages.
+browsers draw by themselves, and figures are files beside the pages. The one page with a script, the
+embedding explorer, joins the book where it is there; it asks for nothing either.
 """
 
 from __future__ import annotations
@@ -23,13 +24,13 @@ from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from pygments.formatters import HtmlFormatter
 from traitlets.config import Config
 
-from paperlib import files, results
+from paperlib import explorer, files, results
 
 CHAPTERS = (
     *("start_here", "figure_6", "your_own_agents"),
     *("population", "figure_1", "table_2", "figure_2", "table_3"),  # ParticleWorld
     *("fidelity", "wrestlers", "table_1", "figure_3", "figure_4", "figure_5"),  # RoboSumo
-    "claims",
+    *("explorer", "claims"),
 )
 HERE = Path(__file__).parent
 HIGHLIGHTING = HtmlFormatter(style="xcode").get_style_defs(".highlight") + "\n"
@@ -213,13 +214,17 @@ def build(home: str | Path, folder: str | Path) -> Path:
     missing = [name for name in CHAPTERS if name not in names]
     template = jinja2.Template((HERE / "book.html").read_text(), autoescape=True)
     contents = {"style.css": HIGHLIGHTING + (HERE / "book.css").read_text()}
+    made = Path(home) / "explorer" / explorer.FILE_NAME
+    told = {"explorer": explorer.FILE_NAME if made.is_file() else None}
+    if told["explorer"]:  # outside the book, its links lead nowhere and are hidden
+        contents[explorer.FILE_NAME] = made.read_text().replace("<nav hidden>", "<nav>", 1)
     neighbours = zip([None, *chapters], chapters, [*chapters[1:], None], strict=False)
     for before, chapter, after in neighbours:
         contents |= chapter.figures
-        page = template.render(chapter=chapter, before=before, after=after)
+        page = template.render(chapter=chapter, before=before, after=after, **told)
         contents[f"{chapter.name}.html"] = page
-    profile = Path(home).resolve().name
-    contents["index.html"] = template.render(chapters=chapters, missing=missing, profile=profile)
+    told |= {"missing": missing, "profile": Path(home).resolve().name}
+    contents["index.html"] = template.render(chapters=chapters, **told)
     for name, content in contents.items():
         with files.replacing(folder / name) as temporary:
             temporary.write_bytes(content.encode() if isinstance(content, str) else content)

@@ -13,15 +13,15 @@ from pathlib import Path
 import jupytext
 import nbformat
 import pytest
+from browsing import CHROMIUM
 from markupsafe import Markup
 from nbformat import v4
 from PIL import Image
 
-from paperlib import book, files, results
+from paperlib import book, explorer, files, results
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.py"))
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
 
 OPENING = r"""# A & B: who?
 
@@ -160,6 +160,20 @@ def test_chapters_follow_each_other(pages):
     assert text.count('rel="next" href="table_9.html"') == 2
     assert 'rel="prev"' not in pages["start_here.html"].read_text()
     assert 'rel="next"' not in pages["table_9.html"].read_text()
+
+
+def test_the_explorer_joins_the_book_where_it_is_there(home, tmp_path, pages):
+    assert not any(explorer.FILE_NAME in page.read_text() for page in pages.values())
+    add_notebook(home, "explorer", v4.new_markdown_cell("# Points"))
+    alone = explorer.make_page({"worlds": {}})
+    (home / "explorer" / explorer.FILE_NAME).write_text(alone)
+    folder = book.build(home, tmp_path / "book").parent
+    for name in ("index.html", "start_here.html", "explorer.html", "table_9.html"):
+        assert ("a", explorer.FILE_NAME) in Targets(folder / name).found
+    copy = (folder / explorer.FILE_NAME).read_text()
+    assert "<nav hidden>" in alone and copy == alone.replace("<nav hidden>", "<nav>")
+    links = [a for tag, a in Targets(folder / explorer.FILE_NAME).found if tag == "a"]
+    assert "index.html" in links and all((folder / link).is_file() for link in links)
 
 
 @pytest.mark.parametrize(("seconds", "cost"), [(0.14, "0.14 s"), (12.3, "12 s"), (330.0, "6 min")])

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 ITEMS = (
     *("start_here", "population", "figure_1", "figure_2", "figure_6", "fidelity"),
     *("wrestlers", "table_1", "figure_3", "figure_4", "figure_5", "table_2", "table_3"),
-    *("your_own_agents", "claims"),
+    *("your_own_agents", "explorer", "claims"),
 )
 
 
