@@ -299,7 +299,6 @@ def draw_win_matrix(ax: Axes, rates: ArrayLike, names: Sequence[str]) -> None:
         np.asarray(rates),
         ax=ax,
         cmap="RdBu",
-        square=True,
         vmin=0,
         vmax=1,
         xticklabels=False,
