@@ -30,7 +30,8 @@ num_chapters = 6  # of each training; after each, games are played
 num_rounds = 16  # rollouts of a chapter
 num_matches = 128  # side by side, of 64 steps in a rollout
 learning_rate = 0.0005  # of Adam, at the start; falls to a tenth
-num_games = 10  # against each opponent, for each point of a curve
+num_games = 10  # against each opponent, for each point of a curve but the last
+num_last_games = 50  # for the last, which decides
 start = "e"  # the shipped wrestler whose weights all variants start from; "" for none
 num_workers = 2  # processes; the numbers do not depend on it
 wrestlers_folder = "../results/laptop/wrestlers"
@@ -87,10 +88,10 @@ curves = trainings.run_jobs(
 
 # %% [markdown]
 # ## Result
-# Scores of a variant are win rates of its seeds (runs) against each opponent (tasks), averaged over the
-# last quarter of the training. Beside means stand the interquartile mean and the probability that a run
-# of one variant beats a run of another on the same opponent, with intervals from a bootstrap that draws
-# runs anew within each task (Agarwal et al. 2021).
+# Scores of a variant are win rates of its seeds (runs) against each opponent (tasks) after the training.
+# Beside means stand the interquartile mean and the probability that a run of one variant beats a run of
+# another on the same opponent, with intervals from a bootstrap that draws runs anew within each task
+# (Agarwal et al. 2021).
 
 # %%
 of = {v: [k for k, job in enumerate(jobs) if job["name"].startswith(f"{v} ")] for v in variants}
@@ -102,8 +103,7 @@ won = {
     for variant in variants
     for part in groups
 }
-late = max(1, round(num_chapters / 4))
-scores = {name: values[:, -late:].mean(1) for name, values in won.items()}
+scores = {name: values[:, -1] for name, values in won.items()}
 
 # %%
 rng = np.random.default_rng(0)

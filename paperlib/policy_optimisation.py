@@ -129,7 +129,8 @@ class Study(Opponents):
         num_rounds: rollouts of a chapter.
         num_matches: side by side.
         learning_rate: of Adam, at the start.
-        num_games: against each opponent, for each point of a curve.
+        num_games: against each opponent, for each point of a curve but the last.
+        num_last_games: the same, for the last point.
         start: the shipped wrestler whose weights all variants start from; "" for none.
         policies_folder: where the policies go.
     """
@@ -139,6 +140,7 @@ class Study(Opponents):
     num_matches: int
     learning_rate: float
     num_games: int
+    num_last_games: int
     start: str
     policies_folder: str | Path
 
@@ -175,6 +177,7 @@ class Study(Opponents):
             "groups": self.groups,
             "knowledge": self.knowledge(variant),
             "num_games": self.num_games,
+            "num_last_games": self.num_last_games,
             "folder": self.policies_folder,
         }
 
@@ -235,6 +238,7 @@ def optimise(
     groups: Mapping[str, Sequence[int]],
     knowledge: Mapping[str, Any],
     num_games: int,
+    num_last_games: int,
     folder: str | Path,
     report: Report = lambda done: None,
 ) -> list[dict[str, Any]]:
@@ -251,7 +255,8 @@ def optimise(
         states: of all opponents.
         groups: which of them are "train", and any others.
         knowledge: see `make_informant`.
-        num_games: against each opponent.
+        num_games: against each opponent, before the last chapter.
+        num_last_games: the same, after it.
         folder: of all policies.
         report: told of each chapter.
 
@@ -271,7 +276,8 @@ def optimise(
         rivals=[states[who] for who in groups["train"]],
         informant=informant,
     )
-    identity = {**training.identity(), "groups": groups, "num_games": num_games}
+    identity = {**training.identity(), "groups": groups}
+    identity |= {"num_games": num_games, "num_last_games": num_last_games}
     identity["opponents"] = [files.tensor_checksum(state, "") for state in states]
     identity = files.plain(identity)
     target, checkpoint = (
@@ -298,7 +304,7 @@ def optimise(
         for number, (group, opponents) in enumerate(groups.items()):
             point[group] = evaluate(
                 *(learner, knowledge, states, opponents),
-                num_games=num_games,
+                num_games=num_games if chapter < recipe.num_chapters else num_last_games,
                 key=(*key, 3, chapter, number),
             )
         curve.append(point)

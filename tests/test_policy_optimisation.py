@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 import torch
 
@@ -45,6 +46,7 @@ def run(knowledge, folder, **changes):
         "states": STATES,
         "groups": GROUPS,
         "num_games": 2,
+        "num_last_games": 2,
     }
     return optimise(knowledge=knowledge, folder=folder, **options | changes)
 
@@ -115,6 +117,13 @@ def test_more_games_are_played_anew(known, tmp_path):
     stopped(known["zeros"], tmp_path, after=2)
     more = run(known["zeros"], tmp_path, num_games=3)
     assert more == run(known["zeros"], tmp_path / "anew", num_games=3)
+
+
+def test_the_last_games_are_as_many_as_asked_for(known, tmp_path):
+    curve = run(known["zeros"], tmp_path, num_last_games=7)
+    assert curve[:-1] == run(known["zeros"], tmp_path / "less")[:-1]
+    shares = np.array([list(of.values()) for of in curve[-1]["train"] + curve[-1]["test"]])
+    np.testing.assert_allclose(7 * shares, np.round(7 * shares), atol=1e-9)
 
 
 def test_judged_against_the_right_opponents(known):

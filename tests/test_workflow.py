@@ -64,15 +64,19 @@ def test_interrupted_workflow_ends_with_the_same_numbers(tmp_path):
 
     population = broken / "smoke/checkpoints/population/0_0.safetensors"
     stop_when(broken, population.exists, signal.SIGINT)  # as Ctrl-C does
-    encoders = broken / "smoke/encoders"
-    stop_when(broken, lambda: len(list(encoders.glob("*.safetensors"))) > 5, signal.SIGKILL)
+
+    def encoders() -> dict[Path, int]:  # the folder holds the episodes, too, written anew by a run
+        found = (broken / "smoke/encoders").glob("*_*.safetensors")
+        return {path: path.stat().st_mtime_ns for path in found}
+
+    stop_when(broken, lambda: len(encoders()) > 5, signal.SIGKILL)
     assert (broken / "smoke/population/result.json").exists()
     assert not (broken / "smoke/table_2/result.json").exists()
-    kept = {path: path.stat().st_mtime_ns for path in encoders.glob("*.safetensors")}
+    kept = encoders()
 
     finish(broken)
     assert values(broken) == values(whole)
-    assert all(path.stat().st_mtime_ns == told for path, told in kept.items())
+    assert kept.items() <= encoders().items(), "an encoder was learned again"
     assert "Nothing to be done" in finish(broken)
 
     damaged = broken / "smoke/figure_1/result.json"
