@@ -4,6 +4,8 @@ PROFILE ?= laptop
 # cpu or cuda: which build of torch is installed, and where the trainings run
 TORCH ?= cpu
 CORES ?= $(shell getconf _NPROCESSORS_ONLN)
+# local or slurm: where the notebooks run
+EXECUTOR ?= local
 PYTHON ?= python3
 # An active conda environment made from environment.yml is used as it is; else a .venv is made.
 ifeq ($(CONDA_DEFAULT_ENV),paperlib)
@@ -19,11 +21,11 @@ OLDEST := build/mujoco-$(MUJOCO3)
 ROBOSUMO_TESTS := $(addprefix tests/test_,$(addsuffix .py,robosumo_models robosumo published_policies parallel_envs))
 
 .DEFAULT_GOAL := help
-.PHONY: help install reproduce smoke test test-mujoco3 lint notebooks book figures bench lock clean
+.PHONY: help install reproduce smoke test test-mujoco3 test-slurm lint notebooks book figures bench lock clean
 
 help:  ## show this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
-	@echo 'variables:  PROFILE=smoke|laptop|paper  TORCH=cpu|cuda  CORES=2'
+	@echo 'variables:  PROFILE=smoke|laptop|paper  TORCH=cpu|cuda  CORES=2  EXECUTOR=local|slurm'
 
 install: $(READY)  ## make the environment, pinned to requirements.lock
 
@@ -37,9 +39,13 @@ build/conda.installed: environment.yml pyproject.toml
 	$(BIN)/python -m pip install --no-deps --no-build-isolation --editable .
 	mkdir -p build && touch $@
 
-reproduce: $(READY)  ## regenerate every table and figure into results/PROFILE
-	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python workflow/reproduce.py \
-		--profile $(PROFILE) --device $(TORCH) --cores $(CORES)
+build/slurm.installed: $(READY)
+	$(BIN)/python -m pip install --quiet --no-build-isolation --editable '.[slurm]'
+	mkdir -p build && touch $@
+
+reproduce: $(READY) $(if $(filter slurm,$(EXECUTOR)),build/slurm.installed)  ## regenerate every table and figure into results/PROFILE
+	$(BIN)/python workflow/reproduce.py \
+		--profile $(PROFILE) --device $(TORCH) --cores $(CORES) --executor $(EXECUTOR)
 
 smoke: $(READY)  ## the same from scratch in miniature, in minutes
 	$(MAKE) reproduce PROFILE=smoke
@@ -57,6 +63,9 @@ $(OLDEST)/.installed: $(READY)
 	$(BIN)/python -m pip install --quiet --no-deps --target $(OLDEST) mujoco==$(MUJOCO3) || { \
 		echo 'error: mujoco==$(MUJOCO3) could not be installed; is a package index within reach?' >&2; exit 1; }
 	touch $@
+
+test-slurm: $(READY) build/slurm.installed  ## run the smoke profile on a SLURM cluster within this machine, and break it on the way
+	tests/slurm/cluster.sh $(BIN)/python tests/slurm/proof.py
 
 lint: $(READY)  ## check style
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -19,13 +19,12 @@ ITEMS = (
 )
 
 
-def start(folder: Path, *options: str) -> subprocess.Popen:
+def start(folder: Path, *options: str, **environment: str) -> subprocess.Popen:
     command = [sys.executable, "workflow/reproduce.py", "--results", str(folder), *options]
-    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     return subprocess.Popen(
         command,
         cwd=ROOT,
-        env=environment,
+        env={**os.environ, **environment},
         start_new_session=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -92,6 +91,21 @@ def test_unknown_profile_is_one_line(tmp_path):
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 1
     assert output == "error: unknown profile 'lapptop'; there are laptop, smoke, paper\n"
+    assert not any(tmp_path.iterdir())
+
+
+def test_unknown_executor_is_one_line(tmp_path):
+    process = start(tmp_path, "--executor", "slrum")
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert output == "error: unknown executor 'slrum'; there are local, slurm\n"
+
+
+def test_slurm_that_is_not_there_is_one_line(tmp_path):
+    process = start(tmp_path, "--executor", "slurm", PATH=str(tmp_path))
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert output.startswith("error: executor 'slurm' needs ") and output.count("\n") == 1
     assert not any(tmp_path.iterdir())
 
 

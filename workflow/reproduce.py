@@ -1,30 +1,39 @@
 """Runs the workflow of one profile and prints what came of it.
 
 It goes on from whatever an earlier run finished, however that run ended. A lock that dies with its
-process keeps two runs of one profile apart.
+process keeps two runs of one profile apart; jobs that a dead run left on a cluster are cancelled.
 """
 
 import argparse
 import fcntl
+import hashlib
+import importlib.util
+import os
+import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
+
+import yaml
 
 from paperlib import reports, results, runner
 
 ROOT = Path(__file__).parents[1]
+EXECUTORS = ROOT / "workflow/profiles"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--profile", default="laptop")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
-    parser.add_argument("--cores", type=int, default=2)
+    parser.add_argument("--cores", type=int, default=2, help="of this machine alone")
     parser.add_argument("--results", default=ROOT / "results", type=Path)
     parser.add_argument("--executor", default="local", help="a folder of workflow/profiles")
     options = parser.parse_args()
     try:
         runner.load_profile(options.profile, "")
+        on_slurm = check_executor(options.executor) == "slurm"
     except ValueError as error:
         sys.exit(f"error: {error}")
     home = options.results.resolve() / options.profile
@@ -39,17 +48,30 @@ def main() -> None:
                 results.load(path.parent)
         except ValueError as error:
             sys.exit(f"error: {error}")
+        # The same for every run into this folder, so that a later one knows an earlier one's jobs
+        jobs = f"{options.profile}-{hashlib.sha256(bytes(home)).hexdigest()[:8]}"
         command = [
             *(sys.executable, "-m", "snakemake", "--snakefile", "workflow/Snakefile"),
-            *("--workflow-profile", f"workflow/profiles/{options.executor}"),
-            *("--cores", str(options.cores), "--rerun-incomplete", "--nolock"),
+            *("--workflow-profile", str(EXECUTORS / options.executor)),
+            *(("--slurm-jobname-prefix", jobs) if on_slurm else ("--cores", str(options.cores))),
+            *("--rerun-incomplete", "--nolock"),
             *("--config", f"profile={options.profile}", f"device={options.device}"),
             f"results={home.parent}",
         ]
+        # Rules, and jobs on other machines, call the Python that runs this
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         try:
-            code = subprocess.run(command, cwd=ROOT).returncode
+            if on_slurm:
+                cancel_jobs(jobs)
+            # Snakemake holds the lock as well, should it outlive this process
+            code = subprocess.run(
+                command, cwd=ROOT, env={**os.environ, "PATH": path}, pass_fds=[lock.fileno()]
+            ).returncode
         except KeyboardInterrupt:
             sys.exit("interrupted; the same command goes on from here")
+        finally:
+            if on_slurm:
+                cancel_jobs(jobs)
     if code != 0:
         sys.exit(f"error: the workflow failed; see the log above and {home}/*/failed.log")
     try:
@@ -59,6 +81,48 @@ def main() -> None:
         print(f"The whole report: {home}/claims/report.html")
     except (ValueError, FileNotFoundError) as error:
         sys.exit(f"error: {error}")
+
+
+def check_executor(name: str) -> str:
+    """Snakemake's name for what runs the jobs of a folder of workflow/profiles.
+
+    Raises:
+        ValueError: if there is no such folder, or SLURM is meant and not at hand.
+    """
+    known = sorted(path.parent.name for path in EXECUTORS.glob("*/config.yaml"))
+    if name not in known:
+        raise ValueError(f"unknown executor {name!r}; there are {', '.join(known)}")
+    kind = yaml.safe_load((EXECUTORS / name / "config.yaml").read_text())["executor"]
+    if kind == "slurm":
+        if importlib.util.find_spec("snakemake_executor_plugin_slurm") is None:
+            raise ValueError(
+                f"executor {name!r} needs Snakemake's plugin for SLURM, python -m pip install "
+                "--no-build-isolation --editable '.[slurm]'"
+            )
+        if shutil.which("sbatch") is None:
+            raise ValueError(f"executor {name!r} needs SLURM's commands; there is no sbatch here")
+    return kind
+
+
+def cancel_jobs(name: str) -> None:
+    """Cancels our jobs on SLURM whose names begin with ``name_``, and waits until they are gone."""
+    if queued := queued_jobs(name):
+        print(f"cancelling what is left in the queue: {' '.join(queued)}", flush=True)
+        slurm("scancel", *queued)
+    while queued_jobs(name):
+        time.sleep(2)
+
+
+def queued_jobs(name: str) -> list[str]:
+    lines = slurm("squeue", "--me", "--noheader", "--format=%i %j").splitlines()
+    return [line.split()[0] for line in lines if line.split()[1].startswith(f"{name}_")]
+
+
+def slurm(*command: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode != 0:
+        sys.exit(f"error: {command[0]}: {done.stderr.strip()}")
+    return done.stdout
 
 
 if __name__ == "__main__":
