@@ -12,7 +12,7 @@ from typing import Any
 import nbformat
 from markdown_it import MarkdownIt
 
-from paperlib import reports
+from paperlib import metrics, reports
 
 VERDICTS = ("reproduced", "not reproduced", "undecided")
 CLAIMS = {
@@ -122,10 +122,11 @@ def report(
     for claim in (claim for claim in judged if claim["parts"]):
         parts.append(f"**{claim['claim']}**, 95 % intervals by {claim['test']}:")
         lines = [
-            (part["item"], reports.interval(part), part["num_runs"], part["verdict"])
+            (part["item"], reports.interval(part), part["num_runs"], part["verdict"], _needed(part))
             for part in claim["parts"]
         ]
-        parts.append(reports.markdown_table(("part", "difference", "runs", "verdict"), lines))
+        header = ("part", "difference", "runs", "verdict", "runs it would take, about")
+        parts.append(reports.markdown_table(header, lines))
     for name, result in found.items():
         seconds, machine = result["wall_time_seconds"], result["machine"]
         parts.append(f"## {name}")
@@ -138,6 +139,13 @@ def report(
         if told:
             parts.append(f"**Where we deviate.** {told}")
     return "\n\n".join(parts) + "\n"
+
+
+def _needed(part: reports.Row) -> int | str:
+    """How many runs would decide a part that is undecided."""
+    estimate = metrics.Estimate(*(part[name] for name in ("ours", "low", "high", "num_runs")))
+    found = metrics.runs_to_decide(estimate) if part["verdict"] == "undecided" else None
+    return "" if found is None else found
 
 
 def page(markdown: str, home: str | Path) -> str:

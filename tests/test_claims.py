@@ -52,7 +52,8 @@ def test_the_sentence_names_the_worst_part():
 
 @pytest.fixture
 def home(tmp_path):
-    home, rows = tmp_path / "laptop", [row("C4 weak: x > 0", *HOLDS)]
+    home = tmp_path / "laptop"
+    rows = [row("C4 weak: x > 0", *HOLDS), row("C4 strong: x > 0", -0.25, 0.75)]
     results.Run("table_9", {}).save(home / "table_9", {"rows": rows}, seeds=[0, 1])
     reports.save_rows(home / "table_9", "table_9", rows)
     (home / "table_9/table_9.png").write_bytes(b"picture")
@@ -67,10 +68,11 @@ def home(tmp_path):
 def test_the_report_holds_tables_pictures_costs_and_deviations(home):
     found = reports.load_all(home)
     text = claims.report(home, found, claims.judge(found))
-    assert "| C4 | Outcomes" in text and "**reproduced**" in text
+    assert "| C4 | Outcomes" in text and "**undecided**" in text
     assert "| C4 weak: x > 0 | – | 0.20 [0.10, 0.30] | 5 | reproduced |" in text
     assert "95 % intervals by paired bootstrap over seeds:" in text
-    assert "| C4 weak: x > 0 | 0.20 [0.10, 0.30] | 5 | reproduced |" in text
+    assert "| C4 weak: x > 0 | 0.20 [0.10, 0.30] | 5 | reproduced |  |" in text
+    assert "| C4 strong: x > 0 | 0.25 [-0.25, 0.75] | 5 | undecided | 20 |" in text
     assert "![table_9](table_9/table_9.png)" in text and "seeds [0, 1]" in text
     assert "**Where we deviate.** in this.\n\n- And in that." in text
     assert "What it cost" not in text
