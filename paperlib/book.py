@@ -53,7 +53,7 @@ class Chapter:
         name: of the notebook, such as "table_2".
         title: its first heading.
         question: what stands behind "The question.", up to the first question mark, as HTML.
-        seconds: wall time of its run.
+        seconds: what its run took.
         body: of the page, HTML.
         figures: their contents by file name, in their order.
     """
@@ -174,7 +174,7 @@ def make_chapter(path: Path, names: Set[str]) -> Chapter:
         name=name,
         title=title,
         question=markdown_to_html(question[1].strip(), names) if question else Markup(),
-        seconds=results.load(path.parent)["wall_time_seconds"],
+        seconds=results.seconds(results.load(path.parent)),
         body=Markup(body),
         figures=resources["outputs"],
     )

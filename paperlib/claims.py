@@ -12,7 +12,7 @@ from typing import Any
 import nbformat
 from markdown_it import MarkdownIt
 
-from paperlib import metrics, reports
+from paperlib import metrics, reports, results
 
 VERDICTS = ("reproduced", "not reproduced", "undecided")
 CLAIMS = {
@@ -25,8 +25,8 @@ CLAIMS = {
     "C7": "Speakers with embeddings match the baseline on known listeners and beat it on unseen.",
 }
 TESTS = {  # how the intervals of a claim were made
-    "C5": "stratified bootstrap over runs and opponents",
-    "C6": "stratified bootstrap over runs and opponents",
+    "C5": "paired Student's t over seeds",
+    "C6": "paired Student's t over seeds",
 }
 PAIRED = "paired bootstrap over seeds"
 STYLE = """body{max-width:60em;margin:2em auto;padding:0 1em;font:16px/1.5 sans-serif;color:#222}
@@ -128,9 +128,9 @@ def report(
         header = ("part", "difference", "runs", "verdict", "runs it would take, about")
         parts.append(reports.markdown_table(header, lines))
     for name, result in found.items():
-        seconds, machine = result["wall_time_seconds"], result["machine"]
+        seconds, cores = results.seconds(result), result["machine"]["cores"]
         parts.append(f"## {name}")
-        parts.append(f"{seconds:.0f} s on {machine['cores']} cores; seeds {result['seeds']}.")
+        parts.append(f"{seconds:.0f} s on {cores} cores; seeds {result['seeds']}.")
         if (home / name / f"{name}.md").exists():
             parts.append((home / name / f"{name}.md").read_text())
         pictures = sorted((home / name).glob("*.png"))
@@ -143,9 +143,12 @@ def report(
 
 def _needed(part: reports.Row) -> int | str:
     """How many runs would decide a part that is undecided."""
-    estimate = metrics.Estimate(*(part[name] for name in ("ours", "low", "high", "num_runs")))
-    found = metrics.runs_to_decide(estimate) if part["verdict"] == "undecided" else None
-    return "" if found is None else found
+    mean, low, high, num_runs = (part[name] for name in ("ours", "low", "high", "num_runs"))
+    if part["verdict"] != "undecided" or low is None:
+        return ""
+    found = metrics.runs_to_decide(metrics.Estimate(mean, low, high, num_runs))
+    # What has a sign is undecided for want of runs
+    return "" if found is None else max(found, reports.MIN_RUNS if low * high > 0 else 0)
 
 
 def page(markdown: str, home: str | Path) -> str:

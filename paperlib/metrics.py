@@ -146,6 +146,25 @@ def bootstrap_interval(
     return Estimate(mean, float(interval.low), float(interval.high), len(values))
 
 
+def t_reach(values: ArrayLike) -> NDArray[np.float64]:
+    """Half the width of 95 % intervals of means over runs (runs, ...), by Student's t; infinite of
+    a single run."""
+    values = np.asarray(values, dtype=float)
+    if len(values) == 1:
+        return np.full(values.shape[1:], np.inf)
+    return np.asarray(stats.t.ppf(0.975, len(values) - 1) * stats.sem(values, axis=0))
+
+
+def t_interval(values: ArrayLike) -> Estimate:
+    """Mean over runs (S,) with its 95 % interval by Student's t, which is right for three runs,
+    too, if they are about normal."""
+    values = np.asarray(values, dtype=float)
+    mean, reach = float(values.mean()), float(t_reach(values))
+    if len(values) == 1:
+        return Estimate(mean, np.nan, np.nan, 1)
+    return Estimate(mean, mean - reach, mean + reach, len(values))
+
+
 def wilson_interval(successes: ArrayLike) -> Estimate:
     """A share with its 95 % Wilson score interval.
 
@@ -221,8 +240,11 @@ def stratified_bootstrap(
     generator: np.random.Generator,
     num_resamples: int = 2000,
 ) -> Estimate:
-    """A statistic with its 95 % percentile interval, runs drawn anew within each task (Agarwal et
-    al. 2021).
+    """A statistic with its 95 % percentile interval over runs, tasks being strata: each stays in.
+
+    A run is one policy that met all tasks, so that its scores depend on each other: whole runs are
+    drawn anew, where Agarwal et al. (2021), with a training for each run and task, draw within each
+    task. Runs of several methods are drawn apart. With few runs the interval is too narrow.
 
     Args:
         statistic: of as many arrays as are given.
@@ -233,8 +255,7 @@ def stratified_bootstrap(
     arrays = [np.asarray(part, dtype=float) for part in scores]
     found = []
     for _ in range(num_resamples):
-        drawn = (generator.integers(len(part), size=part.shape) for part in arrays)
-        again = [np.take_along_axis(x, rows, 0) for x, rows in zip(arrays, drawn, strict=True)]
+        again = [part[generator.integers(len(part), size=len(part))] for part in arrays]
         found.append(statistic(*again))
     low, high = np.quantile(found, [0.025, 0.975])
     return Estimate(statistic(*arrays), float(low), float(high), len(arrays[0]))
@@ -242,7 +263,11 @@ def stratified_bootstrap(
 
 def runs_to_decide(difference: Estimate) -> int | None:
     """How many runs it would take, about, for the 95 % interval of a mean difference to leave zero
-    out, if the mean and the spread stay what they are; None where that says nothing."""
+    out, if the mean and the spread stay what they are; None where that says nothing.
+
+    An interval is taken to shrink with the root of their number. By Student's t, that of a few runs
+    shrinks faster: then the number is rather too large.
+    """
     half = (difference.high - difference.low) / 2
     if not np.isfinite(half) or difference.mean == 0 or half == 0:
         return None

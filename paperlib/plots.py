@@ -16,9 +16,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
-from paperlib import files
+from paperlib import files, metrics
 from paperlib.interactions import InteractionGraph, Split
 from paperlib.metrics import Estimate
 from paperlib.particleworld import LANDMARKS, MESSAGE, NUM_LANDMARKS, State
@@ -327,13 +326,6 @@ def draw_embeddings(ax: Axes, points: ArrayLike, names: Sequence[str]) -> None:
     ax.margins(0.08)
 
 
-def _reach(values: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Half the width of 95 % intervals of means over runs (runs, ...), by Student's t; 0 of one."""
-    if len(values) == 1:
-        return np.zeros_like(values[0])
-    return stats.t.ppf(0.975, len(values) - 1) * stats.sem(values, axis=0)
-
-
 def draw_band(ax: Axes, positions: ArrayLike, values: ArrayLike, *, label: str) -> None:
     """A mean over runs with its 95 % band, Student's t over runs.
 
@@ -346,7 +338,7 @@ def draw_band(ax: Axes, positions: ArrayLike, values: ArrayLike, *, label: str) 
     positions, values = np.asarray(positions), np.asarray(values, dtype=float)
     (line,) = ax.plot(positions, values.mean(0), label=label, color=METHOD_COLOURS.get(label))
     if len(values) > 1:
-        mean, reach = values.mean(0), _reach(values)
+        mean, reach = values.mean(0), metrics.t_reach(values)
         ax.fill_between(
             positions, mean - reach, mean + reach, color=line.get_color(), alpha=0.15, lw=0
         )
@@ -362,7 +354,8 @@ def draw_outcomes(ax: Axes, outcomes: Mapping[str, ArrayLike]) -> None:
     places = np.arange(len(outcomes))[::-1]
     tables = [np.asarray(table, dtype=float) for table in outcomes.values()]
     means = np.array([table.mean(0) for table in tables])  # (names, 3)
-    reach = np.array([_reach(table) for table in tables])
+    reach = np.array([metrics.t_reach(table) for table in tables])
+    reach[np.isinf(reach)] = 0  # of a single run there is no spread to show
     left = np.zeros(len(means))
     for column, (how, colour) in enumerate(
         {"won": "#0072B2", "drawn": "0.8", "lost": "#D55E00"}.items()

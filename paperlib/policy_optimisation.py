@@ -11,6 +11,7 @@ import argparse
 import dataclasses
 import functools
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -291,11 +292,14 @@ def optimise(
     games = checkpoint.with_suffix(".json")
     played = files.load_json(games) if games.exists() and checkpoint.exists() else {}
     curve: list[dict[str, Any]] = []
+    seconds: list[float] = []  # that each of its points took; no part of the result
     if played.get("training") == identity and training.load(checkpoint):
-        curve = played["curve"][: len(training.history) + 1]
+        known_points = len(training.history) + 1
+        curve, seconds = (played[part][:known_points] for part in ("curve", "seconds"))
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
     report(len(curve))
     while len(curve) <= recipe.num_chapters:
+        started = time.perf_counter()
         if curve:
             training.train_chapter()
         chapter, learner = len(training.history), training.learners[0]
@@ -308,10 +312,11 @@ def optimise(
                 key=(*key, 3, chapter, number),
             )
         curve.append(point)
-        files.save_json(games, {"training": identity, "curve": curve})
+        seconds.append(round(time.perf_counter() - started, 2))
+        files.save_json(games, {"training": identity, "curve": curve, "seconds": seconds})
         training.save(checkpoint)
         report(1)
-    provenance = {"training": identity, "curve": curve, "seconds": sum(training.seconds)}
+    provenance = {"training": identity, "curve": curve, "seconds": sum(seconds)}
     wrestlers.save(target, {name: training.learners[0]}, provenance)
     return curve
 

@@ -51,13 +51,13 @@ def claim(
 ) -> Row:
     """A claim that a difference has a sign: "reproduced" where its whole 95 % interval has it,
     "not reproduced" where the whole interval has the other, else "undecided". So is what rests on
-    fewer runs than ``min_runs``, of which a bootstrap knows too little.
+    fewer runs than ``min_runs``.
 
     Args:
         item: the claim.
         difference: over paired runs.
         better: "lower" if the claim is that the difference is below zero, else "higher".
-        min_runs: five, unless runs are drawn anew within several tasks.
+        min_runs: five for bootstraps; three will do for intervals by Student's t.
     """
     sign = -1 if better == "lower" else 1
     low, high = sorted((sign * difference.low, sign * difference.high))
@@ -139,7 +139,7 @@ def terminal_table(home: str | Path) -> str:
     lines = [("item", "paper", "ours [95 %]", "verdict", "seconds", "file")]
     for name, result in load_all(home).items():
         file = f"{Path(home).parent.name}/{Path(home).name}/{name}/{results.FILE_NAME}"
-        seconds = f"{result['wall_time_seconds']:.0f}"
+        seconds = f"{results.seconds(result):.0f}"
         rows = result["values"].get("rows", [])
         if not rows:
             lines.append((name, "–", "–", "drawn", seconds, file))

@@ -43,13 +43,21 @@ class Run:
             and isinstance(value, bool | int | float | str | list)
         }
 
-    def save(self, folder: str | Path, values: Mapping[str, Any], *, seeds: Sequence[int]) -> Path:
+    def save(
+        self,
+        folder: str | Path,
+        values: Mapping[str, Any],
+        *,
+        seeds: Sequence[int],
+        job_seconds: float = 0.0,
+    ) -> Path:
         """Writes ``result.json``, atomically and with a checksum.
 
         Args:
             folder: where to.
             values: what the run found, as JSON knows it; arrays become lists.
             seeds: of the runs behind the values.
+            job_seconds: that trainings took which are jobs of their own, on one core each.
 
         Returns:
             The file's path.
@@ -62,6 +70,7 @@ class Run:
             "versions": versions(),
             "machine": machine(),
             "wall_time_seconds": round(time.perf_counter() - self.started, 1),
+            "job_seconds": round(job_seconds, 1),
             "peak_memory_gb": peak_memory(),
             "values": values,
         }
@@ -82,6 +91,13 @@ def load(folder: str | Path) -> dict[str, Any]:
     if missing:
         raise ValueError(f"{path} is no results file: it lacks {sorted(missing)}")
     return content
+
+
+def seconds(result: Mapping[str, Any]) -> float:
+    """What a notebook took: its own wall time, and that of jobs of its own as if they had kept all
+    cores of the machine busy."""
+    jobs = result.get("job_seconds", 0.0) / result["machine"]["cores"]
+    return result["wall_time_seconds"] + jobs
 
 
 def versions() -> dict[str, str]:

@@ -158,6 +158,7 @@ class Training:
         self.opponents = np.full(recipe.num_matches, matches.SOMEBODY_ELSE)
         # Who is told different things of opponents meets the same ones, one after another.
         stream = streams.make_generator(*self.key, 2, chapter) if self.informant else generator
+        self.noise = streams.make_generator(*self.key, 4, chapter)  # for the informant's vectors
         self._begin(np.arange(recipe.num_matches), stream)
         fall = recipe.rate_fall * chapter / recipe.num_chapters
         rate = recipe.ppo.learning_rate * (1 - fall)
@@ -249,7 +250,7 @@ class Training:
         self._draw_opponents(numbers, generator)
         if self.informant:
             self.informant.learn(numbers, before - 2)
-            self.informant.begin(numbers, self.opponents[numbers] - 2, generator=generator)
+            self.informant.begin(numbers, self.opponents[numbers] - 2, generator=self.noise)
 
     def _draw_opponents(self, numbers: NDArray[np.int64], generator: torch.Generator) -> None:
         """New opponents where a match begins that is not between the learners."""

@@ -54,6 +54,9 @@ def test_the_sentence_names_the_worst_part():
 def home(tmp_path):
     home = tmp_path / "laptop"
     rows = [row("C4 weak: x > 0", *HOLDS), row("C4 strong: x > 0", -0.25, 0.75)]
+    few = Estimate(0.2, 0.1, 0.3, 2), Estimate(0.2, float("nan"), float("nan"), 1)
+    for name, estimate in zip(("C6", "C5"), few, strict=True):
+        rows.append(reports.claim(f"{name} train: z > 0", estimate, better="higher"))
     results.Run("table_9", {}).save(home / "table_9", {"rows": rows}, seeds=[0, 1])
     reports.save_rows(home / "table_9", "table_9", rows)
     (home / "table_9/table_9.png").write_bytes(b"picture")
@@ -68,6 +71,8 @@ def home(tmp_path):
 def test_the_report_holds_tables_pictures_costs_and_deviations(home):
     found = reports.load_all(home)
     text = claims.report(home, found, claims.judge(found))
+    assert "| C5 train: z > 0 | 0.20 | 1 | undecided |  |" in text
+    assert "| C6 train: z > 0 | 0.20 [0.10, 0.30] | 2 | undecided | 5 |" in text
     assert "| C4 | Outcomes" in text and "**undecided**" in text
     assert "| C4 weak: x > 0 | – | 0.20 [0.10, 0.30] | 5 | reproduced |" in text
     assert "95 % intervals by paired bootstrap over seeds:" in text

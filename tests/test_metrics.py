@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 import torch
+from scipy import stats
 
 from paperlib import metrics
 from paperlib.metrics import (
@@ -18,6 +19,8 @@ from paperlib.metrics import (
     runs_to_decide,
     share_between,
     stratified_bootstrap,
+    t_interval,
+    t_reach,
 )
 
 AGENTS = torch.tensor([5, 5, 5, 2, 2, 8, 8, 8, 8])
@@ -231,6 +234,24 @@ def test_stratified_bootstrap_keeps_tasks_apart():
     scores = np.array([[0.0, 100.0]] * 4)  # runs agree within a task
     found = stratified_bootstrap(np.mean, scores, generator=np.random.default_rng(0))
     assert found == Estimate(50.0, 50.0, 50.0, 4)
+
+
+def test_stratified_bootstrap_draws_whole_runs():
+    draw = np.random.default_rng(0)
+    of_a_run = draw.normal(size=(400, 1))
+    many = stratified_bootstrap(np.mean, np.repeat(of_a_run, 25, axis=1), generator=draw)
+    one = stratified_bootstrap(np.mean, of_a_run, generator=draw)
+    # tasks that say the same of a run tell no more than one of them
+    assert many.high - many.low == pytest.approx(one.high - one.low, rel=0.1)
+
+
+def test_t_interval_is_that_of_scipy():
+    values = [0.1, 0.4, 0.25]
+    test = stats.ttest_1samp(values, 0).confidence_interval()
+    found = t_interval(values)
+    assert found == pytest.approx((0.25, test.low, test.high, 3))
+    assert np.isnan(t_interval([0.3]).low) and t_interval([0.3]).mean == 0.3
+    assert t_reach([[1.0, 2.0]]).tolist() == [np.inf, np.inf]
 
 
 def test_stratified_bootstrap_of_a_mean_is_the_usual_one():
