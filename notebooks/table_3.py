@@ -254,8 +254,8 @@ for part in ("train", "test"):
 # %% [markdown]
 # ## Result
 # In the table, an embedding comes from one episode, as in the paper, and from sixteen. A claim
-# compares speakers of the same seed: C7 says that embeddings do not hurt with training listeners and
-# help with strangers.
+# compares speakers of the same seed: C7 says that embeddings match the baseline with training listeners,
+# which is tested by the stricter claim that they help there, and that they help with strangers.
 
 # %%
 rng = np.random.default_rng(0)
@@ -370,9 +370,12 @@ plt.show()
 # speaker does not learn how a place in the embedding space translates into words. The first half of
 # C7 holds, the second does not.
 #
-# "No embedding" and "zeros" are one and the same to a network. That their returns with unseen
-# listeners lie a whole point apart, with intervals that do not touch, is a warning: five seeds of one
-# population make intervals that are too narrow for differences of that size.
+# "No embedding" and "zeros" are one and the same to a network, and differ by their random numbers alone.
+# (Two speakers that trade places and keep their random streams become the same networks, bit for bit.)
+# Yet with unseen listeners "zeros" does better in all five seeds, by a point on average. What to say to
+# all listeners alike is a toss-up, and the speakers of one seed spread over two points and more with
+# strangers. So the verdicts on strangers, which compare with "no embedding" alone, rest on differences
+# no larger than those between two such draws: read them with that in mind.
 #
 # ## Where we deviate
 # - The paper's baseline is named MADDPG, and its speakers reach the return of a speaker with its own

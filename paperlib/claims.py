@@ -19,7 +19,7 @@ CLAIMS = {
     "C1": "On RoboSumo, Emb-Hyb has the lowest IICR, weak and strong.",
     "C2": "On ParticleWorld, Emb-Id has the lowest IICR.",
     "C3": "On ParticleWorld, IICR is worse with strong than with weak generalisation.",
-    "C4": "Outcomes are predicted better than by chance, weak and strong.",
+    "C4": "Outcomes are predicted better than by chance (the majority class), weak and strong.",
     "C5": "PPO with Emb-Hyb wins more than PPO without, against training and test opponents.",
     "C6": "Online embeddings win more than offline, zero and random ones.",
     "C7": "Speakers with embeddings match the baseline on known listeners and beat it on unseen.",
@@ -78,21 +78,39 @@ def judge(all_results: Results) -> list[dict[str, Any]]:
 
 
 def _sentence(parts: Sequence[reports.Row]) -> str:
-    """How many parts hold, and the one that speaks against the claim the most."""
+    """How many parts hold, and the one that speaks for the claim the least."""
     if not parts:
         return "No results file holds a test of it."
     order = ("not reproduced", "undecided", "reproduced")
-    worst = min(parts, key=lambda part: order.index(part["verdict"]))
+    worst = min(parts, key=lambda part: (order.index(part["verdict"]), _clearness(part)))
     held = sum(part["verdict"] == "reproduced" for part in parts)
+    how = "the least clear" if held == len(parts) else worst["verdict"]
     what = re.sub(r"^C\d[:,]? ?", "", worst["item"])
-    last = "" if held == len(parts) else f"; {worst['verdict']}: {what}, {reports.interval(worst)}"
-    return f"{held} of {len(parts)} parts reproduced{last}."
+    return f"{held} of {len(parts)} parts reproduced; {how}: {what}, {reports.interval(worst)}."
+
+
+def _clearness(part: reports.Row) -> float:
+    """How far a difference lies on the claim's side, in units of its interval's width."""
+    if part["low"] is None or part["high"] <= part["low"]:
+        return 0.0
+    sign = -1 if part["item"].endswith("< 0") else 1
+    return sign * part["ours"] / (part["high"] - part["low"])
 
 
 def table(judged: Sequence[Mapping[str, Any]]) -> str:
     """The claims as a Markdown table, one line for each."""
-    lines = [(c["claim"], c["text"], f"**{c['verdict']}**", c["sentence"]) for c in judged]
-    return reports.markdown_table(("claim", "what it says", "verdict", "on what grounds"), lines)
+    header = ("claim", "what it says", "verdict", "on what grounds", "95 % intervals by")
+    lines = [
+        (
+            c["claim"],
+            c["text"],
+            f"**{c['verdict']}**",
+            c["sentence"],
+            c["test"] if c["parts"] else "–",
+        )
+        for c in judged
+    ]
+    return reports.markdown_table(header, lines)
 
 
 def deviations(notebook: str | Path) -> str:

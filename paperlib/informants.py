@@ -158,7 +158,7 @@ class Informed:
 
 
 def meet(
-    sides: Sequence[tuple[matches.Player, Informant | None]],
+    sides: Sequence[tuple[Wrestler, Informant]],
     rivals: Sequence[matches.Player],
     numbers: NDArray[np.int64],
     *,
@@ -169,33 +169,29 @@ def meet(
     played twice, and the second time counts.
 
     Args:
-        sides: who plays, with an informant for N matches: one side against rivals, or two.
+        sides: who plays, each with an informant for N matches: one against rivals, or two.
         rivals: who plays the second seat where there is one side.
         numbers: which rival plays in each match, (N,); what informants know opponents by.
         key: of the random streams.
         max_cycles: steps until a match is a draw.
     """
-    places, told = np.arange(len(numbers)), [informant for _, informant in sides if informant]
+    places = np.arange(len(numbers))
     seats = np.stack([np.zeros_like(numbers), 1 + numbers * (len(sides) == 1)], axis=1)
 
     def record(time: int, seen: Sequence, acted: Sequence, playing: NDArray[np.bool_]) -> None:
         for seat, (_, informant) in enumerate(sides):
-            if informant:
-                informant.watch(seen[1 - seat], acted[1 - seat], playing)
+            informant.watch(seen[1 - seat], acted[1 - seat], playing)
 
-    for round_number in (0, 1) if any(informant.running for informant in told) else (1,):
+    for round_number in (0, 1) if any(informant.running for _, informant in sides) else (1,):
         generator = streams.make_generator(*key, round_number)
         seeds = torch.randint(2**62, (len(numbers),), generator=generator)
-        for informant in told:
+        for _, informant in sides:
             if round_number == 1 and informant.running:
                 informant.contexts = informant.seen()
                 informant.running.begin(torch.from_numpy(places))
             else:
                 informant.begin(places, numbers, generator=generator)
-        players = [
-            Informed(player, informant.contexts) if informant else player
-            for player, informant in sides
-        ]
+        players = [Informed(wrestler, informant.contexts) for wrestler, informant in sides]
         env = RoboSumo(seeds.tolist(), auto_reset=False, max_cycles=max_cycles)
         played = matches.play(env, [*players, *rivals], seats, generator=generator, record=record)
     return played

@@ -67,15 +67,20 @@ def claim(
     return row(item, difference, verdict=verdict)
 
 
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2f}"
+def _number(value: float | None, digits: int = 2) -> str:
+    return "–" if value is None else f"{value:.{digits}f}"
 
 
 def interval(entry: Row) -> str:
-    """A row's mean with its interval, as text."""
-    if entry["low"] is None or math.isnan(entry["low"]):
+    """A row's mean with its interval, as text, with two decimals, or those that it takes to see the
+    sign of a bound (four at most)."""
+    bounds = entry["low"], entry["high"]
+    if None in bounds or math.isnan(entry["low"]):
         return _number(entry["ours"])
-    return f"{_number(entry['ours'])} [{_number(entry['low'])}, {_number(entry['high'])}]"
+    hidden = (d for d in (2, 3) if any(bound and round(bound, d) == 0 for bound in bounds))
+    digits = max(hidden, default=1) + 1
+    mean, low, high = (_number(value, digits) for value in (entry["ours"], *bounds))
+    return f"{mean} [{low}, {high}]"
 
 
 def markdown_table(header: Sequence[str], body: Iterable[Sequence[Any]]) -> str:
@@ -152,7 +157,7 @@ def terminal_table(home: str | Path) -> str:
         for line in lines
     ]
     texts.insert(1, "-" * max(map(len, texts)))
-    note = "paper: reported numbers, unverified; intervals: bootstrap over seeds"
+    note = "paper: reported numbers, unverified; intervals: 95 %, over seeds where there are some"
     return "\n".join([*texts, note])
 
 

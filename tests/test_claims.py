@@ -47,7 +47,10 @@ def test_the_sentence_names_the_worst_part():
     assert found["sentence"] == (
         "1 of 2 parts reproduced; not reproduced: unseen: b > 0, -0.20 [-0.30, -0.10]."
     )
-    assert judged(row("C3: a > 0", *HOLDS))["C3"]["sentence"] == "1 of 1 parts reproduced."
+    rows = row("C3 weak: a > 0", 1.0, 1.1), row("C3 strong: b < 0", -0.3, -0.1, better="lower")
+    assert judged(*rows)["C3"]["sentence"] == (
+        "2 of 2 parts reproduced; the least clear: strong: b < 0, -0.20 [-0.30, -0.10]."
+    )
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
-from paperlib import files, reports
+from paperlib import claims, files, reports
 
 ROOT = Path(__file__).parents[1]
 CONDA_NAMES = {
@@ -91,9 +91,11 @@ def test_readme_table_is_the_manifest(manifest):
     assert text == reports.readme_table(items).strip()
 
 
-def test_readme_claims_are_the_committed_ones():
+def test_readme_claims_are_those_of_the_manifest(manifest):
     begin, end = reports.CLAIMS_MARKS
     text = (ROOT / "README.md").read_text().split(begin)[1].split(end)[0].strip()
+    judged = claims.judge({name: {"values": e} for name, e in manifest["items"].items()})
+    assert text == claims.table(judged).strip()
     assert text == (ROOT / "figures/claims.md").read_text().strip()
 
 

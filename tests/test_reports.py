@@ -114,3 +114,13 @@ def test_publish_refuses_before_it_writes(home, tmp_path):
 
 def test_paper_numbers_are_marked_unverified():
     assert "unverified" in reports.paper_numbers()["status"]
+
+
+def test_a_bound_shows_its_sign():
+    def text(*numbers):
+        return reports.interval(reports.row("x", Estimate(*numbers, 5)))
+
+    assert text(0.5, 0.0, 1.0) == "0.50 [0.00, 1.00]"
+    assert text(0.0123, 0.0021, 0.0225) == "0.012 [0.002, 0.022]"
+    assert text(0.01, -0.00012, 0.02) == "0.0100 [-0.0001, 0.0200]"
+    assert text(0.01, 1e-9, 0.02) == "0.0100 [0.0000, 0.0200]"

@@ -64,9 +64,11 @@ def main() -> None:
             if on_slurm:
                 cancel_jobs(jobs)
             # Snakemake holds the lock as well, should it outlive this process
-            code = subprocess.run(
-                command, cwd=ROOT, env={**os.environ, "PATH": path}, pass_fds=[lock.fileno()]
-            ).returncode
+            environment = {**os.environ, "PATH": path}
+            with subprocess.Popen(
+                command, cwd=ROOT, env=environment, pass_fds=[lock.fileno()]
+            ) as snakemake:
+                code = end_of(snakemake)
         except KeyboardInterrupt:
             sys.exit("interrupted; the same command goes on from here")
         finally:
@@ -81,6 +83,20 @@ def main() -> None:
         print(f"The whole report: {home}/claims/report.html")
     except (ValueError, FileNotFoundError) as error:
         sys.exit(f"error: {error}")
+
+
+def end_of(snakemake: subprocess.Popen) -> int:
+    """The exit status. Who interrupts this process interrupts Snakemake as well, which then ends
+    its jobs; if that takes more than two minutes, or at another interruption, it is killed.
+    """
+    try:
+        return snakemake.wait()
+    except KeyboardInterrupt:
+        try:
+            snakemake.wait(timeout=120)
+        except (subprocess.TimeoutExpired, KeyboardInterrupt):
+            snakemake.kill()
+        raise
 
 
 def check_executor(name: str) -> str:
@@ -109,7 +125,12 @@ def cancel_jobs(name: str) -> None:
     if queued := queued_jobs(name):
         print(f"cancelling what is left in the queue: {' '.join(queued)}", flush=True)
         slurm("scancel", *queued)
-    while queued_jobs(name):
+    deadline = time.monotonic() + 300
+    while left := queued_jobs(name):
+        if time.monotonic() > deadline:
+            sys.exit(
+                f"error: SLURM does not end jobs {' '.join(left)}; see to them, then try again"
+            )
         time.sleep(2)
 
 
@@ -119,10 +140,12 @@ def queued_jobs(name: str) -> list[str]:
 
 
 def slurm(*command: str) -> str:
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode != 0:
-        sys.exit(f"error: {command[0]}: {done.stderr.strip()}")
-    return done.stdout
+    for pause in (5, 30, 0):  # busy controllers do not always answer
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode == 0:
+            return done.stdout
+        time.sleep(pause)
+    sys.exit(f"error: {command[0]}: {done.stderr.strip()}")
 
 
 if __name__ == "__main__":
