@@ -25,7 +25,10 @@ from paperlib.particleworld import LANDMARKS, MESSAGE, NUM_LANDMARKS, State
 STYLE = Path(__file__).with_name("paper.mplstyle")
 LANDMARK_COLOURS = ("#D55E00", "#009E73", "#0072B2")
 SPLIT_COLOURS = {"train": "#0072B2", "validation": "#E69F00", "test": "#D55E00"}
-METHOD_COLOURS = {"Emb-Im": "#0072B2", "Emb-Id": "#D55E00", "Emb-Hyb": "#009E73"}
+METHOD_COLOURS = {
+    **{"Emb-Im": "#0072B2", "Emb-Id": "#D55E00", "Emb-Hyb": "#009E73"},
+    **{"no embedding": "0.45", "offline": "#CC79A7", "random": "#E69F00", "oracle": "black"},
+}
 
 
 def use_style() -> None:

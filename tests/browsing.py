@@ -84,7 +84,7 @@ class Browser:
             raise RuntimeError(answer["exceptionDetails"]["exception"]["description"])
         return answer["result"].get("value")
 
-    def wait(self, condition, *, seconds=60):
+    def wait(self, condition, *, seconds=180):
         """Waits until an expression is true."""
         deadline = time.monotonic() + seconds
         while not self.ask(condition):

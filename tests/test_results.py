@@ -57,3 +57,12 @@ def test_no_result_and_no_results_file(tmp_path):
 def test_without_git_the_commit_is_unknown(monkeypatch):
     monkeypatch.setenv("PATH", "")
     assert results.versions()["commit"] == "unknown"
+
+
+def test_jobs_of_its_own_count_as_if_all_cores_were_busy(tmp_path):
+    results.Run("figure_9", {}).save(tmp_path, {}, seeds=[0], job_seconds=100.0)
+    content = results.load(tmp_path)
+    expected = content["wall_time_seconds"] + 100 / content["machine"]["cores"]
+    assert results.seconds(content) == expected
+    del content["job_seconds"]  # as older files lack it
+    assert results.seconds(content) == content["wall_time_seconds"]
