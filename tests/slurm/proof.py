@@ -161,9 +161,7 @@ def break_and_finish(folder: Path, limit: float) -> dict[int, Job]:
         tell(f"its work is taken up by job {job.number} ({job.node})")
         assert kept.items() <= trained("table_2").items(), "an encoder was learned again"
 
-        left = [each for each in jobs().values() if each.state in ("RUNNING", "PENDING")]
-        numbers = [each.number for each in left]
-        tell(f"jobs {numbers} are in the queue: kill -9 of reproduce.py {run.process.pid}")
+        tell(f"kill -9 of reproduce.py {run.process.pid}")
         os.kill(run.process.pid, signal.SIGKILL)
         run.process.wait()
         with Run(folder, ("--executor", "slurm"), limit) as second:
@@ -171,12 +169,14 @@ def break_and_finish(folder: Path, limit: float) -> dict[int, Job]:
             assert "another run of profile 'smoke' is at work" in second.log.read_text()
         tell("Snakemake lives on, and a second run is refused: kill -9 of Snakemake")
     kept = trained("table_2")
-    assert job.number in {each.number for each in running("table_2")}, "the job died, too"
-    harmed |= {each.number: each for each in left}
+    left = {n: each for n, each in jobs().items() if each.state in ("RUNNING", "PENDING")}
+    assert job.number in left, "the job died, too"
+    harmed |= left
+    tell(f"nobody is left but jobs {[*left]}")
 
     with Run(folder, ("--executor", "slurm"), limit) as run:
         run.until(lambda: running("table_2", max(harmed)))
-        states = {number: jobs()[number].state for number in numbers}
+        states = {number: jobs()[number].state for number in left}
         tell(f"the same command again; the jobs that were left: {states}")
         assert "CANCELLED" in states.values() and not {"RUNNING", "PENDING"} & {*states.values()}
         run.finish()
