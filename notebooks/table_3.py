@@ -349,7 +349,7 @@ smooth = curves[:, : curves.shape[1] // width * width].reshape(
 )
 steps = (np.arange(smooth.shape[1]) + 0.5) * width * values["steps_per_round"] / 1000
 for index, name in enumerate(values["speakers"]):
-    colour = plots.METHOD_COLOURS.get(name, {"oracle": "black", "zeros": "0.6"}.get(name, "0.4"))
+    colour = plots.METHOD_COLOURS.get(name, "0.6")
     dash = {"random": ":", "zeros": "--", "no embedding": "-"}.get(name, "-")
     ax.plot(steps, smooth.mean((0, 2))[:, index], color=colour, ls=dash, label=name)
 ax.set(xlabel="environment steps (thousands)", ylabel="mean return in training")

@@ -82,19 +82,16 @@ def _sentence(parts: Sequence[reports.Row]) -> str:
     if not parts:
         return "No results file holds a test of it."
     order = ("not reproduced", "undecided", "reproduced")
-    worst = min(parts, key=lambda part: (order.index(part["verdict"]), _clearness(part)))
+
+    def rank(part: reports.Row) -> tuple[int, float]:
+        _, mean, _ = reports.turned(part) or (0.0, 0.0, 0.0)
+        return order.index(part["verdict"]), mean
+
+    worst = min(parts, key=rank)
     held = sum(part["verdict"] == "reproduced" for part in parts)
     how = "the least clear" if held == len(parts) else worst["verdict"]
     what = re.sub(r"^C\d[:,]? ?", "", worst["item"])
     return f"{held} of {len(parts)} parts reproduced; {how}: {what}, {reports.interval(worst)}."
-
-
-def _clearness(part: reports.Row) -> float:
-    """How far a difference lies on the claim's side, in units of its interval's width."""
-    if part["low"] is None or part["high"] <= part["low"]:
-        return 0.0
-    sign = -1 if part["item"].endswith("< 0") else 1
-    return sign * part["ours"] / (part["high"] - part["low"])
 
 
 def table(judged: Sequence[Mapping[str, Any]]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -104,10 +105,15 @@ class Comparison:
                 wanted += [(kind, method, seed, own) for seed in self.seeds]
         self._learn(wanted, "encoders")
 
+    @functools.cached_property
+    def _episodes(self) -> Path:
+        """The file of all episodes, which workers read."""
+        path = self.folder / EPISODES
+        self.dataset.save(path)
+        return path
+
     def _learn(self, wanted: Sequence[tuple[str, str, int, dict]], name: str) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        episodes = self.folder / EPISODES  # workers read them from there
-        self.dataset.save(episodes)
         jobs = []
         for kind, method, seed, own in wanted:
             graph = self.splits[kind, seed].train
@@ -115,7 +121,7 @@ class Comparison:
             repetitions = max(1, self.anchors_per_step // len(seen))
             jobs.append(
                 {
-                    "dataset": episodes,
+                    "dataset": self._episodes,
                     "graph": graph,
                     "settings": dataclasses.replace(self.settings, repetitions=repetitions, **own),
                     "key": (seed, self.stream, self.kinds.index(kind)),

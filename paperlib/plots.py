@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from numpy.typing import ArrayLike, NDArray
 
-from paperlib import files, metrics
+from paperlib import files, metrics, reports
 from paperlib.interactions import InteractionGraph, Split
 from paperlib.metrics import Estimate
 from paperlib.particleworld import LANDMARKS, MESSAGE, NUM_LANDMARKS, State
@@ -384,14 +384,10 @@ def draw_claims(ax: Axes, parts: Sequence[Mapping[str, float | str]]) -> None:
     colours = {"reproduced": "#0072B2", "not reproduced": "#D55E00", "undecided": "0.5"}
     places = np.arange(len(parts))[::-1]
     for place, part in zip(places, parts, strict=True):
-        sign = -1 if str(part["item"]).endswith("< 0") else 1
-        bounds = [part["low"], part["high"]]
-        if None in bounds or bounds[0] == bounds[1]:
-            continue
-        half = (bounds[1] - bounds[0]) / 2
-        low, mean, high = sorted(sign * x / half for x in (bounds[0], part["ours"], bounds[1]))
-        ax.plot([low, high], [place, place], color=colours[part["verdict"]], lw=2)
-        ax.plot(mean, place, "o", color=colours[part["verdict"]], ms=4)
+        if turned := reports.turned(part):
+            low, mean, high = turned
+            ax.plot([low, high], [place, place], color=colours[part["verdict"]], lw=2)
+            ax.plot(mean, place, "o", color=colours[part["verdict"]], ms=4)
     ax.axvline(0, color="black", lw=0.7)
     ax.set_yticks(places, [str(part["item"]) for part in parts], fontsize=6)
     ax.set_xscale("symlog", linthresh=2)

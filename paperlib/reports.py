@@ -67,6 +67,21 @@ def claim(
     return row(item, difference, verdict=verdict)
 
 
+def turned(part: Row) -> tuple[float, float, float] | None:
+    """Low, mean and high of a claim's difference, in units of half its interval's width, turned so
+    that what the claim says is above zero; None where there is no interval.
+
+    Args:
+        part: from `claim`; its item ends in "< 0" or "> 0".
+    """
+    low, mean, high = (part[name] for name in ("low", "ours", "high"))
+    if low is None or high is None or low == high:
+        return None
+    half = (high - low) / 2 * (-1 if part["item"].endswith("< 0") else 1)
+    one, other = sorted((low / half, high / half))
+    return one, mean / half, other
+
+
 def _number(value: float | None, digits: int = 2) -> str:
     return "–" if value is None else f"{value:.{digits}f}"
 
@@ -77,8 +92,8 @@ def interval(entry: Row) -> str:
     bounds = entry["low"], entry["high"]
     if None in bounds or math.isnan(entry["low"]):
         return _number(entry["ours"])
-    hidden = (d for d in (2, 3) if any(bound and round(bound, d) == 0 for bound in bounds))
-    digits = max(hidden, default=1) + 1
+    shown = (d for d in (2, 3) if all(round(bound, d) or not bound for bound in bounds))
+    digits = next(shown, 4)
     mean, low, high = (_number(value, digits) for value in (entry["ours"], *bounds))
     return f"{mean} [{low}, {high}]"
 
