@@ -258,6 +258,9 @@ class RoboSumoEnv(_FixedSpacesEnv):
             num_threads=1,
         )
         self._picture_size = {"width": width, "height": height}
+        if render_mode == "rgb_array":
+            rendering.check_size(self._match.batch.model, **self._picture_size)
+        self._began = False
         self._renderer: rendering.Renderer | None = None
         self._window: Any = None
         self._painters: set[threading.Thread] = set()
@@ -281,7 +284,7 @@ class RoboSumoEnv(_FixedSpacesEnv):
             ValueError: if the seed is negative.
         """
         observations = self._match.reset(seeds=None if seed is None else [seed])
-        self.agents = self.possible_agents[:]
+        self.agents, self._began = self.possible_agents[:], True
         if self.render_mode == "human":
             self.render()
         return self._by_agent(observations), {agent: {} for agent in self.agents}
@@ -328,12 +331,15 @@ class RoboSumoEnv(_FixedSpacesEnv):
         """The picture of this moment, (H, W, 3), where the render mode is "rgb_array".
 
         Raises:
+            ValueError: if no match was started.
             RuntimeError: if there is no OpenGL to draw with, or no display for a window; the
                 message says what to install, and the match goes on.
         """
         if self.render_mode is None:
             gymnasium.logger.warn("render() needs render_mode='rgb_array' or 'human'")
             return None
+        if not self._began:
+            raise ValueError("render: no match was started; call reset() first")
         if self.render_mode == "human":
             self._show()
             return None

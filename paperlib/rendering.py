@@ -53,6 +53,13 @@ def _make_contexts(model: mujoco.MjModel, width: int, height: int) -> tuple[Any,
     raise RuntimeError(f"{HELP}. Tried {'; '.join(reasons)}")
 
 
+def check_size(model: mujoco.MjModel, *, width: int, height: int) -> None:
+    """Raises a ValueError if a picture, in pixels, would be larger than the model allows."""
+    limits = model.vis.global_.offwidth, model.vis.global_.offheight
+    if not (0 < width <= limits[0] and 0 < height <= limits[1]):
+        raise ValueError(f"width and height must be 1 to {limits}, got {width} and {height}")
+
+
 class Renderer:
     """Draws the states of one model.
 
@@ -67,9 +74,7 @@ class Renderer:
     """
 
     def __init__(self, model: mujoco.MjModel, *, width: int = 640, height: int = 480) -> None:
-        limits = model.vis.global_.offwidth, model.vis.global_.offheight
-        if not (0 < width <= limits[0] and 0 < height <= limits[1]):
-            raise ValueError(f"width and height must be 1 to {limits}, got {width} and {height}")
+        check_size(model, width=width, height=height)
         self._model = model
         self._rectangle = mujoco.MjrRect(0, 0, width, height)
         self._gl, self._context = _make_contexts(model, width, height)
@@ -134,7 +139,8 @@ def save_gif(path: str | Path, pictures: Iterable[Picture], *, fps: int) -> None
         fps: pictures a second, at most 50.
 
     Raises:
-        ValueError: if ``path`` does not end so, ``fps`` is out of range, or there is no picture.
+        ValueError: if ``path`` does not end so, ``fps`` is out of range, there is no picture, or
+            they differ in size.
     """
     frames = [Image.fromarray(picture) for picture in pictures]
     if Path(path).suffix != ".gif" or not 0 < fps <= 50 or not frames:
@@ -142,6 +148,9 @@ def save_gif(path: str | Path, pictures: Iterable[Picture], *, fps: int) -> None
             f"path must end in .gif, fps be 1 to 50, and there must be pictures; got {path}, "
             f"{fps}, {len(frames)} pictures"
         )
+    sizes = sorted({frame.size for frame in frames})
+    if len(sizes) > 1:
+        raise ValueError(f"pictures must be of one size, (width, height); got {sizes}")
     with files.replacing(path) as temporary:
         frames[0].save(
             temporary, save_all=True, append_images=frames[1:], duration=round(1000 / fps), loop=0

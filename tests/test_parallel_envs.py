@@ -411,6 +411,14 @@ def test_bad_arguments_of_wrestlers_are_named(arguments):
         RoboSumoEnv(**arguments)
 
 
+@pytest.mark.parametrize("size", [(5000, 480), (640, 0)])
+def test_pictures_that_cannot_be_drawn_are_refused_at_once(size):
+    with pytest.raises(ValueError, match=r"^width and height must be 1 to \(1920, 1080\), got "):
+        RoboSumoEnv(render_mode="rgb_array", width=size[0], height=size[1])
+    with pytest.raises(ValueError, match=r"^render: no match was started; call reset"):
+        RoboSumoEnv(render_mode="rgb_array").render()
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="others always have a display")
 def test_a_window_without_a_display_is_refused_and_the_match_goes_on(monkeypatch):
     monkeypatch.delenv("DISPLAY", raising=False)

@@ -175,6 +175,13 @@ def test_films_that_cannot_be_are_refused(tmp_path, name, fps, number):
     assert not any(tmp_path.iterdir())
 
 
+def test_pictures_of_several_sizes_make_no_film(tmp_path):
+    pictures = [*random_pictures(1), np.zeros((7, 5, 3), dtype=np.uint8)]
+    with pytest.raises(ValueError, match=r"^pictures must be of one size.* got \[.*\(5, 7\).*\]"):
+        rendering.save_gif(tmp_path / "a.gif", pictures, fps=20)
+    assert not any(tmp_path.iterdir())
+
+
 # A process holds on to the first OpenGL that it loads, so each way to fail needs its own.
 PLAY = """
 import os, sys
