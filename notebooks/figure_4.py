@@ -96,7 +96,7 @@ for part, chosen in groups.items():
 jobs = [study.job(variant, seed) for variant in variants for seed in seeds]
 units = len(jobs) * (num_chapters + 1)
 paths = [Path(policies_folder) / f"{job['name']}.safetensors" for job in jobs]
-ready = [path for path in paths if path.exists()]  # what jobs of their own trained
+ready = {path: path.stat().st_mtime_ns for path in paths if path.exists()}  # by jobs of their own
 curves = trainings.run_jobs(
     policy_optimisation.optimise, jobs, num_workers=num_workers, units=units, name="policies"
 )
@@ -156,7 +156,8 @@ for other, part in ((other, part) for other in claims for part in groups):
 # %%
 values = {"rows": rows_of_table, "won": won, "samples": samples, "more seeds": more_seeds}
 values |= {"groups": {part: [population[who] for who in g] for part, g in groups.items()}}
-spent = sum(wrestlers.load(path)[1]["seconds"] for path in ready)
+kept = [path for path, written in ready.items() if path.stat().st_mtime_ns == written]
+spent = sum(wrestlers.load(path)[1]["seconds"] for path in kept)
 run.save(output, values, seeds=seeds, job_seconds=spent)
 reports.save_rows(output, "figure_4", rows_of_table)
 print((output / "figure_4.md").read_text())
