@@ -175,10 +175,8 @@ class Training:
                 )
                 with torch.no_grad():
                     learner.network.log_deviation.clamp_(min=math.log(recipe.min_deviation))
-        for learner, pool in zip(self.learners, self.earlier, strict=True):
-            if len(pool) == recipe.num_earlier:
-                del pool[torch.randint(len(pool), (), generator=generator).item()]
-            pool.append(copy.deepcopy(learner).requires_grad_(False))
+        if not self.informant:  # who is told of opponents meets given rivals alone
+            self._remember(generator)
         self.history.append(self._summary(tallies, logs, rollouts))
         self.seconds.append(round(time.perf_counter() - started, 2))
         return self.history[-1]
@@ -251,6 +249,13 @@ class Training:
         if self.informant:
             self.informant.learn(numbers, before - 2)
             self.informant.begin(numbers, self.opponents[numbers] - 2, generator=self.noise)
+
+    def _remember(self, generator: torch.Generator) -> None:
+        """The learners as they are become earlier versions of themselves."""
+        for learner, pool in zip(self.learners, self.earlier, strict=True):
+            if len(pool) == self.recipe.num_earlier:
+                del pool[torch.randint(len(pool), (), generator=generator).item()]
+            pool.append(copy.deepcopy(learner).requires_grad_(False))
 
     def _draw_opponents(self, numbers: NDArray[np.int64], generator: torch.Generator) -> None:
         """New opponents where a match begins that is not between the learners."""
