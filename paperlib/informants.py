@@ -81,6 +81,16 @@ class Informant:
                     f"embeddings: context_size is {context_size}, theirs {embeddings.shape[1]}"
                 )
             self.shift, self.scale = embeddings.mean(0), embeddings.std(0).clamp(min=1e-6)
+        if kind == "offline" and offline.shape != (num_opponents, context_size):
+            raise ValueError(
+                f"offline must be ({num_opponents}, {context_size}), a row for each opponent, got "
+                f"{tuple(offline.shape)}"
+            )
+        if kind == "online" and model.settings.embedding_size != context_size:
+            raise ValueError(
+                f"model: its embeddings have size {model.settings.embedding_size}, context_size "
+                f"is {context_size}"
+            )
         if kind == "oracle":
             self.table[:, :num_opponents] = torch.eye(num_opponents)
         elif kind == "offline":

@@ -33,7 +33,12 @@ from paperlib.wrestlers import Wrestler
 from paperlib.wrestling import Recipe, Training
 
 State = Mapping[str, Tensor]
-KINDS = {"no embedding": "zeros", "random": "random", "oracle": "oracle", "offline": "offline"}
+# What the informant of each variant is
+VARIANTS = {
+    "no embedding": "zeros",
+    **dict.fromkeys(METHODS, "online"),
+    **{"offline": "offline", "random": "random", "oracle": "oracle"},
+}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -69,12 +74,23 @@ class Opponents:
     @functools.cached_property
     def parts(self) -> dict[str, list[int]]:
         """The agents of the strong split, by "train", "validation" and "test"."""
-        return results.load(self.table_1_folder)["values"]["strong_agents"][str(self.encoder_seed)]
+        found = results.load(self.table_1_folder)["values"]["strong_agents"]
+        if str(self.encoder_seed) not in found:
+            raise ValueError(
+                f"encoder_seed must be one of Table 1's, {', '.join(found)}; got "
+                f"{self.encoder_seed}"
+            )
+        return found[str(self.encoder_seed)]
 
     @property
     def groups(self) -> dict[str, list[int]]:
         """The opponents of the training, "train", and strangers, "test"."""
-        known = self.parts["train"]
+        known, most = self.parts["train"], min(len(self.parts[part]) for part in ("train", "test"))
+        if not 1 <= self.num_opponents <= most:
+            raise ValueError(
+                f"num_opponents must be 1 to {most}, of whom there are as many in Table 1's "
+                f"training and test parts; got {self.num_opponents}"
+            )
         order = torch.randperm(len(known), generator=make_generator(self.encoder_seed, 501))
         train = sorted(known[k] for k in order[: self.num_opponents].tolist())
         return {"train": train, "test": self.parts["test"][: self.num_opponents]}
@@ -103,8 +119,14 @@ class Opponents:
         return self._embedded[method, part]
 
     def knowledge(self, variant: str) -> dict[str, Any]:
-        """What a variant is told of its opponents: arguments of `make_informant`."""
-        kind = KINDS.get(variant, "online")
+        """What a variant is told of its opponents: arguments of `make_informant`.
+
+        Raises:
+            ValueError: if there is no such variant.
+        """
+        if variant not in VARIANTS:
+            raise ValueError(f"variants must be among {', '.join(VARIANTS)}; got {variant!r}")
+        kind = VARIANTS[variant]
         method = variant if variant in METHODS else "Emb-Hyb"
         model = self.encoder(method)
         known = {"kind": kind}
@@ -119,6 +141,38 @@ class Opponents:
                     fixed[who] = embedded[whose == who].mean(0)
             known |= {"offline": fixed, "embeddings": self.embeddings(method, "train")[0]}
         return known
+
+    def load_policies(
+        self, folder: str | Path, variants: Sequence[str], seeds: Sequence[int]
+    ) -> dict[tuple[str, int], Wrestler]:
+        """Figure 4's trained policies, by variant and seed.
+
+        Raises:
+            FileNotFoundError: if one is not there.
+            ValueError: if a file is damaged, a policy was told other things in its training than
+                these encoders tell, or their trainings differ in more than that and the seed.
+        """
+        policies, recipes = {}, {}
+        for variant in variants:
+            name = _checksum(self.knowledge(variant))
+            for seed in seeds:
+                path = Path(folder) / f"{variant} {seed}.safetensors"
+                found, provenance = wrestlers.load(path)
+                training = provenance["training"]
+                if training["informant"] != name:
+                    raise ValueError(
+                        f"{path}: its training had other encoders; run Figure 4's notebook again"
+                    )
+                policies[variant, seed] = next(iter(found.values()))
+                recipes[path] = training["recipe"] | {"ancestry": training["ancestry"]}
+        first = next(iter(recipes))
+        for path, recipe in recipes.items():
+            if recipe != recipes[first]:
+                raise ValueError(
+                    f"{path}: its training was not that of {first.name}; run Figure 4's notebook "
+                    "again, with all seeds and variants"
+                )
+        return policies
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -144,6 +198,11 @@ class Study(Opponents):
     num_last_games: int
     start: str
     policies_folder: str | Path
+
+    def __post_init__(self) -> None:
+        for name in ("num_games", "num_last_games"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
 
     def job(self, variant: str, seed: int) -> dict[str, Any]:
         """Arguments of `optimise`."""
@@ -268,8 +327,7 @@ def optimise(
         ValueError: if a file is damaged. One of another training is made anew.
     """
     folder = Path(folder)
-    told = {what: _told(value) for what, value in knowledge.items()}
-    known = {**knowledge, "name": files.text_checksum(files.plain(told))}
+    known = {**knowledge, "name": _checksum(knowledge)}
     informant = make_informant(known, recipe.num_matches, groups["train"])
     training = Training(
         *(key, recipe),
@@ -317,15 +375,21 @@ def optimise(
         training.save(checkpoint)
         report(1)
     provenance = {"training": identity, "curve": curve, "seconds": sum(seconds)}
+    provenance["versions"] = results.versions()
     wrestlers.save(target, {name: training.learners[0]}, provenance)
     return curve
 
 
-def _told(value: Any) -> Any:
-    """What stands for a piece of knowledge in the identity of a training."""
-    if isinstance(value, Tensor):
-        return files.tensor_checksum({"": value}, "")
-    return files.file_checksum(value) if isinstance(value, Path) else value
+def _checksum(knowledge: Mapping[str, Any]) -> str:
+    """What stands for knowledge of opponents in the identity of a training."""
+
+    def told(value: Any) -> Any:
+        if isinstance(value, Path):  # not its bytes: those of two equal encoders may differ
+            value = files.tensor_checksum(Representation.load(value).state_dict(), "")
+        return files.tensor_checksum({"": value}, "") if isinstance(value, Tensor) else value
+
+    content = {what: told(value) for what, value in knowledge.items()}
+    return files.text_checksum(files.plain(content))
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -115,6 +115,8 @@ class Training:
     ) -> None:
         if informant and (recipe.mutual_share > 0 or recipe.rival_share < 1):
             raise ValueError("informant: with one, mutual_share must be 0 and rival_share 1")
+        if recipe.rival_share > 0 and not rivals:
+            raise ValueError(f"rivals: rival_share is {recipe.rival_share}, but there are none")
         self.informant = informant
         if num_learners not in (1, 2) or len(parents) not in (0, num_learners):
             raise ValueError(

@@ -104,6 +104,7 @@ def test_online_is_the_last_episode_of_that_opponent(model):
         ("offline", {"offline": None}, "offline is needed"),
         ("online", {}, "model is needed"),
         ("offline", {"context_size": 5}, "context_size is 5, theirs 6"),
+        ("offline", {"num_opponents": 9}, r"offline must be \(9, 6\), a row for each opponent"),
     ],
 )
 def test_what_is_missing_is_named(kind, changes, message):
@@ -183,6 +184,15 @@ def test_a_checkpoint_is_of_its_informant(model, tmp_path):
 def test_informed_trainings_have_rivals_only():
     with pytest.raises(ValueError, match="mutual_share must be 0 and rival_share 1"):
         Training((1,), dataclasses.replace(RECIPE, mutual_share=0.5), informant=informant("zeros"))
+    with pytest.raises(ValueError, match=r"rivals: rival_share is 1\.0, but there are none"):
+        Training((1,), RECIPE, informant=informant("zeros"))
+
+
+def test_an_encoder_of_another_size_is_refused(model):
+    size = model.settings.embedding_size
+    with pytest.raises(ValueError, match=f"have size {size}, context_size is {size + 1}"):
+        vectors = torch.randn(9, size + 1)
+        informant("online", model, context_size=size + 1, embeddings=vectors, offline=None)
 
 
 class Spy(Wrestler):

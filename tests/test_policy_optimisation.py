@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from paperlib import policy_optimisation, wrestlers
+from paperlib import policy_optimisation, results, tournaments, wrestlers
 from paperlib.embeddings import Representation, Settings
+from paperlib.interactions import InteractionGraph
 from paperlib.policy_optimisation import evaluate, make_informant, optimise
 from paperlib.streams import make_generator
 from paperlib.wrestlers import Wrestler
@@ -150,3 +151,74 @@ def test_games_do_not_depend_on_the_group_beside(known):
 def test_recipes_must_be_of_rivals_only(known, tmp_path):
     with pytest.raises(ValueError, match="rival_share 1"):
         run(known["zeros"], tmp_path, recipe=dataclasses.replace(RECIPE, rival_share=0.5))
+
+
+@pytest.fixture
+def study(tmp_path, generator):
+    """Four wrestlers, Table 1's split and an encoder for each method, as far as Figure 4 needs."""
+    members = {f"w{k}": Wrestler.from_state(state) for k, state in enumerate(STATES)}
+    wrestlers.save(tmp_path / "population.safetensors", members, {})
+    parts = {"train": [0, 1], "validation": [], "test": [2, 3]}
+    results.Run("table_1", {}).save(tmp_path, {"strong_agents": {"0": parts}}, seeds=[0])
+    graph = InteractionGraph.complete(4)
+    dataset = tournaments.collect(
+        list(members.values()), graph, num_episodes=1, key=(1,), max_cycles=5
+    )
+    dataset.save(tmp_path / "episodes.safetensors")
+    settings = Settings(embedding_size=6, hidden_size=5, likelihood="gaussian")
+    for method in ("Emb-Im", "Emb-Id", "Emb-Hyb"):
+        model = Representation(120, 8, settings, generator=generator)
+        model.save(tmp_path / f"strong_{method}_0.safetensors")
+    places = ("wrestlers", "table_1", "sumo_encoders", "policies")
+    return {
+        "encoder_seed": 0,
+        "num_opponents": 2,
+        **{"num_chapters": 1, "num_rounds": 1, "num_matches": 4, "learning_rate": 1e-3},
+        **{"num_games": 1, "num_last_games": 1, "start": ""},
+        **{f"{place}_folder": tmp_path for place in places},
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"num_opponents": 3}, r"num_opponents must be 1 to 2, .* got 3"),
+        ({"encoder_seed": 7}, r"encoder_seed must be one of Table 1's, 0; got 7"),
+        ({"num_last_games": 0}, r"num_last_games must be at least 1, got 0"),
+        ({"start": "z"}, r"start must be '' or one of a, .* got 'z'"),
+    ],
+)
+def test_bad_studies_are_refused_before_anything_is_trained(study, changes, message):
+    with pytest.raises(ValueError, match=message):
+        policy_optimisation.Study.from_parameters(study | changes).job("random", 0)
+
+
+def test_unknown_variants_are_refused(study):
+    with pytest.raises(ValueError, match=r"variants must be among no embedding, .* got 'zeros'"):
+        policy_optimisation.Study.from_parameters(study).job("zeros", 0)
+
+
+def test_only_policies_of_one_study_meet(study):
+    def load(**changes):
+        opponents = policy_optimisation.Opponents.from_parameters(study | changes)
+        return opponents.load_policies(study["policies_folder"], ["random", "Emb-Id"], [0])
+
+    def train(variant, **changes):
+        optimise(**policy_optimisation.Study.from_parameters(study | changes).job(variant, 0))
+
+    train("random")
+    with pytest.raises(FileNotFoundError, match="Emb-Id 0"):
+        load()
+    train("Emb-Id", learning_rate=1e-4)
+    with pytest.raises(ValueError, match="its training was not that of random 0"):
+        load()
+    train("Emb-Id")
+    assert {key: policy.context_size for key, policy in load().items()} == {
+        ("random", 0): 6,
+        ("Emb-Id", 0): 6,
+    }
+    folder, settings = study["sumo_encoders_folder"], Settings(embedding_size=6, hidden_size=5)
+    other = Representation(120, 8, settings, generator=make_generator(5))
+    other.save(folder / "strong_Emb-Id_0.safetensors")
+    with pytest.raises(ValueError, match="its training had other encoders"):
+        load()
