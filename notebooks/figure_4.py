@@ -29,7 +29,7 @@ variants = ["no embedding", "Emb-Im", "Emb-Id", "Emb-Hyb", "offline", "random", 
 num_chapters = 4  # of each training; after each, games are played
 num_rounds = 16  # rollouts of a chapter
 num_matches = 128  # side by side, of 64 steps in a rollout
-learning_rate = 0.0005  # of Adam, at the start; falls to a tenth
+learning_rate = 0.0005  # of Adam, at the start; falls by equal steps, and would reach a tenth next
 num_games = 10  # against each opponent, for each point of a curve but the last
 num_last_games = 50  # for the last, which decides
 start = "b"  # the shipped wrestler whose weights all variants start from; "" for none
@@ -41,6 +41,7 @@ policies_folder = "../results/laptop/policies"
 output_folder = "../results/laptop/figure_4"
 
 # %%
+from functools import partial
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -137,6 +138,7 @@ for part in groups:
 # %%
 claims = {"no embedding": ("C5", "C6"), "offline": ("C6",), "random": ("C6",), "oracle": ()}
 more_seeds = {}  # that would decide what is undecided, about
+needed_for = partial(metrics.runs_to_decide, student=True, min_runs=reports.MIN_RUNS_BY_T)
 for other, part in ((other, part) for other in claims for part in groups):
     if not {"Emb-Hyb", other} <= {*variants} or (other, part) == ("oracle", "test"):
         continue
@@ -144,9 +146,11 @@ for other, part in ((other, part) for other in claims for part in groups):
     gain = metrics.t_interval((both[0] - both[1]).mean(1))
     title = f"{part}: win rate of Emb-Hyb minus {other}"
     for name in claims[other]:
-        row = reports.claim(f"{name} {title} > 0", gain, better="higher", min_runs=3)
+        row = reports.claim(
+            f"{name} {title} > 0", gain, better="higher", min_runs=reports.MIN_RUNS_BY_T
+        )
         rows_of_table.append(row)
-        if row["verdict"] == "undecided" and (needed := metrics.runs_to_decide(gain)):
+        if row["verdict"] == "undecided" and (needed := needed_for(gain)):
             more_seeds[title] = needed - len(seeds)
     if not claims[other]:
         rows_of_table.append(reports.row(title, gain))
@@ -189,13 +193,15 @@ plt.show()
 # %% [markdown]
 # Win rates against the opponents of the training (left) and against strangers (right). **Above:** without
 # embedding, with each kind of embedding, and told who it is. **Below:** Emb-Hyb online, one fixed
-# embedding, zeros, random vectors. Means over seeds with 95 % bands (Student's t over seeds).
+# embedding, zeros ("no embedding"), random vectors. Means over 3 seeds with 95 % bands (Student's t over
+# seeds); a point is 10 games against each of five opponents, the last one 50.
 #
 # **What did and did not reproduce** (default profile). Nothing can be told, because nobody learns. After
 # half a million samples, about 2,000 matches, each variant wins as often as at the start or a little
 # less (0.39 to 0.44 of its games with training opponents), and the oracle wins no more than who is told
-# nothing. Where to know the opponent brings nothing, no embedding can help: C5 and C6 stay undecided, and
-# hundreds of seeds of this length would not change it. Training has to be longer. How much longer, one
+# nothing. Where to know the opponent brings nothing, no embedding can help: C5 and C6 stay undecided.
+# By the numbers above, hundreds of seeds of this length would be needed for C5 and dozens for parts of C6,
+# and what they would show is a difference of a game or two in a hundred. Training has to be longer. How much longer, one
 # policy that started from nothing shows (`start = ""`, `num_rounds = 25`, no embedding, seed 0): it won
 # 2 % of its training matches in the first 0.2 million samples, and 16 % after 2.5 million.
 #

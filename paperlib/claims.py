@@ -137,7 +137,10 @@ def report(
     for claim in (claim for claim in judged if claim["parts"]):
         parts.append(f"**{claim['claim']}**, 95 % intervals by {claim['test']}:")
         lines = [
-            (part["item"], reports.interval(part), part["num_runs"], part["verdict"], _needed(part))
+            (
+                *(part["item"], reports.interval(part), part["num_runs"], part["verdict"]),
+                _needed(part, student=claim["test"] != PAIRED),
+            )
             for part in claim["parts"]
         ]
         header = ("part", "difference", "runs", "verdict", "runs it would take, about")
@@ -156,14 +159,14 @@ def report(
     return "\n\n".join(parts) + "\n"
 
 
-def _needed(part: reports.Row) -> int | str:
+def _needed(part: reports.Row, *, student: bool) -> int | str:
     """How many runs would decide a part that is undecided."""
     mean, low, high, num_runs = (part[name] for name in ("ours", "low", "high", "num_runs"))
     if part["verdict"] != "undecided" or low is None:
         return ""
-    found = metrics.runs_to_decide(metrics.Estimate(mean, low, high, num_runs))
-    # What has a sign is undecided for want of runs
-    return "" if found is None else max(found, reports.MIN_RUNS if low * high > 0 else 0)
+    estimate = metrics.Estimate(mean, low, high, num_runs)
+    least = reports.MIN_RUNS_BY_T if student else reports.MIN_RUNS
+    return metrics.runs_to_decide(estimate, student=student, min_runs=least) or ""
 
 
 def page(markdown: str, home: str | Path) -> str:

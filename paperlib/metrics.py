@@ -248,11 +248,13 @@ def stratified_bootstrap(
 
     Args:
         statistic: of as many arrays as are given.
-        scores: (runs, tasks) each.
+        scores: (runs, tasks) each; a single run has no interval.
         generator: draws the resamples.
         num_resamples: how many.
     """
     arrays = [np.asarray(part, dtype=float) for part in scores]
+    if min(map(len, arrays)) == 1:
+        return Estimate(statistic(*arrays), np.nan, np.nan, 1)
     found = []
     for _ in range(num_resamples):
         again = [part[generator.integers(len(part), size=len(part))] for part in arrays]
@@ -261,14 +263,24 @@ def stratified_bootstrap(
     return Estimate(statistic(*arrays), float(low), float(high), len(arrays[0]))
 
 
-def runs_to_decide(difference: Estimate) -> int | None:
+def runs_to_decide(difference: Estimate, *, student: bool = False, min_runs: int = 2) -> int | None:
     """How many runs it would take, about, for the 95 % interval of a mean difference to leave zero
     out, if the mean and the spread stay what they are; None where that says nothing.
 
-    An interval is taken to shrink with the root of their number. By Student's t, that of a few runs
-    shrinks faster: then the number is rather too large.
+    Args:
+        difference: with its interval.
+        student: whether that is Student's t, whose quantile falls with the number of runs; others
+            are taken to shrink with its root alone.
+        min_runs: that are needed whatever the interval.
     """
-    half = (difference.high - difference.low) / 2
-    if not np.isfinite(half) or difference.mean == 0 or half == 0:
+    num_runs, half = difference.num_runs, (difference.high - difference.low) / 2
+    if not np.isfinite(half) or difference.mean == 0 or num_runs < 2:
         return None
-    return max(difference.num_runs, math.ceil(difference.num_runs * (half / difference.mean) ** 2))
+    if not student:
+        needed = num_runs * (half / difference.mean) ** 2
+        return max(num_runs, min_runs, math.ceil(needed - 1e-9))
+    spread = half * math.sqrt(num_runs) / stats.t.ppf(0.975, num_runs - 1)
+    needed = max(num_runs, min_runs, math.floor((1.96 * spread / difference.mean) ** 2))
+    while stats.t.ppf(0.975, needed - 1) * spread / math.sqrt(needed) > abs(difference.mean):
+        needed += 1
+    return needed

@@ -25,7 +25,7 @@ Row = Mapping[str, Any]
 COLUMNS = ("item", "paper", "ours", "low", "high", "num_runs", "verdict")
 README_MARKS = ("<!-- results: begin -->", "<!-- results: end -->")
 CLAIMS_MARKS = ("<!-- claims: begin -->", "<!-- claims: end -->")
-MIN_RUNS = 5  # on which a claim is decided
+MIN_RUNS, MIN_RUNS_BY_T = 5, 3  # on which a claim is decided: by bootstrap, by Student's t
 FIGURE_SUFFIXES = (".pdf", ".png", ".gif", ".csv", ".md", ".tex")
 
 
@@ -57,7 +57,7 @@ def claim(
         item: the claim.
         difference: over paired runs.
         better: "lower" if the claim is that the difference is below zero, else "higher".
-        min_runs: five for bootstraps; three will do for intervals by Student's t.
+        min_runs: `MIN_RUNS` for bootstraps, `MIN_RUNS_BY_T` for intervals by Student's t.
     """
     sign = -1 if better == "lower" else 1
     low, high = sorted((sign * difference.low, sign * difference.high))
@@ -109,6 +109,8 @@ def _latex(text: Any) -> str:
     escaped = str(text).replace("\\", r"\textbackslash ").replace("–", "--").replace("−", "$-$")
     for character in "&%#_{}":
         escaped = escaped.replace(character, "\\" + character)
+    for character in "<>":  # the usual fonts have others in their place
+        escaped = escaped.replace(character, f"${character}$")
     return escaped.replace("λ", r"$\lambda$").replace("≤", r"$\leq$").replace("≥", r"$\geq$")
 
 
@@ -201,19 +203,21 @@ def publish(home: str | Path, figures: str | Path, readme: str | Path) -> None:
         if mark not in text:
             raise ValueError(f"{readme} must hold {mark}")
     manifest: dict[str, Any] = {"profile": Path(home).name, "items": {}}
+    claims = None
     for name, result in all_results.items():
         made = sorted(p for p in (Path(home) / name).iterdir() if p.suffix in FIGURE_SUFFIXES)
         for file in made:
             with files.replacing(figures / file.name) as temporary:
                 shutil.copyfile(file, temporary)
+            claims = file.read_text() if file.name == "claims.md" else claims
         entry = {key: result[key] for key in result if key not in ("item", "values")}
         entry["rows"] = result["values"].get("rows", [])
         entry["files"] = {file.name: files.file_checksum(figures / file.name) for file in made}
         manifest["items"][name] = entry
     files.save_json(figures / "manifest.json", manifest)
     text = _between(text, README_MARKS, readme_table(all_results))
-    if (figures / "claims.md").exists():
-        text = _between(text, CLAIMS_MARKS, (figures / "claims.md").read_text())
+    if claims:
+        text = _between(text, CLAIMS_MARKS, claims)
     with files.replacing(readme) as temporary:
         temporary.write_text(text)
 

@@ -270,3 +270,23 @@ def test_runs_to_decide():
     assert runs_to_decide(Estimate(-0.1, -0.3, 0.1, 5)) == 20
     assert runs_to_decide(Estimate(0.4, 0.3, 0.5, 5)) == 5
     assert runs_to_decide(Estimate(0.1, np.nan, np.nan, 1)) is None
+    assert runs_to_decide(Estimate(0.4, 0.3, 0.5, 2), min_runs=5) == 5
+
+
+@pytest.mark.parametrize(("mean", "num_runs"), [(0.01, 3), (0.3, 3), (-0.05, 4), (2.0, 3)])
+def test_runs_to_decide_by_students_t(mean, num_runs):
+    values = mean + np.linspace(-0.1, 0.1, num_runs)
+    needed = runs_to_decide(t_interval(values), student=True)
+
+    def decides(count):  # an interval of as many runs, with the same mean and spread
+        return stats.t.ppf(0.975, count - 1) * values.std(ddof=1) / np.sqrt(count) <= abs(mean)
+
+    assert decides(needed) and (needed == num_runs or not decides(needed - 1))
+
+
+def test_one_run_has_no_interval():
+    for arrays in ([[[0.2, 0.4]]], [[[0.2, 0.4]], [[0.1, 0.3], [0.2, 0.5]]]):
+        found = stratified_bootstrap(
+            lambda *parts: parts[0].mean(), *arrays, generator=np.random.default_rng(0)
+        )
+        assert found.mean == pytest.approx(0.3) and np.isnan([found.low, found.high]).all()

@@ -70,6 +70,21 @@ def test_saved_tables(home):
     assert r"IICR, $\lambda$\_1 & 0.45 & 0.50 [0.40, 0.60]" in (folder / "table_9.tex").read_text()
 
 
+def test_signs_of_claims_in_latex(tmp_path):
+    reports.save_rows(tmp_path, "a", [reports.claim("x < 0", estimate(-1.0, -2.0, -0.5))])
+    assert "x $<$ 0 & " in (tmp_path / "a.tex").read_text()
+
+
+def test_claims_of_another_profile_are_not_published(home, tmp_path):
+    readme, figures = tmp_path / "README.md", tmp_path / "figures"
+    marks = (*reports.README_MARKS, *reports.CLAIMS_MARKS)
+    readme.write_text("\n".join(marks))
+    figures.mkdir()
+    (figures / "claims.md").write_text("old\n")
+    reports.publish(home, figures, readme)
+    assert "old" not in readme.read_text()
+
+
 def test_notebooks_that_are_running_do_not_count(home):
     results.Run("table_8", {}).save(home / ".table_8", {}, seeds=[0])
     assert list(reports.load_all(home)) == ["figure_9", "table_9"]
