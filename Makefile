@@ -13,7 +13,7 @@ BIN := $(CONDA_PREFIX)/bin
 READY := build/conda.installed
 else
 BIN := .venv/bin
-READY := .venv/.installed
+READY := .venv/.installed-$(TORCH)
 endif
 # The oldest MuJoCo that pyproject.toml allows, and the tests of what stands on it
 MUJOCO3 := 3.17.0
@@ -25,13 +25,14 @@ ROBOSUMO_TESTS := $(addprefix tests/test_,$(addsuffix .py,robosumo_models robosu
 
 help:  ## show this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
-	@echo 'variables:  PROFILE=smoke|laptop|paper  TORCH=cpu|cuda  CORES=2  EXECUTOR=local|slurm'
+	@echo 'variables:  PROFILE=smoke|laptop|paper  TORCH=cpu|cuda  CORES=2  EXECUTOR=local|slurm  PYTHON=python3'
 
 install: $(READY)  ## make the environment, pinned to requirements.lock
 
-.venv/.installed: requirements.lock pyproject.toml
+.venv/.installed-$(TORCH): requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python >= 3.11 is needed")'
 	$(PYTHON) -m venv .venv
+	rm -f .venv/.installed-*
 	TORCH=$(TORCH) .venv/bin/python workflow/install.py
 	touch $@
 

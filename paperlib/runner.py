@@ -110,6 +110,23 @@ def load_profile(profile: str, notebook: str) -> dict[str, Any]:
     return (profiles[profile] or {}).get(notebook, {})
 
 
+def check_profile(profile: str) -> None:
+    """Checks all that a profile sets.
+
+    Raises:
+        ValueError: if the profile, a notebook or a parameter is unknown, or a type is wrong.
+    """
+    load_profile(profile, "")
+    for item, given in (yaml.safe_load(PROFILES.read_text())[profile] or {}).items():
+        notebook = NOTEBOOKS / f"{item}.py"
+        if not notebook.is_file():
+            raise ValueError(f"profile {profile!r}: there is no notebook {item!r}")
+        try:
+            check_parameters(given, read_parameters(notebook))
+        except ValueError as error:
+            raise ValueError(f"profile {profile!r}, {item}: {error}") from None
+
+
 def parameters_of(item: str, profile: str, results_folder: str | Path) -> dict[str, Any]:
     """All parameters of a notebook in a profile, as the runner sets them; folders are absolute.
 
@@ -200,11 +217,13 @@ def run(
     source.unlink()
     target.mkdir(exist_ok=True)
     made = sorted(staging.iterdir(), key=lambda file: file.name == results.FILE_NAME)
+    names = {file.name for file in made}
     for file in made:  # the results file last: where it stands, all else does
         file.replace(target / file.name)
     staging.rmdir()
-    for stale in ("failed.ipynb", "failed.log"):
-        (target / stale).unlink(missing_ok=True)
+    for stale in target.iterdir():  # of earlier runs, that this one did not make again
+        if stale.is_file() and stale.name not in names:
+            stale.unlink()
     return target
 
 

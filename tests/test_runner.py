@@ -83,6 +83,24 @@ def test_first_failure_leaves_no_result(write):
     assert {path.name for path in folder.iterdir()} == {"failed.ipynb", "failed.log"}
 
 
+def test_what_a_notebook_no_longer_makes_is_gone(write):
+    drawing = 'from pathlib import Path\n(Path(output_folder) / "old.png").write_text("x")\n'
+    folder = run(write(GOOD + drawing))
+    assert (folder / "old.png").exists()
+    run(write(GOOD))
+    assert {path.name for path in folder.iterdir()} == {"notebook.ipynb", "log.txt", "result.json"}
+
+
+def test_a_profile_is_checked_as_a_whole(write, monkeypatch):
+    monkeypatch.setattr(runner, "NOTEBOOKS", write(GOOD).parent)
+    runner.check_profile("many")
+    with pytest.raises(ValueError, match=r"profile 'wrong', tiny: unknown parameter 'cuont'"):
+        runner.check_profile("wrong")
+    runner.PROFILES.write_text("odd:\n  tinny: {count: 5}\n")
+    with pytest.raises(ValueError, match="profile 'odd': there is no notebook 'tinny'"):
+        runner.check_profile("odd")
+
+
 def test_notebook_without_result_fails(write):
     with pytest.raises(FileNotFoundError, match=r"result\.json"):
         run(write(HEADER))

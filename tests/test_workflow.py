@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
 from paperlib import results
 
@@ -92,6 +93,23 @@ def test_unknown_profile_is_one_line(tmp_path):
     assert process.returncode == 1
     assert output == "error: unknown profile 'lapptop'; there are laptop, smoke, paper\n"
     assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_gpu_that_is_not_there_is_one_line(tmp_path):
+    process = start(tmp_path, "--device", "cuda")
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert output.startswith("error: TORCH=cuda: PyTorch sees no GPU") and output.count("\n") == 1
+
+
+def test_a_folder_with_a_space_in_its_name_will_do(tmp_path):
+    folder, result = tmp_path / "my results", "smoke/figure_1/result.json"
+    command = [sys.executable, "-m", "snakemake", "--snakefile", "workflow/Snakefile"]
+    command += [str(folder / result), "--nolock", "--cores", "1", "--resources", "mem_mb=1000"]
+    command += ["--config", "profile=smoke", f"results={folder}"]
+    subprocess.run(command, cwd=ROOT, check=True, timeout=120)
+    assert results.load((folder / result).parent)["item"] == "figure_1"
 
 
 def test_unknown_executor_is_one_line(tmp_path):

@@ -5,6 +5,7 @@ PyTorch's CPU wheels (see the README); everywhere else, and with TORCH=cuda, the
 the same version serves.
 """
 
+import importlib.metadata
 import os
 import subprocess
 import sys
@@ -18,6 +19,14 @@ def pip(*arguments: str) -> bool:
     return subprocess.run(command, cwd=ROOT).returncode == 0
 
 
+def has_cpu_build() -> bool:
+    """Whether the small build is there, which pip takes for the usual one."""
+    try:
+        return importlib.metadata.version("torch").endswith("+cpu")
+    except importlib.metadata.PackageNotFoundError:
+        return False
+
+
 def main() -> None:
     build = os.environ.get("TORCH", "cpu")
     if build not in ("cpu", "cuda"):
@@ -25,6 +34,8 @@ def main() -> None:
     locked = (ROOT / "requirements.lock").read_text().splitlines()
     torch = next(line for line in locked if line.startswith("torch=="))
     quiet = ("--quiet", "--disable-pip-version-check")
+    if build == "cuda" and has_cpu_build():
+        subprocess.run([sys.executable, "-m", "pip", "uninstall", "--quiet", "--yes", "torch"])
     installed = build == "cpu" and pip(*quiet, f"{torch}+cpu")
     if not installed and not pip(*quiet, torch):
         sys.exit(f"error: {torch} could not be installed")

@@ -15,6 +15,7 @@ import sys
 import time
 from pathlib import Path
 
+import torch
 import yaml
 
 from paperlib import reports, results, runner
@@ -32,8 +33,10 @@ def main() -> None:
     parser.add_argument("--executor", default="local", help="a folder of workflow/profiles")
     options = parser.parse_args()
     try:
-        runner.load_profile(options.profile, "")
+        runner.check_profile(options.profile)
         on_slurm = check_executor(options.executor) == "slurm"
+        if options.device == "cuda" and not on_slurm and not torch.cuda.is_available():
+            raise ValueError("TORCH=cuda: PyTorch sees no GPU here; TORCH=cpu needs none")
     except ValueError as error:
         sys.exit(f"error: {error}")
     home = options.results.resolve() / options.profile
@@ -53,7 +56,7 @@ def main() -> None:
         command = [
             *(sys.executable, "-m", "snakemake", "--snakefile", "workflow/Snakefile"),
             *("--workflow-profile", str(EXECUTORS / options.executor)),
-            *(("--slurm-jobname-prefix", jobs) if on_slurm else ("--cores", str(options.cores))),
+            *(("--slurm-jobname-prefix", jobs) if on_slurm else local_limits(options.cores)),
             *("--rerun-incomplete", "--nolock"),
             *("--config", f"profile={options.profile}", f"device={options.device}"),
             f"results={home.parent}",
@@ -83,6 +86,12 @@ def main() -> None:
         print(f"The whole report: {home}/claims/report.html")
     except (ValueError, FileNotFoundError) as error:
         sys.exit(f"error: {error}")
+
+
+def local_limits(cores: int) -> list[str]:
+    """Snakemake's arguments for this machine: jobs wait for each other's cores and memory."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 20
+    return ["--cores", str(cores), "--resources", f"mem_mb={memory}"]
 
 
 def end_of(snakemake: subprocess.Popen) -> int:
