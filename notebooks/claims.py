@@ -17,7 +17,9 @@
 # \text{undecided if } l \le 0 \le u, $$
 #
 # with the sign turned so that the paper's claim is $\Delta > 0$. A claim with several parts (weak and
-# strong, training and unseen) is reproduced if all parts are, and not reproduced if one is not.
+# strong, training and unseen) is reproduced if all parts are, not reproduced if one part is *not
+# reproduced*, and else undecided. Fewer than five runs (three, where the interval is Student's $t$) decide
+# nothing: what rests on them is undecided.
 #
 # ## Parameters
 
@@ -72,6 +74,7 @@ plt.show()
 # %% [markdown]
 # Every part of every claim: the difference in units of half its interval's width, turned so that the
 # paper's claim is on the right. Blue: reproduced; orange: not; grey: undecided.
+# Beyond -2 and 2 the axis is logarithmic.
 #
 # ## Ours against the paper
 # The report, `report.html` beside this notebook's results, holds every table and figure with the paper's

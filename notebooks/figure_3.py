@@ -118,7 +118,7 @@ for method in methods:
     plt.show()
 
 # %% [markdown]
-# One point is one episode of some 8 seconds on average, one colour one wrestler. The last picture is the
+# One point is one episode of some 10 seconds on average, one colour one wrestler. The last picture is the
 # paper's Figure 3.
 #
 # ## Ours against the paper

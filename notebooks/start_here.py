@@ -183,6 +183,8 @@ print(f"who is it, among {num_strangers} strangers: {nearest:.0%} right, {chance
 # - `table_2.py`: do embeddings of listeners cluster?
 # - `figure_2.py` and `table_3.py`: does a new speaker talk better to a stranger when it is given the
 #   stranger's embedding?
+# - `wrestlers.py`, `table_1.py`, and `figure_3.py` to `figure_5.py`: all of this with robots that wrestle;
+# - `your_own_agents.py`: with agents of yours.
 #
 # ## What it cost
 

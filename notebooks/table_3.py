@@ -364,8 +364,8 @@ plt.show()
 # **What did and did not reproduce** (default profile). With the training listeners an embedding of new
 # episodes tells the speaker which language to use: from one episode a little, from sixteen almost half
 # of the way from no embedding to the oracle; another listener's embedding makes it worse than none.
-# With unseen listeners nothing of that is left: no embedding beats the speaker without one, and
-# swapping embeddings does not matter. The best word shows that strangers could be spoken to as well
+# With unseen listeners nothing of that is left: none of the three embeddings is better than nothing by
+# more than its interval (Emb-Id comes closest), and swapping embeddings does not matter. The best word shows that strangers could be spoken to as well
 # as anybody. So the embeddings do tell strangers apart (Table 2), but from fourteen languages the
 # speaker does not learn how a place in the embedding space translates into words. The first half of
 # C7 holds, the second does not.
@@ -378,6 +378,7 @@ plt.show()
 # no larger than those between two such draws: read them with that in mind.
 #
 # ## Where we deviate
+# - There are 64 episodes per edge, where the paper has 1000 (as the `paper` profile has).
 # - The paper's baseline is named MADDPG, and its speakers reach the return of a speaker with its own
 #   listener on all training listeners alike. Ours is one speaker for all fourteen, without embedding:
 #   it cannot reach that, since one word means different things to different listeners. The pairs'

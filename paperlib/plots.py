@@ -391,4 +391,7 @@ def draw_claims(ax: Axes, parts: Sequence[Mapping[str, float | str]]) -> None:
     ax.axvline(0, color="black", lw=0.7)
     ax.set_yticks(places, [str(part["item"]) for part in parts], fontsize=6)
     ax.set_xscale("symlog", linthresh=2)
+    left, right = ax.get_xlim()
+    ticks = [k for k in (-100, -10, -5, -2, -1, 0, 1, 2, 5, 10, 100) if left <= k <= right]
+    ax.set_xticks(ticks, [str(tick).replace("-", "−") for tick in ticks])
     ax.set_xlabel("difference / half the width of its 95 % interval")

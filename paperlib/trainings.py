@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import queue
 import threading
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -209,7 +210,8 @@ def train_population(
         num_pairs: pairs.
         seed: of everything.
         settings: of MADDPG.
-        floor: mean return over ``num_evaluation_episodes`` that a pair must reach.
+        floor: mean return over ``num_evaluation_episodes`` that a pair must reach; those that never
+            do stay as they are in the end, with a warning.
         max_restarts: how often a pair may start again.
         pairs_per_job: pairs whose networks are stacked; part of what decides the last digits.
         num_workers: jobs at once; decides nothing.
@@ -254,6 +256,11 @@ def train_population(
         pairs = failed
         if not pairs:
             break
+    if pairs:
+        warnings.warn(
+            f"pairs {pairs} stay below the floor of {floor}, after {max_restarts} restarts",
+            stacklevel=2,
+        )
     tensors = {n: torch.from_numpy(np.stack([s[n] for s in states])) for n in states[0]}
     provenance = {
         "seed": seed,
