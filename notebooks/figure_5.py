@@ -24,6 +24,7 @@ encoder_seed = 0  # of Table 1, as in Figure 4
 num_games = 50  # of each two policies, in each run of evaluation
 evaluation_seeds = [1, 2, 3, 4, 5]  # of the runs
 max_steps = 501  # until a match is a draw, as in the original
+num_threads = 2  # of the physics; the numbers do not depend on it
 wrestlers_folder = "../results/laptop/wrestlers"
 table_1_folder = "../results/laptop/table_1"
 sumo_encoders_folder = "../results/laptop/sumo_encoders"
@@ -86,7 +87,9 @@ for number, pair in enumerate(pairs):
         for evaluation in evaluation_seeds:
             sides = [(policies[v, seed], informant(v)) for v in pair[::-1]]
             key = (seed, 510, evaluation, number)
-            played = informants.meet(sides, [], nobody, key=key, max_cycles=max_steps)
+            played = informants.meet(
+                sides, [], nobody, key=key, max_cycles=max_steps, num_threads=num_threads
+            )
             found = played.shares()
             shares.append([found[how].mean for how in ("won", "drawn", "lost")])
         outcomes[name].append(shares)

@@ -174,6 +174,7 @@ def meet(
     *,
     key: Sequence[int],
     max_cycles: int = MAX_CYCLES,
+    num_threads: int = 0,
 ) -> matches.Results:
     """Matches of which each informant has seen one before: where one learns from episodes, all are
     played twice, and the second time counts.
@@ -184,6 +185,7 @@ def meet(
         numbers: which rival plays in each match, (N,); what informants know opponents by.
         key: of the random streams.
         max_cycles: steps until a match is a draw.
+        num_threads: of the physics, 0 for all CPUs; decides nothing.
     """
     places = np.arange(len(numbers))
     seats = np.stack([np.zeros_like(numbers), 1 + numbers * (len(sides) == 1)], axis=1)
@@ -202,6 +204,8 @@ def meet(
             else:
                 informant.begin(places, numbers, generator=generator)
         players = [Informed(wrestler, informant.contexts) for wrestler, informant in sides]
-        env = RoboSumo(seeds.tolist(), auto_reset=False, max_cycles=max_cycles)
+        env = RoboSumo(
+            seeds.tolist(), auto_reset=False, max_cycles=max_cycles, num_threads=num_threads
+        )
         played = matches.play(env, [*players, *rivals], seats, generator=generator, record=record)
     return played

@@ -283,7 +283,8 @@ def evaluate(
     informant = make_informant(knowledge, num_games * len(opponents), opponents)
     numbers = np.arange(len(opponents)).repeat(num_games)
     rivals = [Wrestler.from_state(states[who]) for who in opponents]
-    played = informants.meet([(learner, informant)], rivals, numbers, key=key)
+    # One thread: policies are jobs of one core each
+    played = informants.meet([(learner, informant)], rivals, numbers, key=key, num_threads=1)
     chosen = (played.select(numbers == k).shares() for k in range(len(opponents)))
     return [{how: share.mean for how, share in shares.items()} for shares in chosen]
 
