@@ -200,8 +200,8 @@ plt.show()
 # half a million samples, about 2,000 matches, each variant wins as often as at the start or a little
 # less (0.39 to 0.44 of its games with training opponents), and the oracle wins no more than who is told
 # nothing. Where to know the opponent brings nothing, no embedding can help: C5 and C6 stay undecided.
-# By the numbers above, hundreds of seeds of this length would be needed for C5 and dozens for parts of C6,
-# and what they would show is a difference of a game or two in a hundred. Training has to be longer. How much longer, one
+# Some 80 and 380 seeds of this length would decide C5, and from 9 to thousands the parts of C6, but what
+# they would show is a difference of a game or two in a hundred. Training has to be longer. How much longer, one
 # policy that started from nothing shows (`start = ""`, `num_rounds = 25`, no embedding, seed 0): it won
 # 2 % of its training matches in the first 0.2 million samples, and 16 % after 2.5 million.
 #
