@@ -110,8 +110,9 @@ for method in methods:
         ax.set_xlabel(
             f"IICR {found['ratio']:.2f}\nsilhouette {found['silhouette']:.2f}", fontsize=7
         )
-    for ax in (axes[0], axes[2]):
-        ax.legend(ncols=1, fontsize=5, loc="best", handletextpad=0.1, borderpad=0.2)
+    for ax, side in ((axes[0], "left"), (axes[2], "right")):
+        handles = ax.get_legend_handles_labels()
+        figure.legend(*handles, loc=f"outside lower {side}", ncols=2, fontsize=6)
     figure.suptitle(f"{method}: {num_episodes} test episodes of each of {num_wrestlers} wrestlers")
     name = "figure_3" if method == methods[-1] else f"figure_3_{method}"
     plots.save_figure(figure, output, name)

@@ -249,7 +249,7 @@ for ax, kind in zip(axes, kinds, strict=True):
     plots.draw_bars(ax, bars, reference=paper[kind], xlabel="IICR (lower is better)")
     ax.set_title(f"{kind} generalisation")
     ax.axvline(1, color="black", lw=0.6, ls=":")
-axes[0].legend(loc="lower left", frameon=True, framealpha=0.9)
+figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center")
 plots.save_figure(figure, output, "table_2")
 plt.show()
 

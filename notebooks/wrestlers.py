@@ -260,7 +260,8 @@ for ax, name in zip(axes.flat, values["styles"], strict=True):
     unit = f" in {units[name]}" if name in units else ""
     ax.set_title(f"{name}{unit}\nICC {values['between'][name]:.2f}", fontsize=8)
     ax.tick_params(labelsize=6)
-axes[0, 0].legend(title="ancestor", fontsize=5, title_fontsize=5, ncols=2)
+handles = axes[0, 0].get_legend_handles_labels()
+figure.legend(*handles, title="ancestor", loc="outside lower center", ncols=7)
 figure.supxlabel("first seed of evaluation", fontsize=8)
 figure.supylabel("second seed", fontsize=8)
 plots.save_figure(figure, output, "wrestlers_styles")
