@@ -261,7 +261,7 @@ for ax, name in zip(axes.flat, values["styles"], strict=True):
     ax.set_title(f"{name}{unit}\nICC {values['between'][name]:.2f}", fontsize=8)
     ax.tick_params(labelsize=6)
 handles = axes[0, 0].get_legend_handles_labels()
-figure.legend(*handles, title="ancestor", loc="outside lower center", ncols=7)
+figure.legend(*handles, title="ancestor", loc="outside upper center", ncols=7)
 figure.supxlabel("first seed of evaluation", fontsize=8)
 figure.supylabel("second seed", fontsize=8)
 plots.save_figure(figure, output, "wrestlers_styles")
