@@ -63,7 +63,8 @@ def test_population_is_the_same_on_any_number_of_workers():
 def test_only_failed_pairs_start_again_and_are_counted():
     first = population().provenance["selection_returns"]
     floor = float(np.median(first))  # two pairs stay below it
-    again = population(floor=floor, max_restarts=1)
+    with pytest.warns(UserWarning, match=r"pairs \[.*\] stay below the floor of .* 1 restarts"):
+        again = population(floor=floor, max_restarts=1)
     attempts = np.array(again.provenance["attempts"])
     assert (attempts == np.where(np.array(first) < floor, 2, 1)).all()
     kept = again.provenance["selection_returns"]
