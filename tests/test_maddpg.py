@@ -412,7 +412,8 @@ def train_population(**options):
 
 
 def test_pairs_below_the_floor_start_again():
-    population = train_population(floor=0.0, max_restarts=1)  # no return is above 0
+    with pytest.warns(UserWarning, match=r"pairs \[0, 1\] stay below the floor of 0.0, after 1 "):
+        population = train_population(floor=0.0, max_restarts=1)  # no return is above 0
     assert population.provenance["attempts"] == [2, 2]
     assert len(population.provenance["curves"][0]) == TINY.num_rounds
     for row in range(2):
@@ -437,6 +438,7 @@ def test_pairs_above_the_floor_stay():
         assert same == (attempts == 1)
 
 
+@pytest.mark.filterwarnings("ignore:pairs .* stay below the floor:UserWarning")
 def test_a_population_goes_on_from_its_folder(tmp_path):
     first = train_population(floor=0.0, max_restarts=1, folder=tmp_path)
     assert len(list(tmp_path.iterdir())) == 2

@@ -27,6 +27,8 @@ def start(folder: Path, *options: str, **environment: str) -> subprocess.Popen:
         cwd=ROOT,
         env={**os.environ, **environment},
         start_new_session=True,
+        # Tests in the background of a script are deaf to SIGINT, and so would be what they start
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
