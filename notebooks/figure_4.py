@@ -201,9 +201,9 @@ plt.show()
 # less (0.39 to 0.44 of its games with training opponents), and the oracle wins no more than who is told
 # nothing. Where to know the opponent brings nothing, no embedding can help: C5 and C6 stay undecided.
 # Some 80 and 380 seeds of this length would decide C5, and from 9 to thousands the parts of C6, but what
-# they would show is a difference of a game or two in a hundred. Training has to be longer. How much longer, one
-# policy that started from nothing shows (`start = ""`, `num_rounds = 25`, no embedding, seed 0): it won
-# 2 % of its training matches in the first 0.2 million samples, and 16 % after 2.5 million.
+# they would show is a difference of a game or two in a hundred. Training has to be longer. How much
+# longer, one policy that started from nothing shows (`start = ""`, `num_rounds = 25`, no embedding, seed
+# 0): it won 2 % of its training matches in the first 0.2 million samples, and 16 % after 2.5 million.
 #
 # ## Where we deviate
 # - The default profile starts all variants from a shipped ancestor and trains them for half a million

@@ -203,21 +203,19 @@ def publish(home: str | Path, figures: str | Path, readme: str | Path) -> None:
         if mark not in text:
             raise ValueError(f"{readme} must hold {mark}")
     manifest: dict[str, Any] = {"profile": Path(home).name, "items": {}}
-    claims = None
     for name, result in all_results.items():
         made = sorted(p for p in (Path(home) / name).iterdir() if p.suffix in FIGURE_SUFFIXES)
         for file in made:
             with files.replacing(figures / file.name) as temporary:
                 shutil.copyfile(file, temporary)
-            claims = file.read_text() if file.name == "claims.md" else claims
         entry = {key: result[key] for key in result if key not in ("item", "values")}
         entry["rows"] = result["values"].get("rows", [])
         entry["files"] = {file.name: files.file_checksum(figures / file.name) for file in made}
         manifest["items"][name] = entry
     files.save_json(figures / "manifest.json", manifest)
     text = _between(text, README_MARKS, readme_table(all_results))
-    if claims:
-        text = _between(text, CLAIMS_MARKS, claims)
+    if any("claims.md" in entry["files"] for entry in manifest["items"].values()):
+        text = _between(text, CLAIMS_MARKS, (figures / "claims.md").read_text())
     with files.replacing(readme) as temporary:
         temporary.write_text(text)
 
