@@ -190,16 +190,34 @@ def readme_table(all_results: Mapping[str, Mapping[str, Any]]) -> str:
     return markdown_table(header, body)
 
 
-def publish(home: str | Path, figures: str | Path, readme: str | Path) -> None:
-    """Copies a profile's figures and tables to ``figures/``, with a manifest, and writes the table
-    of the README anew.
+def publish(
+    home: str | Path,
+    figures: str | Path,
+    readme: str | Path | None = None,
+    *,
+    items: Sequence[str] = (),
+) -> None:
+    """Copies a profile's figures and tables to a folder, with a manifest, and writes the tables of
+    the README anew.
+
+    Args:
+        home: folder of the profile's results.
+        figures: the folder.
+        readme: the README; None leaves it as it is.
+        items: notebooks whose figures and tables these are; none for all.
 
     Raises:
-        ValueError: if there are no results, or the README lacks the marks around its tables.
+        ValueError: if there are no results, or none of an item, or the README lacks the marks
+            around its tables, or is to be written from some items alone.
     """
-    all_results, figures, readme = load_all(home), Path(figures), Path(readme)
-    text = readme.read_text()
-    for mark in (*README_MARKS, *CLAIMS_MARKS):
+    all_results, figures = load_all(home), Path(figures)
+    if readme and items:
+        raise ValueError(f"items: the tables of {readme} need all; got {', '.join(items)} alone")
+    if unknown := {*items} - {*all_results}:
+        raise ValueError(f"items: {home} holds no results of {', '.join(sorted(unknown))}")
+    all_results = {name: all_results[name] for name in all_results if not items or name in items}
+    text = Path(readme).read_text() if readme else ""
+    for mark in (*README_MARKS, *CLAIMS_MARKS) if readme else ():
         if mark not in text:
             raise ValueError(f"{readme} must hold {mark}")
     manifest: dict[str, Any] = {"profile": Path(home).name, "items": {}}
@@ -213,6 +231,8 @@ def publish(home: str | Path, figures: str | Path, readme: str | Path) -> None:
         entry["files"] = {file.name: files.file_checksum(figures / file.name) for file in made}
         manifest["items"][name] = entry
     files.save_json(figures / "manifest.json", manifest)
+    if not readme:
+        return
     text = _between(text, README_MARKS, readme_table(all_results))
     if any("claims.md" in entry["files"] for entry in manifest["items"].values()):
         text = _between(text, CLAIMS_MARKS, (figures / "claims.md").read_text())
@@ -232,11 +252,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("what", choices=("show", "publish"))
     parser.add_argument("--results", default="results/laptop")
     parser.add_argument("--to", default="figures")
-    parser.add_argument("--readme", default="README.md")
+    parser.add_argument("--readme", help="whose tables are written anew")
+    parser.add_argument("--items", nargs="+", default=(), help="notebooks; all where none is given")
     options = parser.parse_args(arguments)
     try:
         if options.what == "publish":
-            publish(options.results, options.to, options.readme)
+            publish(options.results, options.to, options.readme, items=options.items)
         print(terminal_table(options.results))
     except (ValueError, FileNotFoundError) as error:
         sys.exit(f"error: {error}")

@@ -127,6 +127,18 @@ def test_publish_refuses_before_it_writes(home, tmp_path):
         reports.terminal_table(tmp_path / "nothing")
 
 
+def test_publish_some_items_beside_the_others(home, tmp_path, capsys):
+    figures = tmp_path / "figures/long"
+    command = ["publish", "--results", str(home), "--to", str(figures), "--items"]
+    reports.main([*command, "table_9"])
+    assert list(files.load_json(figures / "manifest.json")["items"]) == ["table_9"]
+    assert (figures / "table_9.md").exists() and not list(figures.glob("figure_9*"))
+    with pytest.raises(SystemExit, match="holds no results of table_8"):
+        reports.main([*command, "table_8"])
+    with pytest.raises(SystemExit, match="README.md need all; got table_9 alone"):
+        reports.main([*command, "table_9", "--readme", "README.md"])
+
+
 def test_paper_numbers_are_marked_unverified():
     assert "unverified" in reports.paper_numbers()["status"]
 
