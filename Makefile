@@ -4,6 +4,8 @@ PROFILE ?= laptop
 # cpu or cuda: which build of torch is installed, and where the trainings run
 TORCH ?= cpu
 CORES ?= $(shell getconf _NPROCESSORS_ONLN)
+# notebooks whose tables and figures `make figures` publishes; all if there are none
+ITEMS ?=
 # local or slurm: where the notebooks run
 EXECUTOR ?= local
 PYTHON ?= python3
@@ -25,7 +27,7 @@ ROBOSUMO_TESTS := $(addprefix tests/test_,$(addsuffix .py,robosumo_models robosu
 
 help:  ## show this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
-	@echo 'variables:  PROFILE=smoke|laptop|paper  TORCH=cpu|cuda  CORES=2  EXECUTOR=local|slurm  PYTHON=python3'
+	@echo 'variables:  PROFILE=smoke|laptop|long|paper  TORCH=cpu|cuda  CORES=2  EXECUTOR=local|slurm  PYTHON=python3'
 
 install: $(READY)  ## make the environment, pinned to requirements.lock
 
@@ -77,8 +79,10 @@ notebooks: $(READY)  ## build .ipynb files for Jupyter from notebooks/*.py
 book: $(READY)  ## turn the executed notebooks of PROFILE into a web book, results/PROFILE/book
 	$(BIN)/python -m paperlib.book --results results/$(PROFILE) --to results/$(PROFILE)/book
 
-figures: $(READY)  ## publish the tables and figures of PROFILE to figures/ and to the README
-	$(BIN)/python -m paperlib.reports publish --results results/$(PROFILE) --to figures --readme README.md
+figures: $(READY)  ## publish laptop's tables and figures to figures/ and to the README, others' to figures/PROFILE
+	$(BIN)/python -m paperlib.reports publish --results results/$(PROFILE) \
+		$(if $(filter laptop,$(PROFILE)),--to figures --readme README.md,--to figures/$(PROFILE)) \
+		$(if $(ITEMS),--items $(ITEMS))
 
 bench: $(READY) build/peers/.installed build/agilerl/.installed  ## measure speed against the peers, each in an environment of its own
 	$(BIN)/python benchmarks/run.py --peers-python build/peers/bin/python \

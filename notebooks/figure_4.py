@@ -30,6 +30,8 @@ num_chapters = 4  # of each training; after each, games are played
 num_rounds = 16  # rollouts of a chapter
 num_matches = 128  # side by side, of 64 steps in a rollout
 learning_rate = 0.0005  # of Adam, at the start; falls by equal steps, and would reach a tenth next
+num_epochs = 4  # passes of PPO over each rollout
+minibatch_size = 2048  # samples of an update
 num_games = 10  # against each opponent, for each point of a curve but the last
 num_last_games = 50  # for the last, which decides
 start = "b"  # the shipped wrestler whose weights all variants start from; "" for none
@@ -184,7 +186,7 @@ for line, shown in zip(axes, sets, strict=True):
         ax.set_title(f"{part} opponents")
     line[0].set_ylabel("win rate")
     line[0].legend(fontsize=6)
-axes[0, 0].set_ylim(0, 1)
+axes[0, 0].set_ylim(bottom=0)
 for ax in axes[1]:
     ax.set_xlabel("samples in millions")
 plots.save_figure(figure, output, "figure_4")

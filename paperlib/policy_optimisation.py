@@ -184,6 +184,8 @@ class Study(Opponents):
         num_rounds: rollouts of a chapter.
         num_matches: side by side.
         learning_rate: of Adam, at the start.
+        num_epochs: passes over each rollout.
+        minibatch_size: samples of an update.
         num_games: against each opponent, for each point of a curve but the last.
         num_last_games: the same, for the last point.
         start: the shipped wrestler whose weights all variants start from; "" for none.
@@ -194,6 +196,8 @@ class Study(Opponents):
     num_rounds: int
     num_matches: int
     learning_rate: float
+    num_epochs: int = ppo.Settings.num_epochs
+    minibatch_size: int = ppo.Settings.minibatch_size
     num_games: int
     num_last_games: int
     start: str
@@ -206,6 +210,12 @@ class Study(Opponents):
 
     def job(self, variant: str, seed: int) -> dict[str, Any]:
         """Arguments of `optimise`."""
+        settings = ppo.Settings(
+            learning_rate=self.learning_rate,
+            discount=0.995,
+            num_epochs=self.num_epochs,
+            minibatch_size=self.minibatch_size,
+        )
         recipe = Recipe(
             num_chapters=self.num_chapters,
             num_rounds=self.num_rounds,
@@ -215,7 +225,7 @@ class Study(Opponents):
             random_share=0.0,
             rival_share=1.0,
             rewards=lineages.BASE,
-            ppo=ppo.Settings(learning_rate=self.learning_rate, discount=0.995),
+            ppo=settings,
             deviation=0.15 if self.start else 0.6,
             min_deviation=0.1,
         )

@@ -53,7 +53,7 @@ def test_cells_are_short_and_plain(notebook):
             assert not re.search(r"^\s*[!%]|pip install", cell.source, re.MULTILINE)
 
 
-@pytest.mark.parametrize("profile", ["smoke", "laptop", "paper"])
+@pytest.mark.parametrize("profile", ["smoke", "laptop", "long", "paper"])
 @each_notebook
 def test_profiles_fit(notebook, profile):
     given = runner.load_profile(profile, notebook.stem)

@@ -185,12 +185,19 @@ def study(tmp_path, generator):
         ({"num_opponents": 3}, r"num_opponents must be 1 to 2, .* got 3"),
         ({"encoder_seed": 7}, r"encoder_seed must be one of Table 1's, 0; got 7"),
         ({"num_last_games": 0}, r"num_last_games must be at least 1, got 0"),
+        ({"num_epochs": 0}, r"num_epochs must be positive, got 0"),
         ({"start": "z"}, r"start must be '' or one of a, .* got 'z'"),
     ],
 )
 def test_bad_studies_are_refused_before_anything_is_trained(study, changes, message):
     with pytest.raises(ValueError, match=message):
         policy_optimisation.Study.from_parameters(study | changes).job("random", 0)
+
+
+def test_a_study_says_how_its_policies_learn(study):
+    of_ppo = {"learning_rate": 1e-4, "num_epochs": 8, "minibatch_size": 512}
+    recipe = policy_optimisation.Study.from_parameters(study | of_ppo).job("random", 0)["recipe"]
+    assert {name: getattr(recipe.ppo, name) for name in of_ppo} == of_ppo
 
 
 def test_unknown_variants_are_refused(study):

@@ -135,7 +135,7 @@ def test_publish_some_items_beside_the_others(home, tmp_path, capsys):
     assert (figures / "table_9.md").exists() and not list(figures.glob("figure_9*"))
     with pytest.raises(SystemExit, match="holds no results of table_8"):
         reports.main([*command, "table_8"])
-    with pytest.raises(SystemExit, match="README.md need all; got table_9 alone"):
+    with pytest.raises(SystemExit, match=r"README\.md need all; got table_9 alone"):
         reports.main([*command, "table_9", "--readme", "README.md"])
 
 
