@@ -163,8 +163,12 @@ class Opponents:
                     raise ValueError(
                         f"{path}: its training had other encoders; run Figure 4's notebook again"
                     )
-                policies[variant, seed] = next(iter(found.values()))
-                recipes[path] = training["recipe"] | {"ancestry": training["ancestry"]}
+                policy = policies[variant, seed] = next(iter(found.values()))
+                nothing = _newborn(seed).with_context(policy.context_size).state_dict()
+                start, *rivals = training["ancestry"]
+                if start == files.tensor_checksum(nothing, ""):  # each seed has its own
+                    start = "nothing"
+                recipes[path] = training["recipe"] | {"start": start, "rivals": rivals}
         first = next(iter(recipes))
         for path, recipe in recipes.items():
             if recipe != recipes[first]:
@@ -237,7 +241,7 @@ class Study(Opponents):
                 )
             first = shipped[self.start]
         else:
-            first = Wrestler(generator=make_generator(seed, 502))
+            first = _newborn(seed)
         return {
             "name": f"{variant} {seed}",
             "key": (seed, 503),
@@ -250,6 +254,11 @@ class Study(Opponents):
             "num_last_games": self.num_last_games,
             "folder": self.policies_folder,
         }
+
+
+def _newborn(seed: int) -> Wrestler:
+    """Where a training that starts from nothing starts."""
+    return Wrestler(generator=make_generator(seed, 502))
 
 
 def make_informant(

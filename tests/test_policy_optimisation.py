@@ -225,6 +225,10 @@ def test_only_policies_of_one_study_meet(study):
         ("Emb-Id", 0): 6,
     }
     folder, settings = study["sumo_encoders_folder"], Settings(embedding_size=6, hidden_size=5)
+    optimise(**policy_optimisation.Study.from_parameters(study).job("random", 1))
+    both = policy_optimisation.Opponents.from_parameters(study)
+    found = both.load_policies(study["policies_folder"], ["random"], [0, 1])  # both from nothing
+    assert list(found) == [("random", 0), ("random", 1)]
     other = Representation(120, 8, settings, generator=make_generator(5))
     other.save(folder / "strong_Emb-Id_0.safetensors")
     with pytest.raises(ValueError, match="its training had other encoders"):
