@@ -185,7 +185,8 @@ for line, shown in zip(axes, sets, strict=True):
             plots.draw_band(ax, np.array(values["samples"]) / 1e6, rates, label=variant)
         ax.set_title(f"{part} opponents")
     line[0].set_ylabel("win rate")
-    line[0].legend(fontsize=6)
+    lines = line[0].get_legend_handles_labels()
+    line[1].legend(*lines, fontsize=6, loc="center left", bbox_to_anchor=(1, 0.5))
 axes[0, 0].set_ylim(bottom=0)
 for ax in axes[1]:
     ax.set_xlabel("samples in millions")
