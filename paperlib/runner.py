@@ -31,16 +31,21 @@ NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 PROFILES = Path(__file__).parents[1] / "workflow" / "parameters.yaml"
 
 
-def ipc_kernel_manager(folder: str) -> type[AsyncKernelManager]:
-    """A kernel manager that talks to its kernel through sockets in ``folder``.
+def ipc_kernel_manager(folder: str, home: Path) -> type[AsyncKernelManager]:
+    """A manager of a kernel that works in the folder ``home``, and is talked to through sockets in
+    ``folder``.
 
-    With the usual TCP ports, notebooks that start at the same moment can be given the same port.
+    With the usual TCP ports, notebooks that start at the same moment can be given the same port;
+    and Papermill's own way to choose a kernel's folder is to change that of the whole process.
     """
 
     class IPCKernelManager(AsyncKernelManager):
         def __init__(self, **arguments: Any) -> None:
             file = os.path.join(folder, "kernel.json")
             super().__init__(transport="ipc", connection_file=file, **arguments)
+
+        async def start_kernel(self, **options: Any) -> None:
+            await super().start_kernel(cwd=str(home), **options)
 
     return IPCKernelManager
 
@@ -199,8 +204,7 @@ def run(
                 source,
                 executed,
                 parameters=checked,
-                cwd=notebook.resolve().parent,
-                kernel_manager_class=ipc_kernel_manager(sockets),
+                kernel_manager_class=ipc_kernel_manager(sockets, notebook.resolve().parent),
                 stdout_file=stream,
                 stderr_file=stream,
                 progress_bar=False,

@@ -1,5 +1,6 @@
 """The runner: what it refuses, what it keeps, and that notebooks run side by side."""
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -134,6 +135,14 @@ def test_command_line_says_one_line(write):
     notebook = write(GOOD)
     with pytest.raises(SystemExit, match=r"^error: unknown parameter 'cuont'[^\n]*$"):
         runner.main([str(notebook), "--profile", "plain", "-p", "cuont=3"])
+
+
+def test_nobody_changes_the_folder_of_the_process(write, monkeypatch):
+    """It is everybody's: another thread's kernel would start, and write, somewhere else."""
+    changed = []
+    monkeypatch.setattr(os, "chdir", changed.append)
+    run(write(GOOD))
+    assert {*changed} <= {os.getcwd()}  # as Papermill does where it writes
 
 
 def test_notebooks_side_by_side(write, tmp_path):
