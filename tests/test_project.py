@@ -99,13 +99,16 @@ def test_readme_claims_are_those_of_the_manifest(manifest):
     assert text == (ROOT / "figures/claims.md").read_text().strip()
 
 
-def test_committed_figures_are_those_of_the_manifest(manifest):
-    assert manifest["profile"] == "laptop"
+@pytest.mark.parametrize(("folder", "profile"), [("figures", "laptop"), ("figures/long", "long")])
+def test_committed_figures_are_those_of_the_manifest(folder, profile):
+    manifest = files.load_json(ROOT / folder / "manifest.json")
+    assert manifest["profile"] == profile
     listed = {name for entry in manifest["items"].values() for name in entry["files"]}
-    assert listed == {p.name for p in (ROOT / "figures").iterdir()} - {"manifest.json"}
+    there = {path.name for path in (ROOT / folder).iterdir() if path.is_file()}
+    assert listed == there - {"manifest.json"}
     for entry in manifest["items"].values():
         for name, checksum in entry["files"].items():
-            assert files.file_checksum(ROOT / "figures" / name) == checksum, name
+            assert files.file_checksum(ROOT / folder / name) == checksum, name
 
 
 def test_committed_population_is_trained(manifest):
