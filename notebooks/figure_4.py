@@ -218,7 +218,7 @@ plt.show()
 #
 # ## Where we deviate
 # - The default profile starts all variants from a shipped ancestor and trains them for half a million
-#   samples each, which is what an hour allows; the `paper` profile starts from nothing and trains longer.
+#   samples each, which is what an hour allows; `long` and `paper` start from nothing and train longer.
 # - Nothing was tuned for the default profile: rewards, learning rate and discount are those of the
 #   wrestlers' own trainings, the noise of actions is a little above theirs, and the start was chosen by
 #   descent. Profiles that start from nothing make more updates with each sample: of four settings, tried
@@ -227,7 +227,8 @@ plt.show()
 #   `b`, four more settings (noise, rewards, updates) gained nothing in 0.4 to 1 million samples.
 # - Zeros and no embedding are one variant, as said above; the paper shows them as two.
 # - Every game with an online embedding has a match before it that does not count.
-# - Seeds vary actions, matches and minibatches; encoder, opponents and start are the same for all.
+# - Seeds vary actions, matches and minibatches; encoder, opponents and start are the same for all
+#   (from nothing, each seed has a start of its own).
 #
 # ## What it cost
 
@@ -239,5 +240,5 @@ print(result["machine"], result["versions"])
 
 # %% [markdown]
 # ## Things to try
-# - `start = ""`: from nothing. Does it help more to be told when all is still to be learned?
+# - `start = "e"`: from another ancestor. Does who begins elsewhere learn more?
 # - `num_opponents = 2`: fewer opponents, each with more matches. Does the oracle gain?
