@@ -93,7 +93,7 @@ def test_unknown_profile_is_one_line(tmp_path):
     process = start(tmp_path, "--profile", "lapptop")
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 1
-    assert output == "error: unknown profile 'lapptop'; there are laptop, smoke, paper\n"
+    assert output == "error: unknown profile 'lapptop'; there are laptop, long, smoke, paper\n"
     assert not any(tmp_path.iterdir())
 
 
