@@ -591,6 +591,29 @@ def test_a_narrow_window_holds_it(reader):
 
 
 @needs_browser
+def test_it_stays_sharp_where_only_the_density_changes(window, page):
+    # Chromium emulates a density that changes alone, but tells no page of it: the test tells it.
+    keep = """window.asked = []; const ask = matchMedia;
+        matchMedia = (query) => (asked.push(ask(query)), asked.at(-1))"""
+    kept = window.call("Page.addScriptToEvaluateOnNewDocument", source=keep)["identifier"]
+    metrics = {"width": 400, "height": 800, "mobile": False}
+    width = "document.querySelector('#cloud').width"
+    try:
+        window.call("Emulation.setDeviceMetricsOverride", deviceScaleFactor=1, **metrics)
+        window.open(page)
+        narrow = window.ask("document.querySelector('#cloud').clientWidth")
+        for before, density in ((1, 2), (2, 3), (3, 1)):  # a window that goes from screen to screen
+            window.call("Emulation.setDeviceMetricsOverride", deviceScaleFactor=density, **metrics)
+            window.wait(f"devicePixelRatio === {density}")
+            assert window.ask("asked.at(-1).media") == f"(resolution: {before}dppx)"
+            window.ask("asked.at(-1).dispatchEvent(new Event('change'))")
+            assert window.ask(width) == density * narrow
+    finally:
+        window.call("Emulation.clearDeviceMetricsOverride")
+        window.call("Page.removeScriptToEvaluateOnNewDocument", identifier=kept)
+
+
+@needs_browser
 def test_points_glide_to_where_another_map_has_them(window, page, reader):
     choose(reader, "method", "Emb-Im")
     there = cloud(reader)
