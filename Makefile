@@ -20,7 +20,7 @@ endif
 # The oldest MuJoCo that pyproject.toml allows, and the tests of what stands on it
 MUJOCO3 := 3.17.0
 OLDEST := build/mujoco-$(MUJOCO3)
-ROBOSUMO_TESTS := $(addprefix tests/test_,$(addsuffix .py,robosumo_models robosumo published_policies parallel_envs))
+ROBOSUMO_TESTS := tests/paperlib/environments tests/paperlib/agents/test_published_policies.py
 
 .DEFAULT_GOAL := help
 .PHONY: help install reproduce smoke test test-mujoco3 test-slurm lint notebooks book figures bench lock clean
@@ -68,7 +68,7 @@ $(OLDEST)/.installed: $(READY)
 	touch $@
 
 test-slurm: $(READY) build/slurm.installed  ## run the smoke profile on a SLURM cluster within this machine, and break it on the way
-	tests/slurm/cluster.sh $(BIN)/python tests/slurm/proof.py
+	tests/workflow/slurm/cluster.sh $(BIN)/python tests/workflow/slurm/proof.py
 
 lint: $(READY)  ## check style
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
@@ -77,10 +77,10 @@ notebooks: $(READY)  ## build .ipynb files for Jupyter from notebooks/*.py
 	$(BIN)/jupytext --to ipynb notebooks/*.py
 
 book: $(READY)  ## turn the executed notebooks of PROFILE into a web book, results/PROFILE/book
-	$(BIN)/python -m paperlib.book --results results/$(PROFILE) --to results/$(PROFILE)/book
+	$(BIN)/python -m reproduction.site.book --results results/$(PROFILE) --to results/$(PROFILE)/book
 
 figures: $(READY)  ## publish laptop's tables and figures to figures/ and to the README, others' to figures/PROFILE
-	$(BIN)/python -m paperlib.reports publish --results results/$(PROFILE) \
+	$(BIN)/python -m reproduction.tables publish --results results/$(PROFILE) \
 		$(if $(filter laptop,$(PROFILE)),--to figures --readme README.md,--to figures/$(PROFILE)) \
 		$(if $(ITEMS),--items $(ITEMS))
 

@@ -9,8 +9,9 @@ from typing import NamedTuple
 from report import Question
 from workers import Contender
 
-from paperlib import embeddings, maddpg
-from paperlib.particleworld import EPISODE_LENGTH
+from paperlib import embeddings
+from paperlib.agents import maddpg
+from paperlib.environments.particleworld import EPISODE_LENGTH
 
 SIZES = (256, 4096, 32768)  # parallel episodes
 NUM_PAIRS = 28
@@ -100,7 +101,7 @@ def training_groups(arguments: argparse.Namespace) -> Iterator[Group]:
                     "lr_actor": settings.learning_rate,
                     "lr_critic": settings.learning_rate,
                     "gamma": settings.discount,
-                    "tau": settings.target_rate,
+                    "tau": settings.tau,
                 },
             },
         )
@@ -151,7 +152,7 @@ def sumo_groups(arguments: argparse.Namespace) -> Iterator[Group | Survey]:
     options = {"threads": threads, "policies": arguments.policies}
     for size, goal in SUMO_GOALS.items():
         matches, threaded, batch, accurate = (
-            Contender(label, "ours.robosumo", "ours", {**options, "num_matches": size, **form})
+            Contender(label, "ours.robosumo", "ours", {**options, "num_envs": size, **form})
             for label, form in (
                 ("RoboSumo", {"form": "matches"}),
                 ("bare mj_step, Python's threads", {"form": "threads"}),
@@ -177,8 +178,8 @@ def sumo_groups(arguments: argparse.Namespace) -> Iterator[Group | Survey]:
 
 
 def _sumo_forms(threads: int) -> Group:
-    def contender(label: str, form: str, num_matches: int) -> Contender:
-        options = {"form": form, "num_matches": num_matches, "threads": threads}
+    def contender(label: str, form: str, num_envs: int) -> Contender:
+        options = {"form": form, "num_envs": num_envs, "threads": threads}
         return Contender(label, "ours.robosumo_forms", "ours", options)
 
     together = [contender(f"RoboSumo, {size} matches", "together", size) for size in SUMO_GOALS]
@@ -201,7 +202,7 @@ def _sumo_forms(threads: int) -> Group:
 def sumo_changes(arguments: argparse.Namespace) -> Iterator[Survey]:
     """5: what else could make RoboSumo's physics faster."""
     options = {
-        "num_matches": 32 if arguments.quick else 64,
+        "num_envs": 32 if arguments.quick else 64,
         "num_judged": 40 if arguments.quick else 400,
         "threads": arguments.threads,
         "policies": arguments.policies,
@@ -221,7 +222,7 @@ def wrestler_groups(arguments: argparse.Namespace) -> Iterator[Group]:
     threads = 1
     trained, limit = (
         Contender(
-            label, "ours.wrestling", "ours", {"form": form, "num_rounds": 2, "threads": threads}
+            label, "ours.wrestling", "ours", {"form": form, "num_rollouts": 2, "threads": threads}
         )
         for label, form in (("PPO", "ppo"), ("the environment alone", "environment"))
     )

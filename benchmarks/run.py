@@ -17,8 +17,8 @@ from comparisons import PARTS, Group, Survey
 from report import answer, write
 from workers import FOLDER, Missing, Worker, compare
 
-from paperlib import published_policies
-from paperlib.robosumo_models import ROBOTS
+from paperlib.agents import published_policies
+from paperlib.environments.robosumo_models import ROBOTS
 
 Say = Callable[[str], None]
 

@@ -32,31 +32,32 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 
-from paperlib import claims, files, plots, reports, results
+from paperlib import files
+from reproduction import claims, plots, results, tables
 
 run = results.Run("claims", globals())
 output = Path(output_folder)
-home = Path(output_folder).parent
+results_dir = Path(output_folder).parent
 
 # %% [markdown]
 # ## Data
 # Nothing is computed anew: all comes from the results files of the other notebooks.
 
 # %%
-found = {name: result for name, result in reports.load_all(home).items() if name != "claims"}
+found = {name: result for name, result in tables.load_all(results_dir).items() if name != "claims"}
 judged = claims.judge(found)
 for claim in judged:
     print(f"{claim['claim']} {claim['verdict']}: {claim['text']}")
     for part in claim["parts"] if show_parts else []:
-        print(f"    {part['verdict']:15} {reports.interval(part):22} {part['item']}")
+        print(f"    {part['verdict']:15} {tables.interval(part):22} {part['item']}")
 
 # %% [markdown]
 # ## Result
 
 # %%
 run.save(output, {"claims": judged}, seeds=[])
-text = claims.report(home, found, judged)
-for suffix, content in ((".markdown", text), (".html", claims.page(text, home))):
+text = claims.report(results_dir, found, judged)
+for suffix, content in ((".markdown", text), (".html", claims.page(text, results_dir))):
     with files.replacing(output / f"report{suffix}") as temporary:
         temporary.write_text(content)
 with files.replacing(output / "claims.md") as temporary:

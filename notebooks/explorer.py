@@ -44,11 +44,13 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import torch
 
-from paperlib import comparisons, explorer, files, metrics, plots, results
+from paperlib import files, metrics
 from paperlib.datasets import InteractionDataset
-from paperlib.embeddings import Representation
-from paperlib.interactions import InteractionGraph
+from paperlib.embeddings import PolicyEmbedder
+from paperlib.graphs import InteractionGraph
 from paperlib.streams import make_generator
+from reproduction import comparisons, plots, results
+from reproduction.site import explorer
 
 run = results.Run("explorer", globals())
 torch.set_num_threads(1)
@@ -74,7 +76,7 @@ for world, (table, folder) in sources.items():
     for kind in kinds:
         for method in methods:
             path = folder / f"{kind}_{method}_{seeds[world]}.safetensors"
-            encoders[world, kind, method] = Representation.load(path)
+            encoders[world, kind, method] = PolicyEmbedder.load(path)
     print(f"{world}: {len(episodes[world])} episodes, encoders of seed {seeds[world]}")
 
 

@@ -44,10 +44,12 @@ import mujoco
 import numpy as np
 import torch
 
-from paperlib import matches, plots, published_policies, rendering, reports, results
-from paperlib import robosumo_models as models
-from paperlib.robosumo import ACTION_TIME, PHYSICS_STEPS, REASONS, RoboSumo
+from paperlib.agents import matches, published_policies
+from paperlib.environments import rendering
+from paperlib.environments import robosumo_models as models
+from paperlib.environments.robosumo import ACTION_TIME, PHYSICS_STEPS, REASONS, RoboSumo
 from paperlib.streams import make_generator
+from reproduction import plots, results, tables
 
 run = results.Run("fidelity", globals())
 torch.set_num_threads(1)
@@ -58,7 +60,7 @@ output = Path(output_folder)
 # Each model is built in Python from a table of legs. Its counts, and its mass, against the original's:
 
 # %%
-published = reports.paper_numbers()["robosumo"]
+published = tables.paper_numbers()["robosumo"]
 bodies = {}
 for name in models.ROBOTS:
     model = models.make_spec((name, name)).compile()
@@ -67,7 +69,7 @@ for name in models.ROBOTS:
     size = RoboSumo([0], robots=(name, name)).observation_sizes[0]
     bodies[name] = {**counts, "observation": size, "mass": round(mass, 3)}
 fields = list(bodies["ant"])
-body_table = reports.markdown_table(
+body_table = tables.markdown_table(
     ("robot", *fields),
     [(name, *(f"{bodies[name][f]} ({published[name][f]})" for f in fields)) for name in bodies],
 )
@@ -165,7 +167,7 @@ if not found:
     print("No published policies: ROBOSUMO_POLICIES is not set, or its folder holds none.")
 for number, ((robot, kind), path) in enumerate(found.items()):
     policy = published_policies.load(path, robot, kind)
-    players = [policy, matches.Still(len(policy.log_deviation))]
+    players = [policy, matches.ZeroAction(len(policy.log_std))]
     for integrator, forces in conditions:
         env = RoboSumo(
             range(seed, seed + num_matches),
@@ -174,11 +176,11 @@ for number, ((robot, kind), path) in enumerate(found.items()):
             contact_forces=forces,
             auto_reset=False,
         )
-        seats, generator = np.tile([0, 1], (num_matches, 1)), make_generator(seed, number)
-        played = matches.play(env, players, seats, generator=generator)
+        player_ids, generator = np.tile([0, 1], (num_matches, 1)), make_generator(seed, number)
+        played = matches.play(env, players, player_ids, generator=generator)
         title = f"{robot}-{kind}-v1, {integrator}{'' if forces else ', forces zero'}"
         shares[title] = played.shares()
-        rows.append(reports.row(f"{title}: share won", shares[title]["won"]))
+        rows.append(tables.row(f"{title}: share won", shares[title]["won"]))
         print(title, {how: str(share) for how, share in shares[title].items()})
 
 # %% [markdown]
@@ -218,7 +220,7 @@ checks = {
 values = {"rows": rows, "shares": shares, "bodies": bodies, "checks": checks, "drift": drift}
 run.save(output, values, seeds=[seed])
 saved = results.load(output)["values"]
-reports.save_rows(output, "fidelity", saved["rows"])
+tables.save_rows(output, "fidelity", saved["rows"])
 
 # %%
 plots.use_style()

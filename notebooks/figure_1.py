@@ -35,9 +35,10 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 
-from paperlib import interactions, plots, results
-from paperlib.interactions import InteractionGraph, Split
+from paperlib import graphs
+from paperlib.graphs import InteractionGraph, Split
 from paperlib.streams import make_generator
+from reproduction import plots, results
 
 run = results.Run("figure_1", globals())
 output = Path(output_folder)
@@ -53,10 +54,8 @@ output = Path(output_folder)
 # %%
 complete = InteractionGraph.complete(num_agents)
 fifth = max(1, num_agents // 5)
-weak = interactions.weak_split(
-    complete, train_fraction=train_fraction, generator=make_generator(seed, 1)
-)
-strong = interactions.strong_split(
+weak = graphs.weak_split(complete, train_fraction=train_fraction, generator=make_generator(seed, 1))
+strong = graphs.strong_split(
     complete, num_validation=fifth, num_test=fifth, generator=make_generator(seed, 2)
 )
 
@@ -69,8 +68,8 @@ strong = interactions.strong_split(
 bipartite = InteractionGraph.bipartite(num_pairs, num_pairs)
 speakers, listeners = range(num_pairs), range(num_pairs, 2 * num_pairs)
 quarter = max(1, num_pairs // 4)
-weak_pairs = interactions.leave_edges_out(bipartite, listeners, generator=make_generator(seed, 3))
-strong_pairs = interactions.strong_split(
+weak_pairs = graphs.leave_edges_out(bipartite, listeners, generator=make_generator(seed, 3))
+strong_pairs = graphs.strong_split(
     bipartite,
     num_validation=quarter,
     num_test=quarter,

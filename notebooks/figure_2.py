@@ -36,12 +36,12 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import torch
 
-from paperlib import plots, results
+from paperlib.agents.maddpg import Learners, Settings
+from paperlib.agents.networks import StackedMLP
 from paperlib.encoders import EpisodeEncoder
-from paperlib.maddpg import Learners, Settings
-from paperlib.networks import StackedMLP
-from paperlib.particleworld import EPISODE_LENGTH, FORCE_SIZE, listener_size
+from paperlib.environments.particleworld import EPISODE_LENGTH, FORCE_SIZE, listener_size
 from paperlib.streams import make_generator
+from reproduction import plots, results
 
 run = results.Run("figure_2", globals())
 output = Path(output_folder)

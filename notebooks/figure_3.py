@@ -39,8 +39,9 @@ from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 from sklearn.metrics import silhouette_score
 
-from paperlib import files, metrics, plots, results
+from paperlib import files, metrics
 from paperlib.streams import make_generator
+from reproduction import plots, results
 
 run = results.Run("figure_3", globals())
 output = Path(output_folder)

@@ -26,9 +26,9 @@ seeds = [0, 1, 2]  # of the new policies
 encoder_seed = 0  # of Table 1: its strong split and its encoders are used
 num_opponents = 5  # from its training wrestlers; and as many of its test wrestlers
 variants = ["no embedding", "Emb-Im", "Emb-Id", "Emb-Hyb", "offline", "random", "oracle"]  # trained
-num_chapters = 4  # of each training; after each, games are played
-num_rounds = 16  # rollouts of a chapter
-num_matches = 128  # side by side, of 64 steps in a rollout
+num_iterations = 4  # of each training; after each, games are played
+num_rollouts = 16  # rollouts of a iteration
+num_envs = 128  # side by side, of 64 steps in a rollout
 learning_rate = 0.0005  # of Adam, at the start; falls by equal steps, and would reach a tenth next
 num_epochs = 4  # passes of PPO over each rollout
 minibatch_size = 2048  # samples of an update
@@ -50,14 +50,13 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-from paperlib import (
-    lineages,
-    metrics,
+from paperlib.agents import robosumo_policies
+from reproduction import (
     plots,
     policy_optimisation,
-    reports,
     results,
-    trainings,
+    statistics,
+    tables,
     wrestlers,
 )
 
@@ -80,7 +79,7 @@ population, groups = list(study.population), study.groups
 for part, chosen in groups.items():
     print(f"{part}:")
     for name in (population[who] for who in chosen):
-        print(f"    {name}, descendant of {lineages.descent(name)[0]}")
+        print(f"    {name}, descendant of {wrestlers.descent(name)[0]}")
 
 # %% [markdown]
 # ## Method
@@ -92,15 +91,15 @@ for part, chosen in groups.items():
 # - **offline**: one fixed embedding of each opponent (Emb-Hyb); **random**: noise, anew in each match.
 # - **oracle**, beyond the paper: which of the training opponents it is. Of strangers it knows nothing.
 #
-# After each chapter come games: with online embeddings, a match that does not count comes first, and
+# After each iteration come games: with online embeddings, a match that does not count comes first, and
 # from that very match is the embedding.
 
 # %%
 jobs = [study.job(variant, seed) for variant in variants for seed in seeds]
-units = len(jobs) * (num_chapters + 1)
+units = len(jobs) * (num_iterations + 1)
 paths = [Path(policies_folder) / f"{job['name']}.safetensors" for job in jobs]
 ready = {path: path.stat().st_mtime_ns for path in paths if path.exists()}  # by jobs of their own
-curves = trainings.run_jobs(
+curves = jobs.run_jobs(
     policy_optimisation.optimise, jobs, num_workers=num_workers, units=units, name="policies"
 )
 
@@ -121,7 +120,7 @@ samples = [point["samples"] for point in curves[0]]
 won = {
     f"{variant} {part}": np.array(
         [[[share["won"] for share in point[part]] for point in curves[k]] for k in of[variant]]
-    )  # (seeds, chapters, opponents)
+    )  # (seeds, iterations, opponents)
     for variant in variants
     for part in groups
 }
@@ -134,38 +133,42 @@ for part in groups:
     for variant in variants:
         if (variant, part) != ("oracle", "test"):
             own = scores[f"{variant} {part}"]
-            found = metrics.stratified_bootstrap(metrics.interquartile_mean, own, generator=rng)
-            rows_of_table.append(reports.row(f"win rate {part}, {variant} (IQM)", found))
+            found = statistics.stratified_bootstrap(
+                statistics.interquartile_mean, own, generator=rng
+            )
+            rows_of_table.append(tables.row(f"win rate {part}, {variant} (IQM)", found))
 
 # %%
 claims = {"no embedding": ("C5", "C6"), "offline": ("C6",), "random": ("C6",), "oracle": ()}
 more_seeds = {}  # that would decide what is undecided, about
-needed_for = partial(metrics.runs_to_decide, student=True, min_runs=reports.MIN_RUNS_BY_T)
+needed_for = partial(statistics.required_num_runs, student=True, min_runs=tables.MIN_RUNS_BY_T)
 for other, part in ((other, part) for other in claims for part in groups):
     if not {"Emb-Hyb", other} <= {*variants} or (other, part) == ("oracle", "test"):
         continue
     both = scores[f"Emb-Hyb {part}"], scores[f"{other} {part}"]
-    gain = metrics.t_interval((both[0] - both[1]).mean(1))
+    gain = statistics.t_interval((both[0] - both[1]).mean(1))
     title = f"{part}: win rate of Emb-Hyb minus {other}"
     for name in claims[other]:
-        row = reports.claim(
-            f"{name} {title} > 0", gain, better="higher", min_runs=reports.MIN_RUNS_BY_T
+        row = tables.claim(
+            f"{name} {title} > 0", gain, better="higher", min_runs=tables.MIN_RUNS_BY_T
         )
         rows_of_table.append(row)
         if row["verdict"] == "undecided" and (needed := needed_for(gain)):
             more_seeds[title] = needed - len(seeds)
     if not claims[other]:
-        rows_of_table.append(reports.row(title, gain))
-    better = metrics.stratified_bootstrap(metrics.probability_of_improvement, *both, generator=rng)
-    rows_of_table.append(reports.row(f"{part}: P(Emb-Hyb wins more than {other})", better))
+        rows_of_table.append(tables.row(title, gain))
+    better = statistics.stratified_bootstrap(
+        statistics.probability_of_improvement, *both, generator=rng
+    )
+    rows_of_table.append(tables.row(f"{part}: P(Emb-Hyb wins more than {other})", better))
 
 # %%
 values = {"rows": rows_of_table, "won": won, "samples": samples, "more seeds": more_seeds}
 values |= {"groups": {part: [population[who] for who in g] for part, g in groups.items()}}
 kept = [path for path, written in ready.items() if path.stat().st_mtime_ns == written]
-spent = sum(wrestlers.load(path)[1]["seconds"] for path in kept)
+spent = sum(robosumo_policies.load(path)[1]["seconds"] for path in kept)
 run.save(output, values, seeds=seeds, job_seconds=spent)
-reports.save_rows(output, "figure_4", rows_of_table)
+tables.save_rows(output, "figure_4", rows_of_table)
 print((output / "figure_4.md").read_text())
 for title, number in more_seeds.items():
     print(f"{title}: undecided; about {number} more seeds would decide it")
@@ -181,7 +184,7 @@ for line, shown in zip(axes, sets, strict=True):
         for variant in shown:
             if variant not in variants or (variant, part) == ("oracle", "test"):
                 continue
-            rates = np.array(values["won"][f"{variant} {part}"]).mean(-1)  # (seeds, chapters)
+            rates = np.array(values["won"][f"{variant} {part}"]).mean(-1)  # (seeds, iterations)
             plots.draw_band(ax, np.array(values["samples"]) / 1e6, rates, label=variant)
         ax.set_title(f"{part} opponents")
     line[0].set_ylabel("win rate")

@@ -39,14 +39,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-from paperlib import (
-    informants,
-    metrics,
-    plots,
-    policy_optimisation,
-    reports,
-    results,
-)
+from paperlib.agents import contexts
+from reproduction import plots, policy_optimisation, results, statistics, tables
 
 run = results.Run("figure_5", globals())
 torch.set_num_threads(1)
@@ -64,9 +58,11 @@ if unknown := {*variants} & {"offline", "oracle"}:
 policies = opponents.load_policies(policies_folder, variants, seeds)
 
 
-def informant(variant: str) -> informants.Informant:
+def opponent_context(variant: str) -> contexts.OpponentContext:
     """What one side is told of the other in all games of a run."""
-    return policy_optimisation.make_informant(opponents.knowledge(variant), num_games, [0])
+    return policy_optimisation.make_opponent_context(
+        opponents.context_spec(variant), num_games, [0]
+    )
 
 
 # %% [markdown]
@@ -85,9 +81,9 @@ for number, pair in enumerate(pairs):
     for seed in seeds:
         shares = []
         for evaluation in evaluation_seeds:
-            sides = [(policies[v, seed], informant(v)) for v in pair[::-1]]
+            sides = [(policies[v, seed], opponent_context(v)) for v in pair[::-1]]
             key = (seed, 510, evaluation, number)
-            played = informants.meet(
+            played = contexts.meet(
                 sides, [], nobody, key=key, max_cycles=max_steps, num_threads=num_threads
             )
             found = played.shares()
@@ -104,11 +100,11 @@ for number, pair in enumerate(pairs):
 rows_of_table = []
 for name, shares in outcomes.items():
     gain = np.array(shares)[..., 0] - np.array(shares)[..., 2]  # (seeds, runs of evaluation)
-    found = metrics.t_interval(gain.mean(1))
-    rows_of_table.append(reports.row(f"wins minus losses, {name}", found))
+    found = statistics.t_interval(gain.mean(1))
+    rows_of_table.append(tables.row(f"wins minus losses, {name}", found))
 values = {"rows": rows_of_table, "outcomes": outcomes}
 run.save(output, values, seeds=seeds)
-reports.save_rows(output, "figure_5", rows_of_table)
+tables.save_rows(output, "figure_5", rows_of_table)
 print((output / "figure_5.md").read_text())
 
 # %%

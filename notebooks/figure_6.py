@@ -30,8 +30,8 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 
-from paperlib import plots, results
-from paperlib.parallel_envs import ParticleWorldEnv, RoboSumoEnv
+from paperlib.environments.pettingzoo import ParticleWorldEnv, RoboSumoEnv
+from reproduction import plots, results
 
 run = results.Run("figure_6", globals())
 output = Path(output_folder)

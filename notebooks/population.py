@@ -36,7 +36,7 @@
 # %% tags=["parameters"]
 num_pairs = 28  # pairs of a speaker and a listener
 seed = 0  # of everything
-num_rounds = 300  # of training; 1,600 steps and 25 updates of each pair in one
+num_iterations = 300  # of training; 1,600 steps and 25 updates of each pair in one
 learning_rate = 0.003  # of Adam, for actors and critics
 discount = 0.9  # γ
 logit_penalty = 0.00001  # weight of the mean squared logits in the actors' loss
@@ -58,10 +58,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-from paperlib import maddpg, plots, populations, reports, results, trainings
-from paperlib.metrics import bootstrap_interval
-from paperlib.particleworld import EPISODE_LENGTH, ParticleWorld, best_returns
+from paperlib.agents import maddpg, populations
+from paperlib.environments.particleworld import EPISODE_LENGTH, ParticleWorld, best_returns
 from paperlib.streams import make_generator
+from reproduction import plots, results, tables, trainings
+from reproduction.statistics import bootstrap_interval
 
 run = results.Run("population", globals())
 torch.set_num_threads(1)
@@ -77,7 +78,7 @@ output = Path(output_folder)
 
 # %%
 settings = maddpg.Settings(
-    num_rounds=num_rounds,
+    num_iterations=num_iterations,
     learning_rate=learning_rate,
     discount=discount,
     logit_penalty=logit_penalty,
@@ -144,14 +145,14 @@ others = cross_play[~torch.eye(num_pairs, dtype=torch.bool)].view(num_pairs, -1)
 # %%
 generator = np.random.default_rng(seed)
 provenance = population.provenance
-paper = reports.paper_numbers()["table_3"]
+paper = tables.paper_numbers()["table_3"]
 rows = [
-    reports.row(
+    tables.row(
         "return, own partner",
         bootstrap_interval(own_returns.numpy(), generator=generator),
         paper=paper["train"]["MADDPG"],
     ),
-    reports.row(
+    tables.row(
         "return, others' partner",
         bootstrap_interval(others.numpy(), generator=generator),
         paper=paper["test"]["MADDPG"],
@@ -165,11 +166,11 @@ values = {
     "cross_play": cross_play,
     "curves": provenance["curves"],
     "attempts": provenance["attempts"],
-    "steps_per_round": settings.num_episodes * EPISODE_LENGTH,
+    "steps_per_iteration": settings.num_episodes * EPISODE_LENGTH,
 }
 population.save(output / "population.safetensors")
 run.save(output, values, seeds=[seed])
-reports.save_rows(output, "population", rows)
+tables.save_rows(output, "population", rows)
 
 # %%
 values = results.load(output)["values"]
@@ -178,7 +179,7 @@ print(f"{len(attempts)} pairs; {np.sum(attempts > 1)} restarted, {np.sum(attempt
 plots.use_style()
 figure, (left, right) = plt.subplots(1, 2, width_ratios=[1.25, 1])
 curves = np.array(values["curves"])
-steps = (1 + np.arange(curves.shape[1])) * values["steps_per_round"]
+steps = (1 + np.arange(curves.shape[1])) * values["steps_per_iteration"]
 plots.draw_learning_curves(left, steps / 1000, curves, floor=floor, bound=values["bound"])
 left.set_xlabel("environment steps per pair (thousands)")
 plots.draw_matrix(
@@ -188,7 +189,7 @@ plots.save_figure(figure, output, "population")
 plt.show()
 
 # %% [markdown]
-# **Left:** mean return of each pair (thin) in its training rounds, and of all (thick). **Right:**
+# **Left:** mean return of each pair (thin) in its training iterations, and of all (thick). **Right:**
 # mean return of every speaker with every listener. The bright diagonal are the pairs; off it, most
 # speakers mislead most listeners. A bright spot off the diagonal is a pair of languages that happen
 # to agree on some colours.

@@ -28,10 +28,10 @@
 # %% tags=["parameters"]
 seed = 0  # of everything
 num_agents = 30  # that we learn from
-num_strangers = 12  # that we meet afterwards
+num_unseen = 12  # that we meet afterwards
 num_episodes = 30  # of each agent
 episode_length = 40  # steps
-num_steps = 800  # of training
+num_updates = 800  # of training
 embedding_size = 8  # D
 identification_weight = 10.0  # λ
 output_folder = "../results/laptop/start_here"
@@ -43,10 +43,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-from paperlib import embeddings, plots, results
+from paperlib import embeddings
 from paperlib.datasets import InteractionDataset
 from paperlib.metrics import embedding_quality
 from paperlib.streams import make_generator
+from reproduction import plots, results
 
 run = results.Run("start_here", globals())
 torch.set_num_threads(1)
@@ -72,9 +73,9 @@ def episodes_of(traits: np.ndarray, first_id: int) -> InteractionDataset:
 
 low, high = [-1.0, 1.0], [1.0, 6.0]  # of g and κ
 traits = rng.uniform(low, high, (num_agents, 2))
-strangers = rng.uniform(low, high, (num_strangers, 2))
+strangers = rng.uniform(low, high, (num_unseen, 2))
 train, test = episodes_of(traits, 0), episodes_of(strangers, num_agents)
-print(f"{len(train)} episodes of {num_agents} agents, {len(test)} of {num_strangers} strangers")
+print(f"{len(train)} episodes of {num_agents} agents, {len(test)} of {num_unseen} strangers")
 
 # %% [markdown]
 # ## Method
@@ -92,7 +93,7 @@ print(f"{len(train)} episodes of {num_agents} agents, {len(test)} of {num_strang
 # %%
 settings = embeddings.Settings(
     identification_weight=identification_weight,
-    num_steps=num_steps,
+    num_updates=num_updates,
     embedding_size=embedding_size,
     repetitions=1,
 )
@@ -110,8 +111,8 @@ print(f"an episode of {episode_length} steps is now a vector of {embedded.shape[
 
 # %%
 quality = embedding_quality(embedded, test.agents)
-features = embeddings.hand_made_features(test)
-untrained = embeddings.Representation(
+features = embeddings.summary_statistics(test)
+untrained = embeddings.PolicyEmbedder(
     test.observation_size, test.action_size, settings, generator=make_generator(seed, 1)
 ).embed(test)
 
@@ -129,14 +130,14 @@ values = {
     "iicr": {
         "learned": quality["ratio"],
         "untrained": embedding_quality(untrained, test.agents)["ratio"],
-        "hand-made": embedding_quality(features, test.agents)["ratio"],
+        "summary statistics": embedding_quality(features, test.agents)["ratio"],
     },
     "accuracy": quality,
     "correlation": {
         name: np.corrcoef(told[:, column], truth[:, column])[0, 1]
         for column, name in enumerate(("drawn to", "decided"))
     },
-    "losses": model.losses.view(-1, max(1, num_steps // 100)).mean(-1),
+    "losses": model.losses.view(-1, max(1, num_updates // 100)).mean(-1),
     "points": embedded[:, :] - embedded.mean(0),
     "drawn_to": truth[:, 0],
     "decided": truth[:, 1],
@@ -147,7 +148,7 @@ run.save(output, values, seeds=[seed])
 values = results.load(output)["values"]
 plots.use_style()
 figure, axes = plt.subplots(1, 3, figsize=(6.75, 2.2))
-steps = np.linspace(0, num_steps, len(values["losses"]))
+steps = np.linspace(0, num_updates, len(values["losses"]))
 axes[0].plot(steps, values["losses"])
 axes[0].set(xlabel="step", ylabel="loss", title="learning")
 points = np.array(values["points"])
@@ -170,7 +171,7 @@ plt.show()
 print("IICR of strangers (lower is better):", values["iicr"])
 print("correlation of what the vectors tell with the truth:", values["correlation"])
 nearest, chance = values["accuracy"]["nearest"], values["accuracy"]["chance"]
-print(f"who is it, among {num_strangers} strangers: {nearest:.0%} right, {chance:.0%} by chance")
+print(f"who is it, among {num_unseen} strangers: {nearest:.0%} right, {chance:.0%} by chance")
 
 # %% [markdown]
 # ## Ours against the paper

@@ -56,22 +56,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-from paperlib import (
-    comparisons,
-    embeddings,
-    files,
-    interactions,
-    lineages,
-    metrics,
-    plots,
-    pooling,
-    reports,
-    results,
-    tournaments,
-    wrestlers,
-)
-from paperlib.metrics import bootstrap_interval
+from paperlib import embeddings, files, graphs, metrics, pooling
+from paperlib.agents import robosumo_policies, tournaments
 from paperlib.streams import make_generator
+from reproduction import comparisons, plots, results, statistics, tables, wrestlers
+from reproduction.statistics import bootstrap_interval
 
 run = results.Run("table_1", globals())
 torch.set_num_threads(1)
@@ -84,17 +73,17 @@ output = Path(output_folder)
 # 60 % of the edges for training) and its own strong one (only edges within a part count).
 
 # %%
-population, _ = wrestlers.load(Path(wrestlers_folder) / "population.safetensors")
-descents = [lineages.descent(name) for name in population]
+population, _ = robosumo_policies.load(Path(wrestlers_folder) / "population.safetensors")
+descents = [wrestlers.descent(name) for name in population]
 ancestors = torch.tensor([ord(letter) for letter, _ in descents])
 as_trained = torch.tensor([image == "" for _, image in descents])  # no mirror image of an ancestor
-graph = interactions.InteractionGraph.complete(len(population))
+graph = graphs.InteractionGraph.complete(len(population))
 splits = {}
 for seed in seeds:
-    splits["weak", seed] = interactions.weak_split(
+    splits["weak", seed] = graphs.weak_split(
         graph, train_fraction=train_fraction, generator=make_generator(seed, 302)
     )
-    splits["strong", seed] = interactions.strong_split(
+    splits["strong", seed] = graphs.strong_split(
         graph, num_validation=num_validation, num_test=num_test, generator=make_generator(seed, 303)
     )
 dataset = tournaments.collect(
@@ -128,14 +117,14 @@ comparison = comparisons.Comparison(
     dataset,
     splits,
     settings=embeddings.Settings(
-        num_steps=num_updates,
+        num_updates=num_updates,
         learning_rate=learning_rate,
         embedding_size=embedding_size,
         hidden_size=hidden_size,
         likelihood="gaussian",
         triplet_form=triplet_form,
         steps_per_episode=steps_per_episode,
-        standardise=True,
+        normalize_observations=True,
     ),
     anchors_per_step=anchors_per_step,
     stream=304,
@@ -144,7 +133,7 @@ comparison = comparisons.Comparison(
 )
 
 
-def validation_ratio(kind: str, model: embeddings.Representation) -> float:
+def validation_ratio(kind: str, model: embeddings.PolicyEmbedder) -> float:
     rows = dataset.rows_on_edges(splits[kind, seeds[0]].validation)
     return metrics.intra_inter_clustering_ratio(model.embed(dataset, rows), dataset.agents[rows])
 
@@ -156,7 +145,7 @@ comparison.learn(chosen, supervised=True)
 
 # %% [markdown]
 # Now the test episodes, and two more references that learn nothing: an **untrained** encoder, and
-# **hand-made** features (means and standard deviations of all observations and torques).
+# **summary statistics** (means and standard deviations of all observations and torques).
 #
 # *Outcomes.* The classifier learns from training matches and is asked about test matches. Of either
 # wrestler it is given the embedding of a random **other** episode (or the mean of several), never of the
@@ -171,23 +160,25 @@ comparison.learn(chosen, supervised=True)
 # left out of the curves at that point.
 
 # %%
-hand_made = embeddings.hand_made_features(dataset)
-everyone = ("untrained", "hand-made", *methods, "supervised")
+hand_made = embeddings.summary_statistics(dataset)
+everyone = ("untrained", "summary statistics", *methods, "supervised")
 
 
-def embed(kind: str, method: str, seed: int, rows: torch.Tensor, num_steps: int) -> torch.Tensor:
-    if method == "hand-made" and num_steps >= max_steps:
+def embed(
+    kind: str, method: str, seed: int, rows: torch.Tensor, num_time_steps: int
+) -> torch.Tensor:
+    if method == "summary statistics" and num_time_steps >= max_steps:
         return hand_made[rows]
-    seen = dataset.first_steps(num_steps)
-    if method == "hand-made":
-        return embeddings.hand_made_features(seen.select(rows))
+    seen = dataset.first_steps(num_time_steps)
+    if method == "summary statistics":
+        return embeddings.summary_statistics(seen.select(rows))
     if method != "untrained":
         return comparison.load(kind, method, seed).embed(seen, rows)
     sizes, generator = (seen.observation_size, seen.action_size), make_generator(seed, 307)
-    settings = embeddings.Settings(standardise=True)
-    model = embeddings.Representation(*sizes, settings, generator=generator)
-    standardiser = comparison.load(kind, "Emb-Im", seed).standardiser
-    model.standardiser.load_state_dict(standardiser.state_dict())
+    settings = embeddings.Settings(normalize_observations=True)
+    model = embeddings.PolicyEmbedder(*sizes, settings, generator=generator)
+    normalizer = comparison.load(kind, "Emb-Im", seed).normalizer
+    model.normalizer.load_state_dict(normalizer.state_dict())
     return model.embed(seen, rows)
 
 
@@ -262,10 +253,10 @@ for kind in kinds:
 
 # %%
 rng = np.random.default_rng(0)
-paper = reports.paper_numbers()["table_1"]
+paper = tables.paper_numbers()["table_1"]
 
 
-def estimate(key: str, minus: str | None = None) -> metrics.Estimate:
+def estimate(key: str, minus: str | None = None) -> statistics.Estimate:
     numbers = np.array(measured[key]) - (0 if minus is None else np.array(measured[minus]))
     numbers = numbers[np.isfinite(numbers)]  # a split may hold no kin
     return bootstrap_interval(numbers, generator=rng)
@@ -276,7 +267,7 @@ for title, name in (("IICR", "ratio"), ("Acc", "outcome")):
     for kind in kinds:
         for m in methods:
             found = estimate(f"{kind} {m} {name}, 1 episodes")
-            rows.append(reports.row(f"{title} {kind}, {m}", found, paper=paper[title][kind][m]))
+            rows.append(tables.row(f"{title} {kind}, {m}", found, paper=paper[title][kind][m]))
 
 for kind, name, title in (
     *((kind, "ratio among kin", "among kin") for kind in kinds),
@@ -284,18 +275,18 @@ for kind, name, title in (
 ):
     for m in methods if np.isfinite(measured[f"{kind} {methods[0]} {name}"]).any() else ():
         found = estimate(f"{kind} {m} {name}")
-        rows.append(reports.row(f"IICR {kind}, {m}, {title}", found))
+        rows.append(tables.row(f"IICR {kind}, {m}, {title}", found))
 
 # %%
 for kind, other in ((kind, other) for kind in kinds for other in methods if other != "Emb-Hyb"):
     difference = estimate(f"{kind} Emb-Hyb ratio, 1 episodes", f"{kind} {other} ratio, 1 episodes")
-    rows.append(reports.claim(f"C1 {kind}: IICR of Emb-Hyb minus {other} < 0", difference))
+    rows.append(tables.claim(f"C1 {kind}: IICR of Emb-Hyb minus {other} < 0", difference))
 for kind in kinds:
     for m in methods:
         name = f"{kind} {m}"
         difference = estimate(f"{name} outcome, 1 episodes", f"{name} majority, 1 episodes")
         title = f"C4 {kind}: Acc of {m} minus majority class > 0"
-        rows.append(reports.claim(title, difference, better="higher"))
+        rows.append(tables.claim(title, difference, better="higher"))
 values = {
     "rows": rows,
     "measured": measured,
@@ -311,7 +302,7 @@ values = {
     "outcomes_of_all": {"drawn": float(drawn), "mean length": float(lengths.mean())},
 }
 run.save(output, values, seeds=seeds)
-reports.save_rows(output, "table_1", rows)
+tables.save_rows(output, "table_1", rows)
 
 # %%
 shown = {}  # test episodes of the first seed, for Figure 3 and the explorer
@@ -360,8 +351,8 @@ print("The majority class is that of the training matches.")
 # bootstrap intervals.
 
 # %%
-colours = {**plots.METHOD_COLOURS, "hand-made": "0.55", "supervised": "#CC79A7"}
-lines = ("hand-made", *methods, "supervised")
+colours = {**plots.METHOD_COLOURS, "summary statistics": "0.55", "supervised": "#CC79A7"}
+lines = ("summary statistics", *methods, "supervised")
 counts = {"steps": step_counts, "episodes": episode_counts}
 figures = {"ratio": "IICR", "linear": "linear probe", "nearest": "nearest neighbour"}
 for kind in kinds:
@@ -387,8 +378,8 @@ for kind in kinds:
 # **What did and did not reproduce** (default profile). Embeddings learned without labels tell wrestlers
 # apart: from one match a linear probe names one of 25 in four cases of five, as often as on embeddings
 # that were *trained with labels* to do that, and from the first half second (10 steps) in three of four.
-# Hand-made features and an untrained encoder fall well behind, and barely cluster at all; only where a
-# stranger is one of five do linear probes on hand-made features come close (88 % against 94), and from
+# summary statistics and an untrained encoder fall well behind, and barely cluster at all; only where a
+# stranger is one of five do linear probes on summary statistics come close (88 % against 94), and from
 # ten steps they even win (96 % against 85 to 91, and 92 with labels). Emb-Hyb has the lowest ratio in the
 # weak split; in the strong one it is below Emb-Im and even with Emb-Id (C1: three parts of four
 # reproduced, one undecided). Our ratios are higher than the paper's, most of all for strangers.

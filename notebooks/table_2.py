@@ -33,7 +33,7 @@ seeds = [0, 1, 2, 3, 4]  # each draws its own split, weights and episodes
 episodes_per_edge = 64  # of every speaker with every listener
 num_validation = 7  # pairs held out for validation in the strong split
 num_test = 7  # pairs held out for test in the strong split
-num_steps = 2000  # of Adam, for each encoder
+num_updates = 2000  # of Adam, for each encoder
 learning_rate = 0.005  # of Adam
 anchors_per_step = 28  # episodes that an update learns from: agents times repetitions
 embedding_size = 100  # D
@@ -55,20 +55,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-from paperlib import (
-    comparisons,
-    embeddings,
-    files,
-    interactions,
-    metrics,
-    plots,
-    pooling,
-    populations,
-    reports,
-    results,
-)
-from paperlib.metrics import bootstrap_interval
+from paperlib import embeddings, files, graphs, metrics, pooling
+from paperlib.agents import populations
 from paperlib.streams import make_generator
+from reproduction import comparisons, plots, results, statistics, tables
+from reproduction.statistics import bootstrap_interval
 
 run = results.Run("table_2", globals())
 torch.set_num_threads(1)
@@ -83,16 +74,16 @@ output = Path(output_folder)
 # %%
 population = populations.Population.load(Path(population_folder) / "population.safetensors")
 count = population.num_pairs
-graph = interactions.InteractionGraph.bipartite(count, count)
+graph = graphs.InteractionGraph.bipartite(count, count)
 dataset = populations.collect(
     population, graph, num_episodes=episodes_per_edge, generator=make_generator(201)
 )
 splits = {}
 for seed in seeds:
-    splits["weak", seed] = interactions.leave_edges_out(
+    splits["weak", seed] = graphs.leave_edges_out(
         graph, range(count, 2 * count), generator=make_generator(seed, 202)
     )
-    splits["strong", seed] = interactions.strong_split(
+    splits["strong", seed] = graphs.strong_split(
         graph,
         num_validation=num_validation,
         num_test=num_test,
@@ -116,7 +107,7 @@ comparison = comparisons.Comparison(
     dataset,
     splits,
     settings=embeddings.Settings(
-        num_steps=num_steps,
+        num_updates=num_updates,
         learning_rate=learning_rate,
         embedding_size=embedding_size,
         hidden_size=hidden_size,
@@ -140,7 +131,7 @@ def quality(embedded: torch.Tensor, agents: torch.Tensor, number: int, seed: int
     return metrics.embedding_quality(*groups)
 
 
-def validation_ratio(kind: str, model: embeddings.Representation) -> float:
+def validation_ratio(kind: str, model: embeddings.PolicyEmbedder) -> float:
     rows = dataset.rows_on_edges(splits[kind, seeds[0]].validation)
     return quality(model.embed(dataset, rows), dataset.agents[rows], 1, 0)["ratio"]
 
@@ -152,7 +143,7 @@ comparison.learn(chosen)
 
 # %% [markdown]
 # Now the test episodes. Beside the three methods stand two references that learn nothing: an
-# **untrained** encoder, and **hand-made** features (means and standard deviations of all observations
+# **untrained** encoder, and **summary statistics** (means and standard deviations of all observations
 # and actions). We also average embeddings over several episodes of one agent, in disjoint groups, and
 # ask *who is it?*: half of each agent's averages are labelled, and a classifier (nearest neighbour,
 # linear probe) names the agent of the other half.
@@ -160,20 +151,20 @@ comparison.learn(chosen)
 
 # %%
 def embed(kind: str, method: str, seed: int, data) -> torch.Tensor:
-    if method == "hand-made":
-        return embeddings.hand_made_features(data)
+    if method == "summary statistics":
+        return embeddings.summary_statistics(data)
     if method != "untrained":
         return comparison.load(kind, method, seed).embed(data)
     settings = embeddings.Settings(embedding_size=embedding_size, hidden_size=hidden_size)
     sizes = data.observation_size, data.action_size
     generator = make_generator(seed, 207)
-    return embeddings.Representation(*sizes, settings, generator=generator).embed(data)
+    return embeddings.PolicyEmbedder(*sizes, settings, generator=generator).embed(data)
 
 
 measured = {}
 for kind in kinds:
     tests = [dataset.on_edges(splits[kind, seed].test) for seed in seeds]
-    for method in (*methods, "untrained", "hand-made"):
+    for method in (*methods, "untrained", "summary statistics"):
         embedded = [embed(kind, method, s, data) for s, data in zip(seeds, tests, strict=True)]
         for number in episode_counts:
             found = [
@@ -190,27 +181,27 @@ for kind in kinds:
 
 # %%
 rng = np.random.default_rng(0)
-paper = reports.paper_numbers()["table_2"]
+paper = tables.paper_numbers()["table_2"]
 
 
-def estimate(key: str, minus: str | None = None) -> metrics.Estimate:
+def estimate(key: str, minus: str | None = None) -> statistics.Estimate:
     numbers = np.array(measured[key]) - (0 if minus is None else np.array(measured[minus]))
     return bootstrap_interval(numbers, generator=rng)
 
 
 # %%
 rows = [
-    reports.row(f"IICR {kind}, {m}", estimate(f"{kind} {m} ratio 1"), paper=paper[kind][m])
+    tables.row(f"IICR {kind}, {m}", estimate(f"{kind} {m} ratio 1"), paper=paper[kind][m])
     for kind in kinds
     for m in methods
 ]
 for kind, other in ((kind, other) for kind in kinds for other in methods if other != "Emb-Id"):
     difference = estimate(f"{kind} Emb-Id ratio 1", f"{kind} {other} ratio 1")
-    rows.append(reports.claim(f"C2 {kind}: IICR of Emb-Id minus {other} < 0", difference))
+    rows.append(tables.claim(f"C2 {kind}: IICR of Emb-Id minus {other} < 0", difference))
 for m in methods:
     difference = estimate(f"strong {m} ratio 1", f"weak {m} ratio 1")
     rows.append(
-        reports.claim(f"C3: IICR of {m}, strong minus weak > 0", difference, better="higher")
+        tables.claim(f"C3: IICR of {m}, strong minus weak > 0", difference, better="higher")
     )
 values = {
     "rows": rows,
@@ -220,7 +211,7 @@ values = {
     "episode_counts": episode_counts,
 }
 run.save(output, values, seeds=seeds)
-reports.save_rows(output, "table_2", rows)
+tables.save_rows(output, "table_2", rows)
 
 # %%
 shown = {}  # test episodes of the first seed, for the explorer
@@ -228,7 +219,7 @@ for kind in kinds:
     shown[f"{kind}/episodes"] = dataset.rows_on_edges(splits[kind, seeds[0]].test)
     tested = dataset.select(shown[f"{kind}/episodes"])
     shown[f"{kind}/agents"] = tested.agents
-    for method in (*methods, "untrained", "hand-made"):
+    for method in (*methods, "untrained", "summary statistics"):
         shown[f"{kind}/{method}"] = embed(kind, method, seeds[0], tested)
 names = [f"{side} {number}" for side in ("speaker", "listener") for number in range(count)]
 files.save_tensors(output / "test_embeddings.safetensors", shown, {"names": names})
@@ -245,7 +236,9 @@ print((output / "table_2.md").read_text())
 plots.use_style()
 figure, axes = plt.subplots(1, 2, sharex=True, figsize=(6.75, 2.2))
 for ax, kind in zip(axes, kinds, strict=True):
-    bars = {m: estimate(f"{kind} {m} ratio 1") for m in (*methods, "untrained", "hand-made")}
+    bars = {
+        m: estimate(f"{kind} {m} ratio 1") for m in (*methods, "untrained", "summary statistics")
+    }
     plots.draw_bars(ax, bars, reference=paper[kind], xlabel="IICR (lower is better)")
     ax.set_title(f"{kind} generalisation")
     ax.axvline(1, color="black", lw=0.6, ls=":")
@@ -260,9 +253,9 @@ print(f"IICR from one episode: means of {len(seeds)} seeds with 95 % bootstrap i
 figure, axes = plt.subplots(2, 2, sharex=True, figsize=(6.75, 4.2))
 for column, kind in zip(axes.T, kinds, strict=True):
     for ax, name, label in zip(column, ("ratio", "linear"), ("IICR", "accuracy"), strict=True):
-        shown = (*methods, "hand-made")
+        shown = (*methods, "summary statistics")
         series = {m: [estimate(f"{kind} {m} {name} {n}") for n in counts] for m in shown}
-        colours = {**plots.METHOD_COLOURS, "hand-made": "0.55"}
+        colours = {**plots.METHOD_COLOURS, "summary statistics": "0.55"}
         plots.draw_estimates(ax, series, counts, xlabel="", ylabel=label, colours=colours)
     column[1].axhline(measured[f"{kind} Emb-Im chance 1"][0], color="black", lw=0.6, ls=":")
     column[0].set_title(f"{kind} generalisation")
@@ -279,11 +272,11 @@ plt.show()
 # **What did and did not reproduce** (default profile). With strangers, ratios from one episode come
 # close to the paper's; with known listeners they stay above them. Strong is worse than weak, as the
 # paper says (C3). That Emb-Id clusters best (C2) does not hold here: imitation alone is as good or
-# slightly better. And by a linear probe, in the weak split, hand-made features name the agent more
-# often than any learned embedding does. Part of that is no knowledge of the listener: there each test
+# slightly better. And by a linear probe, in the weak split, summary statistics name the agent more
+# often than any learned embedding does. Part of that is no context_spec of the listener: there each test
 # listener has one partner, whose words are in the listener's observations and give the pair away. The
 # learned embeddings are trained to ignore the partner. With strangers, who have several partners, the
-# advantage is gone, while the ratio of hand-made features is much worse throughout.
+# advantage is gone, while the ratio of summary statistics is much worse throughout.
 #
 # ## Where we deviate
 # - There are 64 episodes per edge, where the paper has 1000 (as the `paper` profile has).

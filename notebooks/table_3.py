@@ -27,7 +27,7 @@
 # | Emb-Im, Emb-Id, Emb-Hyb | the mean embedding of $k$ episodes | the question |
 # | Emb-Hyb, swapped | in the test: another listener's embedding | that the speaker does listen to it |
 # | oracle | the listener's identity, one-hot | what knowing the listener is worth |
-# | best word | the best of all eight words for each listener and target, by trial | the same, for strangers too |
+# | best constant message | the best of all eight words for each listener and target, by trial | the same, for strangers too |
 #
 # ## Parameters
 
@@ -38,12 +38,12 @@ num_validation = 7  # as in Table 2
 num_test = 7  # as in Table 2
 episode_counts = [1, 2, 4, 8, 16]  # k, episodes that one embedding averages over
 averages_per_count = 128  # for each training listener and each k
-num_rounds = 160  # of training
+num_iterations = 160  # of training
 hidden_size = 128  # of the speakers' and critics' networks
 learning_rate = 0.003  # of Adam
 discount = 0.9  # γ
 logit_penalty = 0.001  # weight of the mean squared logits
-episodes_per_listener = 4  # in one round
+episodes_per_listener = 4  # in one iteration
 transitions_per_listener = 9  # in one update
 num_evaluation_episodes = 256  # of each speaker with each listener
 num_workers = 2  # processes; the numbers do not depend on it
@@ -60,20 +60,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-from paperlib import (
-    embeddings,
-    interactions,
-    maddpg,
-    plots,
-    pooling,
-    populations,
-    reports,
-    results,
-    trainings,
-)
-from paperlib.metrics import bootstrap_interval
-from paperlib.networks import StackedMLP
+from paperlib import embeddings, graphs, pooling
+from paperlib.agents import maddpg, populations
+from paperlib.agents.networks import StackedMLP
 from paperlib.streams import make_generator
+from reproduction import plots, results, tables, trainings
+from reproduction.statistics import bootstrap_interval
 
 run = results.Run("table_3", globals())
 torch.set_num_threads(1)
@@ -92,7 +84,7 @@ SPEAKERS = ("no embedding", "zeros", "random", "oracle", *METHODS)
 population = populations.Population.load(Path(population_folder) / "population.safetensors")
 count, size = population.num_pairs, population.message_size
 dynamics = population.provenance["dynamics"]
-graph = interactions.InteractionGraph.bipartite(count, count)
+graph = graphs.InteractionGraph.bipartite(count, count)
 
 
 def collect(stream: int):
@@ -104,7 +96,7 @@ def collect(stream: int):
 
 dataset, new_dataset = collect(201), collect(301)
 splits = {
-    seed: interactions.strong_split(
+    seed: graphs.strong_split(
         graph,
         num_validation=num_validation,
         num_test=num_test,
@@ -115,7 +107,7 @@ splits = {
 }
 
 
-def listeners_of(part: interactions.InteractionGraph) -> StackedMLP:
+def listeners_of(part: graphs.InteractionGraph) -> StackedMLP:
     return population.listeners.rows([agent - count for agent in part.agents if agent >= count])
 
 
@@ -128,7 +120,7 @@ def listeners_of(part: interactions.InteractionGraph) -> StackedMLP:
 # %%
 def averages(method: str, seed: int, data, *, number: int) -> torch.Tensor:
     path = Path(encoders_folder) / f"strong_{method}_{seed}.safetensors"
-    encoder = embeddings.Representation.load(path)
+    encoder = embeddings.PolicyEmbedder.load(path)
     reference = encoder.embed(dataset.on_edges(splits[seed].train))
     embedded = (encoder.embed(data) - reference.mean(0)) / reference.std(0).mean()
     parts = [
@@ -167,7 +159,7 @@ for seed in seeds:
     contexts = contexts_of(seed, train, number=averages_per_count, identities=True)
     num_listeners = contexts.shape[1]
     settings = maddpg.Settings(
-        num_rounds=num_rounds,
+        num_iterations=num_iterations,
         num_episodes=episodes_per_listener * num_listeners,
         batch_size=transitions_per_listener * num_listeners,
         hidden_size=hidden_size,
@@ -189,11 +181,11 @@ for seed in seeds:
     )
 
 # %%
-trained = trainings.run_jobs(
+trained = jobs.run_jobs(
     trainings.train_speakers,
     jobs,
     num_workers=num_workers,
-    units=num_rounds * len(jobs),
+    units=num_iterations * len(jobs),
     name="speakers",
 )
 
@@ -230,7 +222,7 @@ def evaluate(seed: int, networks: dict, part: str) -> dict[str, list[float]]:
 
 
 # %%
-def best_word(seed: int, part: str) -> float:
+def best_constant_message(seed: int, part: str) -> float:
     listeners = listeners_of(getattr(splits[seed], part))
     returns = populations.best_constant_messages(
         listeners,
@@ -246,7 +238,9 @@ def best_word(seed: int, part: str) -> float:
 measured: dict[str, list] = {}
 for part in ("train", "test"):
     for seed, (networks, _) in zip(seeds, trained, strict=True):
-        found = evaluate(seed, networks, part) | {"best word": [best_word(seed, part)]}
+        found = evaluate(seed, networks, part) | {
+            "best constant message": [best_constant_message(seed, part)]
+        }
         for name, numbers in found.items():
             if name != "oracle" or part == "train":
                 measured.setdefault(f"{part} {name}", []).append(numbers)
@@ -272,39 +266,39 @@ def estimate(numbers: np.ndarray):
     return bootstrap_interval(numbers, generator=rng)
 
 
-paper = reports.paper_numbers()["table_3"]
+paper = tables.paper_numbers()["table_3"]
 rows = []
 for part, whom in (("train", "training"), ("test", "unseen")):
     for name in ("no embedding", "zeros", "random"):
         told = paper[part]["MADDPG"] if name == "no embedding" else None
         numbers = estimate(at(part, name, first))
-        rows.append(reports.row(f"return, {whom} listeners, {name}", numbers, paper=told))
+        rows.append(tables.row(f"return, {whom} listeners, {name}", numbers, paper=told))
     for name in METHODS:
         for k in (first, last):
             told = paper[part][name] if k == first else None
             item = f"return, {whom} listeners, {name}, k = {k}"
-            rows.append(reports.row(item, estimate(at(part, name, k)), paper=told))
-    for name in ("Emb-Hyb, swapped", "oracle", "best word"):
+            rows.append(tables.row(item, estimate(at(part, name, k)), paper=told))
+    for name in ("Emb-Hyb, swapped", "oracle", "best constant message"):
         if f"{part} {name}" in measured:
             item = f"return, {whom} listeners, {name}"
-            rows.append(reports.row(item, estimate(at(part, name, last))))
+            rows.append(tables.row(item, estimate(at(part, name, last))))
 
 # %%
 for part, whom in (("train", "training"), ("test", "unseen")):
     for k in (first, last):
         gain = estimate(at(part, "Emb-Hyb", k) - at(part, "no embedding", k))
         item = f"C7, {whom} listeners, k = {k}: Emb-Hyb minus no embedding > 0"
-        rows.append(reports.claim(item, gain, better="higher"))
+        rows.append(tables.claim(item, gain, better="higher"))
 values = {
     "rows": rows,
     "measured": measured,
     "curves": {seed: curves for seed, (_, curves) in zip(seeds, trained, strict=True)},
     "speakers": SPEAKERS,
     "episode_counts": episode_counts,
-    "steps_per_round": 25 * episodes_per_listener * num_listeners,
+    "steps_per_iteration": 25 * episodes_per_listener * num_listeners,
 }
 run.save(output, values, seeds=seeds)
-reports.save_rows(output, "table_3", rows)
+tables.save_rows(output, "table_3", rows)
 
 # %% [markdown]
 # ## Ours against the paper
@@ -322,7 +316,7 @@ for ax, part, whom in zip(axes, ("train", "test"), ("training", "unseen"), stric
     plots.draw_estimates(
         ax, series, episode_counts, xlabel="episodes in the embedding", ylabel="mean return"
     )
-    lines = {"best word": ":", "oracle": "-.", "no embedding": "--"}
+    lines = {"best constant message": ":", "oracle": "-.", "no embedding": "--"}
     for name, style in lines.items():
         if f"{part} {name}" in measured:
             level = estimate(at(part, name, last))
@@ -338,16 +332,16 @@ plt.show()
 # %% [markdown]
 # Mean return of new speakers, over seeds, with 95 % bootstrap intervals (bars and bands), against how
 # many episodes of its listener one embedding averages over. Lines are the references: a speaker
-# without embedding, one that is told the identity, and the best word for every listener by trial.
+# without embedding, one that is told the identity, and the best constant message for every listener by trial.
 
 # %%
 figure, ax = plt.subplots(figsize=(4.2, 2.5))
-curves = np.array(list(values["curves"].values()))  # (seeds, rounds, speakers)
+curves = np.array(list(values["curves"].values()))  # (seeds, iterations, speakers)
 width = max(1, curves.shape[1] // 20)
 smooth = curves[:, : curves.shape[1] // width * width].reshape(
     len(curves), -1, width, len(SPEAKERS)
 )
-steps = (np.arange(smooth.shape[1]) + 0.5) * width * values["steps_per_round"] / 1000
+steps = (np.arange(smooth.shape[1]) + 0.5) * width * values["steps_per_iteration"] / 1000
 for index, name in enumerate(values["speakers"]):
     colour = plots.METHOD_COLOURS.get(name, "0.6")
     dash = {"random": ":", "zeros": "--", "no embedding": "-"}.get(name, "-")
@@ -365,7 +359,7 @@ plt.show()
 # episodes tells the speaker which language to use: from one episode a little, from sixteen almost half
 # of the way from no embedding to the oracle; another listener's embedding makes it worse than none.
 # With unseen listeners nothing of that is left: none of the three embeddings is better than nothing by
-# more than its interval (Emb-Id comes closest), and swapping embeddings does not matter. The best word shows that strangers could be spoken to as well
+# more than its interval (Emb-Id comes closest), and swapping embeddings does not matter. The best constant message shows that strangers could be spoken to as well
 # as anybody. So the embeddings do tell strangers apart (Table 2), but from fourteen languages the
 # speaker does not learn how a place in the embedding space translates into words. The first half of
 # C7 holds, the second does not.
@@ -388,7 +382,7 @@ plt.show()
 # - The critics, which exist in training only, are told which listener is playing.
 # - Strangers are seven of 28, from one population; the speaker has met fourteen languages of the many
 #   that eight words allow. That is few to learn from how languages differ.
-# - The settings (rounds, hidden size, logit penalty) were chosen on trial runs by the oracle's return
+# - The settings (iterations, hidden size, logit penalty) were chosen on trial runs by the oracle's return
 #   on training listeners, which no embedding and no test listener enters.
 #
 # ## What it cost
@@ -401,5 +395,5 @@ print(result["versions"])
 # %% [markdown]
 # ## Things to try
 # - `num_validation = 2`, `num_test = 4`: 22 training listeners, in Table 2 and here. Do strangers gain?
-# - `num_rounds = 1000`: do the speakers get better with strangers, or only with those they know?
+# - `num_iterations = 1000`: do the speakers get better with strangers, or only with those they know?
 # - Train the population with `message_size = 2`, then run this. Is a smaller language easier to guess?

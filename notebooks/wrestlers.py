@@ -49,21 +49,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-from paperlib import (
-    interactions,
-    lineages,
-    matches,
-    metrics,
-    plots,
-    published_policies,
-    reports,
-    results,
-    tournaments,
-    wrestlers,
-)
-from paperlib.metrics import bootstrap_interval
-from paperlib.robosumo import RoboSumo
+from paperlib import graphs, metrics
+from paperlib.agents import matches, published_policies, robosumo_policies, tournaments
+from paperlib.environments.robosumo import RoboSumo
 from paperlib.streams import make_generator
+from reproduction import plots, results, statistics, tables, wrestlers
+from reproduction.statistics import bootstrap_interval
 
 run = results.Run("wrestlers", globals())
 output = Path(output_folder)
@@ -75,13 +66,13 @@ output = Path(output_folder)
 
 # %%
 if from_scratch:
-    lineages.train_all(seed=seed, folder=lineages_folder, num_workers=num_workers)
-    everyone, provenance = lineages.assemble(lineages_folder)
+    wrestlers.train_all(seed=seed, folder=lineages_folder, num_workers=num_workers)
+    everyone, provenance = wrestlers.assemble(lineages_folder)
 else:
-    everyone, provenance = wrestlers.load(lineages.SHIPPED)
-names = lineages.member_names()[:num_agents]
+    everyone, provenance = robosumo_policies.load(wrestlers.SHIPPED)
+names = wrestlers.member_names()[:num_agents]
 population = {name: everyone[name] for name in names}
-wrestlers.save(output / "population.safetensors", population, provenance)
+robosumo_policies.save(output / "population.safetensors", population, provenance)
 players = list(population.values())
 print(len(population), "wrestlers")
 
@@ -92,18 +83,18 @@ print(len(population), "wrestlers")
 # can only do so by falling or by leaving the ring itself.
 
 # %%
-references = {"motionless": matches.Still(8), "random": matches.UniformlyRandom(8)}
+references = {"motionless": matches.ZeroAction(8), "random": matches.UniformlyRandom(8)}
 published = published_policies.find("ant", "mlp")
 if published:
     references["ant-mlp-v1"] = published_policies.load(published, "ant", "mlp")
 shares: dict[str, list] = {}
 count, each = num_reference_matches, len(players)
 for number, (title, opponent) in enumerate(references.items()):
-    seats = np.stack([np.repeat(np.arange(each), count), np.full(each * count, each)], axis=1)
-    env = RoboSumo(range(seed, seed + len(seats)), auto_reset=False)
+    player_ids = np.stack([np.repeat(np.arange(each), count), np.full(each * count, each)], axis=1)
+    env = RoboSumo(range(seed, seed + len(player_ids)), auto_reset=False)
     generator = make_generator(seed, 401, number)
-    played = matches.play(env, [*players, opponent], seats, generator=generator)
-    shares[title] = [played.select(seats[:, 0] == k).shares() for k in range(each)]
+    played = matches.play(env, [*players, opponent], player_ids, generator=generator)
+    shares[title] = [played.select(player_ids[:, 0] == k).shares() for k in range(each)]
     won = [float(share["won"].mean) for share in shares[title]]
     print(f"{title}: won {np.mean(won):.2f} on average, {min(won):.2f} to {max(won):.2f}")
 
@@ -117,7 +108,7 @@ for number, (title, opponent) in enumerate(references.items()):
 # of matches.
 
 # %%
-graph = interactions.InteractionGraph.complete(each)
+graph = graphs.InteractionGraph.complete(each)
 games, counted, styles = [], [], []
 for evaluation in evaluation_seeds:
     dataset = tournaments.collect(
@@ -131,12 +122,10 @@ for evaluation in evaluation_seeds:
     of_agents = [dataset.agents == agent for agent in range(each)]
     styles.append({name: [float(x[own].mean()) for own in of_agents] for name, x in how.items()})
     del dataset
-between = {
-    name: metrics.share_between(np.array([style[name] for style in styles]).T) for name in styles[0]
-}
-kin = np.array([lineages.descent(name)[0] for name in names])
+between = {name: metrics.icc(np.array([style[name] for style in styles]).T) for name in styles[0]}
+kin = np.array([wrestlers.descent(name)[0] for name in names])
 among_kin = {
-    f"{name}, descendants of {who}": metrics.share_between(
+    f"{name}, descendants of {who}": metrics.icc(
         np.array([style[name] for style in styles]).T[kin == who]
     )
     for who in sorted(set(kin))
@@ -158,7 +147,7 @@ spread = np.quantile(resampled, [0.025, 0.975], axis=0)
 totals = {how: sum(matrix[how] for matrix in counted) for how in ("won", "lost", "drawn")}
 intervals = [
     [
-        None if i == j else metrics.wilson_interval(np.arange(n) < totals["won"][i, j])
+        None if i == j else statistics.wilson_interval(np.arange(n) < totals["won"][i, j])
         for j, n in enumerate(sum(totals.values())[i])
     ]
     for i in range(each)
@@ -180,10 +169,10 @@ rows = []
 for title in shares:
     for how, numbers in (("won", won[title]), ("lost", lost[title])):
         found = bootstrap_interval(numbers, generator=draw)
-        rows.append(reports.row(f"matches {how} against {title}, mean of wrestlers", found))
+        rows.append(tables.row(f"matches {how} against {title}, mean of wrestlers", found))
 rows += [
-    reports.row(
-        f"share of variance between wrestlers: {name}", metrics.Estimate(x, np.nan, np.nan, 1)
+    tables.row(
+        f"share of variance between wrestlers: {name}", statistics.Estimate(x, np.nan, np.nan, 1)
     )
     for name, x in between.items()
 ]
@@ -203,7 +192,7 @@ values = {
     "provenance": {k: {key: v[key] for key in told} for k, v in provenance.items()},
 }
 run.save(output, values, seeds=evaluation_seeds)
-reports.save_rows(output, "wrestlers", rows)
+tables.save_rows(output, "wrestlers", rows)
 
 # %%
 values = results.load(output)["values"]
@@ -220,7 +209,7 @@ for k in np.argsort(-np.array(values["ratings"])[:, 0]):
     ]
     means = [f"{np.mean([style[k] for style in found[name]]):.2f}" for name in style_names]
     lines.append((values["names"][k], f"{rating:.0f} [{low:.0f}, {high:.0f}]", *cells, *means))
-table = reports.markdown_table((*header, *style_names), lines)
+table = tables.markdown_table((*header, *style_names), lines)
 (output / "wrestlers_each.md").write_text(table)
 print(f"{sum(values['at the floor'])} of {len(values['names'])} wrestlers are at the floor.")
 print(table)
@@ -235,10 +224,10 @@ total = np.maximum(sum(counts.values()), 1)
 rates = np.where(np.eye(len(order), dtype=bool), np.nan, counts["won"] / total)
 plots.draw_win_matrix(left, rates, labels)
 rating = np.array(values["ratings"])[order]
-places = np.arange(len(order))
+env_ids = np.arange(len(order))
 errors = np.abs(rating[:, 1:] - rating[:, :1]).T
-right.errorbar(rating[:, 0], places, xerr=errors, fmt="o", ms=3, capsize=2, color="#0072B2")
-right.set(xlabel="rating", yticks=places, yticklabels=[], ylim=(len(order) - 0.5, -0.5))
+right.errorbar(rating[:, 0], env_ids, xerr=errors, fmt="o", ms=3, capsize=2, color="#0072B2")
+right.set(xlabel="rating", yticks=env_ids, yticklabels=[], ylim=(len(order) - 0.5, -0.5))
 plots.save_figure(figure, output, "wrestlers")
 plt.show()
 
@@ -301,7 +290,7 @@ plots.save_figure(figure, output, "wrestlers_training")
 plt.show()
 
 # %% [markdown]
-# Shares of matches won and lost against a motionless ant during training, chapter by chapter (with the
+# Shares of matches won and lost against a motionless ant during training, iteration by iteration (with the
 # noise of exploration): ancestors thick, wrestlers grey. Dotted: what was asked of each at the end.
 #
 # **What was reached, and what was not** (in the run in `figures/`). All 25 are at the floor (60 % won and
@@ -334,4 +323,4 @@ print(result["machine"], result["versions"])
 # ## Things to try
 # - `evaluation_seeds = [1, 2, 3, 4]`: which ratings overlap no more?
 # - A style of your own: add it to `STYLES` and a member to `MEMBERS` in `paperlib/lineages.py`, then
-#   `python -m paperlib.lineages NAME --folder FOLDER` trains it from the shipped ancestors.
+#   `python -m reproduction.wrestlers NAME --folder FOLDER` trains it from the shipped ancestors.

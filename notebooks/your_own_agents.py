@@ -36,15 +36,15 @@
 # %% tags=["parameters"]
 seed = 0  # of the agents and their episodes
 seeds = [0, 1, 2]  # of the encoders
-num_known = 8  # hunters, each with a prey, whose episodes the encoder learns from
-num_strangers = 4  # that it meets only afterwards
+num_seen = 8  # hunters, each with a prey, whose episodes the encoder learns from
+num_unseen = 4  # that it meets only afterwards
 num_generations = 12  # of the agents' training
 num_candidates = 32  # policies that each generation tries, for each role
 num_elites = 8  # that make the next generation
 episode_length = 25  # steps
 num_episodes = 4  # of each hunter with each prey
 identification_weight = 10.0  # λ
-num_steps = 600  # of the encoder's training
+num_updates = 600  # of the encoder's training
 output_folder = "../results/laptop/your_own_agents"
 
 # %%
@@ -56,10 +56,12 @@ import torch
 from mpe2 import simple_tag_v3
 from sklearn.decomposition import PCA
 
-from paperlib import embeddings, plots, reports, results
+from paperlib import embeddings
 from paperlib.datasets import InteractionDataset
-from paperlib.metrics import bootstrap_interval, embedding_quality
+from paperlib.metrics import embedding_quality
 from paperlib.streams import make_generator
+from reproduction import plots, results, tables
+from reproduction.statistics import bootstrap_interval
 
 run = results.Run("your_own_agents", globals())
 torch.set_num_threads(1)
@@ -124,10 +126,10 @@ def train(taste, rng):
 
 
 # %%
-known, strangers = range(num_known), range(num_known, num_known + num_strangers)
+known, strangers = range(num_seen), range(num_seen, num_seen + num_unseen)
 angles = np.append(  # all around; those of strangers lie between those of the known
-    2 * np.pi * np.arange(num_known) / num_known,
-    2 * np.pi * np.arange(num_strangers) / num_strangers + np.pi / num_known,
+    2 * np.pi * np.arange(num_seen) / num_seen,
+    2 * np.pi * np.arange(num_unseen) / num_unseen + np.pi / num_seen,
 )
 tastes = [np.array([[np.cos(a), -np.sin(a)], [np.sin(a), np.cos(a)]]) for a in angles]
 couples = [train(taste, np.random.default_rng([seed, i])) for i, taste in enumerate(tastes)]
@@ -177,24 +179,24 @@ tests = {"known": collect(known, strangers), "strangers": collect(strangers, str
 # that one's vector than to those of others. Several encoders start from seeds of their own.
 
 # %% tags=["path"]
-settings = embeddings.Settings(identification_weight=identification_weight, num_steps=num_steps)
+settings = embeddings.Settings(identification_weight=identification_weight, num_updates=num_updates)
 models = [embeddings.learn(data, settings, generator=make_generator(seed, s)) for s in seeds]
 vectors = {(kind, "Emb-Hyb"): [m.embed(test) for m in models] for kind, test in tests.items()}
 
 # %% [markdown]
 # Whatever you embed, put something beside it that learned nothing. An **untrained** encoder is the
-# same network with its first weights; **hand-made** features are means and standard deviations of all
+# same network with its first weights; **summary statistics** are means and standard deviations of all
 # that was seen and done in an episode. If they do as well, your agents are told apart without learning.
 
 # %%
 for kind, test in tests.items():
     sizes = test.observation_size, test.action_size
     untrained = [
-        embeddings.Representation(*sizes, settings, generator=make_generator(seed, s, 1))
+        embeddings.PolicyEmbedder(*sizes, settings, generator=make_generator(seed, s, 1))
         for s in seeds
     ]
     vectors[kind, "untrained"] = [model.embed(test) for model in untrained]
-    vectors[kind, "hand-made"] = [embeddings.hand_made_features(test)]
+    vectors[kind, "summary statistics"] = [embeddings.summary_statistics(test)]
 
 # %% [markdown]
 # The **intra-inter clustering ratio** (IICR) is the mean distance between episodes of one agent over
@@ -212,7 +214,7 @@ points = PCA(2).fit_transform(torch.cat([vectors[kind, "Emb-Hyb"][0] for kind in
 # %%
 measures = {"IICR": "ratio", "named by nearest neighbour": "nearest"}
 rows = [
-    reports.row(f"{title} {name}", bootstrap_interval([q[measure] for q in found], generator=rng))
+    tables.row(f"{title} {name}", bootstrap_interval([q[measure] for q in found], generator=rng))
     for title, measure in measures.items()
     for name, found in qualities.items()
 ]
@@ -231,7 +233,7 @@ run.save(output, values, seeds=seeds)
 
 # %%
 values = results.load(output)["values"]
-reports.save_rows(output, "your_own_agents", values["rows"])
+tables.save_rows(output, "your_own_agents", values["rows"])
 points, turned = np.array(values["points"]), np.array(values["angles"]) + np.pi / 2
 colours = np.where(np.arange(len(points)) < values["num_points_of_known"], "#0072B2", "#D55E00")
 print((output / "your_own_agents.md").read_text())
@@ -251,7 +253,7 @@ plt.show()
 # **Left:** each arrow is one test episode, its vector projected on the two main axes. It points where
 # the hunter likes to go when the prey is straight above: up is at the prey, down is away from it, left
 # and right are round it. Nobody told the encoder of these angles. **Right:** IICR, with 95 % bootstrap
-# intervals over the encoders' seeds; hand-made features have no seed and no interval.
+# intervals over the encoders' seeds; summary statistics have no seed and no interval.
 #
 # With the default parameters, the arrows turn as one goes round the picture: the encoder has found the
 # circle of tastes, and it lays most strangers near the known hunters of the nearest tastes. By IICR the
@@ -285,6 +287,6 @@ print(result["versions"])
 # %% [markdown]
 # ## Things to try
 # - Another game: put `simple_adversary_v3` or your own environment into `play`, with your own policies.
-#   The three arrays are all that has to come out. Then look at hand-made features first.
-# - `num_episodes = 1`: how few meetings of each pair are enough? And `num_known = 16`: do strangers gain?
+#   The three arrays are all that has to come out. Then look at summary statistics first.
+# - `num_episodes = 1`: how few meetings of each pair are enough? And `num_seen = 16`: do strangers gain?
 # - Embed `test.first_steps(10)` in the place of `test`: how soon does a hunter give itself away?

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from paperlib import files
-from paperlib.interactions import InteractionGraph
+from paperlib.graphs import InteractionGraph
 
 WIN, DRAW, LOSS = 1, 0, -1
 
@@ -25,13 +25,13 @@ class EpisodeBatch(NamedTuple):
     Attributes:
         observations: (..., T, O).
         actions: (..., T, A); one-hot where actions are categorical.
-        mask: how many steps of the episode each stands for, (..., T): 1.0, and 0.0 for padding;
+        step_weights: how many steps of the episode each stands for, (..., T): 1.0, and 0.0 for padding;
             where steps are drawn at random, so much that the sum is the episode's length.
     """
 
     observations: Float[Tensor, "... time obs"]
     actions: Float[Tensor, "... time act"]
-    mask: Float[Tensor, "... time"]
+    step_weights: Float[Tensor, "... time"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -160,45 +160,49 @@ class InteractionDataset:
         if self.num_actions:
             kinds = torch.arange(self.num_actions, device=actions.device, dtype=torch.uint8)
             actions = actions.unsqueeze(-1) == kinds
-        mask = _steps_before(self.lengths[episodes], observations.shape[-2]).to(observations)
-        return EpisodeBatch(observations, actions.to(observations) * mask.unsqueeze(-1), mask)
+        step_weights = _steps_before(self.lengths[episodes], observations.shape[-2]).to(
+            observations
+        )
+        return EpisodeBatch(
+            observations, actions.to(observations) * step_weights.unsqueeze(-1), step_weights
+        )
 
     def draw_steps(
-        self, episodes: Int[Tensor, ...], num_steps: int, *, generator: torch.Generator
+        self, episodes: Int[Tensor, ...], num_time_steps: int, *, generator: torch.Generator
     ) -> EpisodeBatch:
         """Steps drawn at random, with replacement, from the episodes at these indices: what takes
         the place of `batch` in training on long episodes. Means over an episode's steps, and sums
-        weighted by the mask, keep their expectations.
+        weighted by the step_weights, keep their expectations.
 
         Args:
             episodes: any shape of indices.
-            num_steps: T, from each.
+            num_time_steps: T, from each.
             generator: draws them.
         """
         lengths = self.lengths[episodes].unsqueeze(-1)
-        shape = (*episodes.shape, num_steps)
+        shape = (*episodes.shape, num_time_steps)
         noise = torch.rand(shape, generator=generator, device=generator.device)
         steps = (noise * lengths).long().clamp_(max=lengths - 1)
         episodes = episodes.unsqueeze(-1)
         observations, actions = self.observations[episodes, steps], self.actions[episodes, steps]
         if self.num_actions:
             actions = nn.functional.one_hot(actions.long(), self.num_actions)
-        mask = (lengths / num_steps).to(observations).expand(shape)
-        return EpisodeBatch(observations, actions.to(observations), mask)
+        step_weights = (lengths / num_time_steps).to(observations).expand(shape)
+        return EpisodeBatch(observations, actions.to(observations), step_weights)
 
-    def first_steps(self, num_steps: int) -> InteractionDataset:
+    def first_steps(self, num_time_steps: int) -> InteractionDataset:
         """What was seen of every episode after so many steps."""
-        if num_steps < 1:
-            raise ValueError(f"num_steps must be at least 1, got {num_steps}")
+        if num_time_steps < 1:
+            raise ValueError(f"num_time_steps must be at least 1, got {num_time_steps}")
         return dataclasses.replace(
             self,
-            observations=self.observations[:, :num_steps],
-            actions=self.actions[:, :num_steps],
-            lengths=self.lengths.clamp(max=num_steps),
+            observations=self.observations[:, :num_time_steps],
+            actions=self.actions[:, :num_time_steps],
+            lengths=self.lengths.clamp(max=num_time_steps),
         )
 
     def select(self, episodes: Tensor) -> InteractionDataset:
-        """The dataset of the episodes at these indices, or where this mask is true."""
+        """The dataset of the episodes at these indices, or where this step_weights is true."""
         return self._map(lambda tensor: tensor[episodes])
 
     def rows_on_edges(self, graph: InteractionGraph) -> Tensor:
@@ -279,7 +283,7 @@ class InteractionDataset:
         real = _steps_before(self.lengths, self.observations.shape[1])
         for name in ("observations", "actions"):
             tensors[name] = tensors[name][real]
-        metadata = {"num_actions": self.num_actions, "num_steps": self.observations.shape[1]}
+        metadata = {"num_actions": self.num_actions, "num_time_steps": self.observations.shape[1]}
         files.save_tensors(path, tensors, metadata)
 
     @classmethod
@@ -291,9 +295,9 @@ class InteractionDataset:
         """
         tensors, metadata = files.load_tensors(path)
         expected = {field.name for field in dataclasses.fields(cls)} - {"num_actions"}
-        if set(tensors) != expected or set(metadata) != {"num_actions", "num_steps"}:
+        if set(tensors) != expected or set(metadata) != {"num_actions", "num_time_steps"}:
             raise ValueError(f"{path} holds no interaction dataset")
-        shape = len(tensors["lengths"]), metadata["num_steps"]
+        shape = len(tensors["lengths"]), metadata["num_time_steps"]
         real = _steps_before(tensors["lengths"], shape[1])
         for name in ("observations", "actions"):
             steps = tensors[name]
@@ -314,9 +318,9 @@ class InteractionDataset:
         return cls(**joined, num_actions=datasets[0].num_actions)
 
 
-def _steps_before(lengths: Tensor, num_steps: int) -> Tensor:
-    """Which of the first steps are within episodes of these lengths, (..., num_steps)."""
-    return torch.arange(num_steps, device=lengths.device) < lengths.unsqueeze(-1)
+def _steps_before(lengths: Tensor, num_time_steps: int) -> Tensor:
+    """Which of the first steps are within episodes of these lengths, (..., num_time_steps)."""
+    return torch.arange(num_time_steps, device=lengths.device) < lengths.unsqueeze(-1)
 
 
 def _episodes(name: str, values: Iterable[ArrayLike], kind: type[np.number]) -> list[np.ndarray]:

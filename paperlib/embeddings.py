@@ -15,9 +15,8 @@ from torch import Tensor, nn
 
 from paperlib import files, objectives
 from paperlib.datasets import EpisodeBatch, InteractionDataset
-from paperlib.encoders import ConditionalPolicy, EpisodeEncoder, initialise
-from paperlib.interactions import InteractionGraph
-from paperlib.networks import Standardiser
+from paperlib.encoders import ConditionalPolicy, EpisodeEncoder, RunningNormalizer, initialise
+from paperlib.graphs import InteractionGraph
 from paperlib.streams import make_generator
 
 IMITATION, IDENTIFICATION = 0.0, float("inf")  # λ of Emb-Im and Emb-Id
@@ -29,7 +28,7 @@ class Settings:
 
     Attributes:
         identification_weight: λ; 0 is Emb-Im, infinity is Emb-Id, anything between is Emb-Hyb.
-        num_steps: of Adam.
+        num_updates: of Adam.
         repetitions: n, draws of Algorithm 1 for all agents in one step.
         learning_rate: of Adam; falls to zero along half a cosine.
         embedding_size: D.
@@ -39,13 +38,13 @@ class Settings:
         triplet_form: "softmax" or "margin".
         steps_per_episode: drawn at random from each episode in every step of Adam, which estimates
             the loss without bias of its sums and means; 0 takes all steps.
-        standardise: whether observations are standardised by the training data first.
+        normalize_observations: whether observations are standardised by the training data first.
         supervised: learn to name the agents of the training data instead, with labels that the
             paper's methods do without: a reference.
     """
 
     identification_weight: float = 1.0
-    num_steps: int = 2000
+    num_updates: int = 2000
     repetitions: int = 2
     learning_rate: float = 5e-3
     embedding_size: int = 100
@@ -54,7 +53,7 @@ class Settings:
     likelihood: str = "categorical"
     triplet_form: str = "softmax"
     steps_per_episode: int = 0
-    standardise: bool = False
+    normalize_observations: bool = False
     supervised: bool = False
 
     def __post_init__(self) -> None:
@@ -72,13 +71,13 @@ class Settings:
             )
         if self.steps_per_episode < 0:
             raise ValueError(f"steps_per_episode must be at least 0, got {self.steps_per_episode}")
-        positive = ("num_steps", "repetitions", "learning_rate", "embedding_size")
+        positive = ("num_updates", "repetitions", "learning_rate", "embedding_size")
         for name in (*positive, "hidden_size", "policy_hidden_size"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
 
 
-class Representation(nn.Module):
+class PolicyEmbedder(nn.Module):
     """A trained encoder f_θ with its conditional policy π_φ.
 
     Args:
@@ -107,13 +106,15 @@ class Representation(nn.Module):
         self.policy = ConditionalPolicy(
             observation_size, action_size, hidden_size=settings.policy_hidden_size, **sizes
         )
-        self.standardiser = (
-            Standardiser(observation_size) if settings.standardise else nn.Identity()
+        self.normalizer = (
+            RunningNormalizer(observation_size)
+            if settings.normalize_observations
+            else nn.Identity()
         )
 
     def prepare(self, batch: EpisodeBatch) -> EpisodeBatch:
         """Episodes as encoder and policy take them."""
-        return batch._replace(observations=self.standardiser(batch.observations))
+        return batch._replace(observations=self.normalizer(batch.observations))
 
     @torch.no_grad()
     def embed(
@@ -155,7 +156,7 @@ class Representation(nn.Module):
         )
 
     @classmethod
-    def load(cls, path: str | Path) -> Representation:
+    def load(cls, path: str | Path) -> PolicyEmbedder:
         """Reads what `save` wrote.
 
         Raises:
@@ -180,7 +181,7 @@ class RunningEmbedding:
         num_episodes: N, side by side.
     """
 
-    def __init__(self, model: Representation, num_episodes: int) -> None:
+    def __init__(self, model: PolicyEmbedder, num_episodes: int) -> None:
         self.model = model
         self.sums = torch.zeros(num_episodes, model.settings.hidden_size)
         self.counts = torch.zeros(num_episodes, 1)
@@ -193,45 +194,19 @@ class RunningEmbedding:
         going_on: Bool[Tensor, " episode"],
     ) -> None:
         """Takes one more step in, of the episodes that go on."""
-        pairs = torch.cat([self.model.standardiser(observations), actions], dim=-1)
+        pairs = torch.cat([self.model.normalizer(observations), actions], dim=-1)
         weight = going_on.unsqueeze(-1).to(pairs)
         self.sums += weight * self.model.encoder.pairs(pairs)
         self.counts += weight
 
     @torch.no_grad()
     def embeddings(self) -> Float[Tensor, "episode embedding"]:
-        """What `Representation.embed` would make of the steps so far; of none, f_θ of nothing."""
+        """What `PolicyEmbedder.embed` would make of the steps so far; of none, f_θ of nothing."""
         return self.model.encoder.out(self.sums / self.counts.clamp(min=1))
 
     def begin(self, episodes: Tensor) -> None:
         """Forgets what was seen of these."""
         self.sums[episodes], self.counts[episodes] = 0.0, 0.0
-
-
-def draw_triplets(
-    dataset: InteractionDataset,
-    episodes_of_agents: tuple[Tensor, Tensor, Tensor],
-    repetitions: int,
-    generator: torch.Generator,
-    *,
-    steps_per_episode: int = 0,
-) -> objectives.Triplets:
-    """Episodes for ``repetitions`` passes of Algorithm 1: for every agent i two different episodes
-    e+ and e*, uniformly from its own, and one e-, which serves as negative for the others. Of each
-    all steps, or ``steps_per_episode`` random ones."""
-    order, starts, counts = episodes_of_agents
-    shape = (3, repetitions, len(counts))
-    numbers = torch.rand(shape, generator=generator, device=generator.device, dtype=torch.float64)
-    available = counts - torch.tensor([0, 1, 0], device=counts.device)[:, None]  # (3, N)
-    index = (numbers * available[:, None]).long()
-    index[1] += index[1] >= index[0]  # the second of two different ones
-    chosen = order[index + starts]
-    if steps_per_episode:
-        drawn = dataset.draw_steps(chosen, steps_per_episode, generator=generator)
-        parts = (EpisodeBatch(*(tensor[k] for tensor in drawn)) for k in range(3))
-    else:
-        parts = map(dataset.batch, chosen)
-    return objectives.Triplets(*parts)
 
 
 def learn(
@@ -240,8 +215,8 @@ def learn(
     *,
     graph: InteractionGraph | None = None,
     generator: torch.Generator,
-    report: Callable[[int], None] = lambda done: None,
-) -> Representation:
+    progress: Callable[[int], None] = lambda done: None,
+) -> PolicyEmbedder:
     """Learns embeddings of the agents of ``dataset`` (Algorithm 1, every agent in every step).
 
     Args:
@@ -249,10 +224,10 @@ def learn(
         settings: see `Settings`.
         graph: whose edges' episodes to learn from; all episodes by default.
         generator: draws weights and episodes; its device is where training runs.
-        report: told of each hundred steps.
+        progress: told of each hundred steps.
 
     Returns:
-        The representation; its attribute ``losses`` is the loss of each step, (num_steps,).
+        The representation; its attribute ``losses`` is the loss of each step, (num_updates,).
 
     Raises:
         ValueError: if an agent has a single episode, there is a single agent, an edge has no
@@ -274,7 +249,7 @@ def learn(
     sizes = dataset.observation_size, dataset.action_size
     start = torch.randint(2**62, (), generator=generator, device=generator.device).item()
     weights = torch.Generator().manual_seed(start)
-    model = Representation(*sizes, settings, generator=weights).to(generator.device)
+    model = PolicyEmbedder(*sizes, settings, generator=weights).to(generator.device)
     parameters = list(model.parameters())
     loss_of = functools.partial(_loss, model)
     if settings.supervised:
@@ -282,15 +257,15 @@ def learn(
         initialise(head, weights)
         parameters += head.to(generator.device).parameters()
         loss_of = functools.partial(objectives.classification_loss, model.encoder, head)
-    if settings.standardise:
+    if settings.normalize_observations:
         for part in grouped[0].split(100):
             batch = dataset.batch(part)
-            model.standardiser.update(batch.observations[batch.mask > 0])
+            model.normalizer.update(batch.observations[batch.step_weights > 0])
     optimiser = torch.optim.Adam(parameters, lr=settings.learning_rate, fused=True)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, settings.num_steps)
-    losses = torch.zeros(settings.num_steps, device=generator.device)
-    for step in range(settings.num_steps):
-        triplets = draw_triplets(
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, settings.num_updates)
+    losses = torch.zeros(settings.num_updates, device=generator.device)
+    for step in range(settings.num_updates):
+        triplets = objectives.draw_triplets(
             *(dataset, grouped, settings.repetitions, generator),
             steps_per_episode=settings.steps_per_episode,
         )
@@ -301,12 +276,12 @@ def learn(
         schedule.step()
         losses[step] = loss.detach()
         if (step + 1) % 100 == 0:
-            report(100)
+            progress(100)
     model.losses = losses.cpu()
     return model
 
 
-def _loss(model: Representation, triplets: objectives.Triplets) -> Tensor:
+def _loss(model: PolicyEmbedder, triplets: objectives.Triplets) -> Tensor:
     return objectives.hybrid_loss(
         model.encoder,
         model.policy,
@@ -325,9 +300,9 @@ def learn_to_file(
     key: tuple[int, ...],
     device: str,
     path: Path,
-    report: Callable[[int], None],
+    progress: Callable[[int], None],
 ) -> None:
-    """A job for `trainings.run_jobs`: learns from the stream ``key`` and writes ``path``; what is
+    """Learns from the stream ``key`` and writes ``path``; what is
     there already, from the same settings, key and data, stays.
 
     Args:
@@ -342,24 +317,24 @@ def learn_to_file(
     if graph is not None:
         source["edges"] = [list(edge) for edge in graph.edges]
     if path.exists():
-        present = Representation.load(path)
+        present = PolicyEmbedder.load(path)
         if present.settings == settings and present.source == source:
-            report(settings.num_steps)
+            progress(settings.num_updates)
             return
     generator = make_generator(*key, device=device)
-    model = learn(dataset, settings, graph=graph, generator=generator, report=report)
+    model = learn(dataset, settings, graph=graph, generator=generator, progress=progress)
     model.source = source
     model.save(path)
 
 
-def hand_made_features(dataset: InteractionDataset) -> Tensor:
+def summary_statistics(dataset: InteractionDataset) -> Tensor:
     """Means and standard deviations of observations and actions of each episode, (E, 2 (O + A)):
     what an encoder must beat."""
     parts = []
     for index in torch.arange(len(dataset), device=dataset.agents.device).split(1000):
         batch = dataset.batch(index)
         pairs = torch.cat([batch.observations, batch.actions], dim=-1)
-        weight = (batch.mask / batch.mask.sum(-1, keepdim=True)).unsqueeze(-1)
+        weight = (batch.step_weights / batch.step_weights.sum(-1, keepdim=True)).unsqueeze(-1)
         mean = (pairs * weight).sum(-2)
         variance = ((pairs - mean.unsqueeze(-2)).square() * weight).sum(-2)
         parts.append(torch.cat([mean, variance.sqrt()], dim=-1))

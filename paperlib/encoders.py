@@ -6,6 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+MAX_NORMALIZED = 5.0
+
 
 def initialise(module: nn.Module, generator: torch.Generator) -> None:
     """Draws the weights of every linear layer anew, uniform in ±1/sqrt(fan-in)."""
@@ -53,11 +55,11 @@ class EpisodeEncoder(nn.Module):
         self,
         observations: Float[Tensor, "*batch time obs"],
         actions: Float[Tensor, "*batch time act"],
-        mask: Float[Tensor, "*batch time"],
+        step_weights: Float[Tensor, "*batch time"],
     ) -> Float[Tensor, "*batch embedding"]:
         hidden = self.pairs(torch.cat([observations, actions], dim=-1))  # (*batch, T, H)
-        total = (mask.unsqueeze(-2) @ hidden).squeeze(-2)  # (*batch, H)
-        mean = total / mask.sum(-1, keepdim=True)
+        total = (step_weights.unsqueeze(-2) @ hidden).squeeze(-2)  # (*batch, H)
+        mean = total / step_weights.sum(-1, keepdim=True)
         return self.out(mean)
 
 
@@ -105,3 +107,30 @@ class ConditionalPolicy(nn.Module):
     ) -> Float[Tensor, "*batch time act"]:
         context = self.embedding_in(embedding).unsqueeze(-2)
         return self.rest(self.observation_in(observations) + context)
+
+
+class RunningNormalizer(nn.Module):
+    """Takes off the mean and divides by the deviation of all inputs seen so far; cuts to ±5."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.register_buffer("count", torch.zeros((), dtype=torch.float64))
+        self.register_buffer("mean", torch.zeros(size, dtype=torch.float64))
+        self.register_buffer("variance", torch.ones(size, dtype=torch.float64))
+
+    def update(self, inputs: Float[Tensor, "... size"]) -> None:
+        """Counts more inputs in (Chan et al. 1979)."""
+        rows = inputs.flatten(0, -2).double()
+        total = self.count + len(rows)
+        shift = rows.mean(0) - self.mean
+        # σ² = (n₁σ₁² + n₂σ₂²) / n + n₁n₂ (μ₂ − μ₁)² / n²
+        variance = (self.count * self.variance + len(rows) * rows.var(0, unbiased=False)) / total
+        variance += self.count * len(rows) / total**2 * shift**2
+        self.mean += shift * len(rows) / total
+        self.variance.copy_(variance)
+        self.count.copy_(total)
+
+    def forward(self, inputs: Float[Tensor, "... size"]) -> Float[Tensor, "... size"]:
+        scale = self.variance.clamp(min=1e-4).rsqrt().to(inputs)
+        standardised = (inputs - self.mean.to(inputs)) * scale
+        return standardised.clamp(-MAX_NORMALIZED, MAX_NORMALIZED)

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from paperlib.datasets import EpisodeBatch
+from paperlib.datasets import EpisodeBatch, InteractionDataset
 from paperlib.encoders import ConditionalPolicy, EpisodeEncoder
 
 LIKELIHOODS = ("categorical", "gaussian", "squared_error")
@@ -32,6 +32,32 @@ class Triplets(NamedTuple):
     reference: EpisodeBatch
     positive: EpisodeBatch
     negative: EpisodeBatch
+
+
+def draw_triplets(
+    dataset: InteractionDataset,
+    episodes_of_agents: tuple[Tensor, Tensor, Tensor],
+    repetitions: int,
+    generator: torch.Generator,
+    *,
+    steps_per_episode: int = 0,
+) -> Triplets:
+    """Episodes for ``repetitions`` passes of Algorithm 1: for every agent i two different episodes
+    e+ and e*, uniformly from its own, and one e-, which serves as negative for the others. Of each
+    all steps, or ``steps_per_episode`` random ones."""
+    order, starts, counts = episodes_of_agents
+    shape = (3, repetitions, len(counts))
+    numbers = torch.rand(shape, generator=generator, device=generator.device, dtype=torch.float64)
+    available = counts - torch.tensor([0, 1, 0], device=counts.device)[:, None]  # (3, N)
+    index = (numbers * available[:, None]).long()
+    index[1] += index[1] >= index[0]  # the second of two different ones
+    chosen = order[index + starts]
+    if steps_per_episode:
+        drawn = dataset.draw_steps(chosen, steps_per_episode, generator=generator)
+        parts = (EpisodeBatch(*(tensor[k] for tensor in drawn)) for k in range(3))
+    else:
+        parts = map(dataset.batch, chosen)
+    return Triplets(*parts)
 
 
 def imitation_loss(
@@ -61,7 +87,7 @@ def imitation_loss(
         log_likelihood = -0.5 * (output - positive.actions).square().sum(-1)
     else:
         raise ValueError(f"likelihood must be one of {LIKELIHOODS}, got {likelihood!r}")
-    return -(log_likelihood * positive.mask).sum(-1).mean()
+    return -(log_likelihood * positive.step_weights).sum(-1).mean()
 
 
 def identification_loss(
@@ -83,12 +109,16 @@ def identification_loss(
         negative: r- of one episode of each agent j.
     """
     # ‖r*_i - r-_j‖ for all i, j at once: (*batch, i, j); the gradient at distance 0 is taken as 0
-    apart = torch.cdist(reference, negative, compute_mode="donot_use_mm_for_euclid_dist")
-    together = torch.linalg.vector_norm(reference - positive, dim=-1).unsqueeze(-1)
+    negative_distance = torch.cdist(
+        reference, negative, compute_mode="donot_use_mm_for_euclid_dist"
+    )
+    positive_distance = torch.linalg.vector_norm(reference - positive, dim=-1).unsqueeze(-1)
     if form == "softmax":
-        loss = (together - apart).sigmoid().square()  # (1 + exp(x))^-2 = σ(-x)²
+        loss = (
+            (positive_distance - negative_distance).sigmoid().square()
+        )  # (1 + exp(x))^-2 = σ(-x)²
     elif form == "margin":
-        loss = functional.softplus(together - apart)
+        loss = functional.softplus(positive_distance - negative_distance)
     else:
         raise ValueError(f"form must be one of {TRIPLET_FORMS}, got {form!r}")
     own = torch.eye(loss.shape[-1], dtype=torch.bool, device=loss.device)

@@ -6,7 +6,7 @@ from pathlib import Path
 import jupytext
 import pytest
 
-from paperlib import runner
+from reproduction import runner
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.py"))

@@ -8,7 +8,8 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
-from paperlib import claims, files, reports
+from paperlib import files
+from reproduction import claims, tables
 
 ROOT = Path(__file__).parents[1]
 CONDA_NAMES = {
@@ -86,13 +87,13 @@ def manifest():
 
 def test_readme_table_is_the_manifest(manifest):
     items = {name: {"values": {"rows": e["rows"]}} for name, e in manifest["items"].items()}
-    begin, end = reports.README_MARKS
+    begin, end = tables.README_MARKS
     text = (ROOT / "README.md").read_text().split(begin)[1].split(end)[0].strip()
-    assert text == reports.readme_table(items).strip()
+    assert text == tables.readme_table(items).strip()
 
 
 def test_readme_claims_are_those_of_the_manifest(manifest):
-    begin, end = reports.CLAIMS_MARKS
+    begin, end = tables.CLAIMS_MARKS
     text = (ROOT / "README.md").read_text().split(begin)[1].split(end)[0].strip()
     judged = claims.judge({name: {"values": e} for name, e in manifest["items"].items()})
     assert text == claims.table(judged).strip()

@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 import yaml
 
-from paperlib import reports, results, runner
+from reproduction import results, runner, tables
 
 ROOT = Path(__file__).parents[1]
 EXECUTORS = ROOT / "workflow/profiles"
@@ -80,7 +80,7 @@ def main() -> None:
     if code != 0:
         sys.exit(f"error: the workflow failed; see the log above and {home}/*/failed.log")
     try:
-        print(reports.terminal_table(home))
+        print(tables.terminal_table(home))
         for claim in results.load(home / "claims")["values"]["claims"]:
             print(f"{claim['claim']}  {claim['verdict']:15} {claim['text']}")
         print(f"The whole report: {home}/claims/report.html")

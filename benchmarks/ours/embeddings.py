@@ -18,7 +18,7 @@ from torch import Tensor
 
 from paperlib import embeddings, objectives
 from paperlib.datasets import EpisodeBatch, InteractionDataset
-from paperlib.particleworld import EPISODE_LENGTH, FORCE_SIZE, listener_size
+from paperlib.environments.particleworld import EPISODE_LENGTH, FORCE_SIZE, listener_size
 from paperlib.streams import make_generator
 
 NUM_AGENTS, NUM_EPISODES = 14, 100  # of each agent
@@ -48,7 +48,7 @@ def draw(episodes: list[list[EpisodeBatch]], rng: random.Random) -> Iterator[Dra
         yield positive, reference, negatives
 
 
-def looped_loss(model: embeddings.Representation, draws: Iterable[Draw]) -> Tensor:
+def looped_loss(model: embeddings.PolicyEmbedder, draws: Iterable[Draw]) -> Tensor:
     """The loss of one pass of Algorithm 1, one episode at a time, averaged over agents."""
     losses = []
     for positive, reference, negatives in draws:
@@ -63,9 +63,9 @@ def looped_loss(model: embeddings.Representation, draws: Iterable[Draw]) -> Tens
     return torch.stack(losses).mean()
 
 
-def require_same_loss(model: embeddings.Representation, dataset: InteractionDataset) -> None:
+def require_same_loss(model: embeddings.PolicyEmbedder, dataset: InteractionDataset) -> None:
     """Checks that both forms compute one loss where the loop gets the draws of the library."""
-    triplets = embeddings.draw_triplets(dataset, dataset.episodes_of_agents(), 1, make_generator(2))
+    triplets = objectives.draw_triplets(dataset, dataset.episodes_of_agents(), 1, make_generator(2))
     batched = objectives.hybrid_loss(
         model.encoder, model.policy, triplets, identification_weight=WEIGHT
     )
@@ -90,11 +90,11 @@ def make_case(form: str, repetitions: int, threads: int) -> Case:
     torch.set_num_threads(threads)
     dataset = make_dataset()
     settings = embeddings.Settings(
-        identification_weight=WEIGHT, num_steps=NUM_STEPS, repetitions=repetitions
+        identification_weight=WEIGHT, num_updates=NUM_STEPS, repetitions=repetitions
     )
     generator = make_generator(1)
     sizes = dataset.observation_size, dataset.action_size
-    model = embeddings.Representation(*sizes, settings, generator=generator)
+    model = embeddings.PolicyEmbedder(*sizes, settings, generator=generator)
     require_same_loss(model, dataset)
     if form == "batched":
         return (

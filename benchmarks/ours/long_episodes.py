@@ -15,16 +15,16 @@ import torch
 from protocol import Case, serve
 from torch.utils.flop_counter import FlopCounterMode
 
-from paperlib import embeddings
+from paperlib import embeddings, objectives
 from paperlib.datasets import InteractionDataset
-from paperlib.robosumo import observation_size
+from paperlib.environments.robosumo import observation_size
 from paperlib.streams import make_generator
 
 NUM_AGENTS, NUM_EPISODES, NUM_STEPS = 15, 40, 500
 NUM_UPDATES = 20  # of one call of `learn`
 MATRIX_SIZE = 2048
 SETTINGS = embeddings.Settings(
-    num_steps=NUM_UPDATES,
+    num_updates=NUM_UPDATES,
     repetitions=3,
     likelihood="gaussian",
     steps_per_episode=50,
@@ -63,7 +63,7 @@ def make_case(form: str, threads: int) -> Case:
     count = counter.get_total_flops()
     if form == "learn":
         return learn, count
-    drawn = embeddings.draw_triplets(
+    drawn = objectives.draw_triplets(
         *(dataset, dataset.episodes_of_agents(), SETTINGS.repetitions, generator),
         steps_per_episode=SETTINGS.steps_per_episode,
     )

@@ -1,23 +1,23 @@
-"""Training pairs of a speaker and a listener side by side with paperlib.maddpg."""
+"""Training pairs of a speaker and a listener side by side with paperlib.agents.maddpg."""
 
 from __future__ import annotations
 
 import torch
 from protocol import Case, serve
 
-from paperlib import maddpg, populations
-from paperlib.particleworld import EPISODE_LENGTH
+from paperlib.agents import maddpg, populations
+from paperlib.environments.particleworld import EPISODE_LENGTH
 from paperlib.streams import make_generator
 
 
 def make_case(num_pairs: int, threads: int) -> Case:
-    """One block is one round of all pairs, with a full replay; a unit is a pair's step."""
+    """One block is one iteration of all pairs, with a full replay; a unit is a pair's step."""
     torch.set_num_threads(threads)
     settings = maddpg.Settings()
     learners = maddpg.Learners([make_generator(0, pair) for pair in range(num_pairs)], settings)
-    for _ in range(settings.replay_rounds):
+    for _ in range(settings.replay_iterations):
         learners.replay.add(populations.play(learners.speakers, learners.listeners, learners.world))
-    return learners.train_round, num_pairs * settings.num_episodes * EPISODE_LENGTH
+    return learners.train_iteration, num_pairs * settings.num_episodes * EPISODE_LENGTH
 
 
 if __name__ == "__main__":

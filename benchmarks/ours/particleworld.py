@@ -5,7 +5,12 @@ from __future__ import annotations
 import torch
 from protocol import Case, require_rewards, serve
 
-from paperlib.particleworld import EPISODE_LENGTH, FORCE_SIZE, ParticleWorld, compiler_available
+from paperlib.environments.particleworld import (
+    EPISODE_LENGTH,
+    FORCE_SIZE,
+    ParticleWorld,
+    compiler_available,
+)
 from paperlib.streams import make_generator
 
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from protocol import Case, serve
 
 from ours.robosumo_recordings import Recording, bare_model, record
-from paperlib.robosumo import PHYSICS_STEPS, RoboSumo
+from paperlib.environments.robosumo import PHYSICS_STEPS, RoboSumo
 
 STATE = mujoco.mjtState.mjSTATE_INTEGRATION
 NUM_STEPS = 25  # of a block
@@ -135,7 +135,7 @@ def require_sumo(rewards: NDArray[np.float64]) -> None:
 
 def make_case(
     form: str,
-    num_matches: int,
+    num_envs: int,
     threads: int,
     policies: str | None = None,
     integrator: str = "implicitfast",
@@ -144,12 +144,12 @@ def make_case(
 
     Args:
         form: "matches", "threads" or "batch".
-        num_matches: stepped together.
+        num_envs: stepped together.
         threads: that step them.
         policies: as `record` takes them.
         integrator: of the matches.
     """
-    recording = record(num_matches, NUM_STEPS, threads=threads, policies=policies)
+    recording = record(num_envs, NUM_STEPS, threads=threads, policies=policies)
     if form == "matches":
         matches = Matches(recording, threads=threads, integrator=integrator)
         require_sumo(matches.play())

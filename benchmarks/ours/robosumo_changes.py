@@ -25,8 +25,9 @@ from report import number
 
 from ours.robosumo import BareBatch
 from ours.robosumo_recordings import Recording, record, without_sensors
-from paperlib import matches, published_policies, robosumo, robosumo_models
-from paperlib.robosumo_models import ROBOTS
+from paperlib.agents import matches, published_policies
+from paperlib.environments import robosumo, robosumo_models
+from paperlib.environments.robosumo_models import ROBOTS
 from paperlib.streams import make_generator
 
 NUM_STEPS = 50
@@ -191,14 +192,14 @@ def win_rate(
         return ""
     players = [
         published_policies.load(path, robots[0], KIND),
-        matches.Still(ROBOTS[robots[1]].num_joints),
+        matches.ZeroAction(ROBOTS[robots[1]].num_joints),
     ]
     with changed(change):
         env = robosumo.RoboSumo(
             range(num_judged), robots=robots, auto_reset=False, num_threads=threads
         )
-    seats = np.tile([0, 1], (num_judged, 1))
-    won = matches.play(env, players, seats, generator=make_generator(0)).shares()["won"]
+    player_ids = np.tile([0, 1], (num_judged, 1))
+    won = matches.play(env, players, player_ids, generator=make_generator(0)).shares()["won"]
     return f"{100 * won.mean:.1f} [{100 * won.low:.1f}, {100 * won.high:.1f}]"
 
 
@@ -225,7 +226,7 @@ def speeds(
 
 
 def make_table(
-    num_matches: int,
+    num_envs: int,
     num_judged: int,
     threads: int,
     policies: str | None,
@@ -236,7 +237,7 @@ def make_table(
     """A row for each change.
 
     Args:
-        num_matches: recorded and stepped.
+        num_envs: recorded and stepped.
         num_judged: played by the published policy of the first robot, if there is one.
         threads: of `Batch`.
         policies: folder; see `published_policies.find`.
@@ -245,7 +246,7 @@ def make_table(
         seconds: of each turn, a third of those of other parts.
     """
     who = {"robots": robots, "threads": threads}
-    recording = record(num_matches, NUM_STEPS, policies=policies, **who)
+    recording = record(num_envs, NUM_STEPS, policies=policies, **who)
     found = speeds(recording, repeats=repeats, seconds=seconds / 3, **who)
     wanted = trajectory(UNCHANGED, recording, **who)
     rows = []

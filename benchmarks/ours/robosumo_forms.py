@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from protocol import Case, serve
 
 from ours.robosumo import require_sumo
-from paperlib.parallel_envs import RoboSumoEnv
-from paperlib.robosumo import RoboSumo
+from paperlib.environments.pettingzoo import RoboSumoEnv
+from paperlib.environments.robosumo import RoboSumo
 
 NUM_STEPS = 50  # of a block
 WARM_UP = 150  # steps, after which the matches are at all their stages
@@ -58,10 +58,10 @@ class Match(gymnasium.Env):
         return numbers, rewards[first], terminated[first], truncated[first], {}
 
 
-def play_together(num_matches: int, threads: int) -> Play:
-    matches = RoboSumo(range(num_matches), num_threads=threads)
+def play_together(num_envs: int, threads: int) -> Play:
+    matches = RoboSumo(range(num_envs), num_threads=threads)
     matches.reset()
-    actions = _draw(NUM_STEPS, num_matches, sum(matches.action_sizes))
+    actions = _draw(NUM_STEPS, num_envs, sum(matches.action_sizes))
     pairs = [np.split(chosen, [matches.action_sizes[0]], axis=1) for chosen in actions]
     return lambda: np.stack([matches.step(pair).rewards for pair in pairs])
 
@@ -86,15 +86,15 @@ def play_alone() -> Play:
     return play
 
 
-def play_in_processes(num_matches: int) -> Play:
+def play_in_processes(num_envs: int) -> Play:
     envs = AsyncVectorEnv(
-        [Match] * num_matches, context="fork", autoreset_mode=AutoresetMode.SAME_STEP
+        [Match] * num_envs, context="fork", autoreset_mode=AutoresetMode.SAME_STEP
     )
     envs.reset(seed=0)
-    actions = _draw(NUM_STEPS, num_matches, envs.single_action_space.shape[0])
+    actions = _draw(NUM_STEPS, num_envs, envs.single_action_space.shape[0])
 
     def play() -> NDArray[np.float64]:
-        rewards = np.empty((NUM_STEPS, num_matches, 2))
+        rewards = np.empty((NUM_STEPS, num_envs, 2))
         for found, chosen in zip(rewards, actions, strict=True):
             observations, found[:, 0], *_ = envs.step(chosen)
             found[:, 1] = observations[:, -1]
@@ -107,23 +107,23 @@ def _draw(*shape: int) -> NDArray[np.float32]:
     return np.random.default_rng(0).uniform(-1.0, 1.0, shape).astype(np.float32)
 
 
-def make_case(form: str, threads: int, num_matches: int = 1) -> Case:
+def make_case(form: str, threads: int, num_envs: int = 1) -> Case:
     """A unit is a step of one match on one core: a block's steps over the cores that it keeps busy.
 
     Args:
         form: "together", "alone" (on one core) or "processes".
         threads: how many cores there are.
-        num_matches: at once.
+        num_envs: at once.
     """
     forms: dict[str, tuple[Callable[[], Play], int]] = {
-        "together": (partial(play_together, num_matches, threads), threads),
+        "together": (partial(play_together, num_envs, threads), threads),
         "alone": (play_alone, 1),
-        "processes": (partial(play_in_processes, num_matches), min(num_matches, threads)),
+        "processes": (partial(play_in_processes, num_envs), min(num_envs, threads)),
     }
     make, cores = forms[form]
     play = make()
     require_sumo(np.concatenate([play() for _ in range(WARM_UP // NUM_STEPS)]))
-    return play, NUM_STEPS * num_matches / cores
+    return play, NUM_STEPS * num_envs / cores
 
 
 if __name__ == "__main__":

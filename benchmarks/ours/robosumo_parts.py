@@ -18,7 +18,7 @@ from report import number
 
 from ours.robosumo import NUM_STEPS, BareBatch, Matches
 from ours.robosumo_recordings import bare_model, record
-from paperlib.robosumo import RoboSumo
+from paperlib.environments.robosumo import RoboSumo
 
 METHODS = {
     "_checked": "checks of actions",

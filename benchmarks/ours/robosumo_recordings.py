@@ -10,10 +10,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from paperlib import published_policies, robosumo_models
-from paperlib.matches import Player, UniformlyRandom
-from paperlib.robosumo import RoboSumo
-from paperlib.robosumo_models import ROBOTS
+from paperlib.agents import published_policies
+from paperlib.agents.matches import Player, UniformlyRandom
+from paperlib.environments import robosumo_models
+from paperlib.environments.robosumo import RoboSumo
+from paperlib.environments.robosumo_models import ROBOTS
 from paperlib.streams import make_generator
 
 ANTS = ("ant", "ant")
@@ -44,7 +45,7 @@ class Recording:
 
 
 def record(
-    num_matches: int,
+    num_envs: int,
     num_steps: int,
     *,
     threads: int,
@@ -54,13 +55,13 @@ def record(
     """Plays matches until they are at all their stages, then records them.
 
     Args:
-        num_matches: N.
+        num_envs: N.
         num_steps: K.
         threads: to play on.
         robots: who plays.
         policies: folder of published policies; see `player`.
     """
-    matches = RoboSumo(range(num_matches), robots=robots, num_threads=threads)
+    matches = RoboSumo(range(num_envs), robots=robots, num_threads=threads)
     players = [player(name, policies) for name in robots]
     draws = make_generator(0)
     observations = matches.reset()

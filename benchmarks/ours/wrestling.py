@@ -11,24 +11,25 @@ import dataclasses
 import torch
 from protocol import Case, serve
 
-from paperlib import lineages, wrestlers
-from paperlib.wrestling import Training
+from paperlib.agents import robosumo_policies
+from paperlib.agents.selfplay import Training
+from reproduction import wrestlers
 
-ENDLESS = 10**9  # the learning rate must not fall because a chapter is trained often
+ENDLESS = 10**9  # the learning rate must not fall because a iteration is trained often
 
 
-def make_case(form: str, num_rounds: int, threads: int) -> Case:
+def make_case(form: str, num_rollouts: int, threads: int) -> Case:
     """A unit is a sample.
 
     Args:
         form: "ppo", or "environment", the limit.
-        num_rounds: rollouts in a block.
+        num_rollouts: rollouts in a block.
         threads: of the physics and of PyTorch.
     """
     torch.set_num_threads(threads)
-    shipped, _ = wrestlers.load(lineages.SHIPPED)
+    shipped, _ = robosumo_policies.load(wrestlers.SHIPPED)
     recipe = dataclasses.replace(
-        lineages.LINEAGES["a"].recipe, num_chapters=ENDLESS, num_rounds=num_rounds
+        wrestlers.LINEAGES["a"].recipe, num_iterations=ENDLESS, num_rollouts=num_rollouts
     )
     parents = [shipped["d"].state_dict()]
     training = Training((1,), recipe, parents=parents, num_threads=threads)
@@ -44,10 +45,10 @@ def make_case(form: str, num_rounds: int, threads: int) -> Case:
         return reset(seeds=seeds)
 
     env.step, env.reset = recorded_step, recorded_reset
-    samples = training.train_chapter()["samples"]
+    samples = training.train_iteration()["samples"]
     env.step, env.reset = step, reset
     if form == "ppo":
-        return training.train_chapter, samples
+        return training.train_iteration, samples
 
     def block() -> None:
         env.reset(seeds=begun)

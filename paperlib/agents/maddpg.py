@@ -1,0 +1,373 @@
+"""MADDPG (Lowe et al. 2017) for stacks of speaker-listener learners, trained all at once.
+
+Every learner k has its own networks, replay and random stream: nothing that happens to learner k
+depends on which other learners train beside it. Two settings share the code:
+
+- **pairs**: speaker and listener learn together, each with a centralised critic of its own;
+- **speakers against fixed listeners**: only speakers learn, each with the same L listeners in turn,
+  and may see a context, such as an embedding of the listener. Their critic, which is only needed in
+  training, is told which listener is playing.
+
+The messages' bits and the listener's moves are discrete; gradients pass through them by
+straight-through binary Concrete and Gumbel-softmax samples. Episodes end by the clock alone, so
+that the last step is bootstrapped like any other.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from paperlib import files, streams
+from paperlib.agents.networks import StackedMLP, sample_bits, sample_one_hot
+from paperlib.agents.populations import Episodes, against_each, play
+from paperlib.environments.particleworld import (
+    EPISODE_LENGTH,
+    FORCE_SIZE,
+    SPEAKER_SIZE,
+    ParticleWorld,
+    listener_size,
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What MADDPG can be told.
+
+    Attributes:
+        num_iterations: iterations of training; in each, a learner plays ``num_episodes`` new episodes of 25
+            steps, then makes 25 updates.
+        num_episodes: episodes per learner and iteration; a multiple of the number of listeners.
+        replay_iterations: iterations that the replay holds.
+        batch_size: transitions per learner and update; with fixed listeners it is rounded down to a
+            multiple of their number, each of which gets an equal share.
+        hidden_size: of the two hidden layers of every network.
+        learning_rate: of Adam; falls linearly to a twentieth in the second half of training.
+        discount: γ.
+        tau: τ of the soft updates of the target networks.
+        logit_penalty: weight of the mean squared logits in the actors' loss, as in the original.
+        max_grad_norm: the largest norm of one network's gradient.
+    """
+
+    num_iterations: int = 220
+    num_episodes: int = 64
+    replay_iterations: int = 64
+    batch_size: int = 128
+    hidden_size: int = 64
+    learning_rate: float = 2e-3
+    discount: float = 0.95
+    tau: float = 0.01
+    logit_penalty: float = 1e-3
+    max_grad_norm: float = 0.5
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            if not getattr(self, field.name) > 0:
+                raise ValueError(f"{field.name} must be positive, got {getattr(self, field.name)}")
+        if self.discount >= 1:
+            raise ValueError(f"discount must be below 1, got {self.discount}")
+
+
+class Replay:
+    """The last iterations of episodes of every learner."""
+
+    def __init__(self, capacity: int) -> None:
+        self.capacity = capacity
+        self.num_iterations = 0
+        self.tensors: dict[str, Tensor] = {}
+
+    def add(self, episodes: Episodes) -> None:
+        """Adds one iteration, in the place of the oldest one when full."""
+        iteration_ = {
+            "inputs": torch.cat([episodes.colour, episodes.context], dim=-1),
+            "listener": episodes.listener,
+            "actions": torch.cat([episodes.messages, episodes.forces], dim=-1).to(torch.uint8),
+            "rewards": episodes.rewards,
+        }
+        place = self.num_iterations % self.capacity
+        for name, new in iteration_.items():  # (K, N, ...) into (K, N, capacity, ...)
+            if name not in self.tensors:
+                shape = (*new.shape[:2], self.capacity, *new.shape[2:])
+                self.tensors[name] = new.new_zeros(shape)
+            self.tensors[name][:, :, place] = new
+        self.num_iterations += 1
+
+    def sample(self, numbers: Tensor, num_groups: int) -> tuple[Tensor, ...]:
+        """Transitions: inputs, listener's observation, the next one, actions, rewards.
+
+        Row b of B comes from the places of group b // (B / num_groups): each listener's share.
+
+        Args:
+            numbers: uniform in [0, 1), which choose place, iteration and step, (K, B, 3).
+            num_groups: number of listeners that the N places are shared between.
+        """
+        num_learners, batch_size, _ = numbers.shape
+        group_size = self.tensors["rewards"].shape[1] // num_groups
+        filled = min(self.num_iterations, self.capacity)
+        sizes = torch.tensor([group_size, filled, EPISODE_LENGTH], device=numbers.device)
+        place, iteration_, step = (numbers * sizes).long().minimum(sizes - 1).unbind(-1)  # (K, B)
+        group = torch.arange(batch_size, device=numbers.device) // (batch_size // num_groups)
+        learner = torch.arange(num_learners, device=numbers.device)[:, None]
+        places, iterations = self.tensors["rewards"].shape[1:3]
+        episode = (
+            learner * places + place + group * group_size
+        ) * iterations + iteration_  # (K, B)
+
+        def rows(name: str, index: Tensor, num_axes: int) -> Tensor:
+            # One index into the flattened axes: several times as fast as one for each of them.
+            flat = self.tensors[name].flatten(0, num_axes - 1)
+            return flat.index_select(0, index.flatten()).unflatten(0, index.shape)
+
+        moment, seen = episode * EPISODE_LENGTH + step, episode * (EPISODE_LENGTH + 1) + step
+        return (
+            rows("inputs", episode, 3),
+            rows("listener", seen, 4),
+            rows("listener", seen + 1, 4),
+            rows("actions", moment, 4).float(),
+            rows("rewards", moment, 4),
+        )
+
+
+class Learners:
+    """K learners that train side by side.
+
+    Args:
+        generators: one for each learner; draws its weights, worlds, actions and batches, and says
+            by its device where it trains.
+        settings: see `Settings`.
+        message_size: bits in a message.
+        listeners: fixed listeners that the speakers learn with; without them, pairs learn.
+        contexts: what the speakers are given beside the colour, shape (K, L, P, C): with listener
+            l, each episode draws one of P vectors. Needs ``listeners``.
+        dynamics: of `ParticleWorld`.
+
+    Raises:
+        ValueError: if sizes do not fit each other.
+    """
+
+    def __init__(
+        self,
+        generators: Sequence[torch.Generator],
+        settings: Settings,
+        *,
+        message_size: int = 3,
+        listeners: StackedMLP | None = None,
+        contexts: Tensor | None = None,
+        dynamics: str = "mpe2",
+    ) -> None:
+        self.generators = list(generators)
+        self.settings = settings
+        self.contexts = contexts
+        self.message_size = message_size
+        self.learns_listeners = listeners is None
+        self.num_groups = 1 if listeners is None else len(listeners.biases[0])
+        if settings.num_episodes % self.num_groups or settings.batch_size < self.num_groups:
+            raise ValueError(
+                f"num_episodes ({settings.num_episodes}) must be a multiple of the number of "
+                f"listeners ({self.num_groups}), and batch_size ({settings.batch_size}) at least it"
+            )
+        if contexts is not None and listeners is None:
+            raise ValueError("contexts are for speakers that learn with fixed listeners; give both")
+        if contexts is not None and contexts.shape[:2] != (len(self.generators), self.num_groups):
+            raise ValueError(
+                f"contexts must have the shape (learners, listeners, ...), which begins with "
+                f"{(len(self.generators), self.num_groups)}, got {tuple(contexts.shape)}"
+            )
+        hidden = (settings.hidden_size, settings.hidden_size)
+        seen = listener_size(message_size)
+        context_size = 0 if contexts is None else contexts.shape[-1]
+        known = self.num_groups if listeners is not None else 0  # the critic is told the listener
+        self.world = ParticleWorld(
+            (len(self.generators), settings.num_episodes),
+            generator=self.generators,
+            message_size=message_size,
+            dynamics=dynamics,
+        )
+
+        def stack(in_size: int, out_size: int, num_copies: int = 1) -> StackedMLP:
+            sizes = (in_size, *hidden, out_size)
+            return StackedMLP(sizes, generators=self.generators, num_copies=num_copies)
+
+        self.speakers = stack(SPEAKER_SIZE + context_size, message_size)
+        actors = {"speakers": self.speakers}
+        if listeners is None:
+            listeners = actors["listeners"] = stack(seen, FORCE_SIZE)
+        self.listeners = listeners
+        self.num_critics = len(actors)
+        self.critics = stack(
+            SPEAKER_SIZE + seen + message_size + FORCE_SIZE + known, 1, self.num_critics
+        )
+        self.learned = nn.ModuleDict({**actors, "critics": self.critics})
+        self.targets = copy.deepcopy(self.learned).requires_grad_(False)
+        self.actors = [p for actor in actors.values() for p in actor.parameters()]
+        device = self.generators[0].device
+        rate = settings.learning_rate
+        self.actor_optimiser = torch.optim.Adam(self.actors, lr=rate, fused=True)
+        self.critic_optimiser = torch.optim.Adam(self.critics.parameters(), lr=rate, fused=True)
+        self.replay = Replay(settings.replay_iterations)
+        self.returns: list[Tensor] = []  # a (K,) of mean returns for each iteration
+        batch_size = settings.batch_size // self.num_groups * self.num_groups
+        self.batch_size = batch_size
+        share = batch_size // self.num_groups
+        identity = torch.eye(self.num_groups, device=device)[:, :known]  # of the batch's listeners
+        identity = identity.repeat_interleave(share, dim=0)
+        self.identity = identity.expand(len(self.generators), -1, -1)  # (K, B, known)
+
+    def _listeners(self, listeners: StackedMLP) -> Callable[[Tensor], Tensor]:
+        return listeners if self.learns_listeners else against_each(listeners)
+
+    def _draw_context(self) -> Tensor | None:
+        if self.contexts is None:
+            return None
+        num_learners, num_listeners, num_vectors, _ = self.contexts.shape
+        shape = (num_learners, num_listeners, self.settings.num_episodes // num_listeners)
+        index = (streams.uniform(self.generators, *shape) * num_vectors).long()
+        index = index.clamp(max=num_vectors - 1).unsqueeze(-1)
+        index = index.expand(-1, -1, -1, self.contexts.shape[-1])
+        return self.contexts.gather(2, index).flatten(1, 2)  # (K, N, C)
+
+    def train_iteration(self) -> Tensor:
+        """Plays one iteration, then updates; returns each learner's mean return in it, (K,)."""
+        policy = self._listeners(self.listeners)
+        episodes = play(self.speakers, policy, self.world, context=self._draw_context())
+        self.replay.add(episodes)
+        progress = len(self.returns) / self.settings.num_iterations
+        rate = self.settings.learning_rate * max(0.05, min(1.0, 2 * (1 - progress)))
+        for optimiser in (self.actor_optimiser, self.critic_optimiser):
+            optimiser.param_groups[0]["lr"] = rate
+        for _ in range(EPISODE_LENGTH):
+            self._update()
+        self.returns.append(episodes.rewards.sum(-1).mean(-1).cpu())
+        return self.returns[-1]
+
+    def _update(self) -> None:
+        size = self.message_size
+        shape = (len(self.generators), self.batch_size, 3 + 2 * (size + FORCE_SIZE))
+        choice, *noise = streams.uniform(self.generators, *shape).split(
+            [3, size, FORCE_SIZE, size, FORCE_SIZE], dim=-1
+        )
+        inputs, seen, next_seen, actions, rewards = self.replay.sample(choice, self.num_groups)
+        colour = inputs[..., :SPEAKER_SIZE]
+        message, force = actions.split([size, FORCE_SIZE], dim=-1)
+
+        def value(critics: StackedMLP, *situations: tuple[Tensor, Tensor, Tensor]) -> Tensor:
+            # Q_c(situation c), for each of the critics: (critics * K, B)
+            rows = [torch.cat([colour, *parts, self.identity], dim=-1) for parts in situations]
+            return critics(torch.cat(rows)).squeeze(-1)
+
+        # The critics: y = r + γ Q'(o', a') with a' from the target policies (Lowe et al., eq. 6).
+        with torch.no_grad():
+            next_message = sample_bits(self.targets["speakers"](inputs), noise[0])
+            target_listeners = (
+                self.targets["listeners"] if self.learns_listeners else (self.listeners)
+            )
+            next_force = sample_one_hot(self._listeners(target_listeners)(next_seen), noise[1])
+            ahead = [(next_seen, next_message, next_force)] * self.num_critics
+            future = value(self.targets["critics"], *ahead)
+            goal = rewards.repeat(self.num_critics, 1) + self.settings.discount * future
+        now = [(seen, message, force)] * self.num_critics
+        error = value(self.critics, *now) - goal
+        self._descend(self.critic_optimiser, error.square().mean(-1).sum(), [self.critics])
+
+        # The actors: ascend Q(o, a) in one's own action, the other's from the replay (eq. 5).
+        message_logits = self.speakers(inputs)
+        penalty = message_logits.square().mean((1, 2)).sum()
+        situations = [(seen, sample_bits(message_logits, noise[2]), force)]
+        if self.learns_listeners:
+            force_logits = self.listeners(seen)
+            penalty = penalty + force_logits.square().mean((1, 2)).sum()
+            situations.append((seen, message, sample_one_hot(force_logits, noise[3])))
+        self.critics.requires_grad_(False)
+        loss = (
+            self.settings.logit_penalty * penalty - value(self.critics, *situations).mean(-1).sum()
+        )
+        actors = [net for name, net in self.learned.items() if name != "critics"]
+        self._descend(self.actor_optimiser, loss, actors)
+        self.critics.requires_grad_(True)
+
+        with torch.no_grad():
+            torch._foreach_lerp_(
+                list(self.targets.parameters()),
+                list(self.learned.parameters()),
+                self.settings.tau,
+            )
+
+    def _descend(
+        self, optimiser: torch.optim.Optimizer, loss: Tensor, networks: list[StackedMLP]
+    ) -> None:
+        optimiser.zero_grad()
+        loss.backward()
+        for network in networks:  # each of the stacked networks is clipped by its own norm
+            gradients = [parameter.grad for parameter in network.parameters()]
+            norm = sum(gradient.flatten(1).square().sum(1) for gradient in gradients).sqrt()
+            scale = (self.settings.max_grad_norm / (norm + 1e-6)).clamp(max=1)[:, None, None]
+            torch._foreach_mul_(gradients, [scale] * len(gradients))
+        optimiser.step()
+
+    def save(self, path: str | Path, *, key: dict) -> None:
+        """Writes all that training needs to go on, to one checkpoint.
+
+        Args:
+            path: of a safetensors file.
+            key: a JSON object: what must be the same for the checkpoint to be taken up again,
+                beside settings and sizes.
+        """
+        tensors = files.with_prefix("learned.", self.learned.state_dict())
+        tensors |= files.with_prefix("targets.", self.targets.state_dict())
+        tensors |= files.with_prefix("replay.", self.replay.tensors)
+        tensors |= {f"generator.{k}": g.get_state() for k, g in enumerate(self.generators)}
+        for name, optimiser in self._optimisers().items():
+            tensors |= files.with_prefix(f"{name}.", files.optimiser_tensors(optimiser))
+        tensors["returns"] = torch.stack(self.returns)
+        key = {**self._identity(), **key}
+        files.save_tensors(
+            path, tensors, {"key": key, "num_iterations": self.replay.num_iterations}
+        )
+
+    def load(self, path: str | Path, *, key: dict) -> bool:
+        """Takes up the training of a checkpoint, if it has the same ``key``.
+
+        Returns:
+            Whether it did; a checkpoint of another training is left alone.
+
+        Raises:
+            ValueError: if the file is damaged.
+        """
+        tensors, metadata = files.load_tensors(path, device=self.generators[0].device)
+        if metadata.get("key") != {**self._identity(), **key}:
+            return False
+
+        def part(prefix: str) -> dict[str, Tensor]:
+            return files.without_prefix(prefix, tensors)
+
+        self.learned.load_state_dict(part("learned."))
+        self.targets.load_state_dict(part("targets."))
+        self.replay.tensors, self.replay.num_iterations = (
+            part("replay."),
+            metadata["num_iterations"],
+        )
+        states = part("generator.")  # by number: the file sorts 10 before 2
+        for row, generator in enumerate(self.generators):
+            generator.set_state(states[str(row)].cpu())
+        for name, optimiser in self._optimisers().items():
+            files.restore_optimiser(optimiser, part(f"{name}."))
+        self.returns = list(tensors["returns"].cpu())
+        return True
+
+    def _identity(self) -> dict[str, Any]:
+        """What a checkpoint must share with these learners beside the caller's key."""
+        return {
+            "settings": dataclasses.asdict(self.settings),
+            "sizes": {name: list(stack.sizes) for name, stack in self.learned.items()},
+            "num_learners": len(self.generators),
+            "dynamics": self.world.dynamics,
+        }
+
+    def _optimisers(self) -> dict[str, torch.optim.Optimizer]:
+        return {"actor_optimiser": self.actor_optimiser, "critic_optimiser": self.critic_optimiser}

@@ -1,0 +1,295 @@
+"""Populations of speakers and listeners, and the episodes that they play in ParticleWorld."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from paperlib import files, streams
+from paperlib.agents.networks import StackedMLP, sample_bits, sample_one_hot
+from paperlib.datasets import InteractionDataset
+from paperlib.environments import particleworld
+from paperlib.environments.particleworld import (
+    EPISODE_LENGTH,
+    FORCE_SIZE,
+    SPEAKER_SIZE,
+    ParticleWorld,
+)
+from paperlib.graphs import InteractionGraph
+
+Policies = Callable[[Tensor], Tensor]  # inputs (K, N, I) -> logits (K, N, A), row k by policy k
+
+
+class Episodes(NamedTuple):
+    """N whole episodes of each of K speakers.
+
+    Attributes:
+        colour: the speaker's observation, constant in an episode, (K, N, 3).
+        context: what else the speaker was given, (K, N, C); C is 0 for a plain speaker.
+        listener: the listener's observations, (K, N, 26, 8 + M), the last one after the last step.
+        messages: bits that the speaker sent, (K, N, 25, M).
+        forces: one-hot actions of the listener, (K, N, 25, 5).
+        rewards: (K, N, 25), in -distance^2.
+    """
+
+    colour: Tensor
+    context: Tensor
+    listener: Tensor
+    messages: Tensor
+    forces: Tensor
+    rewards: Tensor
+
+
+@torch.no_grad()
+def play(
+    speakers: Policies,
+    listeners: Policies,
+    world: ParticleWorld,
+    *,
+    context: Tensor | None = None,
+) -> Episodes:
+    """Plays one new episode in every place of ``world``, whose batch has the shape (K, N).
+
+    Both agents draw their actions from their policies: each bit of the message from its Bernoulli,
+    the force, one of five unit vectors, from its categorical distribution.
+
+    Args:
+        speakers: from (K, N, 3 + C) to the logits of each bit, (K, N, M).
+        listeners: from (K, N, 8 + M) to the logits of each force, (K, N, 5).
+        world: ParticleWorld, which also holds the generator of all draws.
+        context: appended to the speaker's observation, (K, N, C).
+    """
+    observations = world.reset()
+    colour, batch = observations.speaker, world.batch_shape
+    context = colour.new_zeros(*batch, 0) if context is None else context
+    message_logits = speakers(torch.cat([colour, context], dim=-1))
+    size = world.message_size
+    noise = streams.uniform(world.generator, *batch, EPISODE_LENGTH, size + FORCE_SIZE)
+    seen, messages, forces, rewards = [observations.listener], [], [], []
+    for step in range(EPISODE_LENGTH):
+        messages.append(sample_bits(message_logits, noise[:, :, step, :size]))
+        forces.append(sample_one_hot(listeners(seen[-1]), noise[:, :, step, size:]))
+        observations, reward = world.step(messages[-1], forces[-1])
+        seen.append(observations.listener)
+        rewards.append(reward)
+    stacked = (torch.stack(parts, dim=2) for parts in (seen, messages, forces, rewards))
+    return Episodes(colour, context, *stacked)
+
+
+def against_each(listeners: StackedMLP) -> Policies:
+    """Listeners as partners of every speaker: place n of N is played by listener n // (N / L)."""
+    num_listeners = len(listeners.biases[0])
+
+    def logits(observations: Tensor) -> Tensor:
+        num_speakers = observations.shape[0]
+        grouped = observations.unflatten(1, (num_listeners, -1)).transpose(0, 1)  # (L, K, m, O)
+        forces = listeners(grouped.flatten(1, 2))  # (L, K * m, 5)
+        return forces.unflatten(1, (num_speakers, -1)).transpose(0, 1).flatten(1, 2)
+
+    return logits
+
+
+def cross_play(
+    speakers: StackedMLP,
+    listeners: StackedMLP,
+    *,
+    generators: streams.Generators,
+    num_episodes: int,
+    contexts: Tensor | None = None,
+    dynamics: str = "mpe2",
+) -> Tensor:
+    """Returns of every speaker with every listener.
+
+    Args:
+        speakers: a stack of K.
+        listeners: a stack of L.
+        generators: one, or one for each speaker.
+        num_episodes: of each pair, at least 1.
+        contexts: given to the speakers, (K, L, P, C): episode n of a pair gets number n mod P.
+
+    Returns:
+        The return (sum of 25 rewards) of each episode, (K, L, num_episodes).
+    """
+    num_speakers, num_listeners = len(speakers.biases[0]), len(listeners.biases[0])
+    world = ParticleWorld(
+        (num_speakers, num_listeners * num_episodes),
+        generator=generators,
+        message_size=speakers.biases[-1].shape[-1],
+        dynamics=dynamics,
+    )
+    context = None
+    if contexts is not None:
+        index = torch.arange(num_episodes, device=contexts.device) % contexts.shape[2]
+        context = contexts[:, :, index].flatten(1, 2)
+    episodes = play(speakers, against_each(listeners), world, context=context)
+    return episodes.rewards.sum(-1).unflatten(1, (num_listeners, num_episodes))
+
+
+def best_constant_messages(
+    listeners: StackedMLP,
+    *,
+    message_size: int,
+    num_episodes: int,
+    generator: torch.Generator,
+    dynamics: str = "mpe2",
+) -> Tensor:
+    """What a speaker reaches that knows its listener by heart and says one word an episode.
+
+    All 2^M words are tried with every listener; for each target the best one is chosen by half of
+    the episodes and judged by the other half.
+
+    Args:
+        listeners: a stack of L.
+        message_size: M, at most 8.
+        num_episodes: of each word with each listener; about 1/6 of them judge one target.
+        generator: draws the episodes.
+
+    Returns:
+        The mean return with each listener, over the three targets, (L,).
+
+    Raises:
+        ValueError: if there are too many words to try.
+    """
+    if message_size > 8:
+        raise ValueError(f"message_size must be at most 8 to try all words, got {message_size}")
+    words = torch.arange(2**message_size, device=generator.device)
+    bits = (words[:, None] >> torch.arange(message_size, device=generator.device)) & 1
+    logits = 60.0 * bits - 30.0
+    num_listeners = len(listeners.biases[0])
+    world = ParticleWorld(
+        (len(words), num_listeners * num_episodes),
+        generator=generator,
+        message_size=message_size,
+        dynamics=dynamics,
+    )
+    episodes = play(
+        lambda colour: logits[:, None].expand(-1, colour.shape[1], -1),
+        against_each(listeners),
+        world,
+    )
+    returns = episodes.rewards.sum(-1).unflatten(1, (num_listeners, num_episodes))
+    target = episodes.colour.argmax(-1).unflatten(1, (num_listeners, num_episodes))
+    half = torch.arange(num_episodes, device=returns.device) % 2
+    tables = []
+    for part in (0, 1):  # mean return of each word: (words, L, targets)
+        chosen = (target.unsqueeze(-1) == torch.arange(3, device=returns.device)) & (
+            half == part
+        ).unsqueeze(-1)
+        tables.append((returns.unsqueeze(-1) * chosen).sum(2) / chosen.sum(2).clamp(min=1))
+    best = tables[0].argmax(0, keepdim=True)
+    return tables[1].gather(0, best)[0].mean(-1)
+
+
+class Population(nn.Module):
+    """K pairs of a speaker and a listener, trained together: pair k is row k of both stacks.
+
+    Args:
+        speakers: stack of K networks, 3 -> M.
+        listeners: stack of K networks, 8 + M -> 5.
+        provenance: how it came to be; kept in its file.
+    """
+
+    def __init__(
+        self, speakers: StackedMLP, listeners: StackedMLP, *, provenance: dict[str, Any]
+    ) -> None:
+        super().__init__()
+        self.speakers = speakers
+        self.listeners = listeners
+        self.provenance = provenance
+
+    @property
+    def num_pairs(self) -> int:
+        return len(self.speakers.biases[0])
+
+    @property
+    def message_size(self) -> int:
+        return self.speakers.biases[-1].shape[-1]
+
+    def save(self, path: str | Path) -> None:
+        """Writes the population to one safetensors file with a checksum."""
+        files.save_tensors(path, self.state_dict(), self.provenance)
+
+    @classmethod
+    def load(cls, path: str | Path, *, device: torch.device | str = "cpu") -> Population:
+        """Reads a population.
+
+        Raises:
+            ValueError: if the file is damaged or holds no population.
+        """
+        tensors, provenance = files.load_tensors(path, device=device)
+        try:
+            return cls.from_tensors(tensors, provenance=provenance)
+        except ValueError as error:
+            raise ValueError(f"{path} holds no population: {error}") from None
+
+    @classmethod
+    def from_tensors(
+        cls, tensors: Mapping[str, Tensor], *, provenance: dict[str, Any]
+    ) -> Population:
+        """The population whose `state_dict` is ``tensors``.
+
+        Raises:
+            ValueError: if the networks do not fit ParticleWorld.
+        """
+        speakers = StackedMLP.from_tensors(tensors, prefix="speakers.")
+        listeners = StackedMLP.from_tensors(tensors, prefix="listeners.")
+        sizes = speakers.sizes[0], listeners.sizes[0] - speakers.sizes[-1], listeners.sizes[-1]
+        expected = SPEAKER_SIZE, particleworld.listener_size(0), FORCE_SIZE
+        if sizes != expected:
+            raise ValueError(f"sizes of the networks must be {expected}, got {sizes}")
+        counts = len(speakers.biases[0]), len(listeners.biases[0])
+        if counts[0] != counts[1]:
+            raise ValueError(f"{counts[0]} speakers came for {counts[1]} listeners")
+        return cls(speakers, listeners, provenance=provenance)
+
+
+def collect(
+    population: Population,
+    graph: InteractionGraph,
+    *,
+    num_episodes: int,
+    generator: torch.Generator,
+) -> InteractionDataset:
+    """The episodes of every edge of ``graph``, seen from the listener.
+
+    Args:
+        population: speaker k is agent k, listener k is agent num_pairs + k.
+        graph: bipartite, edges (speaker, listener).
+        num_episodes: on each edge.
+        generator: draws the episodes.
+
+    Raises:
+        ValueError: if an edge is not of a speaker and a listener of the population.
+    """
+    count = population.num_pairs
+    parts = []
+    for speaker in sorted({edge[0] for edge in graph.edges}):
+        partners = sorted(edge[1] - count for edge in graph.edges if edge[0] == speaker)
+        if speaker >= count or partners[0] < 0 or partners[-1] >= count:
+            raise ValueError(f"graph: speaker {speaker} has edges that the population lacks")
+        world = ParticleWorld(
+            (1, len(partners) * num_episodes),
+            generator=generator,
+            message_size=population.message_size,
+            dynamics=population.provenance.get("dynamics", "mpe2"),
+        )
+        listeners = against_each(population.listeners.rows(partners))
+        episodes = play(population.speakers.rows([speaker]), listeners, world)
+        size = len(partners) * num_episodes
+        parts.append(
+            InteractionDataset(
+                observations=episodes.listener[0, :, :-1].cpu(),
+                actions=episodes.forces[0].argmax(-1).to(torch.uint8).cpu(),
+                lengths=torch.full((size,), EPISODE_LENGTH),
+                agents=count + torch.tensor(partners).repeat_interleave(num_episodes),
+                partners=torch.full((size,), speaker),
+                returns=episodes.rewards[0].sum(-1).cpu(),
+                outcomes=torch.full((size,), -128, dtype=torch.int8),
+                num_actions=FORCE_SIZE,
+            )
+        )
+    return InteractionDataset.concatenate(parts)

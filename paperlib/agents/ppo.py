@@ -1,0 +1,215 @@
+"""Proximal policy optimisation (Schulman et al. 2017) for continuous actions."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from paperlib.encoders import RunningNormalizer
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What PPO can be told.
+
+    Attributes:
+        learning_rate: of Adam.
+        discount: γ.
+        gae_lambda: λ of the advantages.
+        clip: ε of the objective.
+        num_epochs: passes over each rollout.
+        minibatch_size: samples of an update.
+        value_coef: of the value function's loss.
+        entropy_coef: of the entropy bonus.
+        max_grad_norm: the largest norm of a gradient.
+        target_kl: of old and new policy, in nats, at which the passes over a rollout end.
+    """
+
+    learning_rate: float = 3e-4
+    discount: float = 0.995
+    gae_lambda: float = 0.95
+    clip: float = 0.2
+    num_epochs: int = 4
+    minibatch_size: int = 2048
+    value_coef: float = 0.5
+    entropy_coef: float = 0.0
+    max_grad_norm: float = 0.5
+    target_kl: float = 0.03
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if not (value > 0 or (value == 0 and field.name == "entropy_coef")):
+                raise ValueError(f"{field.name} must be positive, got {value}")
+        if self.discount > 1 or self.gae_lambda > 1:
+            raise ValueError(f"discount and gae_lambda must not exceed 1, got {self}")
+
+
+class ActorCritic(nn.Module):
+    """A Gaussian policy and a value function, each with two hidden layers of tanh.
+
+    Args:
+        in_size: F.
+        action_size: A.
+        hidden_size: of each hidden layer.
+        action_std: of the actions at the start, the same in every state.
+        generator: draws the weights, orthogonal with the gains of Andrychowicz et al. 2021.
+    """
+
+    def __init__(
+        self,
+        in_size: int,
+        action_size: int,
+        *,
+        generator: torch.Generator,
+        hidden_size: int = 64,
+        action_std: float = 0.6,
+    ) -> None:
+        super().__init__()
+        self.normalizer = RunningNormalizer(in_size)
+        sizes = in_size, hidden_size, hidden_size
+        self.policy = _tanh_network((*sizes, action_size), gain=0.01, generator=generator)
+        self.value = _tanh_network((*sizes, 1), gain=1.0, generator=generator)
+        self.log_std = nn.Parameter(torch.full((action_size,), math.log(action_std)))
+
+    def act(
+        self, inputs: Float[Tensor, "batch in"], *, generator: torch.Generator
+    ) -> tuple[Float[Tensor, "batch act"], Float[Tensor, " batch"], Float[Tensor, " batch"]]:
+        """Actions drawn from the policy, the logarithm of their density, and the values."""
+        standardised = self.normalizer(inputs)
+        noise = torch.randn(
+            (len(inputs), len(self.log_std)), generator=generator, device=inputs.device
+        )
+        actions = self.policy(standardised) + self.log_std.exp() * noise
+        return actions, _log_prob(noise, self.log_std), self.value(standardised)[..., 0]
+
+
+def _tanh_network(
+    sizes: tuple[int, ...], *, gain: float, generator: torch.Generator
+) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for index in range(len(sizes) - 1):
+        last = index == len(sizes) - 2
+        layer = nn.Linear(sizes[index], sizes[index + 1])
+        nn.init.orthogonal_(layer.weight, gain if last else math.sqrt(2), generator=generator)
+        nn.init.zeros_(layer.bias)
+        layers += [layer] if last else [layer, nn.Tanh()]
+    return nn.Sequential(*layers)
+
+
+def _log_prob(
+    noise: Float[Tensor, "*shape act"], log_std: Float[Tensor, " act"]
+) -> Float[Tensor, "*shape"]:
+    # log N(a; μ, σ²) = −½ ((a − μ) / σ)² − log σ − ½ log 2π, summed over actions
+    return (-0.5 * noise.square() - log_std - 0.5 * math.log(2 * math.pi)).sum(-1)
+
+
+class Rollout(NamedTuple):
+    """T steps of B places that samples come from.
+
+    Attributes:
+        inputs: (T, B, F).
+        actions: as drawn, (T, B, A).
+        log_probs: of the actions when they were drawn, (T, B).
+        values: of the states, (T, B).
+        rewards: (T, B).
+        dones: whether the next state begins another episode, (T, B).
+        last_values: of the states after the last step, (B,).
+    """
+
+    inputs: Float[Tensor, "time batch in"]
+    actions: Float[Tensor, "time batch act"]
+    log_probs: Float[Tensor, "time batch"]
+    values: Float[Tensor, "time batch"]
+    rewards: Float[Tensor, "time batch"]
+    dones: Bool[Tensor, "time batch"]
+    last_values: Float[Tensor, " batch"]
+
+
+def advantages(
+    rollout: Rollout, *, discount: float, gae_lambda: float
+) -> Float[Tensor, "time batch"]:
+    """Generalised advantage estimates (Schulman et al. 2016, eq. 16), zero beyond an episode.
+
+    A_t = δ_t + γλ A_{t+1}, δ_t = r_t + γ V(s_{t+1}) − V(s_t).
+    """
+    result = torch.empty_like(rollout.rewards)
+    value, advantage = rollout.last_values, torch.zeros_like(rollout.last_values)
+    for t in reversed(range(len(result))):
+        goes_on = (~rollout.dones[t]).to(value)
+        delta = rollout.rewards[t] + discount * goes_on * value - rollout.values[t]
+        advantage = delta + discount * gae_lambda * goes_on * advantage
+        value, result[t] = rollout.values[t], advantage
+    return result
+
+
+def clipped_objective(
+    log_ratio: Float[Tensor, " batch"], advantage: Float[Tensor, " batch"], *, clip: float
+) -> Float[Tensor, ""]:
+    """Mean of min(ρ A, clamp(ρ, 1 − ε, 1 + ε) A) with ρ = exp(log_ratio) (eq. 7)."""
+    ratio = log_ratio.exp()
+    return torch.minimum(ratio * advantage, ratio.clamp(1 - clip, 1 + clip) * advantage).mean()
+
+
+def make_optimiser(model: ActorCritic, settings: Settings) -> torch.optim.Adam:
+    return torch.optim.Adam(model.parameters(), settings.learning_rate, eps=1e-5, fused=True)
+
+
+def update(
+    model: ActorCritic,
+    optimiser: torch.optim.Optimizer,
+    rollout: Rollout,
+    settings: Settings,
+    *,
+    generator: torch.Generator,
+) -> dict[str, float]:
+    """Improves policy and value function on one rollout, then counts its inputs in.
+
+    Args:
+        generator: draws the minibatches.
+
+    Returns:
+        Averages over the updates: "objective", "value_loss" and "kl" (nats), and "updates",
+        their number.
+    """
+    advantage = advantages(
+        rollout, discount=settings.discount, gae_lambda=settings.gae_lambda
+    ).flatten()
+    targets = advantage + rollout.values.flatten()
+    with torch.no_grad():
+        inputs = model.normalizer(rollout.inputs).flatten(0, 1)
+    actions, old = rollout.actions.flatten(0, 1), rollout.log_probs.flatten()
+    num_batches = max(1, len(inputs) // settings.minibatch_size)
+    sums, num_updates = torch.zeros(3), 0
+    for _ in range(settings.num_epochs):
+        order = torch.randperm(len(inputs), generator=generator, device=generator.device)
+        kl = 0.0
+        for rows in order.tensor_split(num_batches):
+            noise = (actions[rows] - model.policy(inputs[rows])) / model.log_std.exp()
+            log_ratio = _log_prob(noise, model.log_std) - old[rows]
+            part = advantage[rows]
+            part = (part - part.mean()) / (part.std() + 1e-8)
+            objective = clipped_objective(log_ratio, part, clip=settings.clip)
+            value_loss = (model.value(inputs[rows])[..., 0] - targets[rows]).square().mean()
+            entropy = model.log_std.sum()  # up to a constant
+            loss = settings.value_coef * value_loss - objective
+            loss = loss - settings.entropy_coef * entropy
+            optimiser.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(model.parameters(), settings.max_grad_norm)
+            optimiser.step()
+            with torch.no_grad():  # E[ρ − 1 − log ρ] (Schulman 2020)
+                step = (log_ratio.exp() - 1 - log_ratio).mean()
+            sums += torch.stack([objective.detach(), value_loss.detach(), step]).cpu()
+            kl += step.item() / num_batches
+            num_updates += 1
+        if kl > settings.target_kl:
+            break
+    model.normalizer.update(rollout.inputs)
+    names = "objective", "value_loss", "kl"
+    return dict(zip(names, (sums / num_updates).tolist(), strict=True)) | {"updates": num_updates}

@@ -1,0 +1,250 @@
+"""Wrestlers of RoboSumo: policies that see the match from where they stand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from paperlib import files
+from paperlib.agents import ppo
+from paperlib.environments.robosumo import observation_fields, observation_size
+from paperlib.environments.robosumo_models import ROBOTS, TATAMI_SIZE, reflected_joints
+
+
+def rotation(quaternion: Float[Tensor, "batch 4"]) -> Float[Tensor, "batch 3 3"]:
+    """Matrices whose columns are a body's axes in the world; quaternions of any length, w first."""
+    w, x, y, z = (quaternion / quaternion.norm(dim=-1, keepdim=True).clamp(min=1e-8)).unbind(-1)
+    numbers = [
+        *(1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)),
+        *(2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)),
+        *(2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)),
+    ]
+    return torch.stack(numbers, dim=-1).unflatten(-1, (3, 3))
+
+
+def egocentric(observations: Float[Tensor, "batch obs"], robot: str) -> Tensor:
+    """An observation in the robot's own frame, (B, F): what a wrestler's networks are given.
+
+    Turning a match about the vertical changes nothing here but where the border is, so that a gait
+    learned in one direction serves in all.
+    """
+    field = {name: observations[:, at] for name, at in observation_fields(robot).items()}
+    own, other = rotation(field["orientation"]), rotation(field["opponent_orientation"])
+    to_own = own.transpose(1, 2)
+
+    def seen(vector: Tensor) -> Tensor:
+        return (to_own @ vector.unsqueeze(-1)).squeeze(-1)
+
+    position, opponent = field["position"], field["opponent_position"]
+    to_centre = torch.cat([-position[:, :2], torch.zeros_like(position[:, :1])], dim=-1)
+    to_opponent = opponent - position
+    rooms = [TATAMI_SIZE - p[:, :2].abs().amax(-1, keepdim=True) for p in (position, opponent)]
+    parts = [
+        *(position, opponent, *rooms, to_opponent[:, :2].norm(dim=-1, keepdim=True)),
+        *(seen(to_opponent), seen(to_centre), seen(field["velocity"]), field["angular_velocity"]),
+        *(to_own[:, :, 2], (to_own @ other)[:, :, [0, 2]].flatten(1)),
+        *(field["joint_angles"], field["joint_velocities"]),
+        *(field["contact_forces"], field["opponent_contact"]),
+    ]
+    return torch.cat(parts, dim=-1)
+
+
+def _num_features(robot: str) -> int:
+    return egocentric(torch.ones(1, observation_size(robot)), robot).shape[1]
+
+
+def _reflected_features(robot: str, flips: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """Where each number of `egocentric` comes from when the world is mirrored, and its sign."""
+    joints, joint_signs = reflected_joints(robot, flips)
+    flip = [*map(float, flips), 1.0]
+    turned = [flips[0] * flips[1] * sign for sign in flip]  # what turns is turned the other way
+    axes = [sign * axis for sign in flip for axis in (flip[0], flip[2])]
+    signs = [
+        *(*flip, *flip, *[1.0] * 3),  # position, opponent, rooms, distance
+        *(*flip, *flip, *flip, *turned),  # to_opponent, to_centre, velocity, angular_velocity
+        *(*flip, *axes),  # the vertical, the opponent's axes
+        *(*joint_signs, *joint_signs),
+    ]
+    bodies = [0, *(1 + 3 * (joint // 2) + part for joint in joints[::2] for part in range(3))]
+    forces = [6 * body + number for body in bodies for number in range(6)]
+    first = len(signs) - 2 * len(joints)  # of the joints
+    blocks = [range(first), joints, joints, forces, range(6)]
+    origins: list[int] = []
+    for block in blocks:
+        origins += [len(origins) + place for place in block]
+    signs += [1.0] * (len(origins) - len(signs))
+    return torch.tensor(origins), torch.tensor(signs)
+
+
+class Wrestler(nn.Module):
+    """A policy for one robot, from its observation to torques.
+
+    Args:
+        robot: "ant", "bug" or "spider".
+        generator: draws the weights.
+        hidden_size: of both hidden layers.
+        action_std: of the actions at the start.
+        context_size: C, numbers that the networks are given beside what the robot observes.
+    """
+
+    def __init__(
+        self,
+        robot: str = "ant",
+        *,
+        generator: torch.Generator,
+        hidden_size: int = 64,
+        action_std: float = 0.6,
+        context_size: int = 0,
+    ) -> None:
+        super().__init__()
+        self.robot, self.context_size = robot, context_size
+        in_size = _num_features(robot) + context_size
+        self.network = ppo.ActorCritic(
+            in_size,
+            ROBOTS[robot].num_joints,
+            generator=generator,
+            hidden_size=hidden_size,
+            action_std=action_std,
+        )
+
+    @classmethod
+    def from_state(
+        cls, state: Mapping[str, Tensor], *, robot: str = "ant", source: str = "state"
+    ) -> Wrestler:
+        """A wrestler with these weights, whatever the sizes of its hidden layers and its context.
+
+        Args:
+            state: a `state_dict`.
+            robot: which robot it is of.
+            source: named in an error.
+
+        Raises:
+            ValueError: if the tensors are not those of a wrestler of this robot.
+        """
+        shape = state.get("network.policy.0.weight", torch.zeros(1, 0)).shape
+        hidden_size, context_size = max(1, shape[0]), max(0, shape[-1] - _num_features(robot))
+        sizes = {"hidden_size": hidden_size, "context_size": context_size}
+        new = cls(robot, generator=torch.Generator(), **sizes)
+        due = {name: tuple(tensor.shape) for name, tensor in new.state_dict().items()}
+        came = {name: tuple(tensor.shape) for name, tensor in state.items()}
+        if due != came:
+            wrong = min(n for n in {*due, *came} if due.get(n) != came.get(n))
+            raise ValueError(
+                f"{source} is no wrestler of robot {robot!r}: {wrong} should have the shape "
+                f"{due.get(wrong)}, and has {came.get(wrong)}"
+            )
+        new.load_state_dict(state)
+        return new
+
+    def with_context(self, context_size: int) -> Wrestler:
+        """One that acts the same and is given C more numbers, which it does not heed yet."""
+        state = self.state_dict()
+        for name in ("policy", "value"):
+            weight = state[f"network.{name}.0.weight"]
+            more = weight.new_zeros(len(weight), context_size)
+            state[f"network.{name}.0.weight"] = torch.cat([weight, more], dim=1)
+        for name, fill in (("mean", 0.0), ("variance", 1.0)):
+            seen = state[f"network.normalizer.{name}"]
+            more = seen.new_full((context_size,), fill)
+            state[f"network.normalizer.{name}"] = torch.cat([seen, more])
+        hidden_size = len(state["network.policy.0.bias"])
+        sizes = {"hidden_size": hidden_size, "context_size": self.context_size + context_size}
+        new = Wrestler(self.robot, generator=torch.Generator(), **sizes)
+        new.load_state_dict(state)
+        return new
+
+    def reflected(self, flips: tuple[int, int]) -> Wrestler:
+        """One that fights as this one would be seen to fight in a mirror.
+
+        A robot's legs stand symmetrically, and so does the ring: the mirror image of a match is a
+        match, with other legs in other directions, and as likely. Which of its images a wrestler
+        becomes is decided by chance in training; this decides otherwise.
+
+        Args:
+            flips: -1 or 1 for x and for y: which axes the mirror turns round. Both together turn
+                the match by 180 degrees.
+
+        Raises:
+            ValueError: if the robot's legs have no such symmetry.
+        """
+        origins, signs = _reflected_features(self.robot, flips)
+        joints, joint_signs = reflected_joints(self.robot, flips)
+        context = torch.arange(len(origins), len(origins) + self.context_size)
+        origins = torch.cat([origins, context])
+        signs = torch.cat([signs, signs.new_ones(self.context_size)])
+        state = self.state_dict()
+        for name in ("policy", "value"):
+            weight = f"network.{name}.0.weight"
+            state[weight] = state[weight][:, origins] * signs
+        normalizer = "network.normalizer"
+        state[f"{normalizer}.mean"] = state[f"{normalizer}.mean"][origins] * signs
+        state[f"{normalizer}.variance"] = state[f"{normalizer}.variance"][origins]
+        signs, out = torch.tensor(joint_signs), "network.policy.4"
+        state[f"{out}.weight"] = state[f"{out}.weight"][joints] * signs[:, None]
+        state[f"{out}.bias"] = state[f"{out}.bias"][joints] * signs
+        state["network.log_std"] = state["network.log_std"][joints]
+        return Wrestler.from_state(state, robot=self.robot)
+
+    def features(
+        self,
+        observations: Float[Tensor, "batch obs"],
+        context: Float[Tensor, "batch context"] | None = None,
+    ) -> Tensor:
+        """What the networks are given, (B, F + C)."""
+        seen = egocentric(observations, self.robot)
+        return seen if context is None else torch.cat([seen, context], dim=-1)
+
+    @torch.no_grad()
+    def act(
+        self,
+        observations: Float[Tensor, "batch obs"],
+        memory: Any = None,
+        *,
+        generator: torch.Generator,
+        context: Float[Tensor, "batch context"] | None = None,
+    ) -> tuple[Float[Tensor, "batch act"], None]:
+        """Actions drawn from the policy, (B, A); it has no memory."""
+        return self.network.act(self.features(observations, context), generator=generator)[0], None
+
+
+def save(
+    path: str | Path, wrestlers: Mapping[str, Wrestler], provenance: Mapping[str, Any]
+) -> None:
+    """Writes wrestlers of one robot to one safetensors file with a checksum.
+
+    Args:
+        path: of the file.
+        wrestlers: by name, at least one.
+        provenance: where they come from; whatever JSON can hold.
+    """
+    tensors: dict[str, Tensor] = {}
+    for name, wrestler in wrestlers.items():
+        tensors |= files.with_prefix(f"{name}/", wrestler.state_dict())
+    robot = next(iter(wrestlers.values())).robot
+    metadata = {"robot": robot, "names": list(wrestlers), "provenance": provenance}
+    files.save_tensors(path, tensors, metadata)
+
+
+def load(path: str | Path, *, robot: str = "ant") -> tuple[dict[str, Wrestler], dict[str, Any]]:
+    """Reads what `save` wrote: the wrestlers, in their order, and their provenance.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if the file is damaged, holds no wrestlers, or wrestlers of another robot or of
+            another shape than this version's.
+    """
+    tensors, metadata = files.load_tensors(path)
+    if set(metadata) != {"robot", "names", "provenance"}:
+        raise ValueError(f"{path} holds no wrestlers")
+    if metadata["robot"] != robot:
+        raise ValueError(f"{path} holds wrestlers of robot {metadata['robot']!r}, not {robot!r}")
+    found = {}
+    for name in metadata["names"]:
+        state = files.without_prefix(f"{name}/", tensors)
+        found[name] = Wrestler.from_state(state, robot=robot, source=f"{path}: {name}")
+    return found, metadata["provenance"]

@@ -1,0 +1,90 @@
+"""Jobs side by side, each on one thread, with a progress bar."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import queue
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from typing import Any
+
+import torch
+from tqdm import tqdm
+
+Progress = Callable[[int], None]  # told how many units of work were done
+
+
+def _enter_worker(progress_queue: Any) -> None:
+    global _progress
+    _progress = progress_queue
+    torch.set_num_threads(1)
+    parent = multiprocessing.parent_process()
+
+    def leave_with_parent() -> None:  # else a worker outlives a parent that was killed
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=leave_with_parent, daemon=True).start()
+
+
+def _work(function: Callable, job: Mapping[str, Any]) -> Any:
+    return function(**job, progress=_progress.put)
+
+
+def run_jobs(
+    function: Callable[..., Any],
+    jobs: Sequence[Mapping[str, Any]],
+    *,
+    num_workers: int,
+    units: int,
+    name: str,
+) -> list[Any]:
+    """Calls ``function(**job, progress=...)`` for each job, each on one thread, with a progress bar.
+
+    A job must depend on its arguments alone: then the results are the same for any number of
+    workers. One worker works in this process, several each in their own.
+
+    Args:
+        function: of a module, since workers import it.
+        jobs: keyword arguments.
+        num_workers: processes at work at once.
+        units: of work in all jobs together; jobs progress theirs.
+        name: stands before the progress bar.
+
+    Returns:
+        What each job returned, in their order.
+    """
+    if num_workers < 1:
+        raise ValueError(f"num_workers must be at least 1, got {num_workers}")
+    with tqdm(total=units, desc=name) as bar:
+        if num_workers == 1 or len(jobs) == 1:
+            threads = torch.get_num_threads()
+            torch.set_num_threads(1)
+            try:
+                return [function(**job, progress=bar.update) for job in jobs]
+            finally:
+                torch.set_num_threads(threads)
+        context = multiprocessing.get_context("spawn")
+        progress_queue = context.Queue()
+        pool = ProcessPoolExecutor(
+            min(num_workers, len(jobs)),
+            context,
+            initializer=_enter_worker,
+            initargs=(progress_queue,),
+        )
+        try:
+            futures = [pool.submit(_work, function, job) for job in jobs]
+            while not all(future.done() for future in futures):
+                if any(future.done() and future.exception() for future in futures):
+                    break
+                try:
+                    bar.update(progress_queue.get(timeout=0.2))
+                except queue.Empty:
+                    continue
+            while not progress_queue.empty():
+                bar.update(progress_queue.get())
+            return [future.result() for future in futures]
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)

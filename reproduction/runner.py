@@ -1,0 +1,269 @@
+"""Runs one notebook: ``python -m reproduction.runner notebooks/table_2.py --profile smoke``.
+
+A notebook is a text file in percent format with one cell tagged ``parameters``. The runner checks
+the parameters before anything starts, executes the notebook with Papermill in a folder of its own,
+and moves what it made to ``RESULTS/PROFILE/NAME/`` when it succeeded: the executed notebook, its
+log, its results file and its figures. When it fails, the executed notebook and its log are kept as
+``failed.ipynb`` and ``failed.log``, and what stood there before stays.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import difflib
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jupytext
+import papermill
+import yaml
+from jupyter_client.manager import AsyncKernelManager
+
+from reproduction import results
+
+NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
+PROFILES = Path(__file__).parents[1] / "workflow" / "parameters.yaml"
+
+
+def ipc_kernel_manager(folder: str, results_dir: Path) -> type[AsyncKernelManager]:
+    """A manager of a kernel that works in the folder ``results_dir``, and is talked to through sockets in
+    ``folder``.
+
+    With the usual TCP ports, notebooks that start at the same moment can be given the same port;
+    and Papermill's own way to choose a kernel's folder is to change that of the whole process.
+    """
+
+    class IPCKernelManager(AsyncKernelManager):
+        def __init__(self, **arguments: Any) -> None:
+            file = os.path.join(folder, "kernel.json")
+            super().__init__(transport="ipc", connection_file=file, **arguments)
+
+        async def start_kernel(self, **options: Any) -> None:
+            await super().start_kernel(cwd=str(results_dir), **options)
+
+    return IPCKernelManager
+
+
+def read_parameters(notebook: str | Path) -> dict[str, Any]:
+    """Names and default values in the parameters cell of a notebook.
+
+    Raises:
+        ValueError: if there is no notebook, no such cell, or more in it than flat literals.
+    """
+    notebook = Path(notebook)
+    if notebook.suffix != ".py" or not notebook.is_file():
+        raise ValueError(f"notebook: {notebook} is no text notebook (.py)")
+    cells = jupytext.read(notebook).cells
+    tagged = [cell for cell in cells if "parameters" in cell.metadata.get("tags", [])]
+    if len(tagged) != 1:
+        raise ValueError(f"{notebook} must have one cell tagged 'parameters', got {len(tagged)}")
+    parameters = {}
+    for statement in ast.parse(tagged[0].source).body:
+        try:
+            (target,) = statement.targets
+            parameters[target.id] = ast.literal_eval(statement.value)
+        except (AttributeError, ValueError):
+            line = ast.unparse(statement)
+            raise ValueError(f"{notebook}: parameter {line!r} must be NAME = LITERAL") from None
+    return parameters
+
+
+def check_parameters(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """``given`` with integers turned into floats where a float is due.
+
+    Raises:
+        ValueError: if a name is unknown or a value is of another type than its default.
+    """
+    checked = {}
+    for name, value in given.items():
+        if name not in defaults:
+            close = difflib.get_close_matches(name, defaults, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"there are {sorted(defaults)}"
+            raise ValueError(f"unknown parameter {name!r}; {hint}")
+        checked[name] = _as_type_of(name, value, defaults[name])
+    return checked
+
+
+def _as_type_of(name: str, value: Any, default: Any) -> Any:
+    if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if type(value) is not type(default):
+        raise ValueError(
+            f"parameter {name!r} must be of type {type(default).__name__} "
+            f"(its default is {default!r}), got {value!r}"
+        )
+    if isinstance(default, list) and default:
+        return [_as_type_of(name, item, default[0]) for item in value]
+    return value
+
+
+def load_profile(profile: str, notebook: str) -> dict[str, Any]:
+    """The parameters that a profile sets for a notebook.
+
+    Raises:
+        ValueError: if the profile is unknown.
+    """
+    profiles = yaml.safe_load(PROFILES.read_text())
+    if profile not in profiles:
+        raise ValueError(f"unknown profile {profile!r}; there are {', '.join(profiles)}")
+    return (profiles[profile] or {}).get(notebook, {})
+
+
+def check_profile(profile: str) -> None:
+    """Checks all that a profile sets.
+
+    Raises:
+        ValueError: if the profile, a notebook or a parameter is unknown, or a type is wrong.
+    """
+    load_profile(profile, "")
+    for item, given in (yaml.safe_load(PROFILES.read_text())[profile] or {}).items():
+        notebook = NOTEBOOKS / f"{item}.py"
+        if not notebook.is_file():
+            raise ValueError(f"profile {profile!r}: there is no notebook {item!r}")
+        try:
+            check_parameters(given, read_parameters(notebook))
+        except ValueError as error:
+            raise ValueError(f"profile {profile!r}, {item}: {error}") from None
+
+
+def parameters_of(item: str, profile: str, results_folder: str | Path) -> dict[str, Any]:
+    """All parameters of a notebook in a profile, as the runner sets them; folders are absolute.
+
+    Args:
+        item: name of the notebook.
+        profile: one of ``workflow/parameters.yaml``.
+        results_folder: of all profiles.
+
+    Raises:
+        ValueError: if the profile or a parameter is wrong.
+    """
+    defaults = read_parameters(NOTEBOOKS / f"{item}.py")
+    results_dir = Path(results_folder).resolve() / profile
+    given = check_parameters(load_profile(profile, item), defaults)
+    folders = {name: str(results_dir / folder) for name, folder in _folders(defaults, item).items()}
+    return {**defaults, **folders, **given}
+
+
+def _folders(defaults: Mapping[str, Any], item: str) -> dict[str, Path]:
+    """Where each folder among the parameters is, within the results of a profile."""
+    places = {"output": Path(item), "checkpoint": Path("checkpoints") / item}
+    names = (name.removesuffix("_folder") for name in defaults if name.endswith("_folder"))
+    return {f"{name}_folder": places.get(name, Path(name)) for name in names}
+
+
+def run(
+    notebook: str | Path,
+    *,
+    profile: str,
+    results_folder: str | Path = "results",
+    parameters: Mapping[str, Any] | None = None,
+) -> Path:
+    """Executes one notebook; see the module's text.
+
+    Every parameter that ends in ``_folder`` is set: ``output_folder`` to where the notebook writes,
+    ``checkpoint_folder`` to where its checkpoints outlive it, and ``NAME_folder`` to the results of
+    notebook NAME in the same profile.
+
+    Args:
+        notebook: a text notebook.
+        profile: one of ``workflow/parameters.yaml``.
+        results_folder: of all profiles.
+        parameters: go before those of the profile.
+
+    Returns:
+        The folder with what it made.
+
+    Raises:
+        ValueError: if the profile or a parameter is wrong; nothing has started then.
+        papermill.PapermillExecutionError: if the notebook fails.
+    """
+    notebook = Path(notebook)
+    name = notebook.stem
+    defaults = read_parameters(notebook)
+    given = load_profile(profile, name) | dict(parameters or {})
+    checked = check_parameters(given, defaults)
+    results_dir = Path(results_folder).resolve() / profile
+    target, staging = results_dir / name, results_dir / f".{name}"
+    shutil.rmtree(staging, ignore_errors=True)
+    staging.mkdir(parents=True)
+    for parameter, folder in _folders(defaults, name).items():
+        place = staging if parameter == "output_folder" else results_dir / folder
+        checked.setdefault(parameter, os.path.relpath(place, notebook.resolve().parent))
+    source = staging / "source.ipynb"
+    jupytext.write(jupytext.read(notebook), source)
+    executed, log = staging / "notebook.ipynb", staging / "log.txt"
+    try:
+        with open(log, "w") as stream, tempfile.TemporaryDirectory(prefix="kernel-") as sockets:
+            papermill.execute_notebook(
+                source,
+                executed,
+                parameters=checked,
+                kernel_manager_class=ipc_kernel_manager(sockets, notebook.resolve().parent),
+                stdout_file=stream,
+                stderr_file=stream,
+                progress_bar=False,
+                coalesce_streams=True,  # a progress bar is one line in the end
+            )
+        results.load(staging)
+    except BaseException:
+        target.mkdir(exist_ok=True)
+        for file, kept in ((executed, "failed.ipynb"), (log, "failed.log")):
+            if file.exists():
+                file.replace(target / kept)
+        shutil.rmtree(staging)
+        raise
+    source.unlink()
+    target.mkdir(exist_ok=True)
+    made = sorted(staging.iterdir(), key=lambda file: file.name == results.FILE_NAME)
+    names = {file.name for file in made}
+    for file in made:  # the results file last: where it stands, all else does
+        file.replace(target / file.name)
+    staging.rmdir()
+    for stale in target.iterdir():  # of earlier runs, that this one did not make again
+        if stale.is_file() and stale.name not in names:
+            stale.unlink()
+    return target
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description="Run one notebook.")
+    parser.add_argument("notebook")
+    parser.add_argument("--profile", default="laptop")
+    parser.add_argument("--results", default="results", help="folder for the results")
+    parser.add_argument(
+        "-p",
+        "--parameter",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="set a parameter of the notebook; the value is YAML",
+    )
+    options = parser.parse_args(arguments)
+    # Notebooks work in parallel by processes; sums must not depend on how many cores there are.
+    os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    try:
+        pairs = [text.partition("=") for text in options.parameter]
+        given = {name: yaml.safe_load(value) for name, _, value in pairs}
+        target = run(
+            options.notebook,
+            profile=options.profile,
+            results_folder=options.results,
+            parameters=given,
+        )
+    except ValueError as error:
+        sys.exit(f"error: {error}")
+    except papermill.PapermillExecutionError as error:
+        last = f"{error.ename}: {error.evalue}"
+        sys.exit(f"error: {options.notebook}, cell {error.cell_index}: {last}")
+    print(target)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,228 @@
+"""Populations and the episodes that they play."""
+
+import pytest
+import torch
+
+from paperlib import files, streams
+from paperlib.agents import populations
+from paperlib.agents.networks import StackedMLP
+from paperlib.agents.populations import Population, against_each, collect, cross_play, play
+from paperlib.environments.particleworld import (
+    EPISODE_LENGTH,
+    LANDMARKS,
+    MESSAGE,
+    VELOCITY,
+    ParticleWorld,
+)
+from paperlib.graphs import InteractionGraph
+
+
+def make_stack(*sizes, num_networks=3, seed=0):
+    generators = [streams.make_generator(seed, k) for k in range(num_networks)]
+    return StackedMLP((sizes[0], 8, sizes[1]), generators=generators)
+
+
+def make_population(*, num_pairs=3, message_size=3, provenance=None):
+    speakers = make_stack(3, message_size, num_networks=num_pairs)
+    listeners = make_stack(8 + message_size, 5, num_networks=num_pairs, seed=1)
+    return Population(speakers, listeners, provenance=provenance or {})
+
+
+def always(choice, num_actions):
+    """Logits that leave no doubt: one action, or one set of bits."""
+    return lambda x: torch.full((*x.shape[:-1], num_actions), -50.0).index_fill(
+        -1, torch.tensor(choice), 50.0
+    )
+
+
+def test_against_each_routes_places_to_listeners(generator):
+    listeners = make_stack(11, 5)
+    seen = torch.randn(2, 6, 11, generator=generator)
+    logits = against_each(listeners)(seen)
+    assert logits.shape == (2, 6, 5)
+    for place in range(6):
+        alone = listeners.rows([place // 2])
+        torch.testing.assert_close(logits[:, place], alone(seen[:, place][None])[0])
+
+
+@pytest.mark.parametrize("dynamics", ["mpe2", "2018"])
+def test_recorded_actions_lead_to_the_recorded_observations(dynamics):
+    population, worlds = make_population(), []
+    for _ in range(2):
+        generators = [streams.make_generator(5, k) for k in range(3)]
+        worlds.append(ParticleWorld((3, 4), generator=generators, dynamics=dynamics))
+    episodes = play(population.speakers, population.listeners, worlds[0])
+    observations = worlds[1].reset()
+    assert torch.equal(episodes.colour, observations.speaker)
+    assert torch.equal(episodes.listener[:, :, 0], observations.listener)
+    for step in range(EPISODE_LENGTH):
+        actions = episodes.messages[:, :, step], episodes.forces[:, :, step]
+        observations, reward = worlds[1].step(*actions)
+        assert torch.equal(episodes.listener[:, :, step + 1], observations.listener)
+        assert torch.equal(episodes.rewards[:, :, step], reward)
+
+
+@pytest.mark.parametrize("message_size", [1, 3, 16])
+def test_shapes_of_episodes(message_size, generator):
+    population = make_population(message_size=message_size)
+    world = ParticleWorld((3, 2), generator=generator, message_size=message_size)
+    episodes = play(population.speakers, population.listeners, world)
+    shapes = [(3,), (0,), (26, 8 + message_size), (25, message_size), (25, 5), (25,)]
+    assert [part.shape for part in episodes] == [(3, 2, *shape) for shape in shapes]
+    assert ((episodes.messages == 0) | (episodes.messages == 1)).all()
+    assert (episodes.forces.sum(-1) == 1).all()
+
+
+def test_agents_do_what_their_policies_say(generator):
+    world = ParticleWorld((1, 4), generator=generator)
+    episodes = play(always([0, 2], 3), always([2], 5), world)
+    assert (episodes.messages == torch.tensor([1.0, 0, 1])).all()
+    assert (episodes.forces.argmax(-1) == 2).all()  # right
+    assert (episodes.listener[:, :, 1:, VELOCITY][..., 0] > 0).all()
+    assert (episodes.listener[:, :, 1:, MESSAGE] == torch.tensor([1.0, 0, 1])).all()
+
+
+def test_speakers_see_colour_and_context(generator):
+    seen, context = [], torch.rand(2, 3, 4, generator=generator)
+
+    def speakers(x):
+        seen.append(x)
+        return x[..., :3]
+
+    episodes = play(
+        speakers, always([0], 5), ParticleWorld((2, 3), generator=generator), context=context
+    )
+    assert torch.equal(seen[0], torch.cat([episodes.colour, context], -1))
+    assert torch.equal(episodes.context, context)
+
+
+def test_episodes_of_a_speaker_depend_on_its_own_generator_alone():
+    population = make_population()
+
+    def returns(rows):
+        generators = [streams.make_generator(7, row) for row in rows]
+        world = ParticleWorld((len(rows), 5), generator=generators)
+        return play(population.speakers.rows(rows), population.listeners.rows(rows), world).rewards
+
+    torch.testing.assert_close(returns([0, 1, 2])[1:2], returns([1]))
+
+
+def test_cross_play_of_each_with_each():
+    speakers, listeners = make_stack(3, 3, num_networks=2), make_stack(11, 5)
+    generators = [streams.make_generator(2, k) for k in range(2)]
+    returns = cross_play(speakers, listeners, generators=generators, num_episodes=4)
+    assert returns.shape == (2, 3, 4) and (returns < 0).all()
+    world = ParticleWorld((1, 12), generator=[streams.make_generator(2, 1)])
+    episodes = play(speakers.rows([1]), against_each(listeners), world)
+    torch.testing.assert_close(returns[1].flatten(), episodes.rewards.sum(-1)[0])
+
+
+def test_cross_play_takes_contexts_in_turn():
+    weight = (
+        torch.tensor([0.0, 0, 0, 1]).repeat(3, 1).T[None]
+    )  # bits are ones where contexts are > 0
+    speakers = StackedMLP.from_tensors({"weights.0": weight, "biases.0": torch.zeros(1, 1, 3)})
+    listeners = make_stack(11, 5)
+
+    def returns(*values):
+        contexts = torch.tensor(values).expand(1, 3, -1).unsqueeze(-1)
+        generator = streams.make_generator(0)
+        return cross_play(
+            speakers, listeners, generators=generator, num_episodes=6, contexts=contexts
+        )
+
+    both, low, high = returns(-50.0, 50.0), returns(-50.0), returns(50.0)
+    assert torch.equal(both[..., 0::2], low[..., 0::2])
+    assert torch.equal(both[..., 1::2], high[..., 1::2])
+    assert not torch.equal(low, high)
+
+
+def test_collected_episodes_say_who_played(generator):
+    population = make_population()
+    for k, bias in enumerate(population.listeners.biases[-1].data):
+        bias[:, k + 1] = 50.0  # listener k always pushes to side k + 1
+    graph = InteractionGraph(tuple(range(6)), ((0, 3), (0, 5), (2, 4)))
+    data = collect(population, graph, num_episodes=4, generator=generator)
+    edges = torch.stack([data.partners, data.agents], -1).tolist()
+    assert edges == [[0, 3]] * 4 + [[0, 5]] * 4 + [[2, 4]] * 4
+    assert (data.actions == (data.agents - 3 + 1)[:, None]).all() and data.num_actions == 5
+    assert data.observations.shape == (12, 25, 11) and (data.lengths == 25).all()
+    assert (data.outcomes == -128).all()
+
+
+def test_collected_returns_are_those_of_the_episodes(generator):
+    graph = InteractionGraph.bipartite(3, 3)
+    data = collect(make_population(), graph, num_episodes=2, generator=generator)
+    relative = data.observations[..., LANDMARKS].unflatten(-1, (3, 2))
+    distances = relative.square().sum(-1)  # (18, 25, 3), to each landmark, before each step
+    # the reward of step t is in observation t + 1: 24 of 25 are there, the last is above -10^2
+    missing = (data.returns[:, None] + distances[:, 1:].sum(1)).abs()
+    ended = (relative[:, -1] - 0.1 * data.observations[:, -1:, VELOCITY]).square().sum(-1)
+    assert torch.isclose(missing, ended, rtol=1e-4, atol=1e-4).any(-1).all()
+
+
+def test_edges_that_the_population_lacks(generator):
+    population = make_population()
+    for edge in ((0, 1), (4, 5), (0, 6)):
+        graph = InteractionGraph(tuple(range(7)), (edge,))
+        with pytest.raises(ValueError, match="graph"):
+            collect(population, graph, num_episodes=1, generator=generator)
+
+
+def test_a_population_outlives_its_file(tmp_path):
+    population = make_population(message_size=2, provenance={"seed": 3, "attempts": [1, 2, 1]})
+    population.save(tmp_path / "p.safetensors")
+    again = Population.load(tmp_path / "p.safetensors")
+    assert again.provenance == population.provenance
+    assert (again.num_pairs, again.message_size) == (3, 2)
+    for name, tensor in population.state_dict().items():
+        assert torch.equal(again.state_dict()[name], tensor)
+
+
+def test_a_file_without_a_population(tmp_path):
+    files.save_tensors(tmp_path / "x.safetensors", {"a": torch.zeros(1)}, {})
+    with pytest.raises(ValueError, match=r"x\.safetensors holds no population"):
+        Population.load(tmp_path / "x.safetensors")
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        (make_stack(4, 3), make_stack(11, 5)),
+        (make_stack(3, 3), make_stack(12, 5)),
+        (make_stack(3, 3), make_stack(11, 4)),
+    ],
+)
+def test_networks_that_do_not_fit_the_game(parts):
+    population = Population(*parts, provenance={})
+    with pytest.raises(ValueError, match="sizes"):
+        Population.from_tensors(population.state_dict(), provenance={})
+
+
+def test_as_many_speakers_as_listeners():
+    population = Population(make_stack(3, 3), make_stack(11, 5, num_networks=2), provenance={})
+    with pytest.raises(ValueError, match=r"3 speakers .* 2 listeners"):
+        Population.from_tensors(population.state_dict(), provenance={})
+
+
+def test_the_best_word_is_found_by_trial(generator):
+    # Listeners that go where bit 0 and bit 1 tell: right for 1x, left for 01, else nowhere.
+    weights = torch.zeros(1, 11, 5)
+    weights[0, 8, 2], weights[0, 9, 1] = 60.0, 30.0
+    bias = torch.zeros(1, 1, 5)
+    bias[..., 0] = 15.0
+    listeners = StackedMLP.from_tensors({"weights.0": weights, "biases.0": bias})
+    options = {"message_size": 3, "num_episodes": 600, "generator": generator}
+    best = populations.best_constant_messages(listeners, **options)
+    # It never sees where a target is, so that standing still is the best constant message: the mean squared
+    # distance of two points in the square is 4/3, 25 times; 600 episodes give it to about 1.5.
+    assert best.shape == (1,)
+    assert best.item() == pytest.approx(-25 * 4 / 3, abs=5)
+
+
+def test_too_many_words_to_try(generator):
+    listeners = StackedMLP((17, 5), generators=[generator])
+    with pytest.raises(ValueError, match="message_size must be at most 8"):
+        populations.best_constant_messages(
+            listeners, message_size=9, num_episodes=2, generator=generator
+        )

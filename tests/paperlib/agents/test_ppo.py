@@ -1,0 +1,137 @@
+"""PPO: advantages and objective by hand, a small task solved, and everything repeatable."""
+
+import gymnasium
+import numpy as np
+import pytest
+import torch
+
+from paperlib.agents import networks, ppo
+from paperlib.streams import make_generator
+
+
+def rollout(rewards, values, dones, last_values, inputs=None):
+    rewards = torch.tensor(rewards)
+    shape = rewards.shape
+    return ppo.Rollout(
+        inputs=torch.zeros(*shape, 3) if inputs is None else inputs,
+        actions=torch.zeros(*shape, 2),
+        log_probs=torch.zeros(shape),
+        values=torch.tensor(values),
+        rewards=rewards,
+        dones=torch.tensor(dones),
+        last_values=torch.tensor(last_values),
+    )
+
+
+def test_advantages_by_hand():
+    given = rollout([[1.0], [2.0]], [[0.5], [1.0]], [[False], [False]], [3.0])
+    found = ppo.advantages(given, discount=0.5, gae_lambda=0.5)
+    # δ₁ = 2 + 0.5 · 3 − 1 = 2.5; δ₀ = 1 + 0.5 · 1 − 0.5 = 1; A₀ = 1 + 0.25 · 2.5
+    assert found.flatten().tolist() == [1.625, 2.5]
+
+
+def test_advantages_stop_where_an_episode_ends():
+    given = rollout([[1.0], [2.0]], [[0.5], [1.0]], [[True], [False]], [3.0])
+    found = ppo.advantages(given, discount=0.5, gae_lambda=0.5)
+    assert found.flatten().tolist() == [0.5, 2.5]
+
+
+def test_advantages_are_returns_minus_values_without_trace_decay():
+    generator = make_generator(0)
+    rewards, values = torch.rand(2, 20, 4, generator=generator)
+    dones = torch.rand(20, 4, generator=generator) < 0.2
+    given = rollout(rewards.tolist(), values.tolist(), dones.tolist(), [0.3] * 4)
+    found, total = ppo.advantages(given, discount=0.9, gae_lambda=1.0), torch.full((4,), 0.3)
+    for t in reversed(range(20)):
+        total = rewards[t] + 0.9 * total * ~dones[t]
+        assert torch.allclose(found[t], total - values[t], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("ratio", "advantage", "expected"),
+    [(1.5, 1.0, 1.2), (1.5, -1.0, -1.5), (0.5, 1.0, 0.5), (0.5, -1.0, -0.8), (1.1, 2.0, 2.2)],
+)
+def test_clipped_objective_by_hand(ratio, advantage, expected):
+    log_ratio = torch.tensor([ratio]).log()
+    found = ppo.clipped_objective(log_ratio, torch.tensor([advantage]), clip=0.2)
+    assert found.item() == pytest.approx(expected, rel=1e-6)
+
+
+def test_no_gradient_beyond_the_clip():
+    log_ratio = torch.tensor([1.5, 1.1]).log().requires_grad_()
+    ppo.clipped_objective(log_ratio, torch.ones(2), clip=0.2).backward()
+    assert log_ratio.grad[0] == 0 and log_ratio.grad[1] > 0
+
+
+def test_log_density_is_that_of_torch():
+    model = ppo.ActorCritic(3, 2, generator=make_generator(0), action_std=0.7)
+    inputs = torch.randn(5, 3, generator=make_generator(1))
+    actions, log_density, values = model.act(inputs, generator=make_generator(2))
+    means = model.policy(model.normalizer(inputs))
+    expected = torch.distributions.Normal(means, 0.7).log_prob(actions).sum(-1)
+    assert torch.allclose(log_density, expected, atol=1e-5)
+    assert values.shape == (5,)
+
+
+def test_standardiser_counts_in_parts_as_in_one():
+    rows = torch.randn(100, 4, generator=make_generator(0)) * 3 + 2
+    parts = networks.RunningNormalizer(4)
+    for part in rows.split(30):
+        parts.update(part)
+    assert torch.allclose(parts.mean, rows.double().mean(0))
+    assert torch.allclose(parts.variance, rows.double().var(0, unbiased=False))
+    assert parts(rows).std(0) == pytest.approx(torch.ones(4), abs=0.02)
+
+
+def test_standardiser_cuts():
+    normalizer = networks.RunningNormalizer(1)
+    normalizer.update(torch.tensor([[0.0], [1.0]]))
+    assert normalizer(torch.tensor([[1e9], [-1e9]])).flatten().tolist() == [5.0, -5.0]
+
+
+@pytest.mark.parametrize("field", ["learning_rate", "discount", "clip"])
+def test_settings_refuse_zero(field):
+    with pytest.raises(ValueError, match=field):
+        ppo.Settings(**{field: 0.0})
+
+
+def test_settings_refuse_a_discount_above_one():
+    with pytest.raises(ValueError, match="discount"):
+        ppo.Settings(discount=1.01)
+
+
+def swing_up(seed: int, num_rounds: int) -> list[float]:
+    """Trains on Gymnasium's Pendulum; mean returns of its 16 episodes of 200 steps, by round."""
+    envs = gymnasium.make_vec("Pendulum-v1", num_envs=16)
+    generator = make_generator(seed)
+    model = ppo.ActorCritic(3, 1, generator=generator)
+    settings = ppo.Settings(
+        learning_rate=1e-3, discount=0.9, minibatch_size=400, num_epochs=10, target_kl=0.1
+    )
+    optimiser = ppo.make_optimiser(model, settings)
+    returns = []
+    for number in range(num_rounds):
+        seen, kept = envs.reset(seed=1000 * seed + number)[0], []
+        for _ in range(200):
+            inputs = torch.from_numpy(seen)
+            with torch.no_grad():
+                actions, log_density, values = model.act(inputs, generator=generator)
+            seen, rewards, _, truncated, _ = envs.step(2 * actions.numpy().clip(-1, 1))
+            reward, dones = torch.from_numpy(rewards).float(), torch.from_numpy(truncated)
+            kept.append((inputs, actions, log_density, values, reward / 10, dones))
+        tensors = [torch.stack(part) for part in zip(*kept, strict=True)]
+        rollout = ppo.Rollout(*tensors, last_values=torch.zeros(16))
+        ppo.update(model, optimiser, rollout, settings, generator=generator)
+        returns.append(10 * rollout.rewards.sum(0).mean().item())
+    envs.close()
+    return returns
+
+
+def test_learns_to_swing_a_pendulum_up():
+    returns = swing_up(seed=0, num_rounds=40)
+    assert returns[0] < -900
+    assert np.mean(returns[-5:]) > -400
+
+
+def test_one_seed_one_training():
+    assert swing_up(seed=1, num_rounds=2) == swing_up(seed=1, num_rounds=2)

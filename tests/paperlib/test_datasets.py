@@ -1,0 +1,274 @@
+"""Datasets of episodes: what they take, what they refuse, what networks get."""
+
+import numpy as np
+import pytest
+import torch
+
+from paperlib import files
+from paperlib.datasets import InteractionDataset
+from paperlib.graphs import InteractionGraph
+
+
+def make(**changed):
+    """Two agents' four episodes of three steps, with some argument changed."""
+    arguments = {
+        "observations": np.arange(24.0).reshape(4, 3, 2),
+        "actions": np.array([[0, 1, 2], [1, 1, 0], [2, 2, 2], [0, 0, 1]]),
+        "agents": [7, 7, 2, 2],
+    }
+    return InteractionDataset.from_arrays(**arguments | changed)
+
+
+def fields_of(data):
+    return {name: value for name, value in vars(data).items() if name != "num_actions"}
+
+
+def test_fields_and_their_types():
+    data = make(partners=[2, 2, 7, 7], returns=[1, 2, 3, 4], outcomes=[1, 0, 0, -1])
+    types = {name: (value.dtype, tuple(value.shape)) for name, value in fields_of(data).items()}
+    assert types == {
+        "observations": (torch.float32, (4, 3, 2)),
+        "actions": (torch.uint8, (4, 3)),
+        "lengths": (torch.int64, (4,)),
+        "agents": (torch.int64, (4,)),
+        "partners": (torch.int64, (4,)),
+        "returns": (torch.float32, (4,)),
+        "outcomes": (torch.int8, (4,)),
+    }
+    assert len(data) == 4 and data.agent_ids == [2, 7] and data.num_actions == 3
+    assert (data.observation_size, data.action_size) == (2, 3)
+
+
+def test_what_is_not_known():
+    data = make()
+    assert data.partners.tolist() == [-1] * 4 and data.outcomes.tolist() == [-128] * 4
+    assert data.returns.isnan().all()
+
+
+def test_episodes_of_different_lengths():
+    data = InteractionDataset.from_arrays([[[1, 2]], [[3, 4], [5, 6]]], [[1], [0, 2]], [0, 1])
+    assert data.lengths.tolist() == [1, 2]
+    assert data.observations.tolist() == [[[1, 2], [0, 0]], [[3, 4], [5, 6]]]
+    assert data.actions.tolist() == [[1, 0], [0, 2]]
+
+
+def test_continuous_actions():
+    data = make(actions=np.ones((4, 3, 5)))
+    assert data.actions.dtype == torch.float32 and data.num_actions == 0 and data.action_size == 5
+
+
+wrong_arguments = [
+    ("observations", np.zeros((4, 3))),
+    ("observations", np.zeros((0, 3, 2))),
+    ("observations", []),
+    ("observations", [np.zeros((3, 2))] * 3 + [np.zeros((3, 1))]),
+    ("observations", np.full((4, 3, 2), np.nan)),
+    ("observations", np.full((4, 3, 2), -np.inf)),
+    ("observations", [[[1.0, 2.0], [1.0]]] * 4),
+    ("observations", [[["a", "b"]] * 3] * 4),
+    ("actions", np.zeros((3, 3), int)),
+    ("actions", np.zeros((4, 2), int)),
+    ("actions", np.zeros((4, 3, 1), int)),
+    ("actions", np.zeros((4, 3))),
+    ("actions", np.zeros((4, 3, 2, 2))),
+    ("actions", np.full((4, 3, 2), np.nan)),
+    ("actions", np.full((4, 3, 2), 1e300)),
+    ("actions", np.full((4, 3), -1)),
+    ("actions", np.full((4, 3), 255)),
+    ("actions", [[[1.0], [1.0, 2.0], [1.0]]] * 4),
+    ("actions", [[["a"], ["b"], ["c"]]] * 4),
+    ("agents", [0, 0, 1]),
+    ("agents", [0, 0, -1, 1]),
+    ("agents", [0.0, 0.0, 1.0, 1.0]),
+    ("partners", [0, 0, 1]),
+    ("partners", [0, 0, -1, 1]),
+    ("returns", [1.0, 2.0]),
+    ("returns", [1.0, 2.0, 3.0, np.nan]),
+    ("outcomes", [1, 0, 2, 1]),
+    ("outcomes", [1, 0]),
+    ("outcomes", [1, 0, np.nan, 1]),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), wrong_arguments)
+def test_errors_name_the_argument(name, value):
+    with pytest.raises(ValueError, match=f"^{name}"):
+        make(**{name: value})
+
+
+def test_errors_name_the_episode():
+    observations = np.zeros((4, 3, 2))
+    observations[2, 1, 0] = np.nan
+    with pytest.raises(ValueError, match="observations: episode 2"):
+        make(observations=observations)
+    actions = [np.zeros(3, int), np.zeros(3, int), np.zeros(3, int), np.zeros(2, int)]
+    with pytest.raises(ValueError, match="actions: episode 3"):
+        make(actions=actions)
+
+
+def test_actions_must_be_below_their_number():
+    assert make(num_actions=5).action_size == 5
+    with pytest.raises(ValueError, match=r"actions must lie in 0 to num_actions - 1 = 1 .* 0 to 2"):
+        make(num_actions=2)
+
+
+def test_batches_are_one_hot_and_masked(dataset):
+    short = int(dataset.lengths.argmin())
+    batch, length = dataset.batch(torch.tensor([[short]])), int(dataset.lengths[short])
+    size = dataset.observations.shape[1]
+    assert batch.observations.shape == (1, 1, size, 2) and batch.actions.shape == (1, 1, size, 3)
+    assert (
+        batch.step_weights[0, 0].tolist() == [1.0] * length + [0.0] * (size - length)
+        and length < size
+    )
+    kinds = torch.eye(3)[dataset.actions[short, :length].long()]
+    assert torch.equal(batch.actions[0, 0, :length], kinds)
+    assert not batch.actions[0, 0, length:].any()
+
+
+def test_batches_of_continuous_actions(continuous_dataset):
+    batch = continuous_dataset.batch(torch.arange(4))
+    assert torch.equal(batch.actions, continuous_dataset.actions[:4])
+    assert torch.equal(batch.step_weights.sum(-1), continuous_dataset.lengths[:4].float())
+
+
+def test_episodes_of_agents():
+    order, starts, counts = make(agents=[7, 2, 7, 7]).episodes_of_agents()
+    assert order.tolist() == [1, 0, 2, 3]
+    assert starts.tolist() == [0, 1] and counts.tolist() == [1, 3]
+
+
+def test_an_agent_with_too_few_episodes_is_named():
+    data = make(agents=[7, 7, 3, 7])
+    data.require_episodes(1)
+    with pytest.raises(ValueError, match=r"agent 3 has 1 episode.* 2 are needed"):
+        data.require_episodes(2)
+
+
+def test_episodes_on_edges_from_either_side():
+    data = make(agents=[0, 1, 0, 2], partners=[1, 0, 2, 1])
+    graph = InteractionGraph.complete(3)
+    assert data.on_edges(graph.with_edges([(0, 1)])).agents.tolist() == [0, 1]
+    assert data.on_edges(graph).agents.tolist() == [0, 1, 0, 2]
+    assert data.on_edges(graph.with_edges([(1, 2)])).partners.tolist() == [1]
+
+
+def test_an_edge_without_episodes_is_named():
+    data = make(agents=[0, 1, 0, 1], partners=[1, 0, 1, 0])
+    with pytest.raises(ValueError, match=r"edge \(0, 2\)"):
+        data.on_edges(InteractionGraph((0, 1, 2), ((0, 1), (0, 2))))
+    with pytest.raises(ValueError, match=r"edge \(0, 1\)"):  # -1, not known, is nobody's number
+        make(agents=[0, 0, 0, 0]).on_edges(InteractionGraph.complete(2))
+
+
+def test_large_ids_cost_nothing():
+    data = make(agents=[10**9, 0, 5, 5], partners=[0, 10**9, 0, 0])
+    graph = InteractionGraph((0, 10**9), ((0, 10**9),))
+    assert data.on_edges(graph).agents.tolist() == [10**9, 0]
+
+
+def test_select_by_mask_and_by_index(dataset):
+    chosen = dataset.select(dataset.agents == 2)
+    assert chosen.agents.tolist() == [2, 2, 2] and chosen.num_actions == 3
+    assert torch.equal(chosen.observations, dataset.select(torch.tensor([6, 7, 8])).observations)
+
+
+def test_concatenation_joins_what_was_selected(dataset):
+    parts = [dataset.select(dataset.agents == agent) for agent in range(4)]
+    joined = InteractionDataset.concatenate(parts)
+    for name, tensor in fields_of(dataset).items():
+        assert torch.equal(getattr(joined, name), tensor), name
+
+
+def test_concatenation_of_different_kinds(dataset, continuous_dataset):
+    with pytest.raises(ValueError, match="kind of actions"):
+        InteractionDataset.concatenate([dataset, continuous_dataset])
+
+
+@pytest.mark.parametrize("kind", ["dataset", "continuous_dataset"])
+def test_a_dataset_outlives_its_file(kind, request, tmp_path):
+    data = request.getfixturevalue(kind)
+    data.save(tmp_path / "d.safetensors")
+    again = InteractionDataset.load(tmp_path / "d.safetensors")
+    assert again.num_actions == data.num_actions
+    for name, tensor in fields_of(data).items():
+        torch.testing.assert_close(getattr(again, name), tensor, rtol=0, atol=0, equal_nan=True)
+
+
+def test_a_damaged_dataset_is_an_error(dataset, tmp_path):
+    file = tmp_path / "d.safetensors"
+    dataset.save(file)
+    file.write_bytes(file.read_bytes()[:-1])
+    with pytest.raises(ValueError, match=r"d\.safetensors is damaged"):
+        InteractionDataset.load(file)
+
+
+def test_a_file_without_a_dataset(tmp_path):
+    files.save_tensors(tmp_path / "x.safetensors", {"agents": torch.zeros(1)}, {"num_actions": 1})
+    with pytest.raises(ValueError, match=r"x\.safetensors holds no interaction dataset"):
+        InteractionDataset.load(tmp_path / "x.safetensors")
+
+
+def ragged():
+    rows = [np.arange(2.0 * n).reshape(n, 2) + 100 * n for n in (3, 1, 5)]
+    return InteractionDataset.from_arrays(rows, [r[:, :1] / 1000 for r in rows], [0, 1, 0])
+
+
+def test_padding_takes_no_room_in_a_file(tmp_path):
+    data = ragged()
+    data.save(tmp_path / "d.safetensors")
+    tensors, _ = files.load_tensors(tmp_path / "d.safetensors")
+    assert tensors["observations"].shape == (9, 2) and tensors["actions"].shape == (9, 1)
+    assert InteractionDataset.load(tmp_path / "d.safetensors").checksum() == data.checksum()
+
+
+def test_first_steps():
+    data = ragged()
+    seen = data.first_steps(2)
+    assert seen.lengths.tolist() == [2, 1, 2] and seen.observations.shape == (3, 2, 2)
+    assert torch.equal(seen.observations, data.observations[:, :2])
+    with pytest.raises(ValueError, match="num_time_steps"):
+        data.first_steps(0)
+
+
+def test_drawn_steps_are_steps_of_their_episode(generator):
+    data = ragged()
+    episodes = torch.tensor([[2, 1], [0, 2]])
+    batch = data.draw_steps(episodes, 200, generator=generator)
+    assert batch.observations.shape == (2, 2, 200, 2) and batch.actions.shape == (2, 2, 200, 1)
+    for place in ((0, 0), (0, 1), (1, 0), (1, 1)):
+        episode = int(episodes[place])
+        real = data.observations[episode, : data.lengths[episode]]
+        assert set(map(tuple, batch.observations[place].tolist())) == set(map(tuple, real.tolist()))
+    torch.testing.assert_close(batch.actions[..., 0], batch.observations[..., 0] / 1000)
+
+
+def test_weights_of_drawn_steps_add_up_to_the_length(generator):
+    data = ragged()
+    batch = data.draw_steps(torch.arange(3), 7, generator=generator)
+    torch.testing.assert_close(batch.step_weights.sum(-1), data.lengths.float())
+
+
+def test_drawn_steps_of_categorical_actions(generator):
+    data = InteractionDataset.from_arrays(
+        [[[0.0], [1.0]], [[2.0]]], [[0, 1], [2]], [0, 1], num_actions=3
+    )
+    batch = data.draw_steps(torch.tensor([0, 1]), 50, generator=generator)
+    assert torch.equal(batch.actions.argmax(-1), batch.observations[..., 0].long())
+    assert (batch.actions.sum(-1) == 1).all()
+
+
+def test_rows_on_edges_and_their_agents():
+    data = InteractionDataset.from_arrays(
+        np.zeros((6, 2, 1)),
+        np.zeros((6, 2), dtype=int),
+        [0, 1, 0, 2, 1, 2],
+        partners=[1, 0, 2, 0, 2, 1],
+    )
+    rows = data.rows_on_edges(InteractionGraph((0, 1, 2), ((0, 1), (1, 2))))
+    assert rows.tolist() == [0, 1, 4, 5]
+    order, starts, counts = data.episodes_of_agents(rows)
+    assert order.tolist() == [0, 1, 4, 5] and counts.tolist() == [1, 2, 1]
+    assert starts.tolist() == [0, 1, 3]
+    with pytest.raises(ValueError, match="agent 0 has 1 episode"):
+        data.require_episodes(2, rows)

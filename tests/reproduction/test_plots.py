@@ -1,0 +1,152 @@
+"""Pictures: that they show what they are told, and that files are the same every time."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from paperlib import graphs
+from paperlib.environments.particleworld import ParticleWorld
+from paperlib.graphs import InteractionGraph
+from paperlib.streams import make_generator
+from reproduction import plots
+from reproduction.statistics import Estimate
+
+
+@pytest.fixture
+def ax():
+    figure, ax = plt.subplots()
+    yield ax
+    plt.close(figure)
+
+
+@pytest.fixture
+def episode():
+    world = ParticleWorld(1, generator=make_generator(0))
+    seen = [world.reset().listener[0]]
+    for step in range(25):
+        message = torch.tensor([[1.0, 0.0, float(step > 10)]])
+        seen.append(world.step(message, torch.eye(5)[[2]])[0].listener[0])
+    return torch.stack(seen).numpy()
+
+
+def test_episode_shows_path_and_messages(ax, episode):
+    plots.draw_episode(ax, episode, target=1)
+    path = ax.lines[0].get_xydata()
+    assert path.shape == (26, 2) and path[0] == pytest.approx([0, 0])
+    assert path[-1][0] > 1  # pushed to the right throughout
+    assert ax.get_xlabel() == "message 100 101"
+
+
+def test_animation_has_a_frame_for_each_step(tmp_path, episode):
+    plots.animate_episode(tmp_path / "episode.gif", episode[:6], target=0)
+    with Image.open(tmp_path / "episode.gif") as gif:
+        assert gif.n_frames == 5
+        assert gif.info["duration"] == 100
+
+
+def test_figures_are_the_same_bytes_each_time(tmp_path):
+    for folder in ("one", "other"):
+        figure, ax = plt.subplots()
+        ax.plot([0, 1])
+        plots.save_figure(figure, tmp_path / folder, "line")
+        plt.close(figure)
+    for suffix in ("pdf", "png"):
+        one, other = ((tmp_path / f / f"line.{suffix}").read_bytes() for f in ("one", "other"))
+        assert one == other
+
+
+@pytest.mark.parametrize("graph", [InteractionGraph.complete(6), InteractionGraph.bipartite(4, 4)])
+def test_graph_draws_every_edge_and_agent_once(ax, graph):
+    split = graphs.weak_split(graph, train_fraction=0.6, generator=make_generator(0))
+    plots.draw_interaction_graph(ax, graph, split, title="")
+    assert len(ax.lines) == len(graph.edges)
+    assert sorted(text.get_text() for text in ax.texts) == sorted(map(str, graph.agents))
+    places = [tuple(dots.get_offsets()[0]) for dots in ax.collections]
+    assert len(set(places)) == graph.num_agents
+
+
+def test_estimates_show_means_and_intervals(ax):
+    estimates = [Estimate(0.5, 0.4, 0.7, 5), Estimate(0.3, 0.2, 0.35, 5)]
+    plots.draw_estimates(ax, {"Emb-Im": estimates}, [1, 8], xlabel="x", ylabel="y")
+    (container,) = ax.containers
+    assert container.lines[0].get_ydata() == pytest.approx([0.5, 0.3])
+    segments = np.array(container.lines[2][0].get_segments())[:, :, 1]
+    assert segments == pytest.approx(np.array([[0.4, 0.7], [0.2, 0.35]]))
+
+
+def test_bars_show_the_paper_where_it_tells(ax):
+    estimates = {"Emb-Im": Estimate(0.5, 0.4, 0.6, 5), "other": Estimate(0.9, np.nan, np.nan, 1)}
+    plots.draw_bars(ax, estimates, reference={"Emb-Im": 0.55}, xlabel="x")
+    diamonds = ax.collections[-1].get_offsets()
+    assert diamonds.tolist() == [[0.55, 1.0]]
+
+
+def test_win_rates_are_bars_with_their_intervals():
+    ax = plt.figure().subplots()
+    shares = {"one": {"won": [0.6, 0.5, 0.7, 40], "lost": [0.1, 0.0, 0.2, 40]}}
+    plots.draw_win_rates(ax, shares)
+    won, lost = ax.patches
+    assert (won.get_x(), won.get_width()) == (0, 0.6)
+    assert (lost.get_x(), lost.get_width()) == pytest.approx((0.9, 0.1))
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["one"]
+
+
+def test_no_win_rates_are_an_empty_plot():
+    ax = plt.figure().subplots()
+    plots.draw_win_rates(ax, {})
+    assert not ax.patches
+
+
+def test_win_matrix_shows_rates_in_order(ax):
+    plots.draw_win_matrix(ax, [[np.nan, 0.75], [0.25, np.nan]], ["strong", "weak"])
+    (mesh,) = ax.collections
+    shown = mesh.get_array().reshape(2, 2)
+    assert shown[0, 1] == 0.75 and shown[1, 0] == 0.25 and shown.mask.diagonal().all()
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["strong", "weak"]
+    assert mesh.get_clim() == (0, 1)
+
+
+def test_embeddings_have_a_colour_for_each_agent(ax):
+    points = np.arange(10.0).reshape(5, 2)
+    plots.draw_embeddings(ax, points, ["a", "b", "a", "c", "b"])
+    offsets = [part.get_offsets().tolist() for part in ax.collections]
+    assert offsets == [[[0, 1], [4, 5]], [[2, 3], [8, 9]], [[6, 7]]]
+    assert [part.get_label() for part in ax.collections] == ["a", "b", "c"]
+    assert len({tuple(part.get_facecolor()[0]) for part in ax.collections}) == 3
+
+
+def test_band_is_of_students_t(ax):
+    plots.draw_band(ax, [0, 1], [[0.0, 1.0], [1.0, 1.0], [2.0, 1.0]], label="Emb-Hyb")
+    (line,), (band,) = ax.lines, ax.collections
+    assert line.get_ydata().tolist() == [1.0, 1.0]
+    low, high = band.get_paths()[0].vertices[:, 1].min(), band.get_paths()[0].vertices[:, 1].max()
+    # t(0.975, 2) = 4.3027, standard error 1 / √3
+    assert [low, high] == pytest.approx([1 - 4.3027 / 3**0.5, 1 + 4.3027 / 3**0.5], abs=1e-3)
+
+
+def test_band_of_a_single_run_is_a_line(ax):
+    plots.draw_band(ax, [0, 1], [[0.0, 1.0]], label="x")
+    assert len(ax.lines) == 1 and len(ax.collections) == 0
+
+
+def test_outcomes_fill_the_bar(ax):
+    plots.draw_outcomes(ax, {"a": [[0.5, 0.2, 0.3], [0.7, 0.2, 0.1]], "b": [[1, 0, 0], [1, 0, 0]]})
+    widths = [patch.get_width() for patch in ax.patches]
+    assert widths == pytest.approx([0.6, 1.0, 0.2, 0.0, 0.2, 0.0])
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["won", "drawn", "lost"]
+
+
+def test_claims_point_to_the_right_where_they_hold(ax):
+    kept = {"ours": -0.2, "low": -0.3, "high": -0.1, "verdict": "reproduced"}
+    broken = {"ours": 0.2, "low": 0.1, "high": 0.3, "verdict": "not reproduced"}
+    parts = [
+        {"item": "C1: a < 0", **kept},
+        {"item": "C1: b < 0", **broken},
+        {"item": "c > 0", **broken},
+    ]
+    plots.draw_claims(ax, parts)
+    spans = [line.get_xdata() for line in ax.lines if len(line.get_xdata()) == 2][:3]
+    assert [span[0] > 0 for span in spans] == [True, False, True]
+    assert spans[0] == pytest.approx([1, 3])

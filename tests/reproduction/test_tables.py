@@ -1,0 +1,154 @@
+"""Reports: verdicts, tables, and what is published."""
+
+import csv
+
+import numpy as np
+import pytest
+
+from paperlib import files
+from reproduction import results, tables
+from reproduction.statistics import Estimate
+
+
+def estimate(mean, low, high, runs=5):
+    return Estimate(mean, low, high, runs)
+
+
+@pytest.mark.parametrize(
+    ("paper", "verdict"), [(0.5, "agrees"), (0.304, "higher"), (0.71, "lower"), (None, "")]
+)
+def test_row_compares_with_the_paper(paper, verdict):
+    assert tables.row("x", estimate(0.5, 0.4, 0.6), paper=paper)["verdict"] == verdict
+
+
+@pytest.mark.parametrize(
+    ("interval", "better", "verdict"),
+    [
+        ((-0.2, -0.1), "lower", "reproduced"),
+        ((-0.2, 0.1), "lower", "undecided"),
+        ((0.1, 0.2), "lower", "not reproduced"),
+        ((0.1, 0.2), "higher", "reproduced"),
+        ((-0.2, -0.1), "higher", "not reproduced"),
+    ],
+)
+def test_claim(interval, better, verdict):
+    difference = estimate(np.mean(interval), *interval)
+    assert tables.claim("x", difference, better=better)["verdict"] == verdict
+
+
+def test_few_runs_decide_nothing():
+    difference = estimate(-0.15, -0.2, -0.1, runs=4)
+    assert tables.claim("x", difference)["verdict"] == "undecided"
+    lonely = estimate(-0.15, np.nan, np.nan, runs=1)
+    assert tables.claim("x", lonely)["verdict"] == "undecided"
+
+
+@pytest.fixture
+def results_dir(tmp_path):
+    rows = [
+        tables.row("IICR, λ_1", estimate(0.5, 0.4, 0.6), paper=0.45),
+        tables.row("return", estimate(-9.0, np.nan, np.nan, 1)),
+    ]
+    results_dir = tmp_path / "results/laptop"
+    results.Run("table_9", {"count": 2}).save(results_dir / "table_9", {"rows": rows}, seeds=[0])
+    tables.save_rows(results_dir / "table_9", "table_9", rows)
+    (results_dir / "table_9/table_9.png").write_bytes(b"picture")
+    results.Run("figure_9", {}).save(results_dir / "figure_9", {"x": 1}, seeds=[0])
+    return results_dir
+
+
+def test_saved_tables(results_dir):
+    folder = results_dir / "table_9"
+    with open(folder / "table_9.csv") as file:
+        first, second = csv.DictReader(file)
+    assert (first["ours"], first["paper"], first["verdict"]) == ("0.5", "0.45", "agrees")
+    assert second["paper"] == ""
+    assert "| return | – | -9.00 | 1 | – |" in (folder / "table_9.md").read_text()
+    assert (
+        "| IICR, λ_1 | 0.45 | 0.50 [0.40, 0.60] | 5 | agrees |"
+        in (folder / "table_9.md").read_text()
+    )
+    assert r"IICR, $\lambda$\_1 & 0.45 & 0.50 [0.40, 0.60]" in (folder / "table_9.tex").read_text()
+
+
+def test_signs_of_claims_in_latex(tmp_path):
+    tables.save_rows(tmp_path, "a", [tables.claim("x < 0", estimate(-1.0, -2.0, -0.5))])
+    assert "x $<$ 0 & " in (tmp_path / "a.tex").read_text()
+
+
+def test_claims_of_another_profile_are_not_published(results_dir, tmp_path):
+    readme, figures = tmp_path / "README.md", tmp_path / "figures"
+    marks = (*tables.README_MARKS, *tables.CLAIMS_MARKS)
+    readme.write_text("\n".join(marks))
+    figures.mkdir()
+    (figures / "claims.md").write_text("old\n")
+    tables.publish(results_dir, figures, readme)
+    assert "old" not in readme.read_text()
+
+
+def test_notebooks_that_are_running_do_not_count(results_dir):
+    results.Run("table_8", {}).save(results_dir / ".table_8", {}, seeds=[0])
+    assert list(tables.load_all(results_dir)) == ["figure_9", "table_9"]
+
+
+def test_terminal_table(results_dir):
+    lines = tables.terminal_table(results_dir).splitlines()
+    assert lines[0].split()[:2] == ["item", "paper"]
+    assert any(line.startswith("figure_9") and "drawn" in line for line in lines)
+    assert any("0.50 [0.40, 0.60]" in line and "agrees" in line for line in lines)
+    assert any("results/laptop/table_9/result.json" in line for line in lines)
+
+
+def test_publish_copies_with_checksums_and_writes_the_readme(results_dir, tmp_path):
+    readme, figures = tmp_path / "README.md", tmp_path / "figures"
+    marks = [f"{begin}\nold\n{end}" for begin, end in (tables.CLAIMS_MARKS, tables.README_MARKS)]
+    readme.write_text("\n".join(["before", *marks, "after\n"]))
+    (results_dir / "table_9/claims.md").write_text("| C1 |\n")
+    tables.publish(results_dir, figures, readme)
+    text = readme.read_text()
+    assert text.startswith("before") and text.endswith("after\n") and "old" not in text
+    assert f"{tables.CLAIMS_MARKS[0]}\n| C1 |\n{tables.CLAIMS_MARKS[1]}" in text
+    assert "| 0.50 [0.40, 0.60] | agrees |" in text
+    manifest = files.load_json(figures / "manifest.json")
+    entry = manifest["items"]["table_9"]
+    assert entry["parameters"] == {"count": 2}
+    for name, checksum in entry["files"].items():
+        assert files.file_checksum(figures / name) == checksum
+    made = {"table_9.csv", "table_9.md", "table_9.tex", "table_9.png", "claims.md"}
+    assert made == set(entry["files"])
+
+
+def test_publish_refuses_before_it_writes(results_dir, tmp_path):
+    readme = tmp_path / "README.md"
+    readme.write_text("no marks\n")
+    with pytest.raises(ValueError, match="must hold"):
+        tables.publish(results_dir, tmp_path / "figures", readme)
+    assert not (tmp_path / "figures").exists()
+    with pytest.raises(ValueError, match="holds no results"):
+        tables.terminal_table(tmp_path / "nothing")
+
+
+def test_publish_some_items_beside_the_others(results_dir, tmp_path, capsys):
+    figures = tmp_path / "figures/long"
+    command = ["publish", "--results", str(results_dir), "--to", str(figures), "--items"]
+    tables.main([*command, "table_9"])
+    assert list(files.load_json(figures / "manifest.json")["items"]) == ["table_9"]
+    assert (figures / "table_9.md").exists() and not list(figures.glob("figure_9*"))
+    with pytest.raises(SystemExit, match="holds no results of table_8"):
+        tables.main([*command, "table_8"])
+    with pytest.raises(SystemExit, match=r"README\.md need all; got table_9 alone"):
+        tables.main([*command, "table_9", "--readme", "README.md"])
+
+
+def test_paper_numbers_are_marked_unverified():
+    assert "unverified" in tables.paper_numbers()["status"]
+
+
+def test_a_bound_shows_its_sign():
+    def text(*numbers):
+        return tables.interval(tables.row("x", Estimate(*numbers, 5)))
+
+    assert text(0.5, 0.0, 1.0) == "0.50 [0.00, 1.00]"
+    assert text(0.0123, 0.0021, 0.0225) == "0.012 [0.002, 0.022]"
+    assert text(0.01, -0.00012, 0.02) == "0.0100 [-0.0001, 0.0200]"
+    assert text(0.01, 1e-9, 0.02) == "0.0100 [0.0000, 0.0200]"

@@ -1,0 +1,142 @@
+"""The whole workflow for real, on the smoke profile: killed in the middle, and taken up again."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from reproduction import results
+
+ROOT = Path(__file__).parents[2]
+ITEMS = (
+    *("start_here", "population", "figure_1", "figure_2", "figure_6", "fidelity"),
+    *("wrestlers", "table_1", "figure_3", "figure_4", "figure_5", "table_2", "table_3"),
+    *("your_own_agents", "explorer", "claims"),
+)
+
+
+def start(folder: Path, *options: str, **environment: str) -> subprocess.Popen:
+    command = [sys.executable, "workflow/reproduce.py", "--results", str(folder), *options]
+    return subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        start_new_session=True,
+        # Tests in the background of a script are deaf to SIGINT, and so would be what they start
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def finish(folder: Path) -> str:
+    process = start(folder, "--profile", "smoke")
+    output, _ = process.communicate(timeout=900)
+    assert process.returncode == 0, output
+    return output
+
+
+def stop_when(folder: Path, condition, sign: signal.Signals) -> None:
+    process = start(folder, "--profile", "smoke")
+    deadline = time.monotonic() + 600
+    while not condition():
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.05)
+    os.killpg(process.pid, sign)
+    process.communicate(timeout=240)  # a busy machine takes its time to stop kernels
+    assert process.returncode != 0
+    time.sleep(3)  # orphaned kernels notice that their parent is gone
+
+
+def values(folder: Path) -> dict:
+    return {item: results.load(folder / "smoke" / item)["values"] for item in ITEMS}
+
+
+@pytest.mark.slow
+def test_interrupted_workflow_ends_with_the_same_numbers(tmp_path):
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    table = finish(whole)
+    assert "IICR strong, Emb-Hyb" in table and "verdict" in table
+
+    population = broken / "smoke/checkpoints/population/0_0.safetensors"
+    stop_when(broken, population.exists, signal.SIGINT)  # as Ctrl-C does
+
+    def encoders() -> dict[Path, int]:  # the folder holds the episodes, too, written anew by a run
+        found = (broken / "smoke/encoders").glob("*_*.safetensors")
+        return {path: path.stat().st_mtime_ns for path in found}
+
+    stop_when(broken, lambda: len(encoders()) > 5, signal.SIGKILL)
+    assert (broken / "smoke/population/result.json").exists()
+    assert not (broken / "smoke/table_2/result.json").exists()
+    kept = encoders()
+
+    finish(broken)
+    assert values(broken) == values(whole)
+    assert kept.items() <= encoders().items(), "an encoder was learned again"
+    assert "Nothing to be done" in finish(broken)
+
+    damaged = broken / "smoke/figure_1/result.json"
+    damaged.write_bytes(damaged.read_bytes()[:-100])
+    process = start(broken, "--profile", "smoke")
+    output, _ = process.communicate(timeout=100)
+    assert process.returncode == 1
+    assert "figure_1/result.json is damaged" in output.splitlines()[-1]
+
+
+def test_unknown_profile_is_one_line(tmp_path):
+    process = start(tmp_path, "--profile", "lapptop")
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert output == "error: unknown profile 'lapptop'; there are laptop, long, smoke, paper\n"
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_gpu_that_is_not_there_is_one_line(tmp_path):
+    process = start(tmp_path, "--device", "cuda")
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert output.startswith("error: TORCH=cuda: PyTorch sees no GPU") and output.count("\n") == 1
+
+
+def test_a_folder_with_a_space_in_its_name_will_do(tmp_path):
+    folder, result = tmp_path / "my results", "smoke/figure_1/result.json"
+    command = [sys.executable, "-m", "snakemake", "--snakefile", "workflow/Snakefile"]
+    command += [str(folder / result), "--nolock", "--cores", "1", "--resources", "mem_mb=1000"]
+    command += ["--config", "profile=smoke", f"results={folder}"]
+    subprocess.run(command, cwd=ROOT, check=True, timeout=120)
+    assert results.load((folder / result).parent)["item"] == "figure_1"
+
+
+def test_unknown_executor_is_one_line(tmp_path):
+    process = start(tmp_path, "--executor", "slrum")
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert output == "error: unknown executor 'slrum'; there are local, slurm\n"
+
+
+def test_slurm_that_is_not_there_is_one_line(tmp_path):
+    process = start(tmp_path, "--executor", "slurm", PATH=str(tmp_path))
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert output.startswith("error: executor 'slurm' needs ") and output.count("\n") == 1
+    assert not any(tmp_path.iterdir())
+
+
+def test_second_run_of_a_profile_is_refused(tmp_path):
+    import fcntl
+
+    home = tmp_path / "smoke"
+    home.mkdir()
+    with open(home / ".lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        process = start(tmp_path, "--profile", "smoke")
+        output, _ = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert output == "error: another run of profile 'smoke' is at work; wait for it\n"
