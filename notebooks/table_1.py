@@ -56,7 +56,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-from paperlib import embeddings, files, graphs, metrics, pooling
+from paperlib import embeddings, files, graphs, metrics
 from paperlib.agents import robosumo_policies, tournaments
 from paperlib.streams import make_generator
 from reproduction import comparisons, plots, results, statistics, tables, wrestlers
@@ -122,10 +122,10 @@ comparison = comparisons.Comparison(
         embedding_size=embedding_size,
         hidden_size=hidden_size,
         likelihood="gaussian",
-        triplet_form=triplet_form,
         steps_per_episode=steps_per_episode,
         normalize_observations=True,
     ),
+    form=triplet_form,
     anchors_per_step=anchors_per_step,
     stream=304,
     num_workers=num_workers,
@@ -160,7 +160,7 @@ comparison.learn(chosen, supervised=True)
 # left out of the curves at that point.
 
 # %%
-hand_made = embeddings.summary_statistics(dataset)
+hand_made = metrics.summary_statistics(dataset)
 everyone = ("untrained", "summary statistics", *methods, "supervised")
 
 
@@ -171,12 +171,12 @@ def embed(
         return hand_made[rows]
     seen = dataset.first_steps(num_time_steps)
     if method == "summary statistics":
-        return embeddings.summary_statistics(seen.select(rows))
+        return metrics.summary_statistics(seen.select(rows))
     if method != "untrained":
         return comparison.load(kind, method, seed).embed(seen, rows)
     sizes, generator = (seen.observation_size, seen.action_size), make_generator(seed, 307)
     settings = embeddings.Settings(normalize_observations=True)
-    model = embeddings.PolicyEmbedder(*sizes, settings, generator=generator)
+    model = embeddings.PolicyEmbedder(*sizes, settings=settings, generator=generator)
     normalizer = comparison.load(kind, "Emb-Im", seed).normalizer
     model.normalizer.load_state_dict(normalizer.state_dict())
     return model.embed(seen, rows)
@@ -186,7 +186,7 @@ def embed(
 def quality(embedded: torch.Tensor, agents: torch.Tensor, number: int, seed: int) -> dict:
     enough = agents.bincount()[agents] >= 2 * number  # in a weak split some have few test edges
     embedded, agents = embedded[enough], agents[enough]
-    groups = pooling.disjoint_averages(
+    groups = metrics.disjoint_averages(
         embedded, agents, num_episodes=number, generator=make_generator(seed, 306)
     )
     return metrics.embedding_quality(*groups)
@@ -194,7 +194,7 @@ def quality(embedded: torch.Tensor, agents: torch.Tensor, number: int, seed: int
 
 def before_matches(embedded: torch.Tensor, rows: torch.Tensor, number: int, seed: int) -> tuple:
     """Embeddings of both wrestlers from other episodes, and how each match ended."""
-    known = pooling.average_others(
+    known = metrics.average_others(
         embedded, dataset.agents[rows], num_episodes=number, generator=make_generator(seed, 308)
     )
     opponent = known.unflatten(0, (-1, 2)).flip(1).flatten(0, 1)  # both views are neighbours

@@ -55,7 +55,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-from paperlib import embeddings, files, graphs, metrics, pooling
+from paperlib import embeddings, files, graphs, metrics
 from paperlib.agents import populations
 from paperlib.streams import make_generator
 from reproduction import comparisons, plots, results, statistics, tables
@@ -111,8 +111,8 @@ comparison = comparisons.Comparison(
         learning_rate=learning_rate,
         embedding_size=embedding_size,
         hidden_size=hidden_size,
-        triplet_form=triplet_form,
     ),
+    form=triplet_form,
     anchors_per_step=anchors_per_step,
     stream=204,
     num_workers=num_workers,
@@ -125,7 +125,7 @@ def quality(embedded: torch.Tensor, agents: torch.Tensor, number: int, seed: int
     order = torch.randperm(len(agents), generator=make_generator(seed, 205))
     own = [order[agents[order] == agent] for agent in agents.unique()]
     kept = torch.cat([indices[:max_per_agent] for indices in own])
-    groups = pooling.disjoint_averages(
+    groups = metrics.disjoint_averages(
         embedded[kept], agents[kept], num_episodes=number, generator=make_generator(seed, 206)
     )
     return metrics.embedding_quality(*groups)
@@ -152,13 +152,13 @@ comparison.learn(chosen)
 # %%
 def embed(kind: str, method: str, seed: int, data) -> torch.Tensor:
     if method == "summary statistics":
-        return embeddings.summary_statistics(data)
+        return metrics.summary_statistics(data)
     if method != "untrained":
         return comparison.load(kind, method, seed).embed(data)
     settings = embeddings.Settings(embedding_size=embedding_size, hidden_size=hidden_size)
     sizes = data.observation_size, data.action_size
     generator = make_generator(seed, 207)
-    return embeddings.PolicyEmbedder(*sizes, settings, generator=generator).embed(data)
+    return embeddings.PolicyEmbedder(*sizes, settings=settings, generator=generator).embed(data)
 
 
 measured = {}

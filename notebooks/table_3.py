@@ -60,7 +60,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-from paperlib import embeddings, graphs, pooling
+from paperlib import embeddings, graphs, metrics
 from paperlib.agents import maddpg, populations
 from paperlib.agents.networks import StackedMLP
 from paperlib.streams import make_generator
@@ -124,7 +124,7 @@ def averages(method: str, seed: int, data, *, number: int) -> torch.Tensor:
     reference = encoder.embed(dataset.on_edges(splits[seed].train))
     embedded = (encoder.embed(data) - reference.mean(0)) / reference.std(0).mean()
     parts = [
-        pooling.average_episodes(
+        metrics.average_episodes(
             embedded,
             data.agents,
             num_episodes=k,

@@ -8,6 +8,8 @@ from itertools import combinations, product
 
 import networkx as nx
 import torch
+from jaxtyping import Bool, Int
+from torch import Tensor
 
 Edge = tuple[int, int]
 
@@ -65,6 +67,23 @@ class InteractionGraph:
         graph.add_nodes_from(self.agents)
         graph.add_edges_from(self.edges)
         return graph
+
+    def holds(
+        self, agents: Int[Tensor, " episode"], partners: Int[Tensor, " episode"]
+    ) -> Bool[Tensor, " episode"]:
+        """Which episodes were played on edges of this graph, from either side.
+
+        Raises:
+            ValueError: if an edge has no episode.
+        """
+        pairs = torch.stack([agents, partners], dim=-1).sort(dim=-1).values
+        met, index = pairs.unique(dim=0, return_inverse=True)
+        wanted = {tuple(sorted(edge)) for edge in self.edges}
+        missing = wanted - set(map(tuple, met.tolist()))
+        if missing:
+            raise ValueError(f"the dataset has no episode on edge {min(missing)} of the graph")
+        on_edge = [tuple(pair) in wanted for pair in met.tolist()]
+        return torch.tensor(on_edge, device=index.device)[index]
 
     def with_edges(self, edges: Iterable[Edge]) -> InteractionGraph:
         """The graph of these edges and the agents on them."""
