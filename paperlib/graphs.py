@@ -146,7 +146,7 @@ def _shuffled(items: Sequence, generator: torch.Generator) -> list:
 def weak_split(
     graph: InteractionGraph, *, train_fraction: float = 0.6, generator: torch.Generator
 ) -> Split:
-    """Known agents, unseen edges: a connected training graph on all agents, the rest halved.
+    """Seen agents, unseen edges: a connected training graph on all agents, the rest halved.
 
     A random spanning tree comes first, then random edges up to the fraction.
 
@@ -174,7 +174,7 @@ def weak_split(
 def leave_edges_out(
     graph: InteractionGraph, agents: Sequence[int], *, generator: torch.Generator
 ) -> Split:
-    """Known agents, unseen edges: one random edge of each of ``agents`` for test, one more for
+    """Seen agents, unseen edges: one random edge of each of ``agents`` for test, one more for
     validation (the weak split of ParticleWorld, whose agents are the listeners).
 
     Raises:
