@@ -35,6 +35,8 @@ def test_fields_and_their_types():
         "returns": (torch.float32, (4,)),
         "outcomes": (torch.int8, (4,)),
     }
+    assert data.partners.tolist() == [2, 2, 7, 7] and data.outcomes.tolist() == [1, 0, 0, -1]
+    assert data.returns.tolist() == [1, 2, 3, 4]
     assert len(data) == 4 and data.agents.tolist() == [7, 7, 2, 2] and data.num_actions == 3
     assert (data.observation_size, data.action_size) == (2, 3)
 
@@ -87,11 +89,14 @@ wrong_arguments = [
     ("outcomes", [1, 0, 2, 1]),
     ("outcomes", [1, 0]),
     ("outcomes", [1, 0, np.nan, 1]),
+    ("num_actions", 2.5),
+    ("num_actions", 0),
+    ("num_actions", True),
 ]
 
 
 @pytest.mark.parametrize(("name", "value"), wrong_arguments)
-def test_errors_name_the_argument(name, value):
+def test_errors_name_the_argument(name, value, unchecked_types):
     with pytest.raises(ValueError, match=f"^{name}"):
         make(**{name: value})
 
@@ -241,6 +246,15 @@ def test_drawn_steps_are_steps_of_their_episode(generator):
         real = data.observations[episode, : data.lengths[episode]]
         assert set(map(tuple, batch.observations[place].tolist())) == set(map(tuple, real.tolist()))
     torch.testing.assert_close(batch.actions[..., 0], batch.observations[..., 0] / 1000)
+
+
+def test_drawn_steps_are_uniform_in_their_episode(generator):
+    drawn = ragged().draw_steps(torch.arange(3), 3000, generator=generator).observations
+    for episode, length in zip(drawn, (3, 1, 5), strict=True):
+        _, counts = episode.unique(dim=0, return_counts=True)
+        # 5 standard errors of a frequency are at most 5 * 0.5 / sqrt(3000) = 0.046
+        expected = torch.full((length,), 1 / length)
+        torch.testing.assert_close(counts / 3000, expected, rtol=0, atol=0.046)
 
 
 def test_weights_of_drawn_steps_add_up_to_the_length(generator):

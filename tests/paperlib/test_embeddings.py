@@ -128,6 +128,27 @@ def test_supervised_learning_names_agents(generator):
     assert model.losses[-10:].mean() < 0.5 * model.losses[:10].mean()
 
 
+def test_each_update_draws_so_many_steps_and_the_learning_rate_falls(dataset, generator):
+    weights, reported = [], []
+
+    def objective(networks, triplets):
+        assert triplets.reference.observations.shape == (3, 4, 2, 2)  # n, agents, steps, O
+        weights.append(networks.encoder.out.bias.detach().clone())
+        return Hybrid()(networks, triplets)
+
+    model = learn(
+        dataset,
+        objective=objective,
+        settings=changed(num_updates=250, repetitions=3, steps_per_episode=2),
+        generator=generator,
+        progress=reported.append,
+    )
+    assert len(weights) == 250 and reported == [100, 100]
+    # Adam's first step is the learning rate; the last rate is (1 + cos(π 249 / 250)) / 2 of it
+    torch.testing.assert_close((weights[1] - weights[0]).abs(), torch.full((4,), 1e-2))
+    assert (model.encoder.out.bias - weights[-1]).abs().max() < 1e-5
+
+
 def test_some_rows_are_embedded_as_all_are(dataset, generator):
     model = PolicyEmbedder(2, 3, settings=changed(normalize_observations=True), generator=generator)
     rows = torch.tensor([7, 2, 11])
@@ -211,7 +232,7 @@ def test_an_embedder_outlives_its_file(dataset, generator, tmp_path):
     model.save(tmp_path / "m.safetensors")
     again = PolicyEmbedder.load(tmp_path / "m.safetensors")
     assert again.settings == settings and again.source == {"key": [1]}
-    assert torch.equal(again.embed(dataset), model.embed(dataset))
+    assert torch.equal(again.embed(dataset), model.embed(dataset)) and not again.training
 
 
 def test_a_file_without_an_embedder(tmp_path):

@@ -89,6 +89,15 @@ def test_normalizer_clips():
     assert normalizer(torch.tensor([[1e9], [-1e9]])).flatten().tolist() == [5.0, -5.0]
 
 
+def test_normalizer_of_a_constant():
+    normalizer = RunningNormalizer(1)
+    normalizer.update(torch.full((5, 1), 7.0))
+    # a standard deviation counts as 0.01 at least
+    assert normalizer(torch.tensor([[7.0], [7.02]])).flatten().tolist() == pytest.approx(
+        [0.0, 2.0], abs=1e-3
+    )
+
+
 def test_a_running_embedding_is_that_of_the_steps_so_far(dataset, generator):
     settings = Settings(embedding_size=4, hidden_size=5, normalize_observations=True)
     model = PolicyEmbedder(2, 3, settings=settings, generator=generator)
