@@ -34,22 +34,40 @@ def save_splits(folder: Path, splits: Splits) -> None:
     files.save_json(folder / SPLITS, {"splits": saved})
 
 
-def load_splits(folder: Path) -> dict[tuple[str, int], Split]:
-    """Reads what `save_splits` wrote.
+def load_splits(folder: Path, kind: str, seeds: Sequence[int]) -> dict[int, Split]:
+    """Splits that `save_splits` wrote, by seed.
+
+    Args:
+        folder: of the encoders.
+        kind: of generalisation, "weak" or "strong".
+        seeds: which ones.
 
     Raises:
-        FileNotFoundError: if it is not there.
-        ValueError: if it is damaged.
+        FileNotFoundError: if there are none.
+        ValueError: if the file is damaged or lacks a seed.
     """
-    splits = {}
+    found = {}
     for saved in files.load_json(folder / SPLITS)["splits"]:
-        parts = (saved[part] for part in ("train", "validation", "test"))
-        graphs = (
-            InteractionGraph(tuple(part["agents"]), tuple(map(tuple, part["edges"])))
-            for part in parts
-        )
-        splits[saved["kind"], saved["seed"]] = Split(saved["kind"], *graphs)
-    return splits
+        if saved["kind"] == kind and saved["seed"] in seeds:
+            parts = (saved[part] for part in ("train", "validation", "test"))
+            graphs = (
+                InteractionGraph(tuple(part["agents"]), tuple(map(tuple, part["edges"])))
+                for part in parts
+            )
+            found[saved["seed"]] = Split(kind, *graphs)
+    if missing := sorted({*seeds} - {*found}):
+        raise ValueError(f"seeds: {folder / SPLITS} has no {kind} split of seed {missing[0]}")
+    return {seed: found[seed] for seed in seeds}
+
+
+def load_episodes(folder: Path) -> InteractionDataset:
+    """All episodes of a comparison."""
+    return InteractionDataset.load(folder / EPISODES)
+
+
+def load_encoders(folder: Path, kind: str, seed: int) -> dict[str, PolicyEmbedder]:
+    """The encoders of all `METHODS`."""
+    return {m: PolicyEmbedder.load(encoder_path(folder, kind, m, seed)) for m in METHODS}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -168,6 +186,23 @@ class Comparison:
         if method == "untrained":
             return self.untrained(kind, seed).embed(seen, rows)
         return self.load(kind, method, seed).embed(seen, rows)
+
+    def test_embeddings(
+        self, embed: Callable[[str, str, int, Tensor], Tensor], methods: Sequence[str]
+    ) -> dict[str, Tensor]:
+        """Test episodes of the first seed: rows of the dataset under "KIND/episodes", their agents
+        under "KIND/agents", and their embeddings by each method under "KIND/METHOD".
+
+        Args:
+            embed: like `embed`.
+            methods: with which.
+        """
+        shown, seed = {}, self.seeds[0]
+        for kind in self.kinds:
+            rows = self.dataset.rows_on_edges(self.splits[kind, seed].test)
+            shown[f"{kind}/episodes"], shown[f"{kind}/agents"] = rows, self.dataset.agents[rows]
+            shown |= {f"{kind}/{method}": embed(kind, method, seed, rows) for method in methods}
+        return shown
 
     @functools.cached_property
     def _episodes(self) -> Path:

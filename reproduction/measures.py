@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -152,6 +153,11 @@ def estimate(
     return bootstrap_interval(numbers[np.isfinite(numbers)], generator=generator)
 
 
-def restored(saved: Sequence[float | None]) -> Estimate:
-    """An `Estimate` from a results file, where NaN is null."""
+def restored(saved: Any) -> Any:
+    """Estimates as they were before they went through a results file, where each is a list and NaN
+    is null: a single one, or objects and lists of them."""
+    if isinstance(saved, Mapping):
+        return {name: restored(item) for name, item in saved.items()}
+    if any(isinstance(item, list) for item in saved):
+        return [restored(item) for item in saved]
     return Estimate(*(np.nan if number is None else number for number in saved))
