@@ -25,7 +25,7 @@
 
 # %% tags=["parameters"]
 show_parts = True  # print every part of every claim
-output_folder = "results/laptop/claims"
+output_folder = "results/laptop/claims"  # where the results go, relative to the repository
 
 # %%
 import matplotlib.pyplot as plt

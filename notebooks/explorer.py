@@ -31,11 +31,11 @@ num_episodes = 10  # of each of them
 num_neighbours = 5  # that the page names
 num_frames = 6  # pictures of each match
 perplexity = 30.0  # of t-SNE: about how many neighbours count
-table_1_folder = "results/laptop/table_1"
-table_2_folder = "results/laptop/table_2"
-sumo_encoders_folder = "results/laptop/sumo_encoders"
-encoders_folder = "results/laptop/encoders"
-output_folder = "results/laptop/explorer"
+table_1_folder = "results/laptop/table_1"  # results of table_1.py
+table_2_folder = "results/laptop/table_2"  # results of table_2.py
+sumo_encoders_folder = "results/laptop/sumo_encoders"  # episodes and encoders of table_1.py
+encoders_folder = "results/laptop/encoders"  # episodes and encoders of table_2.py
+output_folder = "results/laptop/explorer"  # where the results go, relative to the repository
 
 # %%
 from contextlib import closing

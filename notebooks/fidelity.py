@@ -34,7 +34,7 @@ seed = 0  # of all matches
 num_matches = 400  # of each policy in each condition
 num_random_steps = 200  # over which forces are compared with MuJoCo's own
 energy_seconds = 2.0  # of free flight
-output_folder = "results/laptop/fidelity"
+output_folder = "results/laptop/fidelity"  # where the results go, relative to the repository
 
 # %%
 import matplotlib.pyplot as plt

@@ -28,7 +28,7 @@ seed = 3  # of the splits that are drawn
 num_agents = 10  # in the complete graph (RoboSumo has 25)
 num_pairs = 6  # speakers and listeners in the bipartite graph (ParticleWorld has 28 of each)
 train_fraction = 0.6  # of the complete graph's edges, in the weak split
-output_folder = "results/laptop/figure_1"
+output_folder = "results/laptop/figure_1"  # where the results go, relative to the repository
 
 # %%
 import matplotlib.pyplot as plt

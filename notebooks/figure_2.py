@@ -28,7 +28,7 @@ message_size = 3  # bits
 embedding_size = 100  # D
 hidden_size = 100  # of the encoder
 speaker_hidden_size = 128  # of the new speaker
-output_folder = "results/laptop/figure_2"
+output_folder = "results/laptop/figure_2"  # where the results go, relative to the repository
 
 # %%
 import matplotlib.pyplot as plt

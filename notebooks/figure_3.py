@@ -27,8 +27,8 @@ num_wrestlers = 5  # that are shown
 num_episodes = 10  # of each
 perplexity = 10.0  # of t-SNE: about how many neighbours count as near
 methods = ["Emb-Im", "Emb-Id", "Emb-Hyb"]  # one figure each
-table_1_folder = "results/laptop/table_1"
-output_folder = "results/laptop/figure_3"
+table_1_folder = "results/laptop/table_1"  # results of table_1.py
+output_folder = "results/laptop/figure_3"  # where the results go, relative to the repository
 
 # %%
 import matplotlib.pyplot as plt

@@ -36,11 +36,11 @@ num_games = 10  # against each opponent, for each point of a curve but the last
 num_last_games = 50  # for the last, which decides
 start = "b"  # the shipped wrestler whose weights all variants start from; "" for none
 num_workers = 2  # processes; the numbers do not depend on it
-wrestlers_folder = "results/laptop/wrestlers"
-table_1_folder = "results/laptop/table_1"
-sumo_encoders_folder = "results/laptop/sumo_encoders"
-policies_folder = "results/laptop/policies"
-output_folder = "results/laptop/figure_4"
+wrestlers_folder = "results/laptop/wrestlers"  # results of wrestlers.py
+table_1_folder = "results/laptop/table_1"  # results of table_1.py
+sumo_encoders_folder = "results/laptop/sumo_encoders"  # episodes and encoders of table_1.py
+policies_folder = "results/laptop/policies"  # the policies, kept between runs
+output_folder = "results/laptop/figure_4"  # where the results go, relative to the repository
 
 # %%
 from functools import partial

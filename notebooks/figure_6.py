@@ -22,7 +22,7 @@
 # %% tags=["parameters"]
 seed = 2  # of both worlds
 num_steps = 25  # of RoboSumo before the picture is taken: the robots drop from 75 cm
-output_folder = "results/laptop/figure_6"
+output_folder = "results/laptop/figure_6"  # where the results go, relative to the repository
 
 # %%
 import matplotlib.pyplot as plt

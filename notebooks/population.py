@@ -48,8 +48,8 @@ num_evaluation_episodes = 1000  # of each pair with itself
 num_cross_play_episodes = 50  # of each speaker with each listener
 num_workers = 2  # processes; the numbers do not depend on it
 device = "cpu"  # or "cuda"
-output_folder = "results/laptop/population"
-checkpoint_folder = "results/laptop/checkpoints/population"
+output_folder = "results/laptop/population"  # where the results go, relative to the repository
+checkpoint_folder = "results/laptop/checkpoints/population"  # checkpoints, from which a stopped run goes on
 
 # %%
 import matplotlib.pyplot as plt

@@ -34,7 +34,7 @@ episode_length = 40  # steps
 num_updates = 800  # of training
 embedding_size = 8  # D
 identification_weight = 10.0  # λ
-output_folder = "results/laptop/start_here"
+output_folder = "results/laptop/start_here"  # where the results go, relative to the repository
 
 # %%
 import matplotlib.pyplot as plt

@@ -45,9 +45,9 @@ episode_counts = [1, 2, 4, 8, 16]  # episodes that one embedding averages over
 step_counts = [10, 25, 50, 100, 200, 501]  # first steps of an episode that the encoder sees
 num_workers = 2  # processes; the numbers do not depend on it
 device = "cpu"  # or "cuda"
-wrestlers_folder = "results/laptop/wrestlers"
-sumo_encoders_folder = "results/laptop/sumo_encoders"
-output_folder = "results/laptop/table_1"
+wrestlers_folder = "results/laptop/wrestlers"  # results of wrestlers.py
+sumo_encoders_folder = "results/laptop/sumo_encoders"  # episodes and encoders, kept between runs
+output_folder = "results/laptop/table_1"  # where the results go, relative to the repository
 
 # %%
 import matplotlib.pyplot as plt

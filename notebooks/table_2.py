@@ -44,9 +44,9 @@ episode_counts = [1, 2, 4, 8, 16]  # episodes that one embedding averages over
 max_per_agent = 448  # test episodes of each agent that are measured
 num_workers = 2  # processes; does not affect the results
 device = "cpu"  # or "cuda"
-population_folder = "results/laptop/population"
-encoders_folder = "results/laptop/encoders"
-output_folder = "results/laptop/table_2"
+population_folder = "results/laptop/population"  # results of population.py
+encoders_folder = "results/laptop/encoders"  # episodes and encoders, kept between runs
+output_folder = "results/laptop/table_2"  # where the results go, relative to the repository
 
 # %%
 from functools import partial

@@ -39,8 +39,8 @@ matches_per_edge = 10  # of each two wrestlers, for each seed of evaluation
 evaluation_seeds = [1, 2]  # of the matches among them
 num_reference_matches = 200  # of each wrestler with each reference
 num_workers = 2  # processes that train; the numbers do not depend on it
-lineages_folder = "results/laptop/lineages"
-output_folder = "results/laptop/wrestlers"
+lineages_folder = "results/laptop/lineages"  # trained wrestlers, kept between runs
+output_folder = "results/laptop/wrestlers"  # where the results go, relative to the repository
 
 # %%
 import matplotlib.pyplot as plt

@@ -45,7 +45,7 @@ episode_length = 25  # steps
 num_episodes = 4  # of each hunter with each prey
 identification_weight = 10.0  # λ
 num_updates = 600  # of the encoder's training
-output_folder = "results/laptop/your_own_agents"
+output_folder = "results/laptop/your_own_agents"  # where the results go, relative to the repository
 
 # %%
 import matplotlib.pyplot as plt
