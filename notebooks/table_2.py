@@ -59,7 +59,7 @@ import torch
 from paperlib import embeddings, files, graphs
 from paperlib.agents import populations
 from paperlib.streams import Stream, make_generator
-from reproduction import comparisons, measures, plots, results, tables
+from reproduction import comparison_plots, comparisons, measures, plots, results, tables
 
 # %%
 parameters = dict(
@@ -248,15 +248,15 @@ plt.show()
 
 # %%
 figure, axes = plt.subplots(2, 2, sharex=True, figsize=(6.75, 4.2))
-counts, colours = values["episode_counts"], {**plots.METHOD_COLOURS, "summary statistics": "0.55"}
-for column, kind in zip(axes.T, ("weak", "strong"), strict=True):
-    for ax, name, label in zip(column, ("ratio", "linear"), ("IICR", "accuracy"), strict=True):
-        series = measures.restored(values["curves"][f"{kind} {name}"])
-        plots.draw_estimates(ax, series, counts, xlabel="", ylabel=label, colours=colours)
+for (above, below), kind in zip(axes.T, ("weak", "strong"), strict=True):
     chance = values["measured"][f"{kind} Emb-Im chance 1"][0]
-    column[1].axhline(chance, color="black", lw=0.6, ls=":")
-    column[0].set_title(f"{kind} generalisation")
-    column[1].set_xlabel("episodes that one embedding averages over")
+    options = {"counts": values["episode_counts"]}
+    comparison_plots.draw_curves(above, values["curves"][f"{kind} ratio"], ylabel="IICR", **options)
+    comparison_plots.draw_curves(
+        below, values["curves"][f"{kind} linear"], ylabel="accuracy", chance=chance, **options
+    )
+    above.set_title(f"{kind} generalisation")
+    below.set_xlabel("episodes that one embedding averages over")
 axes[0, 0].legend()
 plots.save_figure(figure, output, "table_2_episodes")
 plt.show()

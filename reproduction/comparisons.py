@@ -187,6 +187,14 @@ class Comparison:
             return self.untrained(kind, seed).embed(seen, rows)
         return self.load(kind, method, seed).embed(seen, rows)
 
+    def agents(self, kind: str) -> dict[str, dict[str, list[int]]]:
+        """The agents of each part of the splits of one kind, by seed and part."""
+        parts = ("train", "validation", "test")
+        return {
+            str(seed): {part: list(getattr(self.splits[kind, seed], part).agents) for part in parts}
+            for seed in self.seeds
+        }
+
     def test_embeddings(
         self, embed: Callable[[str, str, int, Tensor], Tensor], methods: Sequence[str]
     ) -> dict[str, Tensor]:

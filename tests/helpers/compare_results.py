@@ -40,8 +40,12 @@ RENAMED = (
     (r"^wrestlers/at the floor/", "wrestlers/passed/"),
     (r"\bdescendants of (?=[a-g]\b)", "family "),
 )
-# What is saved today and was not before
-ADDED = ()
+# What is saved today and was not before: what figures show
+ADDED = (
+    r"^population/shown/",
+    r"^table_[12]/(bars|curves)/",
+    r"^table_3/drawn/",
+)
 MOST_LINES = 20  # of one notebook's report
 
 
