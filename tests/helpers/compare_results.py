@@ -39,11 +39,13 @@ RENAMED = (
     (r"^wrestlers/ancestors/", "wrestlers/families/"),
     (r"^wrestlers/at the floor/", "wrestlers/passed/"),
     (r"\bdescendants of (?=[a-g]\b)", "family "),
+    (r"^(wrestlers/provenance/[^/]+)/lineage$", r"\1/training_run"),
+    (r"^(wrestlers/provenance/[^/]+)/samples_with_ancestors$", r"\1/total_samples"),
 )
 # What is saved today and was not before: what figures show
 ADDED = (
     r"^population/shown/",
-    r"^table_[12]/(bars|curves)/",
+    r"^table_[12]/(bars|curves|counts)/",
     r"^table_3/drawn/",
 )
 MOST_LINES = 20  # of one notebook's report
