@@ -257,7 +257,7 @@ for (above, below), kind in zip(axes.T, ("weak", "strong"), strict=True):
     )
     above.set_title(f"{kind} generalisation")
     below.set_xlabel("episodes that one embedding averages over")
-axes[0, 0].legend()
+figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
 plots.save_figure(figure, output, "table_2_episodes")
 plt.show()
 
