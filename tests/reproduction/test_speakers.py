@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 import torch
 
-from paperlib import graphs, streams
+from paperlib import graphs, pooling, streams
 from paperlib.agents import maddpg, populations
 from paperlib.agents.networks import StackedMLP
 from paperlib.embeddings import PolicyEmbedder, Settings
@@ -57,6 +57,21 @@ def test_embeddings_have_one_mean_and_scale(task):
     embedded = task.encoders["Emb-Im"].embed(train)
     mean = embedded[train.agents == train.agents.min()].mean(0) - embedded.mean(0)
     torch.testing.assert_close(found[0, 0, 0], mean / embedded.std(0).mean())
+
+
+def test_each_count_draws_its_own_episodes(task):
+    train = task.dataset.on_edges(task.split.train)
+    embedded = task.encoders["Emb-Im"].embed(train)
+    found = task.averages("Emb-Im", train, num_averages=3)
+    for index, count in enumerate(task.episode_counts):
+        expected = pooling.average_episodes(
+            (embedded - embedded.mean(0)) / embedded.std(0).mean(),
+            train.agents,
+            num_episodes=count,
+            num_averages=3,
+            generator=make_generator(6, streams.Stream.TABLE_3_AVERAGES, count),
+        )
+        assert torch.equal(found[:, index], expected)
 
 
 def test_what_each_speaker_is_given(task):

@@ -40,7 +40,7 @@ def test_everybody_meets_every_reference():
 
 def test_a_tournament_counts_every_match_once():
     found = evaluation.play_tournament(PLAYERS, matches_per_edge=2, seed=1)
-    assert found.games.shape == (6, 3)
+    assert found.games.shape == (6, 3) and found.games[:2, :2].tolist() == [[0, 1], [1, 0]]
     assert sorted(map(tuple, found.games[:, :2].tolist())) == [
         (a, b) for a in range(3) for b in range(3) if a != b
     ]
