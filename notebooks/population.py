@@ -49,7 +49,7 @@ num_cross_play_episodes = 50  # of each speaker with each listener
 num_workers = 2  # processes; the numbers do not depend on it
 device = "cpu"  # or "cuda"
 output_folder = "results/laptop/population"  # where the results go, relative to the repository
-checkpoint_folder = "results/laptop/checkpoints/population"  # checkpoints, from which a stopped run goes on
+checkpoint_folder = "results/laptop/checkpoints/population"  # checkpoints, kept between runs
 
 # %%
 import matplotlib.pyplot as plt
