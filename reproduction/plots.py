@@ -359,7 +359,7 @@ def draw_outcomes(ax: Axes, outcomes: Mapping[str, ArrayLike]) -> None:
     tables = [np.asarray(table, dtype=float) for table in outcomes.values()]
     means = np.array([table.mean(0) for table in tables])  # (names, 3)
     reach = np.array([statistics.t_half_width(table) for table in tables])
-    reach[np.isinf(reach)] = 0  # of a single run there is no spread to show
+    reach = np.nan_to_num(reach)  # a single run has no interval
     left = np.zeros(len(means))
     for column, (how, colour) in enumerate(
         {"won": "#0072B2", "drawn": "0.8", "lost": "#D55E00"}.items()
