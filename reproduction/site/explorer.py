@@ -37,7 +37,7 @@ from paperlib.environments.particleworld import (
 )
 from paperlib.environments.robosumo import ACTION_TIME, observation_fields
 from paperlib.environments.robosumo_models import TATAMI_TOP, make_spec
-from reproduction import plots
+from reproduction import diagrams
 
 FILE_NAME = "embedding_explorer.html"
 TEMPLATE = Path(__file__).with_name("explorer.html")
@@ -216,7 +216,7 @@ def make_page(content: dict[str, Any]) -> str:
     Args:
         content: what it shows, as the notebook `explorer` puts it together.
     """
-    fixed = {"landmark_colours": plots.LANDMARK_COLOURS, "step_seconds": ACTION_TIME}
+    fixed = {"landmark_colours": diagrams.LANDMARK_COLOURS, "step_seconds": ACTION_TIME}
     text = json.dumps(files.plain(fixed | content), separators=(",", ":"), allow_nan=False)
     # Of all that JSON can hold, only "<" means anything to HTML in a script.
     safe = Markup(text.replace("<", "\\u003c"))

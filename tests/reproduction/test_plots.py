@@ -10,7 +10,7 @@ from paperlib import graphs
 from paperlib.environments.particleworld import ParticleWorld
 from paperlib.graphs import InteractionGraph
 from paperlib.streams import make_generator
-from reproduction import plots
+from reproduction import diagrams, plots
 from reproduction.statistics import Estimate
 
 
@@ -32,7 +32,7 @@ def episode():
 
 
 def test_episode_shows_path_and_messages(ax, episode):
-    plots.draw_episode(ax, episode, target=1)
+    diagrams.draw_episode(ax, episode, target=1)
     path = ax.lines[0].get_xydata()
     assert path.shape == (26, 2) and path[0] == pytest.approx([0, 0])
     assert path[-1][0] > 1  # pushed to the right throughout
@@ -40,7 +40,7 @@ def test_episode_shows_path_and_messages(ax, episode):
 
 
 def test_animation_has_a_frame_for_each_step(tmp_path, episode):
-    plots.animate_episode(tmp_path / "episode.gif", episode[:6], target=0)
+    diagrams.animate_episode(tmp_path / "episode.gif", episode[:6], target=0)
     with Image.open(tmp_path / "episode.gif") as gif:
         assert gif.n_frames == 5
         assert gif.info["duration"] == 100
@@ -60,7 +60,7 @@ def test_figures_are_the_same_bytes_each_time(tmp_path):
 @pytest.mark.parametrize("graph", [InteractionGraph.complete(6), InteractionGraph.bipartite(4, 4)])
 def test_graph_draws_every_edge_and_agent_once(ax, graph):
     split = graphs.weak_split(graph, train_fraction=0.6, generator=make_generator(0))
-    plots.draw_interaction_graph(ax, graph, split, title="")
+    diagrams.draw_interaction_graph(ax, graph, split, title="")
     assert len(ax.lines) == len(graph.edges)
     assert sorted(text.get_text() for text in ax.texts) == sorted(map(str, graph.agents))
     places = [tuple(dots.get_offsets()[0]) for dots in ax.collections]
