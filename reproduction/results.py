@@ -17,10 +17,17 @@ from paperlib import files
 
 ROOT = Path(__file__).parents[1]  # of the repository
 FILE_NAME = "result.json"
-PACKAGES = (
-    *("torch", "numpy", "scipy", "scikit-learn", "matplotlib"),
-    *("mpe2", "mujoco", "pettingzoo", "papermill"),
-)
+PACKAGES = [
+    "torch",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "matplotlib",
+    "mpe2",
+    "mujoco",
+    "pettingzoo",
+    "papermill",
+]
 
 
 class Run:
@@ -75,7 +82,7 @@ def resolve(folder: str | Path) -> Path:
 
 def shorten(folder: str | Path) -> str:
     """A folder as `resolve` takes it: relative to the repository root, absolute outside of it."""
-    path = Path(os.path.abspath(folder))  # symbolic links stay as they are
+    path = Path(os.path.abspath(folder))  # does not follow symbolic links
     return (path.relative_to(ROOT) if path.is_relative_to(ROOT) else path).as_posix()
 
 

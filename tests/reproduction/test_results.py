@@ -1,33 +1,34 @@
-"""Results files."""
+"""Results files, and what notebooks record in them."""
 
+import ast
+from pathlib import Path
+
+import jupytext
 import numpy as np
 import pytest
 
 from paperlib import files
-from reproduction import results
+from reproduction import results, runner
+
+NOTEBOOKS = sorted(runner.NOTEBOOKS.glob("*.py"))
+each_notebook = pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
 
 
 def save(folder, **values):
     parameters = {"num_seeds": 3, "weights": [0.5, 1.0], "quick": True, "form": "softmax"}
-    return results.Run("table_2", parameters).save(folder, values, seeds=range(3))
+    results.Run("table_2", parameters).save(folder, values, seeds=range(3))
+    return folder / results.FILE_NAME
 
 
 def test_a_result_comes_back_with_what_it_took(tmp_path):
-    path = save(tmp_path / "new", iicr=np.array([0.5, np.nan]))
+    save(tmp_path / "new", iicr=np.array([0.5, np.nan]))
     content = results.load(tmp_path / "new")
-    assert path == tmp_path / "new" / "result.json"
     assert content["item"] == "table_2" and content["seeds"] == [0, 1, 2]
     assert content["values"] == {"iicr": [0.5, None]}
     assert content["parameters"]["weights"] == [0.5, 1.0]
     assert 0.05 < content["peak_memory_gb"] < 1000
     assert content["wall_time_seconds"] >= 0 and content["machine"]["cores"] >= 1
     assert {"python", "commit", "torch", "mpe2"} <= set(content["versions"])
-
-
-def test_parameters_are_settings_and_nothing_else():
-    names = {"seed": 1, "rate": 0.5, "form": "a", "quick": True, "sizes": [1, 2]}
-    other = {"_hidden": 1, "data_folder": "x", "In": ["a"], "Out": {}, "np": np, "save": save}
-    assert results.Run("x", names | other).parameters == names
 
 
 def test_a_result_is_replaced_whole(tmp_path):
@@ -67,3 +68,81 @@ def test_jobs_of_its_own_count_as_if_all_cores_were_busy(tmp_path):
     assert results.seconds(content) == expected
     del content["job_seconds"]  # as older files lack it
     assert results.seconds(content) == content["wall_time_seconds"]
+
+
+def test_save_prints_the_folder_from_the_root(tmp_path, capsys, monkeypatch):
+    save(tmp_path)
+    assert capsys.readouterr().out == f"Results: {tmp_path}\n"
+    monkeypatch.setattr(results, "ROOT", tmp_path)
+    save(results.resolve("results/laptop/table_2"))
+    assert capsys.readouterr().out == "Results: results/laptop/table_2\n"
+    assert results.load(tmp_path / "results/laptop/table_2")["item"] == "table_2"
+
+
+def test_the_cpu_is_recorded(tmp_path):
+    save(tmp_path)
+    machine = results.load(tmp_path)["machine"]
+    assert (machine["cpu"], machine["vector_instructions"]) == results.cpu()
+    if Path("/proc/cpuinfo").exists():
+        assert machine["cpu"] and machine["vector_instructions"]
+
+
+def test_linux_describes_the_cpu(tmp_path):
+    file = tmp_path / "cpuinfo"
+    file.write_text(
+        "processor\t: 0\nmodel name\t: Some CPU : 2 GHz\n\n"
+        "flags\t\t: fpu sse2 fma cx16 avx2 avx512f amx_tile\npower management:\n"
+    )
+    assert results.cpu(file) == ("Some CPU : 2 GHz", ["fma", "avx2", "avx512f", "amx_tile"])
+    file.write_text("processor\t: 0\nFeatures\t: fp asimd crc32 sve\n")
+    assert results.cpu(file)[1] == ["asimd", "sve"]
+    name, instructions = results.cpu(tmp_path / "none")  # as on macOS
+    assert name and instructions == []
+
+
+def code_of(notebook):
+    cells = jupytext.read(notebook).cells
+    return ast.parse("\n".join(cell.source for cell in cells if cell.cell_type == "code"))
+
+
+def calls(tree, name):
+    found = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    return [node for node in found if ast.unparse(node.func) == name]
+
+
+@each_notebook
+def test_a_notebook_records_its_parameters(notebook):
+    """All of them but folders, each under its own name."""
+    tree = code_of(notebook)
+    (run,) = calls(tree, "results.Run")
+    item, given = run.args
+    assert item.value == notebook.stem
+    (recorded,) = (
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == ast.unparse(given)
+    )
+    names = {keyword.arg: ast.unparse(keyword.value) for keyword in recorded.keywords}
+    parameters = runner.read_parameters(notebook)
+    assert names == {name: name for name in parameters if not name.endswith("_folder")}
+
+
+@each_notebook
+def test_a_notebook_resolves_its_folders(notebook):
+    """They are relative to the repository, wherever the notebook runs."""
+    tree = code_of(notebook)
+    folders = {name for name in runner.read_parameters(notebook) if name.endswith("_folder")}
+    resolved = [node for call in calls(tree, "results.resolve") for node in call.args]
+    used = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Name) and node.id in folders and isinstance(node.ctx, ast.Load)
+    ]
+    assert {node.id for node in used} == folders
+    assert [ast.unparse(node) for node in used if node not in resolved] == []
+
+
+def test_nobody_uses_globals():
+    python = [*NOTEBOOKS, *(results.ROOT / "paperlib").rglob("*.py")]
+    python += (results.ROOT / "reproduction").rglob("*.py")
+    assert [path.name for path in python if calls(code_of(path), "globals")] == []
