@@ -12,7 +12,7 @@ from scipy import stats
 
 
 class Estimate(NamedTuple):
-    """A mean over independent runs with its 95 % interval, whose bounds are NaN for a single run."""
+    """A mean over independent runs with its 95 % interval; the bounds are NaN for a single run."""
 
     mean: float
     low: float

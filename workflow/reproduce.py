@@ -40,7 +40,7 @@ def main() -> None:
             raise ValueError("TORCH=cuda: PyTorch sees no GPU here; TORCH=cpu needs none")
     except ValueError as error:
         sys.exit(f"error: {error}")
-    results_dir = options.results.resolve() / options.profile
+    results_dir = Path(os.path.abspath(options.results)) / options.profile
     results_dir.mkdir(parents=True, exist_ok=True)
     with open(results_dir / ".lock", "w") as lock:
         try:
@@ -53,7 +53,7 @@ def main() -> None:
         except ValueError as error:
             sys.exit(f"error: {error}")
         # The same for every run into this folder: a later one finds the jobs of an earlier one
-        jobs = f"{options.profile}-{hashlib.sha256(bytes(results_dir)).hexdigest()[:8]}"
+        jobs = f"{options.profile}-{hashlib.sha256(bytes(results_dir.resolve())).hexdigest()[:8]}"
         command = [sys.executable, "-m", "snakemake", "--snakefile", "workflow/Snakefile"]
         command += ["--workflow-profile", str(EXECUTORS / options.executor)]
         command += ["--slurm-jobname-prefix", jobs] if on_slurm else local_limits(options.cores)

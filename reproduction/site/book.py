@@ -29,10 +29,10 @@ from paperlib import files
 from reproduction import results
 from reproduction.site import explorer
 
-TOUR = ["start_here", "figure_6", "your_own_agents"]
-PARTICLEWORLD = ["population", "figure_1", "table_2", "figure_2", "table_3"]
-ROBOSUMO = ["fidelity", "wrestlers", "table_1", "figure_3", "figure_4", "figure_5"]
-CHAPTERS = TOUR + PARTICLEWORLD + ROBOSUMO + ["explorer", "claims"]
+TOUR = ("start_here", "figure_6", "your_own_agents")
+PARTICLEWORLD = ("population", "figure_1", "table_2", "figure_2", "table_3")
+ROBOSUMO = ("fidelity", "wrestlers", "table_1", "figure_3", "figure_4", "figure_5")
+CHAPTERS = TOUR + PARTICLEWORLD + ROBOSUMO + ("explorer", "claims")
 HERE = Path(__file__).parent
 HIGHLIGHTING = HtmlFormatter(style="xcode").get_style_defs(".highlight") + "\n"
 CONVERTER = LatexToMathML(fancy_error=False)
@@ -142,9 +142,8 @@ def read_notebook(path: Path) -> nbformat.NotebookNode:
         nbformat.validate(notebook, version=4)
     except (ValueError, AttributeError, TypeError, nbformat.ValidationError) as error:
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
-        raise ValueError(
-            f"{path} is damaged ({reason}); delete it and run the notebook again"
-        ) from None
+        message = f"{path} is damaged ({reason}); delete it and run the notebook again"
+        raise ValueError(message) from None
     return notebook
 
 
