@@ -136,11 +136,11 @@ def draw_bars(
     colours = [METHOD_COLOURS.get(name, "0.45") for name in names]
     ax.barh(rows, mean, color=colours, height=0.62, alpha=0.85)
     ax.errorbar(mean, rows, xerr=spread, fmt="none", ecolor="black", capsize=2, lw=0.9)
-    known = [k for k, name in enumerate(names) if name in reference]
-    if known:
+    reported = [k for k, name in enumerate(names) if name in reference]
+    if reported:
         ax.scatter(
-            [reference[names[k]] for k in known],
-            rows[known],
+            [reference[names[k]] for k in reported],
+            rows[reported],
             marker="D",
             s=24,
             facecolors="white",

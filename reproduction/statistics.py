@@ -135,7 +135,7 @@ def required_num_runs(
     difference: Estimate, *, student: bool = False, min_runs: int = 2
 ) -> int | None:
     """About how many runs it takes until the 95 % interval of a mean difference excludes zero, if
-    mean and spread stay as they are; None if the interval does not tell.
+    mean and spread stay as they are; None if that cannot be said.
 
     Args:
         difference: mean and interval so far.

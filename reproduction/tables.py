@@ -132,8 +132,8 @@ def latex_table(header: Sequence[str], body: Iterable[Sequence[Any]]) -> str:
 
 def save_rows(folder: str | Path, name: str, rows: Sequence[Row]) -> None:
     """Writes rows as CSV (full precision), Markdown and LaTeX."""
-    blank = [{**r, "paper": "" if r["paper"] is None else r["paper"]} for r in rows]
-    frame = pd.DataFrame(blank, columns=[*COLUMNS], dtype=object)
+    cells = [["" if r[name] is None else r[name] for name in COLUMNS] for r in rows]
+    frame = pd.DataFrame(cells, columns=[*COLUMNS], dtype=object)
     header = ("item", "paper (unverified)", "ours [95 %]", "runs", "verdict")
     body = [
         (r["item"], _number(r["paper"]), interval(r), r["num_runs"], r["verdict"] or "–")

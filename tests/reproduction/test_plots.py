@@ -1,4 +1,4 @@
-"""Pictures: that they show what they are told, and that files are the same every time."""
+"""Plots and diagrams: what they show, and that files are the same every time."""
 
 import matplotlib.pyplot as plt
 import numpy as np

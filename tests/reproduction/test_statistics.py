@@ -92,7 +92,7 @@ def test_stratified_bootstrap_draws_whole_runs():
     of_a_run = draw.normal(size=(400, 1))
     many = stratified_bootstrap(np.mean, np.repeat(of_a_run, 25, axis=1), generator=draw)
     one = stratified_bootstrap(np.mean, of_a_run, generator=draw)
-    # tasks that say the same of a run tell no more than one of them
+    # tasks with equal scores add no information
     assert many.high - many.low == pytest.approx(one.high - one.low, rel=0.1)
 
 
