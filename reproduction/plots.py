@@ -240,7 +240,6 @@ def draw_outcomes(ax: Axes, outcomes: Mapping[str, ArrayLike]) -> None:
     runs = [np.asarray(table, dtype=float) for table in outcomes.values()]
     means = np.array([table.mean(0) for table in runs])  # (names, 3)
     half = np.array([statistics.t_half_width(table) for table in runs])
-    half = np.nan_to_num(half)  # a single run has no interval
     left = np.zeros(len(means))
     for column, (how, colour) in enumerate(
         {"won": "#0072B2", "drawn": "0.8", "lost": "#D55E00"}.items()

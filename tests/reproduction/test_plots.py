@@ -4,10 +4,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
+from matplotlib.colors import to_hex
+from matplotlib.container import ErrorbarContainer
 from PIL import Image
 
 from paperlib import graphs
-from paperlib.environments.particleworld import ParticleWorld
+from paperlib.environments.particleworld import LANDMARKS, ParticleWorld
 from paperlib.graphs import InteractionGraph
 from paperlib.streams import make_generator
 from reproduction import diagrams, plots
@@ -37,6 +39,9 @@ def test_episode_shows_path_and_messages(ax, episode):
     assert path.shape == (26, 2) and path[0] == pytest.approx([0, 0])
     assert path[-1][0] > 1  # pushed to the right throughout
     assert ax.get_xlabel() == "message 100 101"
+    (ring,) = (dots for dots in ax.collections if len(dots.get_facecolor()) == 0)
+    landmarks = episode[0, LANDMARKS].reshape(-1, 2)
+    assert ring.get_offsets().tolist() == [pytest.approx(landmarks[1].tolist())]
 
 
 def test_animation_has_a_frame_for_each_step(tmp_path, episode):
@@ -67,6 +72,28 @@ def test_graph_draws_every_edge_and_agent_once(ax, graph):
     assert len(set(places)) == graph.num_agents
 
 
+def test_agents_of_a_strong_split_have_the_colours_of_their_parts(ax):
+    graph = InteractionGraph.complete(8)
+    split = graphs.strong_split(graph, num_validation=2, num_test=2, generator=make_generator(0))
+    diagrams.draw_interaction_graph(ax, graph, split, title="")
+    colours = [to_hex(dots.get_facecolor()[0]).upper() for dots in ax.collections]
+    of_agent = dict(zip((text.get_text() for text in ax.texts), colours, strict=True))
+    for name, colour in diagrams.SPLIT_COLOURS.items():
+        agents = getattr(split, name).agents
+        assert len(agents) >= 2 and {of_agent[str(agent)] for agent in agents} == {colour}
+
+
+def test_boxes_and_arrows_are_where_they_should_be(ax):
+    diagrams.draw_box(ax, (2.0, 1.0), "encoder", size=(1.6, 0.6))
+    diagrams.draw_arrow(ax, (0.0, 0.0), (4.0, 2.0), "vector", offset=(0.0, 0.5))
+    box, arrow = ax.patches
+    assert (box.get_x(), box.get_y()) == pytest.approx((1.2, 0.7))
+    assert (box.get_width(), box.get_height()) == (1.6, 0.6)
+    assert arrow._posA_posB == [(0.0, 0.0), (4.0, 2.0)]
+    places = {text.get_text(): text.get_position() for text in ax.texts}
+    assert places == {"encoder": (2.0, 1.0), "vector": (2.0, 1.5)}
+
+
 def test_estimates_show_means_and_intervals(ax):
     estimates = [Estimate(0.5, 0.4, 0.7, 5), Estimate(0.3, 0.2, 0.35, 5)]
     plots.draw_estimates(ax, {"Emb-Im": estimates}, [1, 8], xlabel="x", ylabel="y")
@@ -76,11 +103,12 @@ def test_estimates_show_means_and_intervals(ax):
     assert segments == pytest.approx(np.array([[0.4, 0.7], [0.2, 0.35]]))
 
 
-def test_bars_show_the_paper_where_it_tells(ax):
+def test_bars_show_the_numbers_that_the_paper_reports(ax):
     estimates = {"Emb-Im": Estimate(0.5, 0.4, 0.6, 5), "other": Estimate(0.9, np.nan, np.nan, 1)}
     plots.draw_bars(ax, estimates, reference={"Emb-Im": 0.55}, xlabel="x")
-    diamonds = ax.collections[-1].get_offsets()
-    assert diamonds.tolist() == [[0.55, 1.0]]
+    assert ax.collections[-1].get_offsets().tolist() == [[0.55, 1.0]]
+    plots.draw_bars(ax, estimates, reference={"other": 0.8, "third": 0.1}, xlabel="x")
+    assert ax.collections[-1].get_offsets().tolist() == [[0.8, 0.0]]
 
 
 def test_win_rates_are_bars_with_their_intervals():
@@ -136,6 +164,13 @@ def test_outcomes_fill_the_bar(ax):
     widths = [patch.get_width() for patch in ax.patches]
     assert widths == pytest.approx([0.6, 1.0, 0.2, 0.0, 0.2, 0.0])
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["won", "drawn", "lost"]
+
+
+def test_outcomes_of_a_single_run_have_no_intervals(ax):
+    plots.draw_outcomes(ax, {"a": [[0.5, 0.2, 0.3]], "b": [[0.4, 0.2, 0.4]]})
+    bars = [container for container in ax.containers if isinstance(container, ErrorbarContainer)]
+    shown = [segment for bar in bars for segment in bar.lines[2][0].get_segments()]
+    assert len(bars) == 2 and [segment for segment in shown if len(segment)] == []
 
 
 def test_claims_point_to_the_right_where_they_hold(ax):

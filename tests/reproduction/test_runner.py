@@ -186,12 +186,22 @@ def test_an_executed_notebook_names_its_folder_from_the_root(write, inside):
     assert f'output_folder = \\"{inside}/plain/tiny\\"' in text  # what the runner has set
 
 
+def test_a_folder_that_is_given_stays(write):
+    source = GOOD.replace("# %%\nfrom", 'table_9_folder = "x"  # y\n\n# %%\nfrom')
+    notebook = write(source.replace('"twice": 2 * count', '"from": table_9_folder'))
+    assert results.load(run(notebook))["values"]["from"].endswith("results/plain/table_9")
+    found = results.load(run(notebook, parameters={"table_9_folder": "elsewhere"}))
+    assert found["values"]["from"] == "elsewhere"
+
+
 def test_folders_outside_the_repository_are_absolute(write, monkeypatch, tmp_path):
-    notebook = write(GOOD.replace("# %%\nfrom", 'table_9_folder = "x"  # y\n\n# %%\nfrom'))
+    folders = 'table_9_folder = "x"  # y\ncheckpoint_folder = "z"  # y\n'
+    notebook = write(GOOD.replace("# %%\nfrom", f"{folders}\n# %%\nfrom"))
     monkeypatch.setattr(runner, "NOTEBOOKS", notebook.parent)
     found = runner.parameters_of("tiny", "many", tmp_path)
     assert found["table_9_folder"] == str(tmp_path / "many/table_9")
     assert found["output_folder"] == str(tmp_path / "many/tiny")
+    assert found["checkpoint_folder"] == str(tmp_path / "many/checkpoints/tiny")
     assert (found["count"], found["rate"]) == (5, 0.5)
     inside = runner.parameters_of("tiny", "many", results.ROOT / "results")
     assert inside["table_9_folder"] == "results/many/table_9"

@@ -76,9 +76,11 @@ def test_saved_tables(results_dir):
     assert r"IICR, $\lambda$\_1 & 0.45 & 0.50 [0.40, 0.60]" in (folder / "table_9.tex").read_text()
 
 
-def test_signs_of_claims_in_latex(tmp_path):
+def test_symbols_in_latex(tmp_path):
     tables.save_rows(tmp_path, "a", [tables.claim("x < 0", estimate(-1.0, -2.0, -0.5))])
-    assert "x $<$ 0 & " in (tmp_path / "a.tex").read_text()
+    assert "x $<$ 0 & -- & -1.00 " in (tmp_path / "a.tex").read_text()
+    text = tables.latex_table(["share [%]"], [["λ ≥ 1 − a_b"]])
+    assert r"share [\%] \\" in text and r"$\lambda$ $\geq$ 1 $-$ a\_b \\" in text
 
 
 def test_claims_of_another_profile_are_not_published(results_dir, tmp_path):
