@@ -3,7 +3,6 @@
 import ast
 from pathlib import Path
 
-import jupytext
 import numpy as np
 import pytest
 
@@ -100,49 +99,14 @@ def test_linux_describes_the_cpu(tmp_path):
     assert name and instructions == []
 
 
-def code_of(notebook):
-    cells = jupytext.read(notebook).cells
-    return ast.parse("\n".join(cell.source for cell in cells if cell.cell_type == "code"))
-
-
-def calls(tree, name):
-    found = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
-    return [node for node in found if ast.unparse(node.func) == name]
-
-
-@each_notebook
-def test_a_notebook_records_its_parameters(notebook):
-    """All of them but folders, each under its own name."""
-    tree = code_of(notebook)
-    (run,) = calls(tree, "results.Run")
-    item, given = run.args
-    assert item.value == notebook.stem
-    (recorded,) = (
-        node.value
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == ast.unparse(given)
-    )
-    names = {keyword.arg: ast.unparse(keyword.value) for keyword in recorded.keywords}
-    parameters = runner.read_parameters(notebook)
-    assert names == {name: name for name in parameters if not name.endswith("_folder")}
-
-
 @each_notebook
 def test_a_notebook_resolves_its_folders(notebook):
     """They are relative to the repository, wherever the notebook runs."""
-    tree = code_of(notebook)
+    nodes = list(ast.walk(ast.parse(notebook.read_text())))
     folders = {name for name in runner.read_parameters(notebook) if name.endswith("_folder")}
-    resolved = [node for call in calls(tree, "results.resolve") for node in call.args]
-    used = [
-        node
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Name) and node.id in folders and isinstance(node.ctx, ast.Load)
-    ]
+    calls = [node for node in nodes if isinstance(node, ast.Call)]
+    resolved = [call.args[0] for call in calls if ast.unparse(call.func) == "results.resolve"]
+    names = [node for node in nodes if isinstance(node, ast.Name) and node.id in folders]
+    used = [node for node in names if isinstance(node.ctx, ast.Load)]
     assert {node.id for node in used} == folders
     assert [ast.unparse(node) for node in used if node not in resolved] == []
-
-
-def test_nobody_uses_globals():
-    python = [*NOTEBOOKS, *(results.ROOT / "paperlib").rglob("*.py")]
-    python += (results.ROOT / "reproduction").rglob("*.py")
-    assert [path.name for path in python if calls(code_of(path), "globals")] == []
