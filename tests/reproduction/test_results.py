@@ -101,12 +101,14 @@ def test_linux_describes_the_cpu(tmp_path):
 
 @each_notebook
 def test_a_notebook_resolves_its_folders(notebook):
-    """They are relative to the repository, wherever the notebook runs."""
+    """Or passes them on by name, to what resolves them; wherever it runs."""
     nodes = list(ast.walk(ast.parse(notebook.read_text())))
     folders = {name for name in runner.read_parameters(notebook) if name.endswith("_folder")}
     calls = [node for node in nodes if isinstance(node, ast.Call)]
     resolved = [call.args[0] for call in calls if ast.unparse(call.func) == "results.resolve"]
+    pairs = [keyword for call in calls for keyword in call.keywords]
+    passed = [pair.value for pair in pairs if pair.arg == ast.unparse(pair.value)]
     names = [node for node in nodes if isinstance(node, ast.Name) and node.id in folders]
     used = [node for node in names if isinstance(node.ctx, ast.Load)]
     assert {node.id for node in used} == folders
-    assert [ast.unparse(node) for node in used if node not in resolved] == []
+    assert [node.id for node in used if node not in resolved + passed] == []
