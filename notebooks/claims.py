@@ -25,19 +25,17 @@
 
 # %% tags=["parameters"]
 show_parts = True  # print every part of every claim
-output_folder = "../results/laptop/claims"
+output_folder = "results/laptop/claims"  # where the results go, relative to the repository
 
 # %%
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 
 from paperlib import files
 from reproduction import claims, plots, results, tables
 
 run = results.Run("claims", globals())
-output = Path(output_folder)
-results_dir = Path(output_folder).parent
+output = results.resolve(output_folder)
+results_dir = results.resolve(output_folder).parent
 
 # %% [markdown]
 # ## Data

@@ -31,15 +31,14 @@ num_episodes = 10  # of each of them
 num_neighbours = 5  # that the page names
 num_frames = 6  # pictures of each match
 perplexity = 30.0  # of t-SNE: about how many neighbours count
-table_1_folder = "../results/laptop/table_1"
-table_2_folder = "../results/laptop/table_2"
-sumo_encoders_folder = "../results/laptop/sumo_encoders"
-encoders_folder = "../results/laptop/encoders"
-output_folder = "../results/laptop/explorer"
+table_1_folder = "results/laptop/table_1"  # results of table_1.py
+table_2_folder = "results/laptop/table_2"  # results of table_2.py
+sumo_encoders_folder = "results/laptop/sumo_encoders"  # episodes and encoders of table_1.py
+encoders_folder = "results/laptop/encoders"  # episodes and encoders of table_2.py
+output_folder = "results/laptop/explorer"  # where the results go, relative to the repository
 
 # %%
 from contextlib import closing
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import torch
@@ -54,7 +53,7 @@ from reproduction.site import explorer
 
 run = results.Run("explorer", globals())
 torch.set_num_threads(1)
-output = Path(output_folder)
+output = results.resolve(output_folder)
 
 # %% [markdown]
 # ## Data
@@ -64,8 +63,8 @@ output = Path(output_folder)
 
 # %%
 sources = {
-    "RoboSumo": (Path(table_1_folder), Path(sumo_encoders_folder)),
-    "ParticleWorld": (Path(table_2_folder), Path(encoders_folder)),
+    "RoboSumo": (results.resolve(table_1_folder), results.resolve(sumo_encoders_folder)),
+    "ParticleWorld": (results.resolve(table_2_folder), results.resolve(encoders_folder)),
 }
 kinds, methods = ("weak", "strong"), comparisons.METHODS
 episodes, tables, told, encoders, seeds = {}, {}, {}, {}, {}
@@ -154,7 +153,10 @@ run.save(output, {"shown": shown, "seeds": seeds}, seeds=[seed])
 # The page holds all of it. It needs no other file and no network.
 
 # %%
-values, profile = results.load(output)["values"]["shown"], Path(output_folder).parent.name
+values, profile = (
+    results.load(output)["values"]["shown"],
+    results.resolve(output_folder).parent.name,
+)
 content = {
     "profile": profile,
     "commit": results.versions()["commit"],

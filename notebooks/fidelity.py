@@ -34,11 +34,9 @@ seed = 0  # of all matches
 num_matches = 400  # of each policy in each condition
 num_random_steps = 200  # over which forces are compared with MuJoCo's own
 energy_seconds = 2.0  # of free flight
-output_folder = "../results/laptop/fidelity"
+output_folder = "results/laptop/fidelity"  # where the results go, relative to the repository
 
 # %%
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import mujoco
 import numpy as np
@@ -53,7 +51,7 @@ from reproduction import plots, results, tables
 
 run = results.Run("fidelity", globals())
 torch.set_num_threads(1)
-output = Path(output_folder)
+output = results.resolve(output_folder)
 
 # %% [markdown]
 # ## The bodies

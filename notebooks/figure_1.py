@@ -28,11 +28,9 @@ seed = 3  # of the splits that are drawn
 num_agents = 10  # in the complete graph (RoboSumo has 25)
 num_pairs = 6  # speakers and listeners in the bipartite graph (ParticleWorld has 28 of each)
 train_fraction = 0.6  # of the complete graph's edges, in the weak split
-output_folder = "../results/laptop/figure_1"
+output_folder = "results/laptop/figure_1"  # where the results go, relative to the repository
 
 # %%
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 
 from paperlib import graphs
@@ -41,7 +39,7 @@ from paperlib.streams import make_generator
 from reproduction import plots, results
 
 run = results.Run("figure_1", globals())
-output = Path(output_folder)
+output = results.resolve(output_folder)
 
 # %% [markdown]
 # ## Method

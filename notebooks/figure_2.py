@@ -28,11 +28,9 @@ message_size = 3  # bits
 embedding_size = 100  # D
 hidden_size = 100  # of the encoder
 speaker_hidden_size = 128  # of the new speaker
-output_folder = "../results/laptop/figure_2"
+output_folder = "results/laptop/figure_2"  # where the results go, relative to the repository
 
 # %%
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import torch
 
@@ -44,7 +42,7 @@ from paperlib.streams import make_generator
 from reproduction import plots, results
 
 run = results.Run("figure_2", globals())
-output = Path(output_folder)
+output = results.resolve(output_folder)
 
 # %% [markdown]
 # ## Method

@@ -27,12 +27,10 @@ num_wrestlers = 5  # that are shown
 num_episodes = 10  # of each
 perplexity = 10.0  # of t-SNE: about how many neighbours count
 methods = ["Emb-Im", "Emb-Id", "Emb-Hyb"]  # one figure each
-table_1_folder = "../results/laptop/table_1"
-output_folder = "../results/laptop/figure_3"
+table_1_folder = "results/laptop/table_1"  # results of table_1.py
+output_folder = "results/laptop/figure_3"  # where the results go, relative to the repository
 
 # %%
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import torch
 from sklearn.decomposition import PCA
@@ -44,7 +42,7 @@ from paperlib.streams import make_generator
 from reproduction import plots, results
 
 run = results.Run("figure_3", globals())
-output = Path(output_folder)
+output = results.resolve(output_folder)
 
 # %% [markdown]
 # ## Data
@@ -52,7 +50,7 @@ output = Path(output_folder)
 # other opponents; in the strong split it never saw them.
 
 # %%
-tensors, told = files.load_tensors(Path(table_1_folder) / "test_embeddings.safetensors")
+tensors, told = files.load_tensors(results.resolve(table_1_folder) / "test_embeddings.safetensors")
 kinds = ("weak", "strong")
 chosen = {}
 for number, kind in enumerate(kinds):

@@ -36,15 +36,14 @@ num_games = 10  # against each opponent, for each point of a curve but the last
 num_last_games = 50  # for the last, which decides
 start = "b"  # the shipped wrestler whose weights all variants start from; "" for none
 num_workers = 2  # processes; the numbers do not depend on it
-wrestlers_folder = "../results/laptop/wrestlers"
-table_1_folder = "../results/laptop/table_1"
-sumo_encoders_folder = "../results/laptop/sumo_encoders"
-policies_folder = "../results/laptop/policies"
-output_folder = "../results/laptop/figure_4"
+wrestlers_folder = "results/laptop/wrestlers"  # results of wrestlers.py
+table_1_folder = "results/laptop/table_1"  # results of table_1.py
+sumo_encoders_folder = "results/laptop/sumo_encoders"  # episodes and encoders of table_1.py
+policies_folder = "results/laptop/policies"  # the policies, kept between runs
+output_folder = "results/laptop/figure_4"  # where the results go, relative to the repository
 
 # %%
 from functools import partial
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -62,7 +61,7 @@ from reproduction import (
 
 run = results.Run("figure_4", globals())
 torch.set_num_threads(1)
-output = Path(output_folder)
+output = results.resolve(output_folder)
 
 # %% [markdown]
 # ## Data
@@ -97,7 +96,7 @@ for part, chosen in groups.items():
 # %%
 jobs = [study.job(variant, seed) for variant in variants for seed in seeds]
 units = len(jobs) * (num_iterations + 1)
-paths = [Path(policies_folder) / f"{job['name']}.safetensors" for job in jobs]
+paths = [results.resolve(policies_folder) / f"{job['name']}.safetensors" for job in jobs]
 ready = {path: path.stat().st_mtime_ns for path in paths if path.exists()}  # by jobs of their own
 curves = jobs.run_jobs(
     policy_optimisation.optimise, jobs, num_workers=num_workers, units=units, name="policies"

@@ -25,15 +25,14 @@ num_games = 50  # of each two policies, in each run of evaluation
 evaluation_seeds = [1, 2, 3, 4, 5]  # of the runs
 max_steps = 501  # until a match is a draw, as in the original
 num_threads = 2  # of the physics; the numbers do not depend on it
-wrestlers_folder = "../results/laptop/wrestlers"
-table_1_folder = "../results/laptop/table_1"
-sumo_encoders_folder = "../results/laptop/sumo_encoders"
-policies_folder = "../results/laptop/policies"
-output_folder = "../results/laptop/figure_5"
+wrestlers_folder = "results/laptop/wrestlers"  # results of wrestlers.py
+table_1_folder = "results/laptop/table_1"  # results of table_1.py
+sumo_encoders_folder = "results/laptop/sumo_encoders"  # episodes and encoders of table_1.py
+policies_folder = "results/laptop/policies"  # policies of figure_4.py
+output_folder = "results/laptop/figure_5"  # where the results go, relative to the repository
 
 # %%
 from itertools import combinations
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -44,7 +43,7 @@ from reproduction import plots, policy_optimisation, results, statistics, tables
 
 run = results.Run("figure_5", globals())
 torch.set_num_threads(1)
-output = Path(output_folder)
+output = results.resolve(output_folder)
 
 # %% [markdown]
 # ## Data
@@ -55,7 +54,7 @@ output = Path(output_folder)
 opponents = policy_optimisation.Opponents.from_parameters(globals())
 if unknown := {*variants} & {"offline", "oracle"}:
     raise ValueError(f"variants: {unknown} know the population alone, and these opponents are new")
-policies = opponents.load_policies(policies_folder, variants, seeds)
+policies = opponents.load_policies(results.resolve(policies_folder), variants, seeds)
 
 
 def opponent_context(variant: str) -> contexts.OpponentContext:

@@ -22,11 +22,9 @@
 # %% tags=["parameters"]
 seed = 2  # of both worlds
 num_steps = 25  # of RoboSumo before the picture is taken: the robots drop from 75 cm
-output_folder = "../results/laptop/figure_6"
+output_folder = "results/laptop/figure_6"  # where the results go, relative to the repository
 
 # %%
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -34,7 +32,7 @@ from paperlib.environments.pettingzoo import ParticleWorldEnv, RoboSumoEnv
 from reproduction import plots, results
 
 run = results.Run("figure_6", globals())
-output = Path(output_folder)
+output = results.resolve(output_folder)
 
 # %% [markdown]
 # ## Method

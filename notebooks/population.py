@@ -48,12 +48,10 @@ num_evaluation_episodes = 1000  # of each pair with itself
 num_cross_play_episodes = 50  # of each speaker with each listener
 num_workers = 2  # processes; the numbers do not depend on it
 device = "cpu"  # or "cuda"
-output_folder = "../results/laptop/population"
-checkpoint_folder = "../results/laptop/checkpoints/population"
+output_folder = "results/laptop/population"  # where the results go, relative to the repository
+checkpoint_folder = "results/laptop/checkpoints/population"  # checkpoints, from which a stopped run goes on
 
 # %%
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
@@ -66,7 +64,7 @@ from reproduction.statistics import bootstrap_interval
 
 run = results.Run("population", globals())
 torch.set_num_threads(1)
-output = Path(output_folder)
+output = results.resolve(output_folder)
 
 # %% [markdown]
 # ## Training
@@ -93,7 +91,7 @@ population = trainings.train_population(
     max_restarts=max_restarts,
     num_evaluation_episodes=num_evaluation_episodes,
     num_workers=num_workers,
-    folder=checkpoint_folder,
+    folder=results.resolve(checkpoint_folder),
     device=device,
 ).cpu()
 

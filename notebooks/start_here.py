@@ -34,11 +34,9 @@ episode_length = 40  # steps
 num_updates = 800  # of training
 embedding_size = 8  # D
 identification_weight = 10.0  # λ
-output_folder = "../results/laptop/start_here"
+output_folder = "results/laptop/start_here"  # where the results go, relative to the repository
 
 # %%
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
@@ -51,7 +49,7 @@ from reproduction import plots, results
 
 run = results.Run("start_here", globals())
 torch.set_num_threads(1)
-output = Path(output_folder)
+output = results.resolve(output_folder)
 rng = np.random.default_rng(seed)
 
 # %% [markdown]

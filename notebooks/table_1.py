@@ -45,13 +45,11 @@ episode_counts = [1, 2, 4, 8, 16]  # episodes that one embedding averages over
 step_counts = [10, 25, 50, 100, 200, 501]  # first steps of an episode that the encoder sees
 num_workers = 2  # processes; the numbers do not depend on it
 device = "cpu"  # or "cuda"
-wrestlers_folder = "../results/laptop/wrestlers"
-sumo_encoders_folder = "../results/laptop/sumo_encoders"
-output_folder = "../results/laptop/table_1"
+wrestlers_folder = "results/laptop/wrestlers"  # results of wrestlers.py
+sumo_encoders_folder = "results/laptop/sumo_encoders"  # episodes and encoders, kept between runs
+output_folder = "results/laptop/table_1"  # where the results go, relative to the repository
 
 # %%
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
@@ -64,7 +62,7 @@ from reproduction.statistics import bootstrap_interval
 
 run = results.Run("table_1", globals())
 torch.set_num_threads(1)
-output = Path(output_folder)
+output = results.resolve(output_folder)
 
 # %% [markdown]
 # ## Data
@@ -73,7 +71,7 @@ output = Path(output_folder)
 # 60 % of the edges for training) and its own strong one (only edges within a part count).
 
 # %%
-population, _ = robosumo_policies.load(Path(wrestlers_folder) / "population.safetensors")
+population, _ = robosumo_policies.load(results.resolve(wrestlers_folder) / "population.safetensors")
 descents = [wrestlers.descent(name) for name in population]
 ancestors = torch.tensor([ord(letter) for letter, _ in descents])
 as_trained = torch.tensor([image == "" for _, image in descents])  # no mirror image of an ancestor
@@ -113,7 +111,7 @@ print(
 
 # %%
 comparison = comparisons.Comparison(
-    Path(sumo_encoders_folder),
+    results.resolve(sumo_encoders_folder),
     dataset,
     splits,
     settings=embeddings.Settings(

@@ -44,13 +44,11 @@ episode_counts = [1, 2, 4, 8, 16]  # episodes that one embedding averages over
 max_per_agent = 448  # test episodes of each agent that the measures take
 num_workers = 2  # processes; the numbers do not depend on it
 device = "cpu"  # or "cuda"
-population_folder = "../results/laptop/population"
-encoders_folder = "../results/laptop/encoders"
-output_folder = "../results/laptop/table_2"
+population_folder = "results/laptop/population"  # results of population.py
+encoders_folder = "results/laptop/encoders"  # episodes and encoders, kept between runs
+output_folder = "results/laptop/table_2"  # where the results go, relative to the repository
 
 # %%
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
@@ -63,7 +61,7 @@ from reproduction.statistics import bootstrap_interval
 
 run = results.Run("table_2", globals())
 torch.set_num_threads(1)
-output = Path(output_folder)
+output = results.resolve(output_folder)
 
 # %% [markdown]
 # ## Data
@@ -72,7 +70,9 @@ output = Path(output_folder)
 # pairs fall into three parts, and only edges within a part are used).
 
 # %%
-population = populations.Population.load(Path(population_folder) / "population.safetensors")
+population = populations.Population.load(
+    results.resolve(population_folder) / "population.safetensors"
+)
 count = population.num_pairs
 graph = graphs.InteractionGraph.bipartite(count, count)
 dataset = populations.collect(
@@ -103,7 +103,7 @@ print(f"{len(dataset)} episodes on {len(graph.edges)} edges")
 
 # %%
 comparison = comparisons.Comparison(
-    Path(encoders_folder),
+    results.resolve(encoders_folder),
     dataset,
     splits,
     settings=embeddings.Settings(

@@ -48,14 +48,12 @@ transitions_per_listener = 9  # in one update
 num_evaluation_episodes = 256  # of each speaker with each listener
 num_workers = 2  # processes; the numbers do not depend on it
 device = "cpu"  # or "cuda"
-population_folder = "../results/laptop/population"
-encoders_folder = "../results/laptop/encoders"
-checkpoint_folder = "../results/laptop/checkpoints/table_3"
-output_folder = "../results/laptop/table_3"
+population_folder = "results/laptop/population"  # results of population.py
+encoders_folder = "results/laptop/encoders"  # episodes and encoders of table_2.py
+checkpoint_folder = "results/laptop/checkpoints/table_3"  # checkpoints, from which a stopped run goes on
+output_folder = "results/laptop/table_3"  # where the results go, relative to the repository
 
 # %%
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
@@ -69,7 +67,7 @@ from reproduction.statistics import bootstrap_interval
 
 run = results.Run("table_3", globals())
 torch.set_num_threads(1)
-output = Path(output_folder)
+output = results.resolve(output_folder)
 METHODS = ("Emb-Im", "Emb-Id", "Emb-Hyb")
 SPEAKERS = ("no embedding", "zeros", "random", "oracle", *METHODS)
 
@@ -81,7 +79,9 @@ SPEAKERS = ("no embedding", "zeros", "random", "oracle", *METHODS)
 # it learned by heart. Those of test listeners come from their episodes with the test speakers.
 
 # %%
-population = populations.Population.load(Path(population_folder) / "population.safetensors")
+population = populations.Population.load(
+    results.resolve(population_folder) / "population.safetensors"
+)
 count, size = population.num_pairs, population.message_size
 dynamics = population.provenance["dynamics"]
 graph = graphs.InteractionGraph.bipartite(count, count)
@@ -119,7 +119,7 @@ def listeners_of(part: graphs.InteractionGraph) -> StackedMLP:
 
 # %%
 def averages(method: str, seed: int, data, *, number: int) -> torch.Tensor:
-    path = Path(encoders_folder) / f"strong_{method}_{seed}.safetensors"
+    path = results.resolve(encoders_folder) / f"strong_{method}_{seed}.safetensors"
     encoder = embeddings.PolicyEmbedder.load(path)
     reference = encoder.embed(dataset.on_edges(splits[seed].train))
     embedded = (encoder.embed(data) - reference.mean(0)) / reference.std(0).mean()
@@ -175,7 +175,7 @@ for seed in seeds:
             contexts=contexts.flatten(2, 3),
             message_size=size,
             dynamics=dynamics,
-            checkpoint=Path(checkpoint_folder) / f"{seed}.safetensors",
+            checkpoint=results.resolve(checkpoint_folder) / f"{seed}.safetensors",
             device=device,
         )
     )

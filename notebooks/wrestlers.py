@@ -39,12 +39,10 @@ matches_per_edge = 10  # of each two wrestlers, for each seed of evaluation
 evaluation_seeds = [1, 2]  # of the matches among them
 num_reference_matches = 200  # of each wrestler with each reference
 num_workers = 2  # processes that train; the numbers do not depend on it
-lineages_folder = "../results/laptop/lineages"
-output_folder = "../results/laptop/wrestlers"
+lineages_folder = "results/laptop/lineages"  # trained wrestlers, kept between runs
+output_folder = "results/laptop/wrestlers"  # where the results go, relative to the repository
 
 # %%
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
@@ -57,7 +55,7 @@ from reproduction import plots, results, statistics, tables, wrestlers
 from reproduction.statistics import bootstrap_interval
 
 run = results.Run("wrestlers", globals())
-output = Path(output_folder)
+output = results.resolve(output_folder)
 
 # %% [markdown]
 # ## Training
@@ -66,8 +64,8 @@ output = Path(output_folder)
 
 # %%
 if from_scratch:
-    wrestlers.train_all(seed=seed, folder=lineages_folder, num_workers=num_workers)
-    everyone, provenance = wrestlers.assemble(lineages_folder)
+    wrestlers.train_all(seed=seed, folder=results.resolve(lineages_folder), num_workers=num_workers)
+    everyone, provenance = wrestlers.assemble(results.resolve(lineages_folder))
 else:
     everyone, provenance = robosumo_policies.load(wrestlers.SHIPPED)
 names = wrestlers.member_names()[:num_agents]

@@ -45,11 +45,9 @@ episode_length = 25  # steps
 num_episodes = 4  # of each hunter with each prey
 identification_weight = 10.0  # λ
 num_updates = 600  # of the encoder's training
-output_folder = "../results/laptop/your_own_agents"
+output_folder = "results/laptop/your_own_agents"  # where the results go, relative to the repository
 
 # %%
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
@@ -65,7 +63,7 @@ from reproduction.statistics import bootstrap_interval
 
 run = results.Run("your_own_agents", globals())
 torch.set_num_threads(1)
-output = Path(output_folder)
+output = results.resolve(output_folder)
 rng = np.random.default_rng(seed)
 
 # %% [markdown]

@@ -1,7 +1,18 @@
-"""Random streams: one generator for a whole batch, or one for each entry of its first axis."""
+"""Random streams: their names, and the generators that draw from them.
+
+A stream is named by a key of integers. Almost everywhere it is ``(seed, Stream.NAME, ...)``, where
+the rest counts what is drawn within: pairs, seeds, repetitions. Keys of different length never give
+the same stream. Exceptions, kept so that published numbers stay:
+
+- a pair of ParticleWorld trains on ``(seed, pair, attempt)`` and is judged on
+  ``(seed, pair, attempt, 1)``;
+- a data set that is the same for all seeds is drawn from ``(Stream.NAME,)``;
+- small examples take ``(seed,)`` or ``(seed, k)`` with k below 10.
+"""
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,6 +20,65 @@ import torch
 from torch import Tensor
 
 Generators = torch.Generator | Sequence[torch.Generator]
+
+
+class Stream(enum.IntEnum):
+    """Every numbered stream of the reproduction; the number is part of a key.
+
+    Two names of one number are told apart by the rest of their keys, as the comments say.
+    """
+
+    FIDELITY_MATCH = 100  # (seed, ...): the match that is shown
+
+    POPULATION_RETURNS = 101  # (seed, ..., pair): episodes of each pair
+    POPULATION_BOUND = 102  # (seed, ...): worlds of the upper bound
+    POPULATION_CROSS_PLAY = 103  # (seed, ..., speaker): episodes with every listener
+    POPULATION_EPISODE = 104  # (seed, ...): the episodes that are shown
+
+    TABLE_2_EPISODES = 201  # (...,): the data set, which Table 3 shares
+    TABLE_2_WEAK_SPLIT = 202  # (seed, ...)
+    TABLE_2_STRONG_SPLIT = 203  # (seed, ...): Table 3 shares it
+    TABLE_2_ENCODERS = 204  # (seed, ..., kind of split): trainings
+    TABLE_2_SUBSET = 205  # (seed, ...): episodes that are measured
+    TABLE_2_AVERAGES = 206  # (seed, ...): which embeddings are averaged
+    TABLE_2_UNTRAINED = 207  # (seed, ...): weights of the untrained encoder
+
+    TABLE_1_MATCHES = 301  # (..., 0) and (..., 1): the data set
+    TABLE_1_WEAK_SPLIT = 302  # (seed, ...)
+    TABLE_1_STRONG_SPLIT = 303  # (seed, ...)
+    TABLE_1_ENCODERS = 304  # (seed, ..., kind of split): trainings
+    TABLE_1_AVERAGES = 306  # (seed, ...): which embeddings are averaged
+    TABLE_1_UNTRAINED = 307  # (seed, ...): weights of the untrained encoder
+    TABLE_1_OTHER_EPISODES = 308  # (seed, ...): episodes that predict the outcome of another
+
+    TABLE_3_NEW_EPISODES = 301  # (...,): those of the evaluation
+    TABLE_3_AVERAGES = 302  # (seed, ..., number of episodes): which embeddings are averaged
+    TABLE_3_NOISE = 303  # (seed, ..., number of vectors): contexts of the noise variant
+    TABLE_3_SPEAKERS = 304  # (seed, ..., variant): trainings
+    TABLE_3_EVALUATION = 305  # (seed, ..., index of the number of episodes)
+    TABLE_3_CONSTANT_MESSAGES = 306  # (seed, ...): episodes; Table 1 draws other things from it
+
+    FIGURE_3_EMBEDDINGS = 310  # (seed, ..., kind of split): wrestlers and episodes that are shown
+    EXPLORER_EPISODES = 340  # (seed, ..., environment, kind of split): episodes that are shown
+
+    WRESTLERS = 400  # (seed, ..., number in recipes/wrestlers.yaml): trainings
+    WRESTLERS_REFERENCES = 401  # (seed, ..., reference): matches
+    WRESTLERS_TOURNAMENT = 402  # (evaluation seed, ..., 0 or 1): matches
+
+    FIGURE_4_OPPONENTS = 501  # (encoder seed, ...): which wrestlers are the opponents
+    FIGURE_4_INITIAL_POLICY = 502  # (seed, ...): weights of a policy trained from scratch
+    FIGURE_4_POLICIES = 503  # (seed, ...): trainings
+    FIGURE_5_MATCHES = 510  # (seed, ..., evaluation seed, pair of variants)
+
+
+class SelfPlay(enum.IntEnum):
+    """What follows the key of a self-play training; each has streams of its own."""
+
+    INITIAL_WEIGHTS = 0  # (*key, ..., learner)
+    ROLLOUTS = 1  # (*key, ..., iteration): matches, actions, minibatches, pools
+    OPPONENTS = 2  # (*key, ..., iteration): opponents of a contextual policy
+    EVALUATION = 3  # (*key, ..., iteration, group of opponents): games of Figure 4's policies
+    CONTEXT_NOISE = 4  # (*key, ..., iteration): random contexts
 
 
 def make_generator(*key: int, device: torch.device | str = "cpu") -> torch.Generator:

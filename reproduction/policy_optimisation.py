@@ -67,7 +67,9 @@ class Opponents:
     def from_parameters(cls, parameters: Mapping[str, Any]) -> Opponents:
         """What these parameters of a notebook describe; others among them are ignored."""
         names = {field.name for field in dataclasses.fields(cls)} & set(parameters)
-        return cls(**{name: parameters[name] for name in names})
+        folders = {name for name in names if name.endswith("_folder")}
+        given = {name: parameters[name] for name in names - folders}
+        return cls(**given, **{name: results.resolve(parameters[name]) for name in folders})
 
     @functools.cached_property
     def population(self) -> dict[str, Wrestler]:

@@ -71,8 +71,7 @@ class Run:
 
 
 def resolve(folder: str | Path) -> Path:
-    """A folder that a notebook's parameter names: relative ones start at the repository's root, from
-    wherever the notebook was started."""
+    """A folder of a notebook; relative ones start at the repository root, from wherever it runs."""
     return ROOT / folder
 
 

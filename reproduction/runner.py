@@ -194,7 +194,8 @@ def run(
     staging.mkdir(parents=True)
     for parameter, folder in _folders(defaults, name).items():
         place = staging if parameter == "output_folder" else results_dir / folder
-        checked.setdefault(parameter, os.path.relpath(place, notebook.resolve().parent))
+        inside = place.is_relative_to(results.ROOT)
+        checked.setdefault(parameter, str(place.relative_to(results.ROOT) if inside else place))
     source = staging / "source.ipynb"
     jupytext.write(jupytext.read(notebook), source)
     executed, log = staging / "notebook.ipynb", staging / "log.txt"

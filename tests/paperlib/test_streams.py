@@ -41,3 +41,17 @@ def test_a_row_depends_on_its_own_generator_alone():
 def test_each_row_needs_a_generator(generator):
     with pytest.raises(ValueError, match="1 came for 2 rows"):
         streams.uniform([generator], 2, 3)
+
+
+def test_names_share_a_number_only_where_the_module_says_so():
+    names = streams.Stream.__members__
+    shared = {name for name, member in names.items() if member.name != name}
+    assert shared == {
+        "TABLE_3_NEW_EPISODES",
+        "TABLE_3_AVERAGES",
+        "TABLE_3_NOISE",
+        "TABLE_3_SPEAKERS",
+        "TABLE_3_CONSTANT_MESSAGES",
+    }
+    assert len(streams.SelfPlay) == len(streams.SelfPlay.__members__)
+    assert draw(5, streams.Stream.TABLE_2_WEAK_SPLIT) == draw(5, 202)

@@ -24,9 +24,10 @@ names = ["a"]  # some
 output_folder = "."
 
 # %%
-from paperlib import results
+from reproduction import results
 
-run = results.Run("tiny", globals())
+parameters = dict(count=count, rate=rate, names=names)
+run = results.Run("tiny", parameters)
 """
 GOOD = HEADER + 'run.save(output_folder, {"twice": 2 * count}, seeds=[0])\nprint("counted")\n'
 BAD = HEADER + 'print("so far")\nraise RuntimeError("no luck")\n'
