@@ -1,6 +1,16 @@
 """What several tests need."""
 
+# While jaxtyping's hook loads a module of ours, what that imports is compiled anew, whole libraries
+# that stand there compiled: some ten seconds. What is imported before is not.
+import beartype.door  # noqa: F401
+import matplotlib.pyplot  # noqa: F401
+import nbconvert  # noqa: F401
+import networkx  # noqa: F401
+import papermill  # noqa: F401
 import pytest
+import scipy.stats  # noqa: F401
+import seaborn  # noqa: F401
+import sklearn.linear_model  # noqa: F401
 import torch
 from samples import make_dataset
 
