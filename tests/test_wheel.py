@@ -3,6 +3,7 @@
 import email
 import importlib.metadata
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -126,11 +127,12 @@ def run(script, folder, *extras, cwd):
     known = importlib.metadata.packages_distributions().items()
     hidden = [top for top, names in known if present.isdisjoint(map(canonicalize_name, names))]
     hidden = sorted(set(hidden) - {"paperlib", "reproduction", "_distutils_hack"})
+    places = [str(folder), sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]
     check = f"import paperlib; assert paperlib.__file__.startswith({str(folder)!r})\n"
     done = subprocess.run(
         [sys.executable, "-S", "-c", GUARD + check + script, json.dumps(hidden)],
         cwd=cwd,
-        env={"PYTHONPATH": f"{folder}:{sysconfig.get_path('purelib')}", "OMP_NUM_THREADS": "1"},
+        env={"PYTHONPATH": os.pathsep.join(places), "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
     )
