@@ -72,7 +72,7 @@ def mirrored(path):
     return ROOT / "tests" / place.parent / f"test_{place.name}"
 
 
-@each([path for path in (*LIBRARY, *REPRODUCTION) if path.name != "__init__.py"])
+@each([path for path in (*LIBRARY, *REPRODUCTION) if not path.name.startswith("_")])
 def test_every_module_has_tests(path):
     test = TESTED_ELSEWHERE.get(name_of(path))
     assert (ROOT / test if test else mirrored(path)).is_file()
