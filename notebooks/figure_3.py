@@ -58,11 +58,13 @@ output = results.resolve(output_folder)
 # wrestlers with other opponents; in the strong split it never saw them.
 
 # %%
-tensors, metadata = files.load_tensors(results.resolve(table_1_folder) / "test_embeddings.safetensors")
+folder = results.resolve(table_1_folder)
+tensors, metadata = files.load_tensors(folder / "test_embeddings.safetensors")
 kinds = ("weak", "strong")
 chosen = {}
 for number, kind in enumerate(kinds):
-    generator, agents = make_generator(seed, Stream.FIGURE_3_EMBEDDINGS, number), tensors[f"{kind}/agents"]
+    generator = make_generator(seed, Stream.FIGURE_3_EMBEDDINGS, number)
+    agents = tensors[f"{kind}/agents"]
     ids, counts = agents.unique(return_counts=True)
     ids = ids[counts >= num_episodes]
     if len(ids) < num_wrestlers:

@@ -49,7 +49,7 @@ num_cross_play_episodes = 50  # of each speaker with each listener
 num_workers = 2  # processes; the numbers do not depend on it
 device = "cpu"  # or "cuda"
 output_folder = "results/laptop/population"  # where the results go, relative to the repository
-checkpoint_folder = "results/laptop/checkpoints/population"  # checkpoints, from which a stopped run goes on
+checkpoint_folder = "results/laptop/checkpoints/population"  # checkpoints, kept between runs
 
 # %%
 import matplotlib.pyplot as plt
@@ -59,7 +59,7 @@ import torch
 from paperlib.agents import maddpg, populations
 from paperlib.environments.particleworld import EPISODE_LENGTH, ParticleWorld, best_returns
 from paperlib.streams import Stream, make_generator
-from reproduction import plots, results, tables, trainings
+from reproduction import diagrams, plots, results, tables, trainings
 from reproduction.statistics import bootstrap_interval
 
 # %%
@@ -234,11 +234,11 @@ plt.show()
 figure, axes = plt.subplots(1, 3, figsize=(6.75, 2.4))
 for listener, (ax, episode) in enumerate(zip(axes, values["shown"], strict=True)):
     title = f"speaker 0, listener {listener}: {episode['return']:.1f}"
-    plots.draw_episode(ax, episode["observations"], target=episode["target"], title=title)
+    diagrams.draw_episode(ax, episode["observations"], target=episode["target"], title=title)
 plots.save_figure(figure, output, "population_episodes")
 first = values["shown"][0]
 animation = output / "population_episode.gif"
-plots.animate_episode(animation, first["observations"], target=first["target"])
+diagrams.animate_episode(animation, first["observations"], target=first["target"])
 plt.show()
 
 # %% [markdown]

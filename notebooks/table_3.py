@@ -47,9 +47,7 @@ num_workers = 2  # processes; does not affect the results
 device = "cpu"  # or "cuda"
 population_folder = "results/laptop/population"  # results of population.py
 encoders_folder = "results/laptop/encoders"  # episodes, splits and encoders of table_2.py
-checkpoint_folder = (
-    "results/laptop/checkpoints/table_3"  # checkpoints, from which a stopped run resumes
-)
+checkpoint_folder = "results/laptop/checkpoints/table_3"  # checkpoints, kept between runs
 output_folder = "results/laptop/table_3"  # where the results go, relative to the repository
 
 # %%
