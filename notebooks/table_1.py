@@ -203,7 +203,7 @@ values = {
 run.save(output, values, seeds=seeds)
 tables.save_rows(output, "table_1", rows)
 shown = comparison.test_embeddings(wrestlers.embed, everyone)  # for Figure 3 and the explorer
-metadata = {"names": names, "kin": wrestlers.families}
+metadata = {"names": names, "families": wrestlers.families}
 files.save_tensors(output / "test_embeddings.safetensors", shown, metadata)
 
 # %% [markdown]
