@@ -55,7 +55,7 @@ import numpy as np
 import torch
 
 from paperlib import embeddings, files, graphs, metrics, pooling
-from paperlib.agents import robosumo_policies, tournaments
+from paperlib.agents import matches, robosumo_policies
 from paperlib.streams import make_generator
 from reproduction import comparisons, plots, results, statistics, tables, wrestlers
 from reproduction.statistics import bootstrap_interval
@@ -84,7 +84,7 @@ for seed in seeds:
     splits["strong", seed] = graphs.strong_split(
         graph, num_validation=num_validation, num_test=num_test, generator=make_generator(seed, 303)
     )
-dataset = tournaments.collect(
+dataset = matches.collect(
     list(population.values()),
     graph,
     num_episodes=episodes_per_edge,

@@ -48,10 +48,10 @@ import numpy as np
 import torch
 
 from paperlib import graphs, metrics
-from paperlib.agents import matches, published_policies, robosumo_policies, tournaments
+from paperlib.agents import matches, published_policies, robosumo_policies
 from paperlib.environments.robosumo import RoboSumo
 from paperlib.streams import make_generator
-from reproduction import plots, results, statistics, tables, wrestlers
+from reproduction import plots, results, statistics, tables, tournaments, wrestlers
 from reproduction.statistics import bootstrap_interval
 
 run = results.Run("wrestlers", globals())
@@ -92,7 +92,8 @@ for number, (title, opponent) in enumerate(references.items()):
     env = RoboSumo(range(seed, seed + len(player_ids)), auto_reset=False)
     generator = make_generator(seed, 401, number)
     played = matches.play(env, [*players, opponent], player_ids, generator=generator)
-    shares[title] = [played.select(player_ids[:, 0] == k).shares() for k in range(each)]
+    chosen = [played.select(player_ids[:, 0] == k) for k in range(each)]
+    shares[title] = [tournaments.outcome_shares(part) for part in chosen]
     won = [float(share["won"].mean) for share in shares[title]]
     print(f"{title}: won {np.mean(won):.2f} on average, {min(won):.2f} to {max(won):.2f}")
 
@@ -109,7 +110,7 @@ for number, (title, opponent) in enumerate(references.items()):
 graph = graphs.InteractionGraph.complete(each)
 games, counted, styles = [], [], []
 for evaluation in evaluation_seeds:
-    dataset = tournaments.collect(
+    dataset = matches.collect(
         players, graph, num_episodes=matches_per_edge, key=(evaluation, 402)
     )
     counted.append(tournaments.win_matrix(dataset, each))

@@ -12,19 +12,22 @@ import numpy as np
 import seaborn as sns
 from matplotlib.animation import FuncAnimation, PillowWriter
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from paperlib import files
-from paperlib.environments.particleworld import LANDMARKS, MESSAGE, NUM_LANDMARKS, State
+from paperlib.environments.particleworld import (
+    LANDMARK_COLOURS,
+    LANDMARKS,
+    MESSAGE,
+    NUM_LANDMARKS,
+)
 from paperlib.graphs import InteractionGraph, Split
 from reproduction import statistics, tables
 from reproduction.statistics import Estimate
 
 STYLE = Path(__file__).with_name("paper.mplstyle")
-LANDMARK_COLOURS = ("#D55E00", "#009E73", "#0072B2")
 SPLIT_COLOURS = {"train": "#0072B2", "validation": "#E69F00", "test": "#D55E00"}
 METHOD_COLOURS = {
     **{"Emb-Im": "#0072B2", "Emb-Id": "#D55E00", "Emb-Hyb": "#009E73"},
@@ -103,25 +106,6 @@ def animate_episode(path: str | Path, observations: ArrayLike, *, target: int) -
     with files.replacing(path) as temporary:
         animation.save(temporary, writer=PillowWriter(fps=10), dpi=90)
     plt.close(figure)
-
-
-def picture_of_state(state: State, *, size: int = 320) -> NDArray[np.uint8]:
-    """The first episode of a batch at this moment, as an array (size, size, 3)."""
-    figure = Figure(figsize=(size / 100, size / 100), dpi=100)
-    canvas = FigureCanvasAgg(figure)
-    ax = figure.add_axes((0, 0.08, 1, 0.92))
-    position, landmarks = state.position[0].tolist(), state.landmarks[0].tolist()
-    for index, (place, colour) in enumerate(zip(landmarks, LANDMARK_COLOURS, strict=True)):
-        ax.scatter(*place, s=200, color=colour)
-        if index == state.target[0]:
-            ax.scatter(*place, s=500, facecolors="none", edgecolors=colour)
-    ax.scatter(*position, s=120, color="0.3")
-    reach = 1.2 * max(1.0, *(abs(number) for place in (position, *landmarks) for number in place))
-    ax.set(xlim=(-reach, reach), ylim=(-reach, reach), xticks=[], yticks=[])
-    message = " ".join(f"{number:.2g}" for number in state.message[0].tolist())
-    figure.text(0.5, 0.02, f"message {message}", ha="center", fontsize=8)
-    canvas.draw()
-    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
 
 def draw_interaction_graph(ax: Axes, graph: InteractionGraph, split: Split, *, title: str) -> None:

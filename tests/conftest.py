@@ -1,5 +1,6 @@
 """What several tests need."""
 
+import jaxtyping
 import pytest
 import torch
 from samples import make_dataset
@@ -22,3 +23,9 @@ def dataset():
 @pytest.fixture
 def continuous_dataset():
     return make_dataset(continuous=True)
+
+
+@pytest.fixture
+def unchecked(monkeypatch):
+    """Leaves wrong types to the library's own checks, as it is outside of tests."""
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)

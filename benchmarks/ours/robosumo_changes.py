@@ -27,7 +27,7 @@ from ours.robosumo import BareBatch
 from ours.robosumo_recordings import Recording, record, without_sensors
 from paperlib.agents import matches, published_policies
 from paperlib.environments import robosumo, robosumo_models
-from paperlib.environments.robosumo_models import ROBOTS
+from paperlib.environments.robosumo_bodies import ROBOTS
 from paperlib.streams import make_generator
 
 NUM_STEPS = 50

@@ -14,7 +14,7 @@ from paperlib.agents import published_policies
 from paperlib.agents.matches import Player, UniformlyRandom
 from paperlib.environments import robosumo_models
 from paperlib.environments.robosumo import RoboSumo
-from paperlib.environments.robosumo_models import ROBOTS
+from paperlib.environments.robosumo_bodies import ROBOTS
 from paperlib.streams import make_generator
 
 ANTS = ("ant", "ant")

@@ -15,8 +15,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from paperlib.environments.robosumo import observation_size
-from paperlib.environments.robosumo_models import ROBOTS
+from paperlib.environments.robosumo_observations import observation_size
+from paperlib.environments.robosumo_bodies import ROBOTS
 
 FOLDER_VARIABLE = "ROBOSUMO_POLICIES"
 HIDDEN_SIZE = 64

@@ -35,8 +35,10 @@ from paperlib.environments.particleworld import (
     TIME_STEP,
     VELOCITY,
 )
-from paperlib.environments.robosumo import ACTION_TIME, observation_fields
-from paperlib.environments.robosumo_models import TATAMI_TOP, make_spec
+from paperlib.environments.robosumo_bodies import TATAMI_TOP
+from paperlib.environments.robosumo_models import make_spec
+from paperlib.environments.robosumo_observations import observation_fields
+from paperlib.environments.robosumo_rules import ACTION_TIME
 from reproduction import plots
 
 FILE_NAME = "embedding_explorer.html"
@@ -137,7 +139,7 @@ def match_positions(
     """How both robots of a match stood, as MuJoCo holds it.
 
     Args:
-        dataset: of `tournaments.collect`: both views of a match are neighbours, 2m and 2m + 1.
+        dataset: of `matches.collect`: both views of a match are neighbours, 2m and 2m + 1.
         row: one of the views; whose it is comes first.
         steps: of the episode, (F,).
         robot: that both are.

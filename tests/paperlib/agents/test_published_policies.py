@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from paperlib.agents.published_policies import load
-from paperlib.environments.robosumo import RoboSumo, observation_size
+from paperlib.environments.robosumo import RoboSumo
+from paperlib.environments.robosumo_observations import observation_size
 
 ZOO = Path(__file__).parents[4] / "shared/robosumo-zoo"
 SIZES = {"ant": (120, 8), "bug": (164, 12), "spider": (208, 16)}
@@ -251,8 +252,8 @@ def uniform(rng, shape):
     return rng.uniform(-1, 1, shape)
 
 
-def share_won(robot, kind, opponent, *, seat=0, num_envs=200):
-    """Plays whole matches with a published policy in one of the player_ids."""
+def share_won(robot, kind, opponent, *, slot=0, num_envs=200):
+    """The share of matches that a published policy wins as the first (0) or second robot (1)."""
     file = ZOO / f"{robot}-{kind}-v1.npy"
     if not file.exists():
         pytest.skip(f"{file} is missing")
@@ -261,18 +262,18 @@ def share_won(robot, kind, opponent, *, seat=0, num_envs=200):
     observations, memory = env.reset(), policy.initial(num_envs)
     rng, won = np.random.default_rng(0), 0
     while env.playing.any():
-        seen = torch.from_numpy(observations[seat])
+        seen = torch.from_numpy(observations[slot])
         actions, memory = policy.act(seen, memory, generator=generator)
         against = opponent(rng, actions.shape)
-        step = env.step([actions.numpy(), against] if seat == 0 else [against, actions.numpy()])
-        observations, won = step.observations, won + (step.winner == seat).sum()
+        step = env.step([actions.numpy(), against] if slot == 0 else [against, actions.numpy()])
+        observations, won = step.observations, won + (step.winner == slot).sum()
     return won / num_envs
 
 
 # On a prototype these won 88, 99, 87 and 99 %; a share of 200 has a standard error of 0.7 to 2.4 %.
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("robot", "kind", "opponent", "seat", "share"),
+    ("robot", "kind", "opponent", "slot", "share"),
     [
         ("ant", "mlp", motionless, 0, 0.80),
         ("ant", "lstm", motionless, 1, 0.95),
@@ -280,5 +281,5 @@ def share_won(robot, kind, opponent, *, seat=0, num_envs=200):
         ("ant", "mlp", uniform, 1, 0.96),
     ],
 )
-def test_published_policies_win(robot, kind, opponent, seat, share):
-    assert share_won(robot, kind, opponent, seat=seat) >= share
+def test_published_policies_win(robot, kind, opponent, slot, share):
+    assert share_won(robot, kind, opponent, slot=slot) >= share

@@ -1,5 +1,7 @@
 """ParticleWorld against mpe2, and by hand."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -238,14 +240,30 @@ def test_shapes_of_every_batch(shape, message_size, generator):
         {"batch_shape": 0},
         {"batch_shape": ()},
         {"batch_shape": (2, -1)},
+        {"batch_shape": 4.5},
+        {"batch_shape": 4.0},
+        {"batch_shape": (2, 1.5)},
+        {"batch_shape": True},
+        {"batch_shape": (2, False)},
+        {"batch_shape": "4"},
+        {"batch_shape": None},
         {"message_size": 0},
         {"message_size": 17},
+        {"message_size": 2.5},
+        {"message_size": True},
         {"dynamics": "2017"},
     ],
 )
-def test_arguments_out_of_range(wrong, generator):
-    with pytest.raises(ValueError, match=next(iter(wrong))):
+def test_arguments_out_of_range(wrong, generator, unchecked):
+    ((name, value),) = wrong.items()
+    with pytest.raises(ValueError, match=f"^{name} must be .* got {re.escape(repr(value))}$"):
         ParticleWorld(**{"batch_shape": 2, "generator": generator, **wrong})
+
+
+def test_sizes_may_be_numpys(generator, unchecked):
+    world = ParticleWorld(np.int64(4), generator=generator, message_size=np.int32(2))
+    assert world.reset().listener.shape == (4, listener_size(2)) and world.batch_shape == (4,)
+    assert ParticleWorld([np.int64(2), 3], generator=generator).reset().speaker.shape == (2, 3, 3)
 
 
 def test_actions_of_a_wrong_shape(generator):
