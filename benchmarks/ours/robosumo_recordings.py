@@ -68,7 +68,7 @@ def record(
     actions, begun = [], []
     for number in range(WARM_UP + num_steps):
         if number == WARM_UP:
-            states = matches.batch.state.copy()
+            states = matches.physics.batch.state.copy()
         seen = map(torch.from_numpy, observations)
         pairs = zip(players, seen, strict=True)
         chosen = [one.act(part, generator=draws)[0].clip(-1, 1).numpy() for one, part in pairs]
@@ -77,8 +77,8 @@ def record(
         if number >= WARM_UP:
             rows = np.flatnonzero(step.done)
             actions.append(np.concatenate(chosen, axis=1))
-            begun.append((rows, matches.batch.state[rows]))
-    return Recording(states, np.stack(actions), begun, matches.batch.state.copy())
+            begun.append((rows, matches.physics.batch.state[rows]))
+    return Recording(states, np.stack(actions), begun, matches.physics.batch.state.copy())
 
 
 def player(robot: str, policies: str | None) -> Player:
