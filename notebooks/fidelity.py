@@ -176,7 +176,7 @@ if not found:
 # %%
 rows, shares = [], {}
 for number, ((robot, kind), path) in enumerate(found.items()):
-    policy = published_policies.load(path, robot, kind)
+    policy = published_policies.load(path, robot=robot, kind=kind)
     players = [policy, matches.ZeroAction(len(policy.log_std))]
     for integrator, forces in conditions:
         env = RoboSumo(
@@ -203,7 +203,7 @@ moments = []
 renderer = rendering.Renderer(models.make_spec().compile(), width=400, height=260)
 env = RoboSumo([seed + 6], auto_reset=False)
 if ("ant", "mlp") in found:
-    player = published_policies.load(found["ant", "mlp"], "ant", "mlp")
+    player = published_policies.load(found["ant", "mlp"], robot="ant", kind="mlp")
 else:
     player = matches.UniformlyRandom(env.action_sizes[0])
 played = matches.play(

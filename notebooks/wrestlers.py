@@ -84,7 +84,7 @@ print(len(population), "wrestlers")
 references = {"motionless": matches.ZeroAction(8), "random": matches.UniformlyRandom(8)}
 published = published_policies.find("ant", "mlp")
 if published:
-    references["ant-mlp-v1"] = published_policies.load(published, "ant", "mlp")
+    references["ant-mlp-v1"] = published_policies.load(published, robot="ant", kind="mlp")
 shares: dict[str, list] = {}
 count, each = num_reference_matches, len(players)
 for number, (title, opponent) in enumerate(references.items()):

@@ -97,7 +97,7 @@ class BareThreads:
         for actions, (rows, states) in zip(
             self._recording.actions, self._recording.begun, strict=True
         ):
-            numbers = itertools.count()  # whoever is free takes the next match
+            numbers = itertools.count()  # a free thread takes the next match
             others = [
                 self._executor.submit(self._step, numbers, actions)
                 for _ in range(self._threads - 1)

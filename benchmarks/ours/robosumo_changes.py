@@ -193,7 +193,7 @@ def win_rate(
     if path is None:
         return ""
     players = [
-        published_policies.load(path, robots[0], KIND),
+        published_policies.load(path, robot=robots[0], kind=KIND),
         matches.ZeroAction(ROBOTS[robots[1]].num_joints),
     ]
     with changed(change):

@@ -82,11 +82,11 @@ def record(
 
 
 def player(robot: str, policies: str | None) -> Player:
-    """The robot's published policy "mlp-v1" if `published_policies.find` finds it, else chance."""
+    """The robot's published policy "mlp-v1" if `published_policies.find` finds it, else a random one."""
     path = published_policies.find(robot, "mlp", folder=policies)
     if path is None:
         return UniformlyRandom(ROBOTS[robot].num_joints)
-    return published_policies.load(path, robot, "mlp")
+    return published_policies.load(path, robot=robot, kind="mlp")
 
 
 def without_sensors(spec: mujoco.MjSpec) -> mujoco.MjModel:

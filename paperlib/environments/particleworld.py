@@ -271,11 +271,11 @@ def best_returns(state: State, *, dynamics: str = "mpe2", num_iterations: int = 
     target = _target_position(state)
     away = (state.position - target).double().unsqueeze(-1)  # (..., 2, 1): b - target
     step_size = 1 / torch.linalg.matrix_norm(gain, 2).square()
-    push = look = torch.zeros(*away.shape[:-1], EPISODE_LENGTH).to(away)
+    push = extrapolated = torch.zeros(*away.shape[:-1], EPISODE_LENGTH).to(away)
     momentum = 1.0
     for _ in range(num_iterations):
-        gradient = (look @ gain.T + away) @ gain
-        previous, push = push, (look - step_size * gradient).clamp(-1, 1)
+        gradient = (extrapolated @ gain.T + away) @ gain
+        previous, push = push, (extrapolated - step_size * gradient).clamp(-1, 1)
         momentum, last = (1 + (1 + 4 * momentum**2) ** 0.5) / 2, momentum
-        look = push + (last - 1) / momentum * (push - previous)
+        extrapolated = push + (last - 1) / momentum * (push - previous)
     return -(push @ gain.T + away).square().sum((-2, -1)).to(state.position.dtype)

@@ -9,8 +9,8 @@ The game of Al-Shedivat et al. 2018 (arXiv 1710.03641), for robots with J joints
 |            | contact forces; the opponent's position,         | of the strongest              |
 |            | orientation, contact                             |                               |
 
-`robosumo_observations` says what each field holds, `robosumo_rules` when a match ends and what a
-step pays; `robosumo_models` builds the bodies, and `robosumo_physics` steps them.
+`robosumo_observations` says what each field holds, `robosumo_rules` when a match ends and what the
+rewards are; `robosumo_models` builds the bodies, and `robosumo_physics` steps them.
 """
 
 from __future__ import annotations
@@ -86,21 +86,18 @@ class Step:
 class RoboSumo:
     """N matches between two robots, stepped together on T threads.
 
-    A match depends on its seed and its actions alone: not on N, T or its place among the others.
-    A match whose physics diverges ends as a draw, with a warning and rewards of zero; its last
-    observation is the last finite one.
+    A match depends on its seed and its actions alone: not on N, T or its index.
 
     Args:
-        seeds: one non-negative integer for each match; automatic resets draw from the same
-            generator.
+        seeds: a non-negative integer for each match; automatic resets draw from its generator.
         robots: "ant", "bug" or "spider" each.
         integrator: "implicitfast" or "RK4" (the original's). Published policies win nearly as
             often with the former (`notebooks/fidelity.py`), which is some 3.5 times as fast.
         tatami_size: distance of the ring's border from the centre, in m, at least 1.5.
         colours: red, green and blue in [0, 1] of each robot.
         max_cycles: steps until a match is a draw.
-        contact_forces: False leaves zeros in their places, as ports to MuJoCo 2 and later had.
-        auto_reset: whether a match that ended begins anew in the same step. Without it, it stands
+        contact_forces: False replaces them by zeros, as ports to MuJoCo 2 and later did.
+        auto_reset: whether a match that ended begins anew in the same step. Otherwise it stands
             still, with rewards of zero, until `reset`.
         num_threads: T; as many as there are CPUs where 0.
 
@@ -128,7 +125,6 @@ class RoboSumo:
         num_threads: int = 0,
     ) -> None:
         self.max_cycles = _checks.integer("max_cycles", max_cycles, minimum=1)
-        num_threads = _checks.integer("num_threads", num_threads, minimum=0)
         self._generators = _make_generators(seeds)
         spec = robosumo_models.make_spec(
             robots, integrator=integrator, tatami_size=tatami_size, colours=colours
@@ -231,7 +227,9 @@ class RoboSumo:
         last = tuple(part[ended] for part in self._observations)
         if len(ended):
             winner = robosumo_rules.find_winners(lost)
-            reasons = robosumo_rules.find_reasons(fell & lost, terminated, truncated, failed)
+            reasons = robosumo_rules.find_reasons(
+                fell=fell & lost, terminated=terminated, truncated=truncated, diverged=failed
+            )
             self._playing[ended] = False
             if self.auto_reset:
                 self._begin(ended)
@@ -254,7 +252,7 @@ class RoboSumo:
         return self.physics.state()
 
     def data(self, env_id: int) -> mujoco.MjData:
-        """A copy of a match's simulation, to look at or to draw."""
+        """A copy of a match's simulation, for instance to draw it."""
         return self.physics.batch.get_data(env_id)
 
     def _begin(self, rows: NDArray[np.int64]) -> None:
@@ -264,8 +262,10 @@ class RoboSumo:
         self._update_observations(rows)
 
     def _observe(self, rows: slice | NDArray[np.int64] = slice(None)) -> tuple[Floats, Floats]:
-        arrays = self.physics.positions, self.physics.velocities, self.physics.forces
-        return self.observer.observe(*(array[rows] for array in arrays))
+        physics = self.physics
+        return self.observer.observe(
+            physics.positions[rows], physics.velocities[rows], forces=physics.forces[rows]
+        )
 
     def _update_observations(self, rows: NDArray[np.int64]) -> None:
         for part, new in zip(self._observations, self._observe(rows), strict=True):

@@ -75,7 +75,7 @@ class Observer:
 
     Args:
         robots: the two robots.
-        contact_forces: whether to observe them; False leaves zeros in their places.
+        contact_forces: whether to observe them; False replaces them by zeros.
     """
 
     def __init__(self, robots: Sequence[str], *, contact_forces: bool = True) -> None:
@@ -101,9 +101,10 @@ class Observer:
         self,
         positions: NDArray[np.float64],
         velocities: NDArray[np.float64],
+        *,
         forces: NDArray[np.float64],
     ) -> tuple[Floats, Floats]:
-        """What each robot observes in M matches, (M, O) each, in new arrays.
+        """The observations of each robot in M matches, (M, O), in new arrays.
 
         Args:
             positions: MuJoCo's qpos, (M, nq).

@@ -10,6 +10,7 @@ import numpy as np
 from mujoco.batch import Batch, SimulationError
 from numpy.typing import NDArray
 
+from paperlib import _checks
 from paperlib.environments.robosumo_bodies import TATAMI_TOP
 from paperlib.environments.robosumo_rules import PHYSICS_STEPS
 
@@ -27,6 +28,9 @@ class Simulations:
         num_envs: N.
         num_threads: that step them; as many as there are CPUs where 0.
 
+    Raises:
+        ValueError: if a number is out of range.
+
     Attributes:
         batch: MuJoCo's batch of simulations.
         positions: live view of MuJoCo's qpos, (N, nq).
@@ -35,6 +39,8 @@ class Simulations:
     """
 
     def __init__(self, model: mujoco.MjModel, num_envs: int, *, num_threads: int = 0) -> None:
+        num_envs = _checks.integer("num_envs", num_envs, minimum=1)
+        num_threads = _checks.integer("num_threads", num_threads, minimum=0)
         self.batch = Batch(model, num_envs, num_threads)
         self.positions, self.velocities = self.batch.bind("qpos"), self.batch.bind("qvel")
         self.forces = self.batch.bind("cfrc_ext")

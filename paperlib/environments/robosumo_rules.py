@@ -1,7 +1,8 @@
-"""RoboSumo's rules: who has lost, why a match ends, and what a step pays.
+"""RoboSumo's rules: who has lost, why a match ends, and the reward of a step.
 
 A robot has lost when its torso is less than 0.29 m above the tatami, or 0.1 m beyond the square
-ring's border. Time is up after 501 steps of 0.05 s.
+ring's border. Time is up after 501 steps of 0.05 s. A match whose physics diverges ends as a draw
+with rewards of zero; its last observation is the last finite one.
 
 | reward term | each robot, each step                                                          |
 |-------------|--------------------------------------------------------------------------------|
@@ -35,17 +36,21 @@ NO_ONE = -1  # winner of a draw, and while a match goes on
 
 
 def is_fallen(torsos: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Which torsos are too low, (N, 2), given their positions above the tatami, (N, 2, 3)."""
+    """Which torsos are too low, (N, 2); their heights are above the tatami, (N, 2, 3)."""
     return torsos[..., 2] < FALLEN_HEIGHT
 
 
 def is_outside(torsos: NDArray[np.float64], tatami_size: float) -> NDArray[np.bool_]:
-    """Which torsos have left the ring, (N, 2), given their positions, (N, 2, 3)."""
+    """Which torsos, (N, 2, 3), have left the ring, (N, 2)."""
     return np.abs(torsos[..., :2]).max(axis=-1) >= tatami_size + OUTSIDE_MARGIN
 
 
 def find_winners(lost: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """The robot whose opponent alone has lost, or `NO_ONE`, (N,), given who has lost, (N, 2)."""
+    """The winner where exactly one robot has lost, else `NO_ONE`, (N,).
+
+    Args:
+        lost: which robots have lost, (N, 2).
+    """
     winner = np.full(len(lost), NO_ONE)
     decided = lost.sum(axis=1) == 1
     winner[decided] = lost.argmin(axis=1)[decided]
@@ -53,6 +58,7 @@ def find_winners(lost: NDArray[np.bool_]) -> NDArray[np.int64]:
 
 
 def find_reasons(
+    *,
     fell: NDArray[np.bool_],
     terminated: NDArray[np.bool_],
     truncated: NDArray[np.bool_],

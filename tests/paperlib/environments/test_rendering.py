@@ -32,8 +32,8 @@ def model():
 def data(model):
     """The first robot stands on the left, the second on the right."""
     data = mujoco.MjData(model)
-    for slot, place in enumerate([(-1.15, 0, 1.1), (1.15, 0, 1.1)]):
-        data.joint(f"{slot}/root").qpos[:3] = place
+    for slot, position in enumerate([(-1.15, 0, 1.1), (1.15, 0, 1.1)]):
+        data.joint(f"{slot}/root").qpos[:3] = position
     return data
 
 
@@ -48,7 +48,7 @@ def middles(picture):
     red, green, _ = np.moveaxis(picture.astype(int), -1, 0)
     found = [np.argwhere(red > green + 80), np.argwhere(green > red + 80)]
     assert min(map(len, found)) > 100
-    return [places.mean(axis=0) for places in found]
+    return [pixels.mean(axis=0) for pixels in found]
 
 
 @needs_opengl

@@ -92,8 +92,8 @@ class ByHand:
         )
 
     def observe(self, slot):
-        (place, speed, forces), (opponent, _, pressed) = self.parts(slot), self.parts(1 - slot)
-        numbers = [place, speed, forces.ravel(), opponent[:7], pressed[0]]
+        (positions, velocities, forces), (opponent, _, pressed) = map(self.parts, (slot, 1 - slot))
+        numbers = [positions, velocities, forces.ravel(), opponent[:7], pressed[0]]
         seen = np.concatenate(numbers).astype("f4")
         for height in (2, len(seen) - 6 - 7 + 2):
             seen[height] -= np.float32(0.5)
@@ -118,8 +118,8 @@ class ByHand:
         self.simulate(actions)
         self.steps += 1
         after = [self.parts(slot)[0][:3] for slot in (0, 1)]
-        fell = [place[2] - 0.5 < 0.29 for place in after]
-        out = [abs(place[0]) >= 2.1 or abs(place[1]) >= 2.1 for place in after]
+        fell = [position[2] - 0.5 < 0.29 for position in after]
+        out = [abs(position[0]) >= 2.1 or abs(position[1]) >= 2.1 for position in after]
         lost = [fell[slot] or out[slot] for slot in (0, 1)]
         time_is_up = self.steps >= max_cycles and not any(lost)
         terms = []
@@ -137,8 +137,8 @@ class ByHand:
 def compare(env, step, match, theirs, actions):
     """One match of a step with the same by hand, bit for bit but for the rewards' roundings."""
     terms, lost, time_is_up, reason = theirs.step([part[match] for part in actions], env.max_cycles)
-    place = np.concatenate([theirs.data.qpos, theirs.data.qvel])
-    np.testing.assert_array_equal(env.state()[match], place)
+    state = np.concatenate([theirs.data.qpos, theirs.data.qvel])
+    np.testing.assert_array_equal(env.state()[match], state)
     for slot in (0, 1):
         np.testing.assert_array_equal(step.observations[slot][match], theirs.observe(slot))
     ours = np.array([step.reward_terms[n][match] for n in ("outcome", "control", "approach")])
@@ -209,9 +209,9 @@ def play(seeds, *, num_threads, steps=30):
 def test_a_match_depends_on_its_seed_alone(seeds, num_threads):
     whole, part = play(range(8), num_threads=2), play(seeds, num_threads=num_threads)
     for ours, theirs in zip(part, whole, strict=True):
-        for place, seed in enumerate(seeds):
+        for row, seed in enumerate(seeds):
             if seed < 8:
-                np.testing.assert_array_equal(ours[..., place, :], theirs[..., seed, :])
+                np.testing.assert_array_equal(ours[..., row, :], theirs[..., seed, :])
     lengths = whole[1][..., -1]
     assert (lengths == 9).sum() > 8 and len(np.unique(whole[0], axis=0)) == 8
 
@@ -248,10 +248,10 @@ def test_without_automatic_reset_a_finished_match_stands_still():
     env, rng = make(auto_reset=False, max_cycles=6), np.random.default_rng(0)
     throw_down(env, 1, 0)
     last = env.step(random_actions(env, rng))
-    place = env.state()[1]
+    state = env.state()[1]
     while env.playing.any():
         step = env.step(random_actions(env, rng))
-        np.testing.assert_array_equal(env.state()[1], place)
+        np.testing.assert_array_equal(env.state()[1], state)
         for seen, before in zip(step.observations, last.observations, strict=True):
             np.testing.assert_array_equal(seen[1], before[1])
         assert not step.rewards[1].any() and not step.done[1] and not step.lost[1].any()

@@ -69,7 +69,7 @@ def numbered_arrays():
 
 def test_observations_by_hand():
     positions, velocities, forces = numbered_arrays()
-    ant, bug = Observer(("ant", "bug")).observe(positions, velocities, forces)
+    ant, bug = Observer(("ant", "bug")).observe(positions, velocities, forces=forces)
     felt = np.minimum(np.abs(forces[0]), 100)
     first, second = positions[0, :15].copy(), positions[0, 15:].copy()
     first[2] -= 0.5
@@ -83,11 +83,12 @@ def test_observations_by_hand():
 
 
 def test_without_contact_forces_zeros_stand_in_their_places():
-    arrays = numbered_arrays()
-    blind = Observer(("ant", "bug"), contact_forces=False).observe(*arrays)
-    for seen, without, robot in zip(
-        Observer(("ant", "bug")).observe(*arrays), blind, ("ant", "bug"), strict=True
-    ):
+    robots, (positions, velocities, forces) = ("ant", "bug"), numbered_arrays()
+    felt, blind = (
+        Observer(robots, contact_forces=on).observe(positions, velocities, forces=forces)
+        for on in (True, False)
+    )
+    for seen, without, robot in zip(felt, blind, robots, strict=True):
         for name in ("contact_forces", "opponent_contact"):
             assert seen[:, observation_fields(robot)[name]].any()
             seen[:, observation_fields(robot)[name]] = 0

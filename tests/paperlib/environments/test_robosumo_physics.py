@@ -96,3 +96,10 @@ def test_matches_without_a_finite_state_are_named(tmp_path, monkeypatch, part, v
     assert physics.step(actions_of(physics), None).tolist() == [False, True, False]
     physics.start(np.array([1]), [np.random.default_rng(row) for row in range(3)])
     assert not physics.step(actions_of(physics), None).any()
+
+
+@pytest.mark.parametrize("wrong", [{"num_envs": 0}, {"num_envs": 1.5}, {"num_threads": -1}])
+def test_bad_numbers_are_named(unchecked, wrong):
+    ((name, value),) = wrong.items()
+    with pytest.raises(ValueError, match=f"^{name} must be an integer .* got {value}$"):
+        Simulations(make_spec().compile(), wrong.pop("num_envs", 1), **wrong)

@@ -45,7 +45,9 @@ def test_reasons_in_the_order_in_which_they_count():
         "the physics diverged": ([no, no], no, yes, yes),
     }
     fell, terminated, truncated, diverged = map(np.array, zip(*cases.values(), strict=True))
-    found = rules.find_reasons(fell, terminated, truncated, diverged)
+    found = rules.find_reasons(
+        fell=fell, terminated=terminated, truncated=truncated, diverged=diverged
+    )
     assert [REASONS[reason] for reason in found] == list(cases) == list(REASONS)
 
 
