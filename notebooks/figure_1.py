@@ -36,7 +36,7 @@ import matplotlib.pyplot as plt
 from paperlib import graphs
 from paperlib.graphs import InteractionGraph, Split
 from paperlib.streams import make_generator
-from reproduction import plots, results
+from reproduction import diagrams, plots, results
 
 run = results.Run("figure_1", globals())
 output = results.resolve(output_folder)
@@ -99,7 +99,7 @@ drawn = {
         "agents": graph.agents,
         "edges": graph.edges,
         "kind": split.kind,
-        **{part: getattr(split, part).edges for part in plots.SPLIT_COLOURS},
+        **{part: getattr(split, part).edges for part in diagrams.SPLIT_COLOURS},
     }
     for title, (graph, split) in splits.items()
 }
@@ -110,12 +110,12 @@ plots.use_style()
 figure, axes = plt.subplots(1, 4, figsize=(7.2, 2.15))
 for ax, (title, saved) in zip(axes, results.load(output)["values"]["splits"].items(), strict=True):
     graph = InteractionGraph(tuple(saved["agents"]), tuple(map(tuple, saved["edges"])))
-    parts = [graph.with_edges(map(tuple, saved[part])) for part in plots.SPLIT_COLOURS]
+    parts = [graph.with_edges(map(tuple, saved[part])) for part in diagrams.SPLIT_COLOURS]
     split = Split(saved["kind"], *parts)
-    plots.draw_interaction_graph(ax, graph, split, title=title)
-handles = [plt.Line2D([], [], color=colour) for colour in plots.SPLIT_COLOURS.values()]
+    diagrams.draw_interaction_graph(ax, graph, split, title=title)
+handles = [plt.Line2D([], [], color=colour) for colour in diagrams.SPLIT_COLOURS.values()]
 handles.append(plt.Line2D([], [], color="0.85"))
-figure.legend(handles, [*plots.SPLIT_COLOURS, "not used"], loc="outside lower center", ncols=4)
+figure.legend(handles, [*diagrams.SPLIT_COLOURS, "not used"], loc="outside lower center", ncols=4)
 plots.save_figure(figure, output, "figure_1")
 plt.show()
 

@@ -49,7 +49,7 @@ num_cross_play_episodes = 50  # of each speaker with each listener
 num_workers = 2  # processes; the numbers do not depend on it
 device = "cpu"  # or "cuda"
 output_folder = "results/laptop/population"  # where the results go, relative to the repository
-checkpoint_folder = "results/laptop/checkpoints/population"  # checkpoints, from which a stopped run goes on
+checkpoint_folder = "results/laptop/checkpoints/population"  # checkpoints, kept between runs
 
 # %%
 import matplotlib.pyplot as plt
@@ -59,7 +59,7 @@ import torch
 from paperlib.agents import maddpg, populations
 from paperlib.environments.particleworld import EPISODE_LENGTH, ParticleWorld, best_returns
 from paperlib.streams import make_generator
-from reproduction import plots, results, tables, trainings
+from reproduction import diagrams, plots, results, tables, trainings
 from reproduction.statistics import bootstrap_interval
 
 run = results.Run("population", globals())
@@ -206,10 +206,10 @@ for listener, ax in enumerate(axes):
     )
     target = int(episode.colour[0, 0].argmax())
     title = f"speaker 0, listener {listener}: {episode.rewards.sum():.1f}"
-    plots.draw_episode(ax, episode.listener[0, 0], target=target, title=title)
+    diagrams.draw_episode(ax, episode.listener[0, 0], target=target, title=title)
     if listener == 0:
         animation = output / "population_episode.gif"
-        plots.animate_episode(animation, episode.listener[0, 0], target=target)
+        diagrams.animate_episode(animation, episode.listener[0, 0], target=target)
 plots.save_figure(figure, output, "population_episodes")
 plt.show()
 

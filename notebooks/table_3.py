@@ -50,7 +50,7 @@ num_workers = 2  # processes; the numbers do not depend on it
 device = "cpu"  # or "cuda"
 population_folder = "results/laptop/population"  # results of population.py
 encoders_folder = "results/laptop/encoders"  # episodes and encoders of table_2.py
-checkpoint_folder = "results/laptop/checkpoints/table_3"  # checkpoints, from which a stopped run goes on
+checkpoint_folder = "results/laptop/checkpoints/table_3"  # checkpoints, kept between runs
 output_folder = "results/laptop/table_3"  # where the results go, relative to the repository
 
 # %%

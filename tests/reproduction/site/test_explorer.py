@@ -166,7 +166,7 @@ def test_a_posed_model_gives_back_what_was_observed(match):
 
 
 def test_neighbours_that_are_no_views_of_one_match_are_refused():
-    with pytest.raises(ValueError, match="episodes 0 and 1 are no views of one match"):
+    with pytest.raises(ValueError, match="episodes 0 and 1 are not two views of one match"):
         explorer.match_positions(make_dataset(continuous=True), 0, np.array([0]))
 
 
