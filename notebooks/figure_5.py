@@ -86,7 +86,7 @@ for number, pair in enumerate(pairs):
                 sides, [], nobody, key=key, max_cycles=max_steps, num_threads=num_threads
             )
             found = played.shares()
-            shares.append([found[how].mean for how in ("won", "drawn", "lost")])
+            shares.append([found[how] for how in ("won", "drawn", "lost")])
         outcomes[name].append(shares)
     print(name, np.mean(outcomes[name], axis=(0, 1)).round(2))
 

@@ -57,7 +57,7 @@ import numpy as np
 import torch
 
 from paperlib import embeddings, files, graphs, metrics
-from paperlib.agents import robosumo_policies, tournaments
+from paperlib.agents import matches, robosumo_policies
 from paperlib.streams import Stream, make_generator
 from reproduction import comparison_plots, comparisons, measures, plots, results, tables
 from reproduction.wrestler_measures import WrestlerMeasures
@@ -93,7 +93,7 @@ for seed in seeds:
     splits["strong", seed] = graphs.strong_split(
         graph, num_validation=num_validation, num_test=num_test, generator=draw
     )
-dataset = tournaments.collect(
+dataset = matches.collect(
     list(population.values()),
     graph,
     num_episodes=episodes_per_edge,

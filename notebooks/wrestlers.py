@@ -90,7 +90,7 @@ print(len(population), "wrestlers")
 references = {"motionless": matches.ZeroAction(8), "random": matches.UniformlyRandom(8)}
 published = published_policies.find("ant", "mlp")
 if published:
-    references["ant-mlp-v1"] = published_policies.load(published, "ant", "mlp")
+    references["ant-mlp-v1"] = published_policies.load(published, robot="ant", kind="mlp")
 shares = evaluation.play_references(
     players, references, num_matches=num_reference_matches, seed=seed
 )

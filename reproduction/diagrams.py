@@ -14,10 +14,14 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from numpy.typing import ArrayLike
 
 from paperlib import files
-from paperlib.environments.particleworld import LANDMARKS, MESSAGE, NUM_LANDMARKS
+from paperlib.environments.particleworld import (
+    LANDMARK_COLOURS,
+    LANDMARKS,
+    MESSAGE,
+    NUM_LANDMARKS,
+)
 from paperlib.graphs import InteractionGraph, Split
 
-LANDMARK_COLOURS = ("#D55E00", "#009E73", "#0072B2")
 SPLIT_COLOURS = {"train": "#0072B2", "validation": "#E69F00", "test": "#D55E00"}
 
 

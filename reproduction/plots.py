@@ -9,14 +9,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from paperlib import files
-from paperlib.environments.particleworld import State
 from reproduction import statistics, tables
-from reproduction.diagrams import LANDMARK_COLOURS
 from reproduction.statistics import Estimate
 
 STYLE = Path(__file__).with_name("paper.mplstyle")
@@ -41,25 +38,6 @@ def save_figure(figure: Figure, folder: str | Path, name: str) -> None:
     for suffix, metadata in ((".pdf", {"CreationDate": None}), (".png", {"Software": None})):
         with files.replacing(Path(folder) / f"{name}{suffix}") as temporary:
             figure.savefig(temporary, metadata=metadata)
-
-
-def picture_of_state(state: State, *, size: int = 320) -> NDArray[np.uint8]:
-    """The first episode of a batch at this moment, as an array (size, size, 3)."""
-    figure = Figure(figsize=(size / 100, size / 100), dpi=100)
-    canvas = FigureCanvasAgg(figure)
-    ax = figure.add_axes((0, 0.08, 1, 0.92))
-    position, landmarks = state.position[0].tolist(), state.landmarks[0].tolist()
-    for index, (place, colour) in enumerate(zip(landmarks, LANDMARK_COLOURS, strict=True)):
-        ax.scatter(*place, s=200, color=colour)
-        if index == state.target[0]:
-            ax.scatter(*place, s=500, facecolors="none", edgecolors=colour)
-    ax.scatter(*position, s=120, color="0.3")
-    reach = 1.2 * max(1.0, *(abs(number) for place in (position, *landmarks) for number in place))
-    ax.set(xlim=(-reach, reach), ylim=(-reach, reach), xticks=[], yticks=[])
-    message = " ".join(f"{number:.2g}" for number in state.message[0].tolist())
-    figure.text(0.5, 0.02, f"message {message}", ha="center", fontsize=8)
-    canvas.draw()
-    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
 
 def draw_learning_curves(

@@ -313,8 +313,7 @@ def evaluate(
     played = contexts.meet(
         [(learner, opponent_context)], fixed_opponents, numbers, key=key, num_threads=1
     )
-    chosen = (played.select(numbers == k).shares() for k in range(len(opponents)))
-    return [{how: share.mean for how, share in shares.items()} for shares in chosen]
+    return [played.select(numbers == k).shares() for k in range(len(opponents))]
 
 
 def optimise(

@@ -11,10 +11,11 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from paperlib import metrics
-from paperlib.agents import matches, tournaments
+from paperlib.agents import matches
 from paperlib.environments.robosumo import RoboSumo
 from paperlib.graphs import InteractionGraph
 from paperlib.streams import Stream, make_generator
+from reproduction import tournaments
 from reproduction.statistics import Estimate, wilson_interval
 
 
@@ -40,7 +41,8 @@ def play_references(
         env = RoboSumo(range(seed, seed + len(player_ids)), auto_reset=False)
         generator = make_generator(seed, Stream.WRESTLERS_REFERENCES, number)
         played = matches.play(env, [*players, reference], player_ids, generator=generator)
-        shares[title] = [played.select(first == player).shares() for player in range(count)]
+        own = [played.select(first == player) for player in range(count)]
+        shares[title] = [tournaments.outcome_shares(part) for part in own]
     return shares
 
 
@@ -64,7 +66,7 @@ def play_tournament(
     players: Sequence[matches.Player], *, matches_per_edge: int, seed: int
 ) -> Tournament:
     """Every player meets every other one ``matches_per_edge`` times."""
-    dataset = tournaments.collect(
+    dataset = matches.collect(
         players,
         InteractionGraph.complete(len(players)),
         num_episodes=matches_per_edge,

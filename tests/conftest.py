@@ -3,6 +3,7 @@
 # While jaxtyping's hook loads a module of ours, what that imports is compiled anew, whole libraries
 # that stand there compiled: some ten seconds. What is imported before is not.
 import beartype.door  # noqa: F401
+import jaxtyping
 import matplotlib.pyplot  # noqa: F401
 import nbconvert  # noqa: F401
 import networkx  # noqa: F401
@@ -41,3 +42,9 @@ def dataset():
 @pytest.fixture
 def continuous_dataset():
     return make_dataset(continuous=True)
+
+
+@pytest.fixture
+def unchecked(monkeypatch):
+    """Leaves wrong types to the library's own checks, as it is outside of tests."""
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)

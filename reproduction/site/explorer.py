@@ -29,15 +29,17 @@ from paperlib import files
 from paperlib.datasets import InteractionDataset
 from paperlib.environments import rendering
 from paperlib.environments.particleworld import (
+    LANDMARK_COLOURS,
     LANDMARKS,
     MESSAGE,
     NUM_LANDMARKS,
     TIME_STEP,
     VELOCITY,
 )
-from paperlib.environments.robosumo import ACTION_TIME, observation_fields
-from paperlib.environments.robosumo_models import TATAMI_TOP, make_spec
-from reproduction.diagrams import LANDMARK_COLOURS
+from paperlib.environments.robosumo_bodies import TATAMI_TOP
+from paperlib.environments.robosumo_models import make_spec
+from paperlib.environments.robosumo_observations import observation_fields
+from paperlib.environments.robosumo_rules import ACTION_TIME
 
 FILE_NAME = "embedding_explorer.html"
 TEMPLATE = Path(__file__).with_name("explorer.html")
@@ -138,7 +140,7 @@ def match_positions(
     """Joint positions of both robots of a match.
 
     Args:
-        dataset: from `tournaments.collect`: rows 2m and 2m + 1 are the two views of a match.
+        dataset: from `matches.collect`: rows 2m and 2m + 1 are the two views of a match.
         row: one of the views; its agent comes first.
         steps: of the episode, (F,).
         robot: the kind of both.

@@ -12,8 +12,10 @@ from paperlib.agents import ppo
 from paperlib.agents.rewards import RewardWeights
 from paperlib.agents.robosumo_policies import Wrestler, egocentric, rotation
 from paperlib.agents.selfplay import Recipe, Training
-from paperlib.environments.robosumo import ACTION_TIME, RoboSumo, observation_fields
-from paperlib.environments.robosumo_models import reflected_joints
+from paperlib.environments.robosumo import RoboSumo
+from paperlib.environments.robosumo_bodies import reflected_joints
+from paperlib.environments.robosumo_observations import observation_fields
+from paperlib.environments.robosumo_rules import ACTION_TIME
 from paperlib.streams import make_generator
 
 FLIPS = [(1, 1), (-1, 1), (1, -1), (-1, -1)]
@@ -47,7 +49,7 @@ def test_rotation_is_that_of_mujoco():
     seen = torch.from_numpy(env.reset()[0])[:, observation_fields("ant")["orientation"]]
     for match in range(3):
         data = env.data(match)
-        mujoco.mj_forward(env.batch.model, data)
+        mujoco.mj_forward(env.physics.batch.model, data)
         expected = data.body("0/torso").xmat.reshape(3, 3)
         assert rotation(seen)[match].numpy() == pytest.approx(expected, abs=1e-6)
 
@@ -119,7 +121,8 @@ def test_mirror_images_play_the_mirror_image_of_a_match(robot, flips):
     env = RoboSumo([3, 3], robots=(robot, robot))
     env.reset()
     for _ in range(15):
-        original, image = ([part[match] for part in env._state] for match in (0, 1))
+        state = env.physics.positions, env.physics.velocities
+        original, image = ([part[match] for part in state] for match in (0, 1))
         expected = mirrored_state(*original, robot, flips)
         if env._lengths[0] == 0:
             image[0][:], image[1][:] = expected
@@ -193,8 +196,8 @@ def test_outcomes_pay():
     weights = RewardWeights(**{**nothing, "win": 3.0, "loss": 2.0, "draw": 1.0})
     env = RoboSumo(range(3), max_cycles=1)
     before = env.reset()
-    env._state[0][0, 0] = 2.5  # the first robot of match 0 is outside
-    env._state[0][1, [0, 15]] = 2.5, -2.5  # both of match 1
+    env.physics.positions[0, 0] = 2.5  # the first robot of match 0 is outside
+    env.physics.positions[1, [0, 15]] = 2.5, -2.5  # both of match 1
     step = env.step([np.zeros((3, 8))] * 2)
     assert weights.rewards(before, step, env.fields).tolist() == [[-2, 3], [-2, -2], [-1, -1]]
 

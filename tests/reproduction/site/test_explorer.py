@@ -121,7 +121,7 @@ def test_particle_episodes_are_the_true_ones(generator, dynamics):
 def match():
     """A match of agents 4 and 7 as a dataset holds it, and its states, (T, nq)."""
     env = RoboSumo([3], num_threads=1, auto_reset=False)
-    rng, num_places = np.random.default_rng(0), env.batch.model.nq
+    rng, num_places = np.random.default_rng(0), env.physics.batch.model.nq
     seen, states, actions = [env.reset()], [env.state()[0]], []
     while len(actions) < 30 and env.playing.all():
         actions.append([rng.uniform(-1, 1, (1, 8)) for _ in range(2)])
@@ -155,8 +155,8 @@ def test_a_posed_model_gives_back_what_was_observed(match):
     mujoco.mj_forward(model, data)
     env = RoboSumo([0], num_threads=1)
     env.reset()
-    env.batch.bind("qpos")[0] = data.qpos
-    env.batch.forward(np.array([0]))
+    env.physics.batch.bind("qpos")[0] = data.qpos
+    env.physics.batch.forward(np.array([0]))
     own, other = env._observe()
     poses = slice(0, 7 + 8)  # position, orientation, joint angles
     np.testing.assert_allclose(own[0, poses], dataset.observations[1, 20, poses], atol=1e-5)
