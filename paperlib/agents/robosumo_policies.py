@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from paperlib import files
 from paperlib.agents import ppo
-from paperlib.environments.robosumo_observations import observation_fields, observation_size
 from paperlib.environments.robosumo_bodies import ROBOTS, TATAMI_SIZE, reflected_joints
+from paperlib.environments.robosumo_observations import observation_fields, observation_size
 
 
 def rotation(quaternion: Float[Tensor, "batch 4"]) -> Float[Tensor, "batch 3 3"]:

@@ -33,7 +33,7 @@ GROUPS = {"train": [2, 0], "test": [1, 3]}
 def known(tmp_path, generator):
     settings = Settings(embedding_size=6, hidden_size=5, likelihood="gaussian")
     path = tmp_path / "encoder.safetensors"
-    PolicyEmbedder(120, 8, settings, generator=generator).save(path)
+    PolicyEmbedder(120, 8, settings=settings, generator=generator).save(path)
     embeddings, offline = torch.randn(2, 9, 6, generator=generator)
     shared = {"context_size": 6, "embeddings": embeddings, "offline": offline[:4], "model": path}
     return {kind: {"kind": kind, **shared} for kind in ("online", "offline", "zeros")}
@@ -168,13 +168,11 @@ def study(tmp_path, generator):
     parts = {"train": [0, 1], "validation": [], "test": [2, 3]}
     results.Run("table_1", {}).save(tmp_path, {"strong_agents": {"0": parts}}, seeds=[0])
     graph = InteractionGraph.complete(4)
-    dataset = matches.collect(
-        list(members.values()), graph, num_episodes=1, key=(1,), max_cycles=5
-    )
+    dataset = matches.collect(list(members.values()), graph, num_episodes=1, key=(1,), max_cycles=5)
     dataset.save(tmp_path / "episodes.safetensors")
     settings = Settings(embedding_size=6, hidden_size=5, likelihood="gaussian")
     for method in ("Emb-Im", "Emb-Id", "Emb-Hyb"):
-        model = PolicyEmbedder(120, 8, settings, generator=generator)
+        model = PolicyEmbedder(120, 8, settings=settings, generator=generator)
         model.save(tmp_path / f"strong_{method}_0.safetensors")
     env_ids = ("wrestlers", "table_1", "sumo_encoders", "policies")
     return {
@@ -236,7 +234,7 @@ def test_only_policies_of_one_study_meet(study):
     both = policy_optimisation.Opponents.from_parameters(study)
     found = both.load_policies(study["policies_folder"], ["random"], [0, 1])  # both from nothing
     assert list(found) == [("random", 0), ("random", 1)]
-    other = PolicyEmbedder(120, 8, settings, generator=make_generator(5))
+    other = PolicyEmbedder(120, 8, settings=settings, generator=make_generator(5))
     other.save(folder / "strong_Emb-Id_0.safetensors")
     with pytest.raises(ValueError, match="its training had other encoders"):
         load()
