@@ -57,7 +57,7 @@ import torch
 from paperlib import embeddings, files, graphs, metrics, pooling
 from paperlib.agents import robosumo_policies, tournaments
 from paperlib.streams import make_generator
-from reproduction import comparisons, plots, results, statistics, tables, wrestlers
+from reproduction import comparisons, plots, results, statistics, tables, training_runs
 from reproduction.statistics import bootstrap_interval
 
 run = results.Run("table_1", globals())
@@ -72,7 +72,7 @@ output = results.resolve(output_folder)
 
 # %%
 population, _ = robosumo_policies.load(results.resolve(wrestlers_folder) / "population.safetensors")
-descents = [wrestlers.descent(name) for name in population]
+descents = [training_runs.founder(name) for name in population]
 ancestors = torch.tensor([ord(letter) for letter, _ in descents])
 as_trained = torch.tensor([image == "" for _, image in descents])  # no mirror image of an ancestor
 graph = graphs.InteractionGraph.complete(len(population))

@@ -39,7 +39,7 @@ matches_per_edge = 10  # of each two wrestlers, for each seed of evaluation
 evaluation_seeds = [1, 2]  # of the matches among them
 num_reference_matches = 200  # of each wrestler with each reference
 num_workers = 2  # processes that train; the numbers do not depend on it
-lineages_folder = "results/laptop/lineages"  # trained wrestlers, kept between runs
+runs_folder = "results/laptop/runs"  # trained wrestlers, kept between runs
 output_folder = "results/laptop/wrestlers"  # where the results go, relative to the repository
 
 # %%
@@ -51,7 +51,7 @@ from paperlib import graphs, metrics
 from paperlib.agents import matches, published_policies, robosumo_policies, tournaments
 from paperlib.environments.robosumo import RoboSumo
 from paperlib.streams import make_generator
-from reproduction import plots, results, statistics, tables, wrestlers
+from reproduction import plots, results, statistics, tables, training_runs, wrestlers
 from reproduction.statistics import bootstrap_interval
 
 run = results.Run("wrestlers", globals())
@@ -64,11 +64,11 @@ output = results.resolve(output_folder)
 
 # %%
 if from_scratch:
-    wrestlers.train_all(seed=seed, folder=results.resolve(lineages_folder), num_workers=num_workers)
-    everyone, provenance = wrestlers.assemble(results.resolve(lineages_folder))
+    wrestlers.train_all(seed=seed, folder=results.resolve(runs_folder), num_workers=num_workers)
+    everyone, provenance = wrestlers.assemble(results.resolve(runs_folder))
 else:
-    everyone, provenance = robosumo_policies.load(wrestlers.SHIPPED)
-names = wrestlers.member_names()[:num_agents]
+    everyone, provenance = robosumo_policies.load_shipped()
+names = training_runs.member_names()[:num_agents]
 population = {name: everyone[name] for name in names}
 robosumo_policies.save(output / "population.safetensors", population, provenance)
 players = list(population.values())
@@ -121,7 +121,7 @@ for evaluation in evaluation_seeds:
     styles.append({name: [float(x[own].mean()) for own in of_agents] for name, x in how.items()})
     del dataset
 between = {name: metrics.icc(np.array([style[name] for style in styles]).T) for name in styles[0]}
-kin = np.array([wrestlers.descent(name)[0] for name in names])
+kin = np.array([training_runs.founder(name)[0] for name in names])
 among_kin = {
     f"{name}, descendants of {who}": metrics.icc(
         np.array([style[name] for style in styles]).T[kin == who]
@@ -174,7 +174,7 @@ rows += [
     )
     for name, x in between.items()
 ]
-told = ("lineage", "samples_with_ancestors", "seconds", "curve")
+told = ("training_run", "total_samples", "seconds", "curve")
 values = {
     "rows": rows,
     "names": names,
@@ -275,8 +275,8 @@ for name, told in values["provenance"].items():
     samples, won, lost = (
         np.array(column, dtype=float) for column in zip(*told["curve"], strict=True)
     )
-    before = told["samples_with_ancestors"] - samples[-1]
-    ancestor = len(told["lineage"]) == 1
+    before = told["total_samples"] - samples[-1]
+    ancestor = len(told["training_run"]) == 1
     look = dict(lw=1.4, zorder=3, label=name) if ancestor else dict(lw=0.5, color="0.6")
     for ax, share in zip(axes, (won, lost), strict=True):
         ax.plot((before + samples) / 1e6, share, **look)
@@ -308,7 +308,7 @@ plt.show()
 
 # %%
 result = results.load(output)
-paid = {told["lineage"]: told["seconds"] for told in values["provenance"].values()}
+paid = {told["training_run"]: told["seconds"] for told in values["provenance"].values()}
 print(
     f"training: {sum(paid.values()) / 3600:.1f} core hours; longest {max(paid.values()) / 60:.0f} min"
 )
@@ -320,5 +320,5 @@ print(result["machine"], result["versions"])
 # %% [markdown]
 # ## Things to try
 # - `evaluation_seeds = [1, 2, 3, 4]`: which ratings overlap no more?
-# - A style of your own: add it to `STYLES` and a member to `MEMBERS` in `paperlib/lineages.py`, then
-#   `python -m reproduction.wrestlers NAME --folder FOLDER` trains it from the shipped ancestors.
+# - A style of your own: add it to the styles and a run to the members of
+#   `reproduction/recipes/wrestlers.yaml`, then `python -m reproduction.train NAME` trains it.
