@@ -54,14 +54,18 @@ def read_runs(path: str | Path = RECIPES) -> dict[str, dict[str, TrainingRun]]:
     content = yaml.safe_load(Path(path).read_text())
     name = Path(path).name
     _check_keys(content, ("defaults", "styles", *SECTIONS), where=name)
-    defaults = content["defaults"]
-    layers = {style: {"rewards": rewards} for style, rewards in content["styles"].items()}
+    defaults, styles = content["defaults"], {}
+    for key, layer in defaults.items():
+        _check_keys(layer, ("recipe", "rewards", "ppo"), where=f"{name}: {key}")
+    for key, rewards in content["styles"].items():
+        _check_keys(rewards, _field_names(RewardWeights), where=f"{name}: {key}")
+        styles[key] = {"rewards": rewards}
     runs: dict[str, dict[str, TrainingRun]] = {section: {} for section in SECTIONS}
     wrestlers: set[str] = set()
     for section in SECTIONS:
         for run_name, entry in content[section].items():
             where = f"{name}: {run_name}"
-            run = _read_run(run_name, entry, defaults=defaults, styles=layers, where=where)
+            run = _read_run(run_name, entry, defaults=defaults, styles=styles, where=where)
             _check_keys(run.parents, wrestlers, where=f"{where}: parents")
             runs[section][run_name] = run
             wrestlers.update(run.wrestlers)
@@ -86,8 +90,7 @@ def _read_run(
 
     def merged(part: str, kind: type) -> dict[str, Any]:
         values = {k: v for layer in (*layers, entry) for k, v in layer.get(part, {}).items()}
-        fields = {field.name for field in dataclasses.fields(kind)} - {"rewards", "ppo"}
-        _check_keys(values, fields, where=f"{where}: {part}")
+        _check_keys(values, _field_names(kind) - {"rewards", "ppo"}, where=f"{where}: {part}")
         return values
 
     parents = tuple(entry.get("parents", ()))
@@ -104,6 +107,10 @@ def _read_run(
         ppo=ppo.Settings(**merged("ppo", ppo.Settings)),
     )
     return TrainingRun(name, entry["number"], recipe, parents, reflections)
+
+
+def _field_names(kind: type) -> set[str]:
+    return {field.name for field in dataclasses.fields(kind)}
 
 
 def _check_keys(given: Iterable[str], known: Iterable[str], *, where: str) -> None:

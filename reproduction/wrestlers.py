@@ -17,7 +17,7 @@ from reproduction.jobs import run_jobs
 
 
 def train(*, name: str, seed: int, folder: str | Path, progress: Progress = no_progress) -> None:
-    """A job for `jobs.run_jobs`: trains one of `training_runs.RUNS` into ``folder / NAME.safetensors``.
+    """A job for `jobs.run_jobs`: trains one of `training_runs.RUNS` into a file of its name.
 
     Checkpoints and finished files are kept; see `training.run_to_file`.
 

@@ -235,7 +235,7 @@ class RolloutCollector:
     def _count(self, step: Step) -> None:
         for (first, second), outcomes in zip(self.env_ids, self.outcomes, strict=True):
             for robot, env_ids in ((0, first), (1, second)):
-                for env_id in env_ids[step.done[env_ids]]:
+                for env_id in env_ids[step.done[env_ids]].tolist():
                     won, lost = step.winner[env_id] == robot, step.lost[env_id, robot]
                     found = int(won) - int(lost), int(step.lengths[env_id])
                     outcomes.setdefault(self.opponents.kind(env_id), []).append(found)
