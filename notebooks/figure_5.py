@@ -94,7 +94,7 @@ def play(pair: tuple[str, str], seed: int, key: tuple[int, ...]) -> list[float]:
         sides.append((policies[variant, seed], context))
     options = dict(key=key, max_cycles=max_steps, num_threads=num_threads)
     shares = contexts.meet(sides, [], same_opponent, **options).shares()
-    return [shares[how].mean for how in ("won", "drawn", "lost")]
+    return [shares[how] for how in ("won", "drawn", "lost")]
 
 
 for number, pair in enumerate(pairs):

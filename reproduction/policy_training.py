@@ -77,8 +77,7 @@ def evaluate(
     players = [Wrestler.from_state(opponents[number]) for number in chosen]
     # One thread: policies are jobs of one core each
     played = contexts.meet([(learner, context)], players, numbers, key=key, num_threads=1)
-    shares = [played.select(numbers == k).shares() for k in range(len(chosen))]
-    return [{how: share.mean for how, share in each.items()} for each in shares]
+    return [played.select(numbers == k).shares() for k in range(len(chosen))]
 
 
 class PolicyTraining:

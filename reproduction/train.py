@@ -50,7 +50,7 @@ def train_population(parameters: Mapping[str, Any]) -> None:
 def train_wrestlers(parameters: Mapping[str, Any], name: str) -> None:
     """A training run of wrestlers.py."""
     folder, num_iterations = (
-        parameters["runs_folder"],
+        parameters["training_runs_folder"],
         training_runs.RUNS[name].recipe.num_iterations,
     )
     with tqdm(total=num_iterations, desc=name, unit="iteration") as bar:

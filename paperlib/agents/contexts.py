@@ -15,7 +15,8 @@ from paperlib import streams
 from paperlib.agents import matches
 from paperlib.agents.robosumo_policies import Wrestler
 from paperlib.embeddings import PolicyEmbedder, RunningEmbedding
-from paperlib.environments.robosumo import MAX_CYCLES, RoboSumo
+from paperlib.environments.robosumo import RoboSumo
+from paperlib.environments.robosumo_rules import MAX_CYCLES
 
 KINDS = ("zeros", "random", "oracle", "offline", "online")
 

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from paperlib.environments.robosumo import ACTION_TIME, CONTROL_WEIGHT, Step
+from paperlib.environments.robosumo import Step
+from paperlib.environments.robosumo_rules import ACTION_TIME, CONTROL_WEIGHT
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from paperlib import files
 from paperlib.agents import ppo
-from paperlib.environments.robosumo import observation_fields, observation_size
-from paperlib.environments.robosumo_models import ROBOTS, TATAMI_SIZE, reflected_joints
+from paperlib.environments.robosumo_bodies import ROBOTS, TATAMI_SIZE, reflected_joints
+from paperlib.environments.robosumo_observations import observation_fields, observation_size
 
 
 def rotation(quaternion: Float[Tensor, "batch 4"]) -> Float[Tensor, "batch 3 3"]:
@@ -29,7 +29,7 @@ def rotation(quaternion: Float[Tensor, "batch 4"]) -> Float[Tensor, "batch 3 3"]
 
 
 def egocentric(observations: Float[Tensor, "batch obs"], robot: str) -> Tensor:
-    """Features of an observation in the robot's own frame, (B, F): the input of a wrestler's networks.
+    """Features of observations in the robot's own frame, (B, F): input of a wrestler's networks.
 
     Only the two positions depend on how the match is turned about the vertical, so that a gait
     learned in one direction works in all of them.

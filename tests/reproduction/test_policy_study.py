@@ -2,7 +2,7 @@
 
 import pytest
 
-from paperlib.agents import robosumo_policies, tournaments
+from paperlib.agents import matches, robosumo_policies
 from paperlib.agents.robosumo_policies import Wrestler
 from paperlib.embeddings import PolicyEmbedder, Settings
 from paperlib.graphs import InteractionGraph
@@ -22,9 +22,7 @@ def study(tmp_path, generator):
     parts = {"train": [0, 1], "validation": [], "test": [2, 3]}
     results.Run("table_1", {}).save(tmp_path, {"strong_agents": {"0": parts}}, seeds=[0])
     graph = InteractionGraph.complete(4)
-    dataset = tournaments.collect(
-        list(members.values()), graph, num_episodes=1, key=(1,), max_cycles=5
-    )
+    dataset = matches.collect(list(members.values()), graph, num_episodes=1, key=(1,), max_cycles=5)
     dataset.save(tmp_path / "episodes.safetensors")
     settings = Settings(embedding_size=6, hidden_size=5, likelihood="gaussian")
     for method in ("Emb-Im", "Emb-Id", "Emb-Hyb"):

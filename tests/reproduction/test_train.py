@@ -44,7 +44,7 @@ def test_a_wrestler_is_trained_into_the_folder_of_its_notebook(tmp_path, monkeyp
     run = training_runs.TrainingRun("a", 0, recipe)
     monkeypatch.setattr(training_runs, "RUNS", {"a": run})
     main(tmp_path, "a")
-    metadata = files.load_tensors(tmp_path / "smoke/runs/a.safetensors")[1]
+    metadata = files.load_tensors(tmp_path / "smoke/training_runs/a.safetensors")[1]
     assert metadata["training"]["key"] == [0, 400, 0] and metadata["names"] == ["a"]
 
 

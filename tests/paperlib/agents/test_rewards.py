@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from paperlib.agents.rewards import RewardWeights
-from paperlib.environments.robosumo import ACTION_TIME, RoboSumo
+from paperlib.environments.robosumo import RoboSumo
+from paperlib.environments.robosumo_rules import ACTION_TIME
 
 
 def test_rewards_are_differences_of_potentials():
@@ -49,7 +50,7 @@ def test_outcomes_pay():
     weights = RewardWeights(**{**nothing, "win": 3.0, "loss": 2.0, "draw": 1.0})
     env = RoboSumo(range(3), max_cycles=1)
     before = env.reset()
-    env._state[0][0, 0] = 2.5  # the first robot of match 0 is outside
-    env._state[0][1, [0, 15]] = 2.5, -2.5  # both of match 1
+    env.physics.positions[0, 0] = 2.5  # the first robot of match 0 is outside
+    env.physics.positions[1, [0, 15]] = 2.5, -2.5  # both of match 1
     step = env.step([np.zeros((3, 8))] * 2)
     assert weights.rewards(before, step, env.fields).tolist() == [[-2, 3], [-2, -2], [-1, -1]]

@@ -9,10 +9,12 @@ from scipy.spatial.transform import Rotation
 from paperlib import files
 from paperlib.agents import robosumo_policies
 from paperlib.agents.robosumo_policies import Wrestler, egocentric, rotation
-from paperlib.environments.robosumo import RoboSumo, observation_fields
-from paperlib.environments.robosumo_models import reflected_joints
+from paperlib.environments.robosumo import RoboSumo
+from paperlib.environments.robosumo_bodies import reflected_joints
+from paperlib.environments.robosumo_observations import observation_fields
 from paperlib.streams import make_generator
 
+FIELDS = observation_fields("ant")
 FLIPS = [(1, 1), (-1, 1), (1, -1), (-1, -1)]
 
 
@@ -41,7 +43,7 @@ def test_rotation_is_that_of_mujoco():
     seen = torch.from_numpy(env.reset()[0])[:, observation_fields("ant")["orientation"]]
     for match in range(3):
         data = env.data(match)
-        mujoco.mj_forward(env.batch.model, data)
+        mujoco.mj_forward(env.physics.batch.model, data)
         expected = data.body("0/torso").xmat.reshape(3, 3)
         assert rotation(seen)[match].numpy() == pytest.approx(expected, abs=1e-6)
 
@@ -64,6 +66,61 @@ def test_sees_its_opponent_from_its_own_frame():
     observation[0, fields["opponent_position"]] = torch.tensor([0.0, 2.0, 0.0])
     seen = egocentric(observation, "ant")[0, 9:12]
     assert seen.tolist() == pytest.approx([2, 0, 0], abs=1e-6)
+
+
+def observe_random_matches():
+    """Observations of first ants after 20 steps of random actions, (6, 120)."""
+    env, rng = RoboSumo(range(6)), np.random.default_rng(0)
+    env.reset()
+    for _ in range(20):
+        step = env.step([rng.uniform(-1, 1, (6, 8)) for _ in (0, 1)])
+    return step.observations[0]
+
+
+def features_by_hand(seen):
+    """One observation's features, in plain NumPy."""
+    field = {name: seen[at].astype(float) for name, at in FIELDS.items()}
+    own, other = (
+        Rotation.from_quat(field[name], scalar_first=True)
+        for name in ("orientation", "opponent_orientation")
+    )
+    position, opponent = field["position"], field["opponent_position"]
+    relative = (own.inv() * other).as_matrix()
+    return np.concatenate(
+        [
+            position,
+            opponent,
+            [2.0 - max(abs(position[0]), abs(position[1]))],  # to the border
+            [2.0 - max(abs(opponent[0]), abs(opponent[1]))],
+            [np.hypot(*(opponent - position)[:2])],
+            own.inv().apply(opponent - position),
+            own.inv().apply([-position[0], -position[1], 0.0]),
+            own.inv().apply(field["velocity"]),
+            field["angular_velocity"],
+            own.inv().apply([0.0, 0.0, 1.0]),
+            np.stack([relative[:, 0], relative[:, 2]], axis=1).ravel(),
+            field["joint_angles"],
+            field["joint_velocities"],
+            field["contact_forces"],
+            field["opponent_contact"],
+        ]
+    )
+
+
+def test_egocentric_features_by_hand():
+    seen = observe_random_matches()
+    found = egocentric(torch.from_numpy(seen), "ant").numpy()
+    expected = np.stack([features_by_hand(row) for row in seen])
+    # rotations of numbers up to 10 in float32
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=2e-5)
+
+
+def test_distance_to_the_border_of_both_robots():
+    seen = torch.from_numpy(observe_random_matches())
+    seen[:, FIELDS["position"]] = torch.tensor([0.5, -1.75, 0.6])
+    seen[:, FIELDS["opponent_position"]] = torch.tensor([-2.25, 1.0, 0.6])
+    own, other = egocentric(seen, "ant")[:, 6:8].unbind(1)
+    assert own.tolist() == [0.25] * 6 and other.tolist() == [-0.25] * 6
 
 
 @pytest.mark.parametrize("robot", ["ant", "bug", "spider"])
@@ -111,7 +168,8 @@ def test_reflections_play_the_reflection_of_a_match(robot, flips):
     env = RoboSumo([3, 3], robots=(robot, robot))
     env.reset()
     for _ in range(15):
-        original, image = ([part[match] for part in env._state] for match in (0, 1))
+        state = env.physics.positions, env.physics.velocities
+        original, image = ([part[match] for part in state] for match in (0, 1))
         expected = reflected_state(*original, robot, flips)
         if env._lengths[0] == 0:
             image[0][:], image[1][:] = expected

@@ -163,8 +163,8 @@ def test_matches_that_end_are_counted_and_begin_anew():
 
 def test_outcomes_are_those_of_the_learner():
     rollouts = collector(zero_action_fraction=1.0, random_fraction=0.0)
-    rollouts.env._state[0][0, 0] = 2.5  # the first robot of match 0, self-play, is outside
-    rollouts.env._state[0][7, 15] = 2.5  # the second robot of match 7, learner 1's opponent
+    rollouts.env.physics.positions[0, 0] = 2.5  # the first robot of match 0, self-play, is outside
+    rollouts.env.physics.positions[7, 15] = 2.5  # the second robot of match 7, learner 1's opponent
     rollouts.collect(1)
     found = rollouts.summary()
     assert [(part["won"], part["lost"]) for part in found["self-play"]] == [(0, 1), (1, 0)]
