@@ -22,8 +22,11 @@ MUJOCO3 := 3.17.0
 OLDEST := build/mujoco-$(MUJOCO3)
 ROBOSUMO_TESTS := tests/paperlib/environments tests/paperlib/agents/test_published_policies.py
 
+# Every test by itself, but those of one xdist_group one after the other
+PARALLEL := --numprocesses $(CORES) --dist loadgroup
+
 .DEFAULT_GOAL := help
-.PHONY: help install reproduce smoke test test-mujoco3 test-slurm lint notebooks book figures bench lock clean
+.PHONY: help install reproduce smoke test test-fast test-mujoco3 test-slurm lint notebooks book figures bench lock clean
 
 help:  ## show this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -53,13 +56,17 @@ reproduce: $(READY) $(if $(filter slurm,$(EXECUTOR)),build/slurm.installed)  ## 
 smoke: $(READY)  ## the same from scratch in miniature, in minutes
 	$(MAKE) reproduce PROFILE=smoke
 
-test: $(READY)  ## run all tests
-	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest
+test: $(READY)  ## run all tests, as many at once as there are CORES
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest $(PARALLEL)
+
+test-fast: $(READY)  ## run the tests of everyday work, in less than a minute
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest $(PARALLEL) -m "not slow"
 
 test-mujoco3: $(READY) $(OLDEST)/.installed  ## run the tests of RoboSumo with MuJoCo 3, laid over the environment
 	@PYTHONPATH="$(abspath $(OLDEST))" $(BIN)/python -c 'import mujoco; found = mujoco.mj_versionString(); \
 		print("MuJoCo", found, "in", mujoco.__path__[0]); exit(found != "$(MUJOCO3)")'
-	PYTHONPATH="$(abspath $(OLDEST))" PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest $(ROBOSUMO_TESTS)
+	PYTHONPATH="$(abspath $(OLDEST))" PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest $(PARALLEL) \
+		$(ROBOSUMO_TESTS)
 
 $(OLDEST)/.installed: $(READY)
 	rm -rf $(OLDEST)

@@ -18,7 +18,7 @@ from report import answer, write
 from workers import FOLDER, Missing, Worker, compare
 
 from paperlib.agents import published_policies
-from paperlib.environments.robosumo_models import ROBOTS
+from paperlib.environments.robosumo_bodies import ROBOTS
 
 Say = Callable[[str], None]
 

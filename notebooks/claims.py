@@ -9,17 +9,17 @@
 # %% [markdown]
 # # The claims, judged
 #
-# **The question.** Which of the paper's claims hold here? Seven of them can be put to a test. Each is a
-# statement on the sign of a difference $\Delta$ between two methods, or between two kinds of data, and
-# the notebook that measures the difference decides by its 95 % interval $[l, u]$ over seeds:
+# **The question.** Which of the paper's claims hold here? We test seven of them. Each is a statement on
+# the sign of a difference $\Delta$ between two methods, or between two kinds of data. The notebook that
+# measures the difference decides by its 95 % interval $[l, u]$ over seeds,
 #
 # $$ \text{reproduced if } l > 0, \qquad \text{not reproduced if } u < 0, \qquad
 # \text{undecided if } l \le 0 \le u, $$
 #
-# with the sign turned so that the paper's claim is $\Delta > 0$. A claim with several parts (weak and
-# strong, training and unseen) is reproduced if all parts are, not reproduced if one part is *not
-# reproduced*, and else undecided. Fewer than five runs (three, where the interval is Student's $t$) decide
-# nothing: what rests on them is undecided.
+# where the sign is chosen such that the paper claims $\Delta > 0$. A claim with several parts (weak and
+# strong, training and unseen) is reproduced if all parts are, not reproduced if any part is *not
+# reproduced*, and else undecided. With fewer than five runs (three, where the interval is Student's $t$),
+# a part is always undecided.
 #
 # ## Parameters
 
@@ -33,31 +33,28 @@ import matplotlib.pyplot as plt
 from paperlib import files
 from reproduction import claims, plots, results, tables
 
-run = results.Run("claims", globals())
+# %%
+parameters = dict(show_parts=show_parts)
+run = results.Run("claims", parameters)
 output = results.resolve(output_folder)
-results_dir = results.resolve(output_folder).parent
 
 # %% [markdown]
 # ## Data
-# Nothing is computed anew: all comes from the results files of the other notebooks.
+# Nothing is computed anew: everything comes from the results files of the other notebooks.
 
 # %%
-found = {name: result for name, result in tables.load_all(results_dir).items() if name != "claims"}
+found = {name: r for name, r in tables.load_all(output.parent).items() if name != "claims"}
 judged = claims.judge(found)
 for claim in judged:
     print(f"{claim['claim']} {claim['verdict']}: {claim['text']}")
-    for part in claim["parts"] if show_parts else []:
-        print(f"    {part['verdict']:15} {tables.interval(part):22} {part['item']}")
+    if show_parts and claim["parts"]:
+        print(f"\n{claims.parts_table(claim)}")
 
 # %% [markdown]
 # ## Result
 
 # %%
 run.save(output, {"claims": judged}, seeds=[])
-text = claims.report(results_dir, found, judged)
-for suffix, content in ((".markdown", text), (".html", claims.page(text, results_dir))):
-    with files.replacing(output / f"report{suffix}") as temporary:
-        temporary.write_text(content)
 with files.replacing(output / "claims.md") as temporary:
     temporary.write_text(claims.table(judged))
 print(claims.table(judged))
@@ -71,13 +68,13 @@ plots.save_figure(figure, output, "claims")
 plt.show()
 
 # %% [markdown]
-# Every part of every claim: the difference in units of half its interval's width, turned so that the
-# paper's claim is on the right. Blue: reproduced; orange: not; grey: undecided.
+# Every part of every claim: the difference divided by half the width of its 95 % interval, with the sign
+# that puts the paper's claim on the right. Blue: reproduced; orange: not; grey: undecided.
 # Beyond -2 and 2 the axis is logarithmic.
 #
 # ## Ours against the paper
-# The report, `report.html` beside this notebook's results, holds every table and figure with the paper's
-# numbers (recalled, not verified). **Where we deviate** is told notebook by notebook there.
+# Each notebook compares its numbers with the paper's (recalled, not verified), and says **where we
+# deviate**; `make book` turns them all into one web book.
 #
 # ## What it cost
 
@@ -90,5 +87,5 @@ print(results.load(output)["machine"], results.versions())
 
 # %% [markdown]
 # ## Things to try
-# - Correct a number in `paperlib/paper_numbers.json`, run a notebook again, and see which verdict moves.
+# - Correct a number in `reproduction/paper_numbers.json`, run a notebook again, and see which verdict moves.
 # - Look at the parts: is a claim that is "not reproduced" wrong everywhere, or in one place?

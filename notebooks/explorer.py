@@ -9,26 +9,26 @@
 # %% [markdown]
 # # The embedding explorer
 #
-# **The question.** What does a point know of the episode behind it? A ratio says how well embeddings of
-# one agent keep together, a flat picture shows it from one side. Here one can walk around them: a page,
-# `embedding_explorer.html`, on which the embeddings of both worlds are turned and zoomed, coloured by
-# agent, partner, outcome or split, and where every point shows its episode.
+# **The question.** What does an embedding know about its episode? A clustering ratio is one number, and a
+# flat picture shows one side. This notebook makes a page, `embedding_explorer.html`, on which the embeddings
+# of both environments can be rotated and zoomed, coloured by agent, partner, outcome or split, and where
+# every point shows its episode.
 #
-# An embedding $r \in \mathbb R^{100}$ is drawn in three dimensions, by two maps. PCA turns all of them,
+# An embedding $r \in \mathbb R^{100}$ is drawn in three dimensions, by two maps. PCA keeps as much of the
+# variance as three numbers can,
 #
 # $$ z = W^\top (r - \bar r), \qquad W \in \mathbb R^{100 \times 3}, $$
 #
-# so that $z$ keeps as much of their variance as three numbers can, and t-SNE keeps neighbours together,
-# whatever it does to distances. Either loses most of a hundred dimensions; so the page also names the
-# nearest episodes of a point in all of them.
+# and t-SNE keeps neighbours together, at the expense of distances. Either loses most of a hundred
+# dimensions, so the page also names the nearest episodes of a point in all of them.
 #
 # ## Parameters
 
 # %% tags=["parameters"]
-seed = 0  # draws what is shown, and the start of t-SNE
-num_agents = 10  # that are shown of each part: tested ones, and those that the encoder learned from
-num_episodes = 10  # of each of them
-num_neighbours = 5  # that the page names
+seed = 0  # draws the episodes that are shown, and initialises t-SNE
+num_agents = 10  # shown of each part: test agents, and agents that the encoder learned from
+num_episodes = 10  # shown of each agent
+num_neighbours = 5  # named on the page
 num_frames = 6  # pictures of each match
 perplexity = 30.0  # of t-SNE: about how many neighbours count
 table_1_folder = "results/laptop/table_1"  # results of table_1.py
@@ -47,19 +47,28 @@ from paperlib import files, metrics
 from paperlib.datasets import InteractionDataset
 from paperlib.embeddings import PolicyEmbedder
 from paperlib.graphs import InteractionGraph
-from paperlib.streams import make_generator
+from paperlib.streams import Stream, make_generator
 from reproduction import comparisons, plots, results
 from reproduction.site import explorer
 
-run = results.Run("explorer", globals())
+# %%
+parameters = dict(
+    seed=seed,
+    num_agents=num_agents,
+    num_episodes=num_episodes,
+    num_neighbours=num_neighbours,
+    num_frames=num_frames,
+    perplexity=perplexity,
+)
+run = results.Run("explorer", parameters)
 torch.set_num_threads(1)
 output = results.resolve(output_folder)
 
 # %% [markdown]
 # ## Data
-# Episodes and encoders are those of Tables 1 and 2, of their first seed. Shown are test episodes and, for
-# comparison, episodes that the encoder learned from. In the weak split both are of the same agents, in
-# the strong split the tested ones are strangers.
+# Episodes and encoders are those of Tables 1 and 2, for their first seed. We show test episodes and, for
+# comparison, episodes that the encoder learned from. In the weak split both come from the same agents; in
+# the strong split the test agents are unseen.
 
 # %%
 sources = {
@@ -67,10 +76,10 @@ sources = {
     "ParticleWorld": (results.resolve(table_2_folder), results.resolve(encoders_folder)),
 }
 kinds, methods = ("weak", "strong"), comparisons.METHODS
-episodes, tables, told, encoders, seeds = {}, {}, {}, {}, {}
+episodes, tables, labels, encoders, seeds = {}, {}, {}, {}, {}
 for world, (table, folder) in sources.items():
     episodes[world] = InteractionDataset.load(folder / comparisons.EPISODES)
-    tables[world], told[world] = files.load_tensors(table / "test_embeddings.safetensors")
+    tables[world], labels[world] = files.load_tensors(table / "test_embeddings.safetensors")
     seeds[world] = results.load(table)["seeds"][0]
     for kind in kinds:
         for method in methods:
@@ -86,23 +95,23 @@ def draw(rows: torch.Tensor, world: str, generator: torch.Generator) -> torch.Te
     return rows[explorer.choose_episodes(agents, **counts, generator=generator)]
 
 
-chosen = {}  # rows of the dataset, and how many of them are test episodes: these come first
+chosen = {}  # rows of the dataset, test episodes first, and how many test episodes there are
 for number, world in enumerate(sources):
-    dataset, everyone = episodes[world], InteractionGraph.complete(len(told[world]["names"]))
+    dataset, graph = episodes[world], InteractionGraph.complete(len(labels[world]["names"]))
     for kind in kinds:
-        generator = make_generator(seed, 340, number, kinds.index(kind))
-        tested = draw(tables[world][f"{kind}/episodes"], world, generator)
+        generator = make_generator(seed, Stream.EXPLORER_EPISODES, number, kinds.index(kind))
+        test = draw(tables[world][f"{kind}/episodes"], world, generator)
         edges = encoders[world, kind, methods[0]].source["edges"]
-        learned = dataset.rows_on_edges(everyone.with_edges(map(tuple, edges)))
-        same = torch.isin(dataset.agents[learned], dataset.agents[tested])
-        learned = draw(learned[same] if same.any() else learned, world, generator)
-        chosen[world, kind] = torch.cat([tested, learned]), len(tested)
-        print(f"{world}, {kind}: {len(tested)} test episodes, {len(learned)} of training")
+        train = dataset.rows_on_edges(graph.with_edges(map(tuple, edges)))
+        same = torch.isin(dataset.agents[train], dataset.agents[test])
+        train = draw(train[same] if same.any() else train, world, generator)
+        chosen[world, kind] = torch.cat([test, train]), len(test)
+        print(f"{world}, {kind}: {len(test)} test episodes, {len(train)} training episodes")
 
 # %% [markdown]
 # ## Method
-# Each encoder embeds its test and training episodes, and one map holds both. Beside the map stand
-# numbers that do not depend on it: IICR of the test episodes that are shown, and the nearest neighbours.
+# Each encoder embeds its test and training episodes, and one map holds both. Beside the map are numbers
+# that do not depend on it: the IICR of the test episodes that are shown, and the nearest neighbours.
 
 # %%
 shown = {world: {} for world in sources}
@@ -128,10 +137,10 @@ for (world, kind), (rows, number) in chosen.items():
     }
 
 # %% [markdown]
-# The episode behind a point is made from what its agent observed. A listener sees landmarks from where it
-# is, so that they tell its way, and its return tells which of them was the target. A wrestler observes its
-# own torso and joints; its opponent, whose view is kept as well, observed its own. Together they are a
-# state of MuJoCo, which draws it.
+# We reconstruct the episode behind a point from what its agent observed. A listener observes landmarks
+# relative to itself, which gives its path, and its return identifies the target landmark. A wrestler
+# observes its own torso and joints; so does its opponent, whose episode is in the data as well. Together
+# they are a state of MuJoCo, which draws it.
 
 # %%
 behind, dataset = {}, episodes["ParticleWorld"]
@@ -146,26 +155,25 @@ with closing(explorer.Camera()) as camera:
             explorer.match_episode(episodes["RoboSumo"], row, camera, num_frames=num_frames)
             for row in chosen["RoboSumo", kind][0].tolist()
         ]
-run.save(output, {"shown": shown, "seeds": seeds}, seeds=[seed])
+names = {world: labels[world]["names"] for world in sources}
+run.save(output, {"shown": shown, "seeds": seeds, "names": names}, seeds=[seed])
 
 # %% [markdown]
 # ## Result
-# The page holds all of it. It needs no other file and no network.
+# The page needs no other file and no network.
 
 # %%
-values, profile = (
-    results.load(output)["values"]["shown"],
-    results.resolve(output_folder).parent.name,
-)
+values, profile = results.load(output)["values"], output.parent.name
 content = {
     "profile": profile,
     "commit": results.versions()["commit"],
     "worlds": {
         world: {
-            **told[world],
-            "seed": seeds[world],
+            **labels[world],
+            "seed": values["seeds"][world],
             "splits": {
-                kind: {**values[world][kind], "episodes": behind[world, kind]} for kind in kinds
+                kind: {**values["shown"][world][kind], "episodes": behind[world, kind]}
+                for kind in kinds
             },
         }
         for world in sources
@@ -176,27 +184,27 @@ with files.replacing(output / explorer.FILE_NAME) as temporary:
 print(f"{explorer.FILE_NAME}: {size:.1f} MB, profile {profile}")
 
 # %%
+values = results.load(output)["values"]
 plots.use_style()
 figure, axes = plt.subplots(2, 3, figsize=(6.75, 4.6))
-for line, world in zip(axes, sources, strict=True):
-    found, names = values[world]["strong"], told[world]["names"]
+for line, (world, names) in zip(axes, values["names"].items(), strict=True):
+    found = values["shown"][world]["strong"]
     number = found["num_test"]
-    for ax, method in zip(line, methods, strict=True):
-        places = [place[:2] for place in found["methods"][method]["PCA"][:number]]
-        plots.draw_embeddings(ax, places, [names[agent] for agent in found["agents"][:number]])
+    for ax, (method, maps) in zip(line, found["methods"].items(), strict=True):
+        points = [point[:2] for point in maps["PCA"][:number]]
+        plots.draw_embeddings(ax, points, [names[agent] for agent in found["agents"][:number]])
         ax.set_title(f"{world}, {method}")
-        ax.set_xlabel(f"IICR {found['methods'][method]['ratio']:.2f}", fontsize=7)
+        ax.set_xlabel(f"IICR {maps['ratio']:.2f}", fontsize=7)
 plots.save_figure(figure, output, "explorer")
 plt.show()
 
 # %% [markdown]
-# Strangers, as the page shows them from one side: first two principal components of test episodes, a
-# colour and a marker for each agent.
+# Unseen agents: the first two principal components of test episodes, a colour and a marker per agent.
 #
 # ## Ours against the paper
 # The paper has no such page. **Where we deviate:** nothing new is claimed here; the page shows some of the
-# episodes that Tables 1 and 2 are about. Ratios beside the maps are of these few, and differ from the
-# tables' ones, which are of all test episodes and of several seeds.
+# episodes of Tables 1 and 2. Ratios beside the maps are of these few, and differ from those in the tables,
+# which are of all test episodes and several seeds.
 #
 # ## What it cost
 
@@ -207,6 +215,6 @@ print(result["versions"])
 
 # %% [markdown]
 # ## Things to try
-# - On the page: colour ParticleWorld by partner. How much of an embedding is who was listened to?
-# - `num_agents = 3`, `num_episodes = 40`: is one agent one cloud, or several?
-# - `perplexity = 5.0`: which gaps were t-SNE's own?
+# - On the page: colour ParticleWorld by partner. How much of an embedding is the speaker?
+# - `num_agents = 3`, `num_episodes = 40`: is an agent one cloud, or several?
+# - `perplexity = 5.0`: which gaps did t-SNE make up?

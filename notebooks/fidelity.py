@@ -10,28 +10,29 @@
 # # Is this RoboSumo? Bodies, forces, and the published policies
 #
 # **The question.** The RoboSumo of Al-Shedivat et al. (2018) has not installed for years. Ours is
-# written anew on today's MuJoCo. Is it the same game? A policy is a hard judge of that: it was trained
+# written anew on today's MuJoCo. Is it the same game? A policy is a hard test of that: it was trained
 # in the original, and stumbles where ours differs. So we let the *published policies* wrestle here.
 #
 # Each robot observes its own joints, the contact forces on each of its bodies, and where its opponent
 # is. MuJoCo computes those forces, $\texttt{cfrc\_ext}$, only on demand since its version 2.0
-# (`mj_rnePostConstraint`); ports that overlooked it feed their agents zeros. A step of 0.05 s pays
+# (`mj_rnePostConstraint`); ports that overlooked it feed their agents zeros. The reward of a step of
+# 0.05 s is
 #
 # $$ r = \underbrace{\pm 2000\ \text{or} -1000}_\text{win, loss; time} - 0.1\,\lVert a \rVert^2
 #    + 0.1 \max\left(0, v \cdot \tfrac{\Delta}{\lVert\Delta\rVert}\right)
 #    - 10\, e^{-\lVert x_\text{opponent} \rVert}, $$
 #
-# where $v$ is the own velocity and $\Delta$ points at the opponent. Who leaves the ring, or whose
-# torso comes within 29 cm of the ground, has lost.
+# where $v$ is the robot's velocity and $\Delta$ points at its opponent. A robot that leaves the ring,
+# or whose torso comes within 29 cm of the ground, has lost.
 #
 # ## Parameters
-# The published policies are not part of this package, for they carry no licence. With a clone of
+# The published policies are not part of this package because they have no licence. With a clone of
 # [openai/robosumo](https://github.com/openai/robosumo), set the environment variable
-# `ROBOSUMO_POLICIES` to its folder; without it, the part that needs them is left out, and says so.
+# `ROBOSUMO_POLICIES` to its folder; without it, the part that needs them is skipped with a message.
 
 # %% tags=["parameters"]
 seed = 0  # of all matches
-num_matches = 400  # of each policy in each condition
+num_matches = 400  # that each policy plays in each condition
 num_random_steps = 200  # over which forces are compared with MuJoCo's own
 energy_seconds = 2.0  # of free flight
 output_folder = "results/laptop/fidelity"  # where the results go, relative to the repository
@@ -42,14 +43,24 @@ import mujoco
 import numpy as np
 import torch
 
+from paperlib import files
 from paperlib.agents import matches, published_policies
 from paperlib.environments import rendering
 from paperlib.environments import robosumo_models as models
-from paperlib.environments.robosumo import ACTION_TIME, PHYSICS_STEPS, REASONS, RoboSumo
-from paperlib.streams import make_generator
-from reproduction import plots, results, tables
+from paperlib.environments.robosumo import RoboSumo
+from paperlib.environments.robosumo_bodies import ROBOTS
+from paperlib.environments.robosumo_rules import ACTION_TIME, PHYSICS_STEPS, REASONS, TIME_STEP
+from paperlib.streams import Stream, make_generator
+from reproduction import plots, results, tables, tournaments
 
-run = results.Run("fidelity", globals())
+# %%
+parameters = dict(
+    seed=seed,
+    num_matches=num_matches,
+    num_random_steps=num_random_steps,
+    energy_seconds=energy_seconds,
+)
+run = results.Run("fidelity", parameters)
 torch.set_num_threads(1)
 output = results.resolve(output_folder)
 
@@ -60,12 +71,12 @@ output = results.resolve(output_folder)
 # %%
 published = tables.paper_numbers()["robosumo"]
 bodies = {}
-for name in models.ROBOTS:
+for name in ROBOTS:
     model = models.make_spec((name, name)).compile()
     counts = {field: getattr(model, field) for field in ("nq", "nv", "nu", "nbody")}
     mass = model.body_subtreemass[model.body("0/torso").id]
     size = RoboSumo([0], robots=(name, name)).observation_sizes[0]
-    bodies[name] = {**counts, "observation": size, "mass": round(mass, 3)}
+    bodies[name] = counts | {"observation": size, "mass": round(mass, 3)}
 fields = list(bodies["ant"])
 body_table = tables.markdown_table(
     ("robot", *fields),
@@ -76,14 +87,14 @@ different = [n for n in bodies if any(bodies[n][f] != published[n][f] for f in f
 
 # %% [markdown]
 # ## The forces
-# The batched environment against the simplest one that can be written: one `mj_step` after another,
-# then `mj_rnePostConstraint`. Both get the same random actions. The largest difference of any force
-# should be zero to the last bit, and the forces themselves should not be.
+# The batched environment against the simplest loop that can be written: `mj_step`, then
+# `mj_rnePostConstraint`. Both get the same random actions. No force may differ by a single bit, and the
+# forces must not all be zero.
 
 # %%
 env = RoboSumo([seed], auto_reset=False, max_cycles=num_random_steps + 1)
 env.reset()
-model, plain = env.batch.model, env.data(0)
+model, plain = env.physics.batch.model, env.data(0)
 draw = np.random.default_rng(seed)
 difference, largest, touched = 0.0, 0.0, []
 for _ in range(num_random_steps):
@@ -106,8 +117,8 @@ print(
 
 # %% [markdown]
 # ## Energy
-# Without contact, joint limits and damping, a robot that flies and kicks keeps its energy. How well an
-# integrator keeps it says how far to trust it. Both get the state of a match's first moment.
+# Without contact, joint limits and damping, a robot in free flight keeps its energy, so the drift of the
+# energy measures an integrator's error. Both start from the same match.
 
 # %%
 drift = {}
@@ -121,7 +132,7 @@ for integrator in models.INTEGRATORS:
     first = env.reset(seeds=[seed]) and env.data(0)
     data.qpos[:], data.qvel[:] = first.qpos, 10 * first.qvel
     energies = []
-    for _ in range(round(energy_seconds / models.TIME_STEP)):
+    for _ in range(round(energy_seconds / TIME_STEP)):
         mujoco.mj_step(flying, data)
         energies.append(data.energy.sum())
     drift[integrator] = (np.array(energies) - energies[0]).tolist()
@@ -129,8 +140,8 @@ for integrator in models.INTEGRATORS:
 
 # %% [markdown]
 # ## Determinism
-# The same seeds and actions give the same matches: twice, on one thread and on two, and whichever
-# other matches are played beside them. Automatic resets are part of it.
+# The same seeds and actions give the same matches: twice, on one thread and on two, and whatever other
+# matches are in the batch. The matches run through automatic resets.
 
 
 # %%
@@ -138,33 +149,34 @@ def final_state(seeds: list[int], num_threads: int) -> np.ndarray:
     """State of the match with seed 3 after 300 steps of actions that depend on the seed alone."""
     env = RoboSumo(seeds, num_threads=num_threads, max_cycles=80)
     env.reset()
-    streams = [np.random.default_rng(number) for number in seeds]
+    generators = [np.random.default_rng(number) for number in seeds]
     for _ in range(300):
-        drawn = np.stack([stream.uniform(-1, 1, (2, env.action_sizes[0])) for stream in streams])
+        drawn = np.stack([g.uniform(-1, 1, (2, env.action_sizes[0])) for g in generators])
         env.step((drawn[:, 0], drawn[:, 1]))
     return env.state()[seeds.index(3)]
 
 
 states = [final_state(*how) for how in (([3], 1), ([3], 1), ([5, 3], 2), (list(range(9)), 2))]
 same = all(np.array_equal(state, states[0]) for state in states)
-print(f"bitwise the same in four ways: {same}")
+print(f"bitwise the same in all four runs: {same}")
 
 # %% [markdown]
 # ## The published policies
 # Each plays against a robot of its kind without torques, with either integrator, and with the contact
-# forces as they are or set to zero. If forces mattered little, or ours were wrong, taking them away
-# would not hurt.
+# forces as they are or set to zero. If forces mattered little, or ours were wrong, zeros would not hurt.
 
 # %%
-rows, shares = [], {}
 policies = [("ant", "mlp"), ("ant", "lstm"), ("bug", "mlp"), ("bug", "lstm"), ("spider", "mlp")]
-files = {pair: published_policies.find(*pair) for pair in policies}
-found = {pair: path for pair, path in files.items() if path}
+paths = {pair: published_policies.find(*pair) for pair in policies}
+found = {pair: path for pair, path in paths.items() if path}
 conditions = [(i, forces) for i in ("implicitfast", "RK4") for forces in (True, False)]
 if not found:
     print("No published policies: ROBOSUMO_POLICIES is not set, or its folder holds none.")
+
+# %%
+rows, shares = [], {}
 for number, ((robot, kind), path) in enumerate(found.items()):
-    policy = published_policies.load(path, robot, kind)
+    policy = published_policies.load(path, robot=robot, kind=kind)
     players = [policy, matches.ZeroAction(len(policy.log_std))]
     for integrator, forces in conditions:
         env = RoboSumo(
@@ -177,32 +189,37 @@ for number, ((robot, kind), path) in enumerate(found.items()):
         player_ids, generator = np.tile([0, 1], (num_matches, 1)), make_generator(seed, number)
         played = matches.play(env, players, player_ids, generator=generator)
         title = f"{robot}-{kind}-v1, {integrator}{'' if forces else ', forces zero'}"
-        shares[title] = played.shares()
+        shares[title] = tournaments.outcome_shares(played)
         rows.append(tables.row(f"{title}: share won", shares[title]["won"]))
         print(title, {how: str(share) for how, share in shares[title].items()})
 
 # %% [markdown]
 # ## A match
-# One picture a second. The two published ants (or, without them, two that act at random) begin at
-# opposite sides.
+# One picture per second. Two published ants (or, without them, two that act at random) start on opposite
+# sides of the ring.
 
 # %%
 moments = []
-painter = rendering.Renderer(models.make_spec().compile(), width=400, height=260)
+renderer = rendering.Renderer(models.make_spec().compile(), width=400, height=260)
 env = RoboSumo([seed + 6], auto_reset=False)
 if ("ant", "mlp") in found:
-    player = published_policies.load(found["ant", "mlp"], "ant", "mlp")
+    player = published_policies.load(found["ant", "mlp"], robot="ant", kind="mlp")
 else:
     player = matches.UniformlyRandom(env.action_sizes[0])
-film = matches.play(
-    *(env, [player], [[0, 0]]),
-    generator=make_generator(seed, 100),
-    watch=lambda env: moments.append(painter.draw(env.data(0))),
+played = matches.play(
+    env,
+    [player],
+    [[0, 0]],
+    generator=make_generator(seed, Stream.FIDELITY_MATCH),
+    watch=lambda env: moments.append(renderer.draw(env.data(0))),
 )
-painter.close()
+renderer.close()
+print(f"{played.lengths[0]} steps: {REASONS[played.reasons[0]]}; winner {played.winner[0]}")
+
+# %%
 every = round(1 / ACTION_TIME)
-print(f"{film.lengths[0]} steps; the end: {REASONS[film.reasons[0]]}; winner {film.winner[0]}")
 strip = rendering.filmstrip([*moments[::every][:7], moments[-1]], columns=4)
+files.save_tensors(output / "filmstrip.safetensors", {"picture": torch.from_numpy(strip)}, {})
 rendering.save_gif(output / "robosumo_match.gif", moments[::2], fps=10)
 
 # %% [markdown]
@@ -217,14 +234,14 @@ checks = {
 }
 values = {"rows": rows, "shares": shares, "bodies": bodies, "checks": checks, "drift": drift}
 run.save(output, values, seeds=[seed])
-saved = results.load(output)["values"]
-tables.save_rows(output, "fidelity", saved["rows"])
+tables.save_rows(output, "fidelity", rows)
 
 # %%
+saved = results.load(output)["values"]
 plots.use_style()
 figure, axes = plt.subplots(1, 2, figsize=(7.2, 2.6), width_ratios=[1, 1.5])
 for name, series in saved["drift"].items():
-    times = models.TIME_STEP * np.arange(1, len(series))
+    times = TIME_STEP * np.arange(1, len(series))
     axes[0].semilogy(times, np.abs(series[1:]), label=name)
 axes[0].set(xlabel="time in s", ylabel="drift of energy in J", title="free flight")
 axes[0].legend()
@@ -233,8 +250,9 @@ plots.save_figure(figure, output, "fidelity")
 plt.show()
 
 # %%
+saved_pictures, _ = files.load_tensors(output / "filmstrip.safetensors")
 figure, ax = plt.subplots(figsize=(7.2, 2.4))
-ax.imshow(strip)
+ax.imshow(saved_pictures["picture"].numpy())
 ax.axis("off")
 plots.save_figure(figure, output, "robosumo_filmstrip")
 plt.show()
@@ -242,23 +260,23 @@ plt.show()
 # %% [markdown]
 # *Left: drift of the total energy of two robots in free flight. Right: share of 400 matches won (with 95 %
 # Wilson intervals), lost and drawn (white) by the published policies against a robot without torques. Below: a
-# match, a picture each second and the last.*
+# match, one picture per second and the last one.*
 #
 # Which integrator should be the default? RK4 is the original's and keeps energy far better in free
-# flight, as it should: it was made for smooth motion. But wrestlers touch the ground and each other all
-# the time, and joints are damped. What a policy can tell of the difference is in the right picture: in
-# the run in `figures/`, `ant-mlp-v1` won 94 % with RK4 and 90 % with `implicitfast`, and the intervals
-# of the two just meet; the other two policies cannot tell them apart. Agents that are *trained* here
-# know nothing else. So the default is `implicitfast`: about 3.5 times as many matches a second, and
-# what MuJoCo recommends. For the last point of fidelity, `integrator="RK4"`.
+# flight, as expected: it is made for smooth motion. But wrestlers touch the ground and each other all
+# the time, and joints are damped. The right picture shows what the difference means for a policy: in the
+# run in `figures/`, `ant-mlp-v1` won 94 % with RK4 and 90 % with `implicitfast`, with intervals that
+# just meet; for the other two policies there is no measurable difference. Agents *trained* here never
+# see RK4. So the default is `implicitfast`: about 3.5 times as many matches per second, and what MuJoCo
+# recommends. For the highest fidelity, use `integrator="RK4"`.
 #
 # Without contact forces, both policies without memory win less and draw more, with either integrator;
-# the one with memory does not miss them.
+# the policy with memory does as well without them.
 #
 # ## Ours against the original
 # The original let a match end *after* its 500th step, and so do we: the 501st is the last. **Where we
 # deviate:** actions beyond ±1 cost what the bound costs, since that is what the motors do; a match
-# whose physics diverges is a draw with a reason, where the original would have gone on with nonsense;
+# whose physics diverges is a draw with a reason, where the original would have continued;
 # with RK4, contact forces are those at the start of the last of the five physics steps.
 #
 # ## What it cost

@@ -39,7 +39,7 @@ from paperlib.agents.networks import StackedMLP
 from paperlib.encoders import EpisodeEncoder
 from paperlib.environments.particleworld import EPISODE_LENGTH, FORCE_SIZE, listener_size
 from paperlib.streams import make_generator
-from reproduction import plots, results
+from reproduction import diagrams, plots, results
 
 # %%
 parameters = dict(
@@ -108,14 +108,14 @@ figure, ax = plt.subplots(figsize=(6.75, 2.5))
 ax.set(xlim=(-0.2, 10.2), ylim=(-0.1, 3.75), aspect="equal")
 ax.axis("off")
 for centre, text, box_size, colour in boxes:
-    plots.draw_box(ax, centre, text, size=box_size, colour=colour)
-plots.draw_arrow(ax, (2.05, 2.9), (2.75, 2.9))
-plots.draw_arrow(ax, (5.25, 2.9), (6.3, 2.9), r"$f_\theta(e_{t-1})$", offset=(0, 0.22))
-plots.draw_arrow(ax, (7.3, 2.5), (7.3, 1.05), "action $a$\n(message)", offset=(-0.62, 0.0))
-plots.draw_arrow(ax, (7.9, 1.05), (7.9, 2.5), "observation $o$\nreward $r$", offset=(0.85, 0.0))
-plots.draw_arrow(ax, (6.6, 0.85), (4.45, 0.85), "its observation", offset=(0, 0.17))
-plots.draw_arrow(ax, (4.45, 0.55), (6.6, 0.55), "its action", offset=(0, -0.19))
-plots.draw_arrow(ax, (1.95, 0.7), (0.7, 2.5), "seen", bend=-0.35, offset=(-0.75, -0.35))
+    diagrams.draw_box(ax, centre, text, size=box_size, colour=colour)
+diagrams.draw_arrow(ax, (2.05, 2.9), (2.75, 2.9))
+diagrams.draw_arrow(ax, (5.25, 2.9), (6.3, 2.9), r"$f_\theta(e_{t-1})$", offset=(0, 0.22))
+diagrams.draw_arrow(ax, (7.3, 2.5), (7.3, 1.05), "action $a$\n(message)", offset=(-0.62, 0.0))
+diagrams.draw_arrow(ax, (7.9, 1.05), (7.9, 2.5), "observation $o$\nreward $r$", offset=(0.85, 0.0))
+diagrams.draw_arrow(ax, (6.6, 0.85), (4.45, 0.85), "its observation", offset=(0, 0.17))
+diagrams.draw_arrow(ax, (4.45, 0.55), (6.6, 0.55), "its action", offset=(0, -0.19))
+diagrams.draw_arrow(ax, (1.95, 0.7), (0.7, 2.5), "seen", bend=-0.35, offset=(-0.75, -0.35))
 plots.save_figure(figure, output, "figure_2")
 plt.show()
 

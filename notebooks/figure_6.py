@@ -7,74 +7,80 @@
 # ---
 
 # %% [markdown]
-# # Figure 6: the two worlds
+# # Figure 6: the two environments
 #
-# **The question.** Where do the agents live whose policies we embed? In two worlds with little in
-# common, so that what holds in both is worth something:
+# **The question.** In which environments do the agents act whose policies we embed? The two have little
+# in common, so that what holds in both is likely to hold elsewhere:
 #
-# - **RoboSumo** is competitive and high-dimensional: two ants, each with eight motors $a \in
-#   [-1, 1]^8$ and 120 numbers to look at, push each other out of a ring;
-# - **ParticleWorld** is cooperative and small: a speaker that knows the target among three landmarks
-#   sends bits to a listener that can move but does not know.
+# - **RoboSumo** is competitive and high-dimensional: two ants, each with actions $a \in [-1, 1]^8$
+#   and an observation of 120 numbers, push each other out of a ring;
+# - **ParticleWorld** is cooperative and small: a speaker knows which of three landmarks is the target,
+#   and sends bits to a listener that can move but does not know.
 #
 # ## Parameters
 
 # %% tags=["parameters"]
-seed = 2  # of both worlds
-num_steps = 25  # of RoboSumo before the picture is taken: the robots drop from 75 cm
+seed = 2  # of both environments
+num_time_steps = 25  # of RoboSumo before the picture is taken: the robots drop from 75 cm
 output_folder = "results/laptop/figure_6"  # where the results go, relative to the repository
 
 # %%
 import matplotlib.pyplot as plt
 import numpy as np
+import torch
 
+from paperlib import files
 from paperlib.environments.pettingzoo import ParticleWorldEnv, RoboSumoEnv
 from reproduction import plots, results
 
-run = results.Run("figure_6", globals())
+# %%
+parameters = dict(seed=seed, num_time_steps=num_time_steps)
+run = results.Run("figure_6", parameters)
 output = results.resolve(output_folder)
 
 # %% [markdown]
 # ## Method
 # Both are PettingZoo environments, so the same few lines take a picture of either. MuJoCo draws the
-# robots without a display, by EGL or OSMesa, whichever is there. Nobody moves a motor: the ants only
+# robots without a display, by EGL or OSMesa, whichever is there. All actions are zero: the ants only
 # land on their feet.
 
 # %%
 pictures = {}
 for title, env, steps in (
-    ("RoboSumo", RoboSumoEnv(render_mode="rgb_array", width=800, height=600), num_steps),
+    ("RoboSumo", RoboSumoEnv(render_mode="rgb_array", width=800, height=600), num_time_steps),
     ("ParticleWorld", ParticleWorldEnv(render_mode="rgb_array"), 0),
 ):
     env.reset(seed=seed)
     for _ in range(steps):
         env.step({agent: np.zeros(env.action_space(agent).shape) for agent in env.agents})
-    pictures[title] = env.render()
+    pictures[title] = torch.from_numpy(env.render())
     sizes = {agent: env.observation_space(agent).shape[0] for agent in env.agents}
     print(f"{title}: observations {sizes}")
     env.close()
+files.save_tensors(output / "pictures.safetensors", pictures, {})
+run.save(output, {"shapes": {t: list(p.shape) for t, p in pictures.items()}}, seeds=[seed])
 
 # %% [markdown]
 # ## Result
 
 # %%
-run.save(output, {"shapes": {t: list(p.shape) for t, p in pictures.items()}}, seeds=[seed])
+pictures, _ = files.load_tensors(output / "pictures.safetensors")
 plots.use_style()
 figure, axes = plt.subplots(1, 2, figsize=(7.2, 3.0), width_ratios=[4, 3])
-for ax, (title, picture) in zip(axes, pictures.items(), strict=True):
-    ax.imshow(picture)
+for ax, title in zip(axes, ("RoboSumo", "ParticleWorld"), strict=True):
+    ax.imshow(pictures[title].numpy())
     ax.set_title(title)
     ax.axis("off")
 plots.save_figure(figure, output, "figure_6")
 plt.show()
 
 # %% [markdown]
-# *Left: two ants on the tatami; who leaves the brown square or falls has lost. Right: three landmarks,
-# the target among them ringed, and the listener (black).*
+# *Left: two ants on the tatami; an ant that leaves the brown square or falls has lost. Right: three
+# landmarks, the target among them ringed, and the listener (dark grey).*
 #
 # ## Ours against the paper
-# The paper's Figure 6 shows the same two worlds. **Where we deviate:** colours, camera and light are
-# ours, and our ants are drawn by MuJoCo from bodies that were built anew; `fidelity.py` tells how well
+# The paper's Figure 6 shows the same two environments. **Where we deviate:** colours, camera and light
+# are ours, and MuJoCo draws our ants from bodies that were built anew; `fidelity.py` shows how well
 # they match.
 #
 # ## What it cost
@@ -86,4 +92,4 @@ print(f"{results.load(output)['wall_time_seconds']:.1f} s; {results.versions()}"
 # ## Things to try
 # - `RoboSumoEnv(robots=("bug", "spider"))`: six legs against eight.
 # - With a display, `render_mode="human"` opens a window in which a match can be turned and zoomed.
-# - `num_steps = 0` shows the moment of the start, a metre and a quarter above the floor.
+# - `num_time_steps = 0` shows the moment of the start, a metre and a quarter above the floor.

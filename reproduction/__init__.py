@@ -1,0 +1,1 @@
+"""What turns the library into the paper: runs of notebooks, their numbers, tables and figures."""

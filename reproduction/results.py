@@ -1,10 +1,11 @@
-"""Results files: the numbers of one notebook with all that it took to make them."""
+"""Results files: a notebook's numbers, with the parameters, versions and machine behind them."""
 
 from __future__ import annotations
 
 import importlib.metadata
 import os
 import platform
+import re
 import resource
 import subprocess
 import time
@@ -16,18 +17,25 @@ from paperlib import files
 
 ROOT = Path(__file__).parents[1]  # of the repository
 FILE_NAME = "result.json"
-PACKAGES = (
-    *("torch", "numpy", "scipy", "scikit-learn", "matplotlib"),
-    *("mpe2", "mujoco", "pettingzoo", "papermill"),
-)
+PACKAGES = [
+    "torch",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "matplotlib",
+    "mpe2",
+    "mujoco",
+    "pettingzoo",
+    "papermill",
+]
 
 
 class Run:
-    """One execution of a notebook: started when it starts, saved when its numbers are there.
+    """One execution of a notebook: created at its start, saved once its numbers are there.
 
     Args:
         item: name of the notebook, such as "table_2".
-        parameters: the parameters that it records, by name.
+        parameters: the notebook's parameters, but for its folders, by name.
     """
 
     def __init__(self, item: str, parameters: Mapping[str, Any]) -> None:
@@ -42,19 +50,15 @@ class Run:
         *,
         seeds: Sequence[int],
         job_seconds: float = 0.0,
-    ) -> Path:
-        """Writes ``result.json``, atomically and with a checksum.
+    ) -> None:
+        """Writes ``result.json``, atomically and with a checksum, and prints where.
 
         Args:
             folder: where to.
-            values: what the run found, as JSON knows it; arrays become lists.
+            values: what the run found; arrays become lists.
             seeds: of the runs behind the values.
-            job_seconds: that trainings took which are jobs of their own, on one core each.
-
-        Returns:
-            The file's path.
+            job_seconds: taken by trainings that ran as jobs of their own, on one core each.
         """
-        path = Path(folder) / FILE_NAME
         content = {
             "item": self.item,
             "parameters": self.parameters,
@@ -66,13 +70,20 @@ class Run:
             "peak_memory_gb": peak_memory(),
             "values": values,
         }
-        files.save_json(path, content)
-        return path
+        files.save_json(Path(folder) / FILE_NAME, content)
+        print(f"Results: {shorten(folder)}")
 
 
 def resolve(folder: str | Path) -> Path:
-    """A folder of a notebook; relative ones start at the repository root, from wherever it runs."""
+    """The folder that a notebook's parameter names: relative ones start at the repository root,
+    wherever the notebook runs."""
     return ROOT / folder
+
+
+def shorten(folder: str | Path) -> str:
+    """A folder as `resolve` takes it: relative to the repository root, absolute outside of it."""
+    path = Path(os.path.abspath(folder))  # does not follow symbolic links
+    return (path.relative_to(ROOT) if path.is_relative_to(ROOT) else path).as_posix()
 
 
 def load(folder: str | Path) -> dict[str, Any]:
@@ -91,14 +102,13 @@ def load(folder: str | Path) -> dict[str, Any]:
 
 
 def seconds(result: Mapping[str, Any]) -> float:
-    """What a notebook took: its own wall time, and that of jobs of its own as if they had kept all
-    cores of the machine busy."""
+    """Wall time of a notebook, plus the time of its jobs divided by the number of cores."""
     jobs = result.get("job_seconds", 0.0) / result["machine"]["cores"]
     return result["wall_time_seconds"] + jobs
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python, of this package's commit where known, and of what the numbers rest on."""
+    """Versions of Python and the main packages, and this repository's commit where known."""
     found = {name: importlib.metadata.version(name) for name in PACKAGES}
     return {"python": platform.python_version(), "commit": _commit(), **found}
 
@@ -115,16 +125,35 @@ def _commit() -> str:
 
 
 def machine() -> dict[str, Any]:
-    """What the run ran on, as far as it matters for its time."""
+    """What the run's time, and the last digits of its numbers, depend on."""
+    model, vector_instructions = cpu()
     return {
         "system": platform.system(),
         "architecture": platform.machine(),
+        "cpu": model,
+        "vector_instructions": vector_instructions,
         "cores": os.cpu_count(),
     }
 
 
+def cpu(information: str | Path = "/proc/cpuinfo") -> tuple[str, list[str]]:
+    """Model of the CPU and its vector instructions.
+
+    Args:
+        information: Linux's file about it. Without one (macOS), no instructions are known.
+    """
+    try:
+        lines = Path(information).read_text().splitlines()
+    except OSError:
+        return platform.processor() or "unknown", []
+    fields = dict(re.split(r"\s*:\s*", line, maxsplit=1) for line in lines if ":" in line)
+    flags = fields.get("flags") or fields.get("Features") or ""  # x86 or ARM
+    model = fields.get("model name") or platform.processor() or "unknown"
+    return model, re.findall(r"\b(?:avx|fma|amx|asimd|sve)\w*", flags)
+
+
 def peak_memory() -> float:
-    """The most memory that this process and the largest of its finished children held, in 10⁹ B."""
-    unit = 1 if platform.system() == "Darwin" else 1024  # of ru_maxrss, in bytes
+    """Peak memory of this process plus that of its largest finished child, in GB."""
+    unit = 1 if platform.system() == "Darwin" else 1024  # ru_maxrss is in bytes on macOS, else KiB
     kinds = resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN
     return round(sum(resource.getrusage(kind).ru_maxrss for kind in kinds) * unit / 1e9, 2)

@@ -1,10 +1,10 @@
 """Runs one notebook: ``python -m reproduction.runner notebooks/table_2.py --profile smoke``.
 
 A notebook is a text file in percent format with one cell tagged ``parameters``. The runner checks
-the parameters before anything starts, executes the notebook with Papermill in a folder of its own,
-and moves what it made to ``RESULTS/PROFILE/NAME/`` when it succeeded: the executed notebook, its
-log, its results file and its figures. When it fails, the executed notebook and its log are kept as
-``failed.ipynb`` and ``failed.log``, and what stood there before stays.
+the parameters before anything starts and executes the notebook with Papermill in a folder of its
+own, RESULTS/PROFILE/.NAME. If that succeeds, everything moves to RESULTS/PROFILE/NAME: the executed
+notebook, its log, its results file and its figures. If it fails, only the executed notebook and the
+log are kept there, as ``failed.ipynb`` and ``failed.log``, beside the results of earlier runs.
 """
 
 from __future__ import annotations
@@ -31,21 +31,21 @@ NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 PROFILES = Path(__file__).parents[1] / "workflow" / "parameters.yaml"
 
 
-def ipc_kernel_manager(folder: str, results_dir: Path) -> type[AsyncKernelManager]:
-    """A manager of a kernel that works in the folder ``results_dir``, and is talked to through sockets in
-    ``folder``.
+def ipc_kernel_manager(sockets: str, folder: Path) -> type[AsyncKernelManager]:
+    """A kernel manager whose kernel works in ``folder`` and communicates through files in
+    ``sockets``.
 
-    With the usual TCP ports, notebooks that start at the same moment can be given the same port;
-    and Papermill's own way to choose a kernel's folder is to change that of the whole process.
+    With the usual TCP ports, notebooks that start at the same moment may be given the same port.
+    And Papermill's own ``cwd`` changes the working directory of the whole process.
     """
 
     class IPCKernelManager(AsyncKernelManager):
         def __init__(self, **arguments: Any) -> None:
-            file = os.path.join(folder, "kernel.json")
+            file = os.path.join(sockets, "kernel.json")
             super().__init__(transport="ipc", connection_file=file, **arguments)
 
         async def start_kernel(self, **options: Any) -> None:
-            await super().start_kernel(cwd=str(results_dir), **options)
+            await super().start_kernel(cwd=str(folder), **options)
 
     return IPCKernelManager
 
@@ -54,7 +54,7 @@ def read_parameters(notebook: str | Path) -> dict[str, Any]:
     """Names and default values in the parameters cell of a notebook.
 
     Raises:
-        ValueError: if there is no notebook, no such cell, or more in it than flat literals.
+        ValueError: if there is no such notebook or cell, or it holds more than NAME = LITERAL.
     """
     notebook = Path(notebook)
     if notebook.suffix != ".py" or not notebook.is_file():
@@ -75,10 +75,10 @@ def read_parameters(notebook: str | Path) -> dict[str, Any]:
 
 
 def check_parameters(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
-    """``given`` with integers turned into floats where a float is due.
+    """The given parameters, with integers converted to floats where the default is a float.
 
     Raises:
-        ValueError: if a name is unknown or a value is of another type than its default.
+        ValueError: if a name is unknown, or a value and its default differ in type.
     """
     checked = {}
     for name, value in given.items():
@@ -116,7 +116,7 @@ def load_profile(profile: str, notebook: str) -> dict[str, Any]:
 
 
 def check_profile(profile: str) -> None:
-    """Checks all that a profile sets.
+    """Checks all parameters that a profile sets.
 
     Raises:
         ValueError: if the profile, a notebook or a parameter is unknown, or a type is wrong.
@@ -133,28 +133,29 @@ def check_profile(profile: str) -> None:
 
 
 def parameters_of(item: str, profile: str, results_folder: str | Path) -> dict[str, Any]:
-    """All parameters of a notebook in a profile, as the runner sets them; folders are absolute.
+    """All parameters of a notebook in a profile, as the runner sets them.
 
     Args:
         item: name of the notebook.
         profile: one of ``workflow/parameters.yaml``.
-        results_folder: of all profiles.
+        results_folder: results of all profiles.
 
     Raises:
         ValueError: if the profile or a parameter is wrong.
     """
     defaults = read_parameters(NOTEBOOKS / f"{item}.py")
-    results_dir = Path(results_folder).resolve() / profile
     given = check_parameters(load_profile(profile, item), defaults)
-    folders = {name: str(results_dir / folder) for name, folder in _folders(defaults, item).items()}
-    return {**defaults, **folders, **given}
+    return {**defaults, **_folders(defaults, item, Path(results_folder) / profile), **given}
 
 
-def _folders(defaults: Mapping[str, Any], item: str) -> dict[str, Path]:
-    """Where each folder among the parameters is, within the results of a profile."""
-    places = {"output": Path(item), "checkpoint": Path("checkpoints") / item}
-    names = (name.removesuffix("_folder") for name in defaults if name.endswith("_folder"))
-    return {f"{name}_folder": places.get(name, Path(name)) for name in names}
+def _folders(defaults: Mapping[str, Any], item: str, results_dir: Path) -> dict[str, str]:
+    """The parameters that end in ``_folder``, as `results.resolve` takes them."""
+    known = {"output_folder": item, "checkpoint_folder": f"checkpoints/{item}"}
+    names = [name for name in defaults if name.endswith("_folder")]
+    return {
+        name: results.shorten(results_dir / known.get(name, name.removesuffix("_folder")))
+        for name in names
+    }
 
 
 def run(
@@ -164,23 +165,23 @@ def run(
     results_folder: str | Path = "results",
     parameters: Mapping[str, Any] | None = None,
 ) -> Path:
-    """Executes one notebook; see the module's text.
+    """Executes one notebook, as described at the top of this module.
 
-    Every parameter that ends in ``_folder`` is set: ``output_folder`` to where the notebook writes,
-    ``checkpoint_folder`` to where its checkpoints outlive it, and ``NAME_folder`` to the results of
-    notebook NAME in the same profile.
+    The runner sets every parameter that ends in ``_folder``: ``output_folder`` to where the
+    notebook writes, ``checkpoint_folder`` to a folder that outlives failures, and ``NAME_folder``
+    to the results of notebook NAME in the same profile.
 
     Args:
         notebook: a text notebook.
         profile: one of ``workflow/parameters.yaml``.
-        results_folder: of all profiles.
-        parameters: go before those of the profile.
+        results_folder: results of all profiles.
+        parameters: override those of the profile.
 
     Returns:
-        The folder with what it made.
+        The folder with everything that the notebook made.
 
     Raises:
-        ValueError: if the profile or a parameter is wrong; nothing has started then.
+        ValueError: if the profile or a parameter is wrong; nothing has been started then.
         papermill.PapermillExecutionError: if the notebook fails.
     """
     notebook = Path(notebook)
@@ -188,14 +189,13 @@ def run(
     defaults = read_parameters(notebook)
     given = load_profile(profile, name) | dict(parameters or {})
     checked = check_parameters(given, defaults)
-    results_dir = Path(results_folder).resolve() / profile
+    results_dir = Path(os.path.abspath(results_folder)) / profile
     target, staging = results_dir / name, results_dir / f".{name}"
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir(parents=True)
-    for parameter, folder in _folders(defaults, name).items():
-        place = staging if parameter == "output_folder" else results_dir / folder
-        inside = place.is_relative_to(results.ROOT)
-        checked.setdefault(parameter, str(place.relative_to(results.ROOT) if inside else place))
+    folders = _folders(defaults, name, results_dir)
+    if "output_folder" in folders:
+        folders["output_folder"] = results.shorten(staging)
     source = staging / "source.ipynb"
     jupytext.write(jupytext.read(notebook), source)
     executed, log = staging / "notebook.ipynb", staging / "log.txt"
@@ -204,12 +204,12 @@ def run(
             papermill.execute_notebook(
                 source,
                 executed,
-                parameters=checked,
+                parameters={**folders, **checked},
                 kernel_manager_class=ipc_kernel_manager(sockets, notebook.resolve().parent),
                 stdout_file=stream,
                 stderr_file=stream,
                 progress_bar=False,
-                coalesce_streams=True,  # a progress bar is one line in the end
+                coalesce_streams=True,  # else every update of a progress bar is an output
             )
         results.load(staging)
     except BaseException:
@@ -220,16 +220,25 @@ def run(
         shutil.rmtree(staging)
         raise
     source.unlink()
+    for file in (executed, log):  # paths: where the results are from now on, on any machine
+        text = file.read_text().replace(f"{results.ROOT}/", "")
+        file.write_text(text.replace(results.shorten(staging), results.shorten(target)))
+    _publish(staging, target)
+    return target
+
+
+def _publish(staging: Path, target: Path) -> None:
+    """Moves the files of a successful run into place, the results file last: where it is, all
+    others are. Files of earlier runs that this one did not make are deleted."""
     target.mkdir(exist_ok=True)
     made = sorted(staging.iterdir(), key=lambda file: file.name == results.FILE_NAME)
     names = {file.name for file in made}
-    for file in made:  # the results file last: where it stands, all else does
+    for file in made:
         file.replace(target / file.name)
     staging.rmdir()
-    for stale in target.iterdir():  # of earlier runs, that this one did not make again
+    for stale in target.iterdir():
         if stale.is_file() and stale.name not in names:
             stale.unlink()
-    return target
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -247,7 +256,7 @@ def main(arguments: list[str] | None = None) -> None:
         help="set a parameter of the notebook; the value is YAML",
     )
     options = parser.parse_args(arguments)
-    # Notebooks work in parallel by processes; sums must not depend on how many cores there are.
+    # Notebooks use several cores by processes; sums must not depend on how many cores there are
     os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     try:
         pairs = [text.partition("=") for text in options.parameter]

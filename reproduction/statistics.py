@@ -1,4 +1,4 @@
-"""Means with their intervals, and what it takes to decide: pure functions of arrays."""
+"""Means over runs with their confidence intervals: pure functions of arrays."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scipy import stats
 
 
 class Estimate(NamedTuple):
-    """A mean over independent runs with its 95 % interval; NaN bounds where one run tells none."""
+    """A mean over independent runs with its 95 % interval; the bounds are NaN for a single run."""
 
     mean: float
     low: float
@@ -26,15 +26,15 @@ class Estimate(NamedTuple):
 def bootstrap_interval(
     values: ArrayLike, *, generator: np.random.Generator, confidence: float = 0.95
 ) -> Estimate:
-    """Mean over seeds with its bootstrap interval (`scipy.stats.bootstrap`, bias-corrected).
+    """Mean over runs with its bootstrap interval (`scipy.stats.bootstrap`, bias-corrected).
 
-    Where all values are the same, the interval is that value. It speaks of the spread over what
-    the runs vary, and with few runs it is rather too narrow: say how many there were.
+    If all values are equal, both bounds are that value. With few runs the interval is too narrow:
+    report how many there were.
 
     Args:
-        values: one number a run, (S,).
+        values: one number per run, (S,).
         generator: draws the resamples.
-        confidence: of the two-sided interval.
+        confidence: level of the two-sided interval.
 
     Raises:
         ValueError: if there is no value, or one is not finite.
@@ -54,29 +54,30 @@ def bootstrap_interval(
 
 
 def t_half_width(values: ArrayLike) -> NDArray[np.float64]:
-    """Half the width of 95 % intervals of means over runs (runs, ...), by Student's t; infinite of
-    a single run."""
+    """Half the width of 95 % intervals of means over runs, by Student's t; NaN for a single run.
+
+    Args:
+        values: (runs, ...).
+    """
     values = np.asarray(values, dtype=float)
     if len(values) == 1:
-        return np.full(values.shape[1:], np.inf)
+        return np.full(values.shape[1:], np.nan)
     return np.asarray(stats.t.ppf(0.975, len(values) - 1) * stats.sem(values, axis=0))
 
 
 def t_interval(values: ArrayLike) -> Estimate:
-    """Mean over runs (S,) with its 95 % interval by Student's t, which is right for three runs,
-    too, if they are about normal."""
+    """Mean over runs (S,) with its 95 % interval by Student's t, which holds from two runs on if
+    the values are about normal."""
     values = np.asarray(values, dtype=float)
-    mean, reach = float(values.mean()), float(t_half_width(values))
-    if len(values) == 1:
-        return Estimate(mean, np.nan, np.nan, 1)
-    return Estimate(mean, mean - reach, mean + reach, len(values))
+    mean, half = float(values.mean()), float(t_half_width(values))
+    return Estimate(mean, mean - half, mean + half, len(values))
 
 
 def wilson_interval(successes: ArrayLike) -> Estimate:
-    """A share with its 95 % Wilson score interval.
+    """A proportion with its 95 % Wilson score interval.
 
     Args:
-        successes: whether it was so, for each of independent trials.
+        successes: outcomes of independent trials, (S,).
     """
     successes = np.asarray(successes, dtype=bool)
     test = stats.binomtest(int(successes.sum()), len(successes))
@@ -93,8 +94,8 @@ def probability_of_improvement(scores: ArrayLike, others: ArrayLike) -> float:
     """P(X > Y) + P(X = Y) / 2 for runs of two methods, averaged over tasks (Agarwal et al. 2021).
 
     Args:
-        scores: of one method, (runs, tasks).
-        others: of the other one, (runs', tasks).
+        scores: X, (runs, tasks).
+        others: Y, (runs', tasks).
     """
     scores, others = np.asarray(scores, dtype=float), np.asarray(others, dtype=float)
     difference = np.sign(scores[:, None] - others[None])  # (runs, runs', tasks)
@@ -107,17 +108,17 @@ def stratified_bootstrap(
     generator: np.random.Generator,
     num_resamples: int = 2000,
 ) -> Estimate:
-    """A statistic with its 95 % percentile interval over runs, tasks being strata: each stays in.
+    """A statistic with its 95 % percentile interval over runs, stratified by task.
 
-    A run is one policy that met all tasks, so that its scores depend on each other: whole runs are
-    drawn anew, where Agarwal et al. (2021), with a training for each run and task, draw within each
-    task. Runs of several methods are drawn apart. With few runs the interval is too narrow.
+    A run is one policy that faced all tasks, so its scores are dependent: we resample whole runs.
+    Agarwal et al. (2021), with a separate training per run and task, resample within each task.
+    Runs of different methods are resampled independently. With few runs the interval is too narrow.
 
     Args:
-        statistic: of as many arrays as are given.
-        scores: (runs, tasks) each; a single run has no interval.
+        statistic: takes as many arrays as there are ``scores``.
+        scores: (runs, tasks) each; the bounds are NaN for a single run.
         generator: draws the resamples.
-        num_resamples: how many.
+        num_resamples: number of resamples.
     """
     arrays = [np.asarray(part, dtype=float) for part in scores]
     if min(map(len, arrays)) == 1:
@@ -133,14 +134,14 @@ def stratified_bootstrap(
 def required_num_runs(
     difference: Estimate, *, student: bool = False, min_runs: int = 2
 ) -> int | None:
-    """How many runs it would take, about, for the 95 % interval of a mean difference to leave zero
-    out, if the mean and the spread stay what they are; None where that says nothing.
+    """About how many runs it takes until the 95 % interval of a mean difference excludes zero, if
+    mean and spread stay as they are; None if that cannot be said.
 
     Args:
-        difference: with its interval.
-        student: whether that is Student's t, whose quantile falls with the number of runs; others
-            are taken to shrink with its root alone.
-        min_runs: that are needed whatever the interval.
+        difference: mean and interval so far.
+        student: whether the interval is by Student's t, whose quantile falls with the number of
+            runs; others are taken to shrink with its square root alone.
+        min_runs: the least number to return.
     """
     num_runs, half = difference.num_runs, (difference.high - difference.low) / 2
     if not np.isfinite(half) or difference.mean == 0 or num_runs < 2:

@@ -1,15 +1,13 @@
-"""Tables for people: on the terminal, in the README, and as files for a paper.
+"""Rows of results, with their verdicts, and the tables made of them: terminal, files, README.
 
 Every results file may hold ``values["rows"]``: a list of rows with the keys ``item`` (what it is),
 ``paper`` (reported number or None), ``ours``, ``low``, ``high`` (mean and 95 % interval),
-``num_runs`` and ``verdict``. They are all that a report needs.
+``num_runs`` and ``verdict``. All tables are made from them alone.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
-import io
 import json
 import math
 import shutil
@@ -17,6 +15,8 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 from paperlib import files
 from reproduction import results
@@ -26,18 +26,30 @@ Row = Mapping[str, Any]
 COLUMNS = ("item", "paper", "ours", "low", "high", "num_runs", "verdict")
 README_MARKS = ("<!-- results: begin -->", "<!-- results: end -->")
 CLAIMS_MARKS = ("<!-- claims: begin -->", "<!-- claims: end -->")
-MIN_RUNS, MIN_RUNS_BY_T = 5, 3  # on which a claim is decided: by bootstrap, by Student's t
+MIN_RUNS, MIN_RUNS_BY_T = 5, 3  # for a verdict: by bootstrap, by Student's t
 FIGURE_SUFFIXES = (".pdf", ".png", ".gif", ".csv", ".md", ".tex")
+# What pandas leaves as it is, but LaTeX's usual fonts lack
+LATEX_SYMBOLS = str.maketrans(
+    {"<": "$<$", ">": "$>$", "≤": r"$\leq$", "≥": r"$\geq$", "λ": r"$\lambda$"}
+    | {"−": "$-$", "–": "--"}
+)
 
 
 def paper_numbers() -> dict[str, Any]:
-    """What the paper reports, from the one file that holds it; all of it unverified."""
+    """The paper's numbers, recalled and not verified, from the one file that holds them."""
     return json.loads(Path(__file__).with_name("paper_numbers.json").read_text())
 
 
 def row(item: str, estimate: Estimate, *, paper: float | None = None, verdict: str = "") -> Row:
-    """One line of a report. Without a verdict, the paper's number is compared: "agrees" where it
-    lies in our interval, else "higher" or "lower", for ours."""
+    """One row of a table.
+
+    Args:
+        item: what was measured.
+        estimate: our number.
+        paper: the paper's number; None where it reports none.
+        verdict: if empty, the paper's number is compared with ours: "agrees" where it lies in our
+            interval, else "higher" or "lower", for ours.
+    """
     if not verdict and paper is not None:
         if estimate.low - 0.005 <= paper <= estimate.high + 0.005:  # the paper's are rounded
             verdict = "agrees"
@@ -50,9 +62,10 @@ def row(item: str, estimate: Estimate, *, paper: float | None = None, verdict: s
 def claim(
     item: str, difference: Estimate, *, better: str = "lower", min_runs: int = MIN_RUNS
 ) -> Row:
-    """A claim that a difference has a sign: "reproduced" where its whole 95 % interval has it,
-    "not reproduced" where the whole interval has the other, else "undecided". So is what rests on
-    fewer runs than ``min_runs``.
+    """A row on the claim that a difference has a certain sign.
+
+    The verdict is "reproduced" where the whole 95 % interval has that sign, "not reproduced" where
+    it has the other one, else "undecided"; always "undecided" with fewer than ``min_runs`` runs.
 
     Args:
         item: the claim.
@@ -69,8 +82,8 @@ def claim(
 
 
 def signed_effect(part: Row) -> tuple[float, float, float] | None:
-    """Low, mean and high of a claim's difference, in units of half its interval's width, signed_effect so
-    that what the claim says is above zero; None where there is no interval.
+    """Low, mean and high of a claim's difference, divided by half the width of its interval, and
+    with the sign that makes positive values speak for the claim; None without an interval.
 
     Args:
         part: from `claim`; its item ends in "< 0" or "> 0".
@@ -88,8 +101,8 @@ def _number(value: float | None, digits: int = 2) -> str:
 
 
 def interval(entry: Row) -> str:
-    """A row's mean with its interval, as text, with two decimals, or those that it takes to see the
-    sign of a bound (four at most)."""
+    """A row's mean and interval as text, with two decimals, or as many more (up to four) as it
+    takes to see the sign of both bounds."""
     bounds = entry["low"], entry["high"]
     if None in bounds or math.isnan(entry["low"]):
         return _number(entry["ours"])
@@ -99,43 +112,35 @@ def interval(entry: Row) -> str:
     return f"{mean} [{low}, {high}]"
 
 
-def markdown_table(header: Sequence[str], body: Iterable[Sequence[Any]]) -> str:
-    """A Markdown table."""
-    lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
-    lines += ["| " + " | ".join(str(cell) for cell in cells) + " |" for cells in body]
-    return "\n".join(lines) + "\n"
+def _frame(header: Sequence[str], body: Iterable[Sequence[Any]]) -> pd.DataFrame:
+    return pd.DataFrame([[*map(str, cells)] for cells in body], columns=[*header])
 
 
-def _latex(text: Any) -> str:
-    escaped = str(text).replace("\\", r"\textbackslash ").replace("–", "--").replace("−", "$-$")
-    for character in "&%#_{}":
-        escaped = escaped.replace(character, "\\" + character)
-    for character in "<>":  # the usual fonts have others in their place
-        escaped = escaped.replace(character, f"${character}$")
-    return escaped.replace("λ", r"$\lambda$").replace("≤", r"$\leq$").replace("≥", r"$\geq$")
+def markdown_table(
+    header: Sequence[str], body: Iterable[Sequence[Any]], *, style: str = "pipe"
+) -> str:
+    """A Markdown table, or one in another of tabulate's styles; cells appear as they are."""
+    frame = _frame(header, body)
+    return frame.to_markdown(index=False, tablefmt=style, disable_numparse=True) + "\n"
 
 
 def latex_table(header: Sequence[str], body: Iterable[Sequence[Any]]) -> str:
-    """A LaTeX tabular for booktabs."""
-    lines = [rf"\begin{{tabular}}{{{'l' * len(header)}}}", r"\toprule"]
-    lines += [" & ".join(_latex(cell) for cell in header) + r" \\", r"\midrule"]
-    lines += [" & ".join(_latex(cell) for cell in cells) + r" \\" for cells in body]
-    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
+    """A LaTeX tabular for the package booktabs."""
+    text = _frame(header, body).to_latex(index=False, escape=True, column_format="l" * len(header))
+    return text.translate(LATEX_SYMBOLS)
 
 
 def save_rows(folder: str | Path, name: str, rows: Sequence[Row]) -> None:
     """Writes rows as CSV (full precision), Markdown and LaTeX."""
-    stream = io.StringIO()
-    writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
+    cells = [["" if r[name] is None else r[name] for name in COLUMNS] for r in rows]
+    frame = pd.DataFrame(cells, columns=[*COLUMNS], dtype=object)
     header = ("item", "paper (unverified)", "ours [95 %]", "runs", "verdict")
     body = [
         (r["item"], _number(r["paper"]), interval(r), r["num_runs"], r["verdict"] or "–")
         for r in rows
     ]
     texts = {
-        ".csv": stream.getvalue(),
+        ".csv": frame.to_csv(index=False, na_rep="nan"),
         ".md": markdown_table(header, body),
         ".tex": latex_table(header, body),
     }
@@ -145,12 +150,12 @@ def save_rows(folder: str | Path, name: str, rows: Sequence[Row]) -> None:
 
 
 def load_all(results_dir: str | Path) -> dict[str, dict[str, Any]]:
-    """All results of one profile, by item.
+    """All results of one profile, by notebook.
 
     Raises:
-        ValueError: if there is none, or one is damaged.
+        ValueError: if there are none, or one is damaged.
     """
-    # Of a notebook that is running, the folder begins with a dot.
+    # While a notebook runs, the name of its folder begins with a dot
     folders = sorted(path.parent for path in Path(results_dir).glob(f"[!.]*/{results.FILE_NAME}"))
     if not folders:
         raise ValueError(f"{results_dir} holds no results; run `make reproduce` first")
@@ -158,31 +163,25 @@ def load_all(results_dir: str | Path) -> dict[str, dict[str, Any]]:
 
 
 def terminal_table(results_dir: str | Path) -> str:
-    """Item, paper, ours with its interval, verdict, seconds, file: everything of one profile."""
-    lines = [("item", "paper", "ours [95 %]", "verdict", "seconds", "file")]
+    """All rows of one profile, with the seconds that each notebook took."""
+    body = []
     for name, result in load_all(results_dir).items():
-        file = (
-            f"{Path(results_dir).parent.name}/{Path(results_dir).name}/{name}/{results.FILE_NAME}"
-        )
+        parent, profile = Path(results_dir).parent.name, Path(results_dir).name
+        file = f"{parent}/{profile}/{name}/{results.FILE_NAME}"
         seconds = f"{results.seconds(result):.0f}"
         rows = result["values"].get("rows", [])
         if not rows:
-            lines.append((name, "–", "–", "drawn", seconds, file))
+            body.append((name, "–", "–", "drawn", seconds, file))
         for rank, r in enumerate(rows):
             cost = (seconds, file) if rank == 0 else ("", "")
-            lines.append((r["item"], _number(r["paper"]), interval(r), r["verdict"], *cost))
-    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    texts = [
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
-    ]
-    texts.insert(1, "-" * max(map(len, texts)))
+            body.append((r["item"], _number(r["paper"]), interval(r), r["verdict"], *cost))
+    header = ("item", "paper", "ours [95 %]", "verdict", "seconds", "file")
     note = "paper: reported numbers, unverified; intervals: 95 %, over seeds where there are some"
-    return "\n".join([*texts, note])
+    return markdown_table(header, body, style="simple") + note
 
 
 def readme_table(all_results: Mapping[str, Mapping[str, Any]]) -> str:
-    """The table of the README: item, notebook, file, ours against the paper's."""
+    """The README's table of all rows, with links to their notebooks and files."""
     body = []
     for name, result in all_results.items():
         link = f"[`{name}.py`](notebooks/{name}.py)"
@@ -200,18 +199,18 @@ def publish(
     *,
     items: Sequence[str] = (),
 ) -> None:
-    """Copies a profile's figures and tables to a folder, with a manifest, and writes the tables of
-    the README anew.
+    """Copies a profile's figures and tables to a folder, writes a manifest beside them, and updates
+    the README's tables.
 
     Args:
-        results_dir: folder of the profile's results.
-        figures: the folder.
+        results_dir: the profile's results.
+        figures: folder to copy to.
         readme: the README; None leaves it as it is.
-        items: notebooks whose figures and tables these are; none for all.
+        items: notebooks to publish; empty for all.
 
     Raises:
-        ValueError: if there are no results, or none of an item, or the README lacks the marks
-            around its tables, or is to be written from some items alone.
+        ValueError: if there are no results, none for an item, or the README lacks the marks around
+            its tables, or both ``readme`` and ``items`` are given.
     """
     all_results, figures = load_all(results_dir), Path(figures)
     if readme and items:
@@ -246,7 +245,7 @@ def publish(
 
 
 def _between(text: str, marks: tuple[str, str], new: str) -> str:
-    """The text with something new between two marks."""
+    """The text, with what stands between two marks replaced."""
     begin, end = marks
     return f"{text.split(begin)[0]}{begin}\n{new}{end}{text.split(end)[1]}"
 
@@ -257,8 +256,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("what", choices=("show", "publish"))
     parser.add_argument("--results", default="results/laptop")
     parser.add_argument("--to", default="figures")
-    parser.add_argument("--readme", help="whose tables are written anew")
-    parser.add_argument("--items", nargs="+", default=(), help="notebooks; all where none is given")
+    parser.add_argument("--readme", help="a README whose tables are updated")
+    parser.add_argument("--items", nargs="+", default=(), help="notebooks; all by default")
     options = parser.parse_args(arguments)
     try:
         if options.what == "publish":

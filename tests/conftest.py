@@ -1,12 +1,32 @@
 """What several tests need."""
 
+# While jaxtyping's hook loads a module of ours, what that imports is compiled anew, whole libraries
+# that stand there compiled: some ten seconds. What is imported before is not.
+import beartype.door  # noqa: F401
+import jaxtyping
+import matplotlib.pyplot  # noqa: F401
+import nbconvert  # noqa: F401
+import networkx  # noqa: F401
+import papermill  # noqa: F401
 import pytest
+import scipy.stats  # noqa: F401
+import seaborn  # noqa: F401
+import sklearn.linear_model  # noqa: F401
 import torch
 from samples import make_dataset
 
 from paperlib import streams
 
 torch.set_num_threads(1)
+
+
+def pytest_collection_modifyitems(items):
+    """Whole workflows first, then what else is slow, so that all processes end together."""
+    items.sort(key=lambda item: ("test_workflow" not in item.nodeid, is_fast(item)))
+
+
+def is_fast(item):
+    return item.get_closest_marker("slow") is None
 
 
 @pytest.fixture
@@ -22,3 +42,9 @@ def dataset():
 @pytest.fixture
 def continuous_dataset():
     return make_dataset(continuous=True)
+
+
+@pytest.fixture
+def unchecked(monkeypatch):
+    """Leaves wrong types to the library's own checks, as it is outside of tests."""
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)

@@ -1,14 +1,14 @@
 """The notebooks' form, all of them; `test_workflow.py` executes them."""
 
+import ast
 import re
-from pathlib import Path
 
 import jupytext
 import pytest
+from sources import ROOT, parse
 
 from reproduction import runner
 
-ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.py"))
 each_notebook = pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
 
@@ -34,6 +34,17 @@ def test_every_parameter_has_a_comment(notebook):
 
 
 @each_notebook
+def test_every_parameter_is_recorded(notebook):
+    """``parameters = dict(seeds=seeds, ...)`` names all of the parameters cell but folders."""
+    assigned = [node for node in parse(notebook).body if isinstance(node, ast.Assign)]
+    (call,) = (node.value for node in assigned if ast.unparse(node.targets[0]) == "parameters")
+    recorded = {keyword.arg: ast.unparse(keyword.value) for keyword in call.keywords}
+    names = [name for name in runner.read_parameters(notebook) if not name.endswith("_folder")]
+    assert recorded == {name: name for name in names}
+    assert f'run = results.Run("{notebook.stem}", parameters)' in notebook.read_text()
+
+
+@each_notebook
 def test_arc(notebook):
     text = "\n".join(c.source for c in jupytext.read(notebook).cells if c.cell_type == "markdown")
     places = [
@@ -49,7 +60,7 @@ def test_arc(notebook):
 def test_cells_are_short_and_plain(notebook):
     for cell in jupytext.read(notebook).cells:
         if cell.cell_type == "code":
-            assert len(cell.source.splitlines()) <= 30
+            assert len(cell.source.splitlines()) <= 25
             assert not re.search(r"^\s*[!%]|pip install", cell.source, re.MULTILINE)
 
 

@@ -1,25 +1,24 @@
 """What the project's own files say of each other."""
 
 import re
-import tomllib
-from pathlib import Path
 
 import pytest
 import yaml
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from sources import PROJECT, ROOT, requirements
 
 from paperlib import files
 from reproduction import claims, tables
 
-ROOT = Path(__file__).parents[1]
 CONDA_NAMES = {
+    "jupyter-client": "jupyter_client",
     "matplotlib": "matplotlib-base",
     "mujoco": "mujoco-python",
     "torch": "pytorch-cpu",
 }
 PIP_INSIDE_CONDA = {"math-core", "mpe2", "snakemake"}  # snakemake's channel would be a second one
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-DEPENDENCIES = PROJECT["dependencies"] + PROJECT["optional-dependencies"]["test"]
+DEPENDENCIES = requirements("environments", "reproduce", "test")
 
 
 def test_conda_environment_is_the_same_as_pyproject():
@@ -27,11 +26,9 @@ def test_conda_environment_is_the_same_as_pyproject():
     (pip,) = (entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict))
     conda = [entry for entry in environment["dependencies"] if isinstance(entry, str)]
     found = {Requirement(text).name: Requirement(text).specifier for text in conda + pip}
-    for text in DEPENDENCIES:
-        wanted = Requirement(text)
-        name = CONDA_NAMES.get(wanted.name, wanted.name)
-        assert found.pop(name) == wanted.specifier, name
-    assert set(found) == {"python", "make", "pip", "setuptools"}
+    for name, wanted in DEPENDENCIES.items():
+        assert found.pop(CONDA_NAMES.get(name, name)) == wanted.specifier, name
+    assert set(found) == {"python", "make", "pip"}
     assert {Requirement(text).name for text in pip} == PIP_INSIDE_CONDA
     assert found["python"].contains(PROJECT["requires-python"].removeprefix(">="))
 
@@ -39,16 +36,13 @@ def test_conda_environment_is_the_same_as_pyproject():
 def test_lock_holds_versions_only_and_fits_the_bounds():
     lines = (ROOT / "requirements.lock").read_text().splitlines()
     assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.!]+", line) for line in lines)
-    locked = dict(line.lower().replace("_", "-").split("==") for line in lines)
-    for text in DEPENDENCIES:
-        wanted = Requirement(text)
-        assert wanted.specifier.contains(locked[wanted.name.lower()]), text
+    locked = {canonicalize_name(name): v for name, v in (line.split("==") for line in lines)}
+    for name, wanted in DEPENDENCIES.items():
+        assert wanted.specifier.contains(locked[name]), wanted
 
 
 def test_oldest_mujoco_of_the_bounds_is_the_one_tested():
-    (bounds,) = (
-        wanted.specifier for wanted in map(Requirement, DEPENDENCIES) if wanted.name == "mujoco"
-    )
+    bounds = DEPENDENCIES["mujoco"].specifier
     (oldest,) = (bound.version for bound in bounds if bound.operator == ">=")
     (tested,) = re.findall(r"^MUJOCO3 := (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert tested.startswith(oldest + ".") and tested in bounds

@@ -1,7 +1,8 @@
-"""Runs the workflow of one profile and prints what came of it.
+"""Runs the workflow of one profile and prints its results.
 
-It goes on from whatever an earlier run finished, however that run ended. A lock that dies with its
-process keeps two runs of one profile apart; jobs that a dead run left on a cluster are cancelled.
+It continues from whatever an earlier run finished, however that run ended. A lock, which is
+released when its process dies, keeps two runs of one profile apart. Jobs that an earlier run left
+on a cluster are cancelled.
 """
 
 import argparse
@@ -28,7 +29,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--profile", default="laptop")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
-    parser.add_argument("--cores", type=int, default=2, help="of this machine alone")
+    parser.add_argument("--cores", type=int, default=2, help="on this machine alone")
     parser.add_argument("--results", default=ROOT / "results", type=Path)
     parser.add_argument("--executor", default="local", help="a folder of workflow/profiles")
     options = parser.parse_args()
@@ -39,34 +40,31 @@ def main() -> None:
             raise ValueError("TORCH=cuda: PyTorch sees no GPU here; TORCH=cpu needs none")
     except ValueError as error:
         sys.exit(f"error: {error}")
-    home = options.results.resolve() / options.profile
-    home.mkdir(parents=True, exist_ok=True)
-    with open(home / ".lock", "w") as lock:
+    results_dir = Path(os.path.abspath(options.results)) / options.profile
+    results_dir.mkdir(parents=True, exist_ok=True)
+    with open(results_dir / ".lock", "w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             sys.exit(f"error: another run of profile {options.profile!r} is at work; wait for it")
         try:
-            for path in home.glob("*/result.json"):
+            for path in results_dir.glob("*/result.json"):
                 results.load(path.parent)
         except ValueError as error:
             sys.exit(f"error: {error}")
-        # The same for every run into this folder, so that a later one knows an earlier one's jobs
-        jobs = f"{options.profile}-{hashlib.sha256(bytes(home)).hexdigest()[:8]}"
-        command = [
-            *(sys.executable, "-m", "snakemake", "--snakefile", "workflow/Snakefile"),
-            *("--workflow-profile", str(EXECUTORS / options.executor)),
-            *(("--slurm-jobname-prefix", jobs) if on_slurm else local_limits(options.cores)),
-            *("--rerun-incomplete", "--nolock"),
-            *("--config", f"profile={options.profile}", f"device={options.device}"),
-            f"results={home.parent}",
-        ]
-        # Rules, and jobs on other machines, call the Python that runs this
+        # The same for every run into this folder: a later one finds the jobs of an earlier one
+        jobs = f"{options.profile}-{hashlib.sha256(bytes(results_dir.resolve())).hexdigest()[:8]}"
+        command = [sys.executable, "-m", "snakemake", "--snakefile", "workflow/Snakefile"]
+        command += ["--workflow-profile", str(EXECUTORS / options.executor)]
+        command += ["--slurm-jobname-prefix", jobs] if on_slurm else local_limits(options.cores)
+        command += ["--rerun-incomplete", "--nolock", "--config", f"profile={options.profile}"]
+        command += [f"device={options.device}", f"results={results_dir.parent}"]
+        # Rules and jobs on other machines call the Python that runs this script
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         try:
             if on_slurm:
                 cancel_jobs(jobs)
-            # Snakemake holds the lock as well, should it outlive this process
+            # Snakemake holds the lock as well, in case it outlives this process
             environment = {**os.environ, "PATH": path}
             with subprocess.Popen(
                 command, cwd=ROOT, env=environment, pass_fds=[lock.fileno()]
@@ -78,25 +76,28 @@ def main() -> None:
             if on_slurm:
                 cancel_jobs(jobs)
     if code != 0:
-        sys.exit(f"error: the workflow failed; see the log above and {home}/*/failed.log")
+        sys.exit(f"error: the workflow failed; see the log above and {results_dir}/*/failed.log")
     try:
-        print(tables.terminal_table(home))
-        for claim in results.load(home / "claims")["values"]["claims"]:
+        print(tables.terminal_table(results_dir))
+        for claim in results.load(results_dir / "claims")["values"]["claims"]:
             print(f"{claim['claim']}  {claim['verdict']:15} {claim['text']}")
-        print(f"The whole report: {home}/claims/report.html")
+        print(f"Tables, figures and executed notebooks: {results_dir}")
+        print(f"To read them in a browser: make book PROFILE={options.profile}")
     except (ValueError, FileNotFoundError) as error:
         sys.exit(f"error: {error}")
 
 
 def local_limits(cores: int) -> list[str]:
-    """Snakemake's arguments for this machine: jobs wait for each other's cores and memory."""
+    """Snakemake's arguments for this machine: jobs share its cores and memory."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 20
     return ["--cores", str(cores), "--resources", f"mem_mb={memory}"]
 
 
 def end_of(snakemake: subprocess.Popen) -> int:
-    """The exit status. Who interrupts this process interrupts Snakemake as well, which then ends
-    its jobs; if that takes more than two minutes, or at another interruption, it is killed.
+    """Waits for Snakemake and returns its exit status.
+
+    An interruption of this process reaches Snakemake as well, which then ends its jobs. After two
+    minutes, or at a second interruption, it is killed.
     """
     try:
         return snakemake.wait()
@@ -109,10 +110,10 @@ def end_of(snakemake: subprocess.Popen) -> int:
 
 
 def check_executor(name: str) -> str:
-    """Snakemake's name for what runs the jobs of a folder of workflow/profiles.
+    """Snakemake's name of the executor that a folder of workflow/profiles configures.
 
     Raises:
-        ValueError: if there is no such folder, or SLURM is meant and not at hand.
+        ValueError: if there is no such folder, or it needs SLURM and there is none.
     """
     known = sorted(path.parent.name for path in EXECUTORS.glob("*/config.yaml"))
     if name not in known:
@@ -130,9 +131,9 @@ def check_executor(name: str) -> str:
 
 
 def cancel_jobs(name: str) -> None:
-    """Cancels our jobs on SLURM whose names begin with ``name_``, and waits until they are gone."""
+    """Cancels our SLURM jobs whose names begin with ``name_``, and waits until they are gone."""
     if queued := queued_jobs(name):
-        print(f"cancelling what is left in the queue: {' '.join(queued)}", flush=True)
+        print(f"cancelling jobs left in the queue: {' '.join(queued)}", flush=True)
         slurm("scancel", *queued)
     deadline = time.monotonic() + 300
     while left := queued_jobs(name):

@@ -16,7 +16,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from paperlib import embeddings, objectives
 from paperlib.datasets import InteractionDataset
-from paperlib.environments.robosumo import observation_size
+from paperlib.environments.robosumo_observations import observation_size
 from paperlib.streams import make_generator
 
 NUM_AGENTS, NUM_EPISODES, NUM_STEPS = 15, 40, 500

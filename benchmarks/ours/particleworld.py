@@ -15,7 +15,7 @@ from paperlib.streams import make_generator
 
 
 def make_case(num_episodes: int, compiled: bool, threads: int) -> Case:
-    """One block is one episode of every place of the batch; a unit is a step of one episode."""
+    """One block is one episode of every row of the batch; a unit is a step of one episode."""
     torch.set_num_threads(threads)
     torch.set_grad_enabled(False)
     if compiled and not compiler_available():

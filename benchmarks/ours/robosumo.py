@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from protocol import Case, serve
 
 from ours.robosumo_recordings import Recording, bare_model, record
-from paperlib.environments.robosumo import PHYSICS_STEPS, RoboSumo
+from paperlib.environments.robosumo import RoboSumo
+from paperlib.environments.robosumo_rules import PHYSICS_STEPS
 
 STATE = mujoco.mjtState.mjSTATE_INTEGRATION
 NUM_STEPS = 25  # of a block
@@ -39,7 +40,7 @@ class Matches:
         )
         self.env.reset()
         self._recording = recording
-        self.state = self.env.batch.state
+        self.state = self.env.physics.batch.state
         self._actions = [
             np.split(chosen, [self.env.action_sizes[0]], axis=1) for chosen in recording.actions
         ]
@@ -96,7 +97,7 @@ class BareThreads:
         for actions, (rows, states) in zip(
             self._recording.actions, self._recording.begun, strict=True
         ):
-            numbers = itertools.count()  # whoever is free takes the next match
+            numbers = itertools.count()  # a free thread takes the next match
             others = [
                 self._executor.submit(self._step, numbers, actions)
                 for _ in range(self._threads - 1)

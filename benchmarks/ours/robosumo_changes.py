@@ -26,9 +26,11 @@ from report import number
 from ours.robosumo import BareBatch
 from ours.robosumo_recordings import Recording, record, without_sensors
 from paperlib.agents import matches, published_policies
-from paperlib.environments import robosumo, robosumo_models
-from paperlib.environments.robosumo_models import ROBOTS
+from paperlib.environments import robosumo_models, robosumo_physics
+from paperlib.environments.robosumo import RoboSumo
+from paperlib.environments.robosumo_bodies import ROBOTS, TATAMI_TOP
 from paperlib.streams import make_generator
+from reproduction.tournaments import outcome_shares
 
 NUM_STEPS = 50
 KIND = "mlp"  # of the policy that judges
@@ -82,7 +84,7 @@ def round_borders(spec: MjSpec) -> None:
 def endless_tatami(spec: MjSpec) -> None:
     tatami = spec.geom("tatami")
     tatami.type = mujoco.mjtGeom.mjGEOM_PLANE
-    tatami.pos = [0, 0, robosumo_models.TATAMI_TOP]
+    tatami.pos = [0, 0, TATAMI_TOP]
 
 
 def coxae_touch_robots_only(spec: MjSpec) -> None:
@@ -157,7 +159,7 @@ def changed(change: Change) -> Iterator[None]:
     batch = partial(Batch, **change.batch)
     with (
         mock.patch.object(robosumo_models, "make_spec", edited),
-        mock.patch.object(robosumo, "Batch", batch),
+        mock.patch.object(robosumo_physics, "Batch", batch),
     ):
         yield
 
@@ -191,15 +193,14 @@ def win_rate(
     if path is None:
         return ""
     players = [
-        published_policies.load(path, robots[0], KIND),
+        published_policies.load(path, robot=robots[0], kind=KIND),
         matches.ZeroAction(ROBOTS[robots[1]].num_joints),
     ]
     with changed(change):
-        env = robosumo.RoboSumo(
-            range(num_judged), robots=robots, auto_reset=False, num_threads=threads
-        )
+        env = RoboSumo(range(num_judged), robots=robots, auto_reset=False, num_threads=threads)
     player_ids = np.tile([0, 1], (num_judged, 1))
-    won = matches.play(env, players, player_ids, generator=make_generator(0)).shares()["won"]
+    played = matches.play(env, players, player_ids, generator=make_generator(0))
+    won = outcome_shares(played)["won"]
     return f"{100 * won.mean:.1f} [{100 * won.low:.1f}, {100 * won.high:.1f}]"
 
 

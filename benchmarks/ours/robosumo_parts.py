@@ -1,8 +1,8 @@
 """Where the time of a batched step of RoboSumo goes: a clock around each of its parts.
 
-The clocks stand around the methods that `RoboSumo.step` calls; together they cost some
-microseconds a step. Bare stepping of the same states, in turn, tells physics from contact forces:
-these are what the calls of `mujoco.batch` take longer in RoboSumo.
+The clocks stand around what `RoboSumo.step` calls; together they cost some microseconds a step.
+Bare stepping of the same states, in turn, separates physics from contact forces: these are what the
+calls of `mujoco.batch` take longer in RoboSumo.
 """
 
 from __future__ import annotations
@@ -18,18 +18,14 @@ from report import number
 
 from ours.robosumo import NUM_STEPS, BareBatch, Matches
 from ours.robosumo_recordings import bare_model, record
+from paperlib.environments import robosumo, robosumo_rules
 from paperlib.environments.robosumo import RoboSumo
 
-METHODS = {
-    "_checked": "checks of actions",
-    "_simulate": "copying actions in, checks of states",
-    "_reward_terms": "rewards",
-    "_observe": "observations",
-    "_begin": "automatic resets",
-}
 SIMULATION, PHYSICS, FORCES = "simulation", "physics", "contact forces"
+CHECKS, COPIES, REWARDS = "checks of actions", "copying actions in, checks of states", "rewards"
+OBSERVATIONS, RESETS = "observations", "automatic resets"
 REST = "ends, copies, the rest of step()"
-PARTS = [PHYSICS, FORCES, *METHODS.values(), REST]
+PARTS = [PHYSICS, FORCES, CHECKS, COPIES, REWARDS, OBSERVATIONS, RESETS, REST]
 
 
 class Clocks:
@@ -52,23 +48,27 @@ class Clocks:
         return clocked
 
 
-def clock(matches: RoboSumo) -> Clocks:
-    """Puts clocks around the parts of these matches' steps."""
-    clocks = Clocks()
-    observe = matches._observe  # a reset's own observations belong to the reset
-    for name, part in METHODS.items():
-        setattr(matches, name, clocks.around(getattr(matches, name), part))
-    clocked_observe, clocked_begin = matches._observe, matches._begin
+def clock_functions(clocks: Clocks) -> None:
+    """Puts clocks around the functions that the steps of all matches call."""
+    robosumo._check_actions = clocks.around(robosumo._check_actions, CHECKS)
+    robosumo_rules.reward_terms = clocks.around(robosumo_rules.reward_terms, REWARDS)
+
+
+def clock(matches: RoboSumo, clocks: Clocks) -> None:
+    """Puts clocks around the other parts of these matches' steps."""
+    physics, observe = matches.physics, matches._observe
+    clocked_observe = clocks.around(observe, OBSERVATIONS)
+    clocked_begin = clocks.around(matches._begin, RESETS)
 
     def begin(rows: Any) -> None:
-        matches._observe = observe
+        matches._observe = observe  # a reset's own observations belong to the reset
         clocked_begin(rows)
         matches._observe = clocked_observe
 
-    matches._begin = begin
-    matches.batch.step = clocks.around(matches.batch.step, SIMULATION)
+    matches._observe, matches._begin = clocked_observe, begin
+    physics.step = clocks.around(physics.step, COPIES)
+    physics.batch.step = clocks.around(physics.batch.step, SIMULATION)
     matches.step = clocks.around(matches.step, REST)
-    return clocks
 
 
 def spend(matches: Matches, clocks: Clocks, bare: BareBatch, seconds: float) -> dict[str, float]:
@@ -85,12 +85,14 @@ def make_table(
     sizes: list[int], threads: int, policies: str | None, repeats: int, seconds: float
 ) -> Table:
     """A row for each part, and for each number of matches its time and its share of the whole."""
-    contenders = []
+    contenders, clocks = [], Clocks()
+    clock_functions(clocks)
     for size in sizes:
         recording = record(size, NUM_STEPS, threads=threads, policies=policies)
         matches = Matches(recording, threads=threads)
         bare = BareBatch(recording, bare_model(), threads=threads)
-        contenders.append((matches, clock(matches.env), bare))
+        clock(matches.env, clocks)
+        contenders.append((matches, clocks, bare))
         matches.play(), bare.play()
     found: list[list[dict[str, float]]] = [[] for _ in sizes]
     for repeat in range(repeats):

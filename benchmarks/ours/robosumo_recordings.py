@@ -14,7 +14,7 @@ from paperlib.agents import published_policies
 from paperlib.agents.matches import Player, UniformlyRandom
 from paperlib.environments import robosumo_models
 from paperlib.environments.robosumo import RoboSumo
-from paperlib.environments.robosumo_models import ROBOTS
+from paperlib.environments.robosumo_bodies import ROBOTS
 from paperlib.streams import make_generator
 
 ANTS = ("ant", "ant")
@@ -68,7 +68,7 @@ def record(
     actions, begun = [], []
     for number in range(WARM_UP + num_steps):
         if number == WARM_UP:
-            states = matches.batch.state.copy()
+            states = matches.physics.batch.state.copy()
         seen = map(torch.from_numpy, observations)
         pairs = zip(players, seen, strict=True)
         chosen = [one.act(part, generator=draws)[0].clip(-1, 1).numpy() for one, part in pairs]
@@ -77,16 +77,16 @@ def record(
         if number >= WARM_UP:
             rows = np.flatnonzero(step.done)
             actions.append(np.concatenate(chosen, axis=1))
-            begun.append((rows, matches.batch.state[rows]))
-    return Recording(states, np.stack(actions), begun, matches.batch.state.copy())
+            begun.append((rows, matches.physics.batch.state[rows]))
+    return Recording(states, np.stack(actions), begun, matches.physics.batch.state.copy())
 
 
 def player(robot: str, policies: str | None) -> Player:
-    """The robot's published policy "mlp-v1" if `published_policies.find` finds it, else chance."""
+    """The robot's published policy "mlp-v1" if it is at hand, else a random one."""
     path = published_policies.find(robot, "mlp", folder=policies)
     if path is None:
         return UniformlyRandom(ROBOTS[robot].num_joints)
-    return published_policies.load(path, robot, "mlp")
+    return published_policies.load(path, robot=robot, kind="mlp")
 
 
 def without_sensors(spec: mujoco.MjSpec) -> mujoco.MjModel:

@@ -1,0 +1,1 @@
+"""Agents that play in the environments: their networks, trainings and matches."""

@@ -1,4 +1,4 @@
-"""Whole matches of RoboSumo between any players, many at once."""
+"""Whole matches of RoboSumo between any players, many at once, and data sets of them."""
 
 from __future__ import annotations
 
@@ -12,10 +12,13 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from paperlib.environments.robosumo import NO_ONE, RoboSumo
-from reproduction.statistics import Estimate, wilson_interval
+from paperlib import _checks, streams
+from paperlib.datasets import DRAW, LOSS, WIN, InteractionDataset
+from paperlib.environments.robosumo import RoboSumo
+from paperlib.environments.robosumo_rules import MAX_CYCLES, NO_ONE
+from paperlib.graphs import InteractionGraph
 
-UNASSIGNED = -1  # sits there
+UNASSIGNED = -1  # in player_ids: none of the players acts there
 
 Recorder = Callable[
     [int, Sequence[NDArray[np.float32]], Sequence[NDArray[np.float32]], NDArray[np.bool_]], None
@@ -24,7 +27,7 @@ Recorder = Callable[
 
 @runtime_checkable
 class Player(Protocol):
-    """Whoever has a policy: a `wrestlers.Wrestler`, a `published_policies.PublishedPolicy`, ..."""
+    """Anything that acts, such as `robosumo_policies.Wrestler` or `ZeroAction`."""
 
     def act(
         self, observations: Tensor, memory: Any = None, *, generator: torch.Generator
@@ -78,20 +81,22 @@ def sample_actions(
     memories: dict[int, Any],
     generator: torch.Generator,
 ) -> None:
-    """Lets players act in their player_ids.
+    """Writes the actions of one robot in N matches, each drawn by the match's player.
 
     Args:
-        actions: of one robot in all matches, (N, A); written where a player sits.
-        observations: of that robot, (N, O).
+        actions: (N, A); rows without a player stay as they are.
+        observations: the robot's, (N, O).
         players: who can play.
-        player_ids: the player's number, or `UNASSIGNED`, (N,).
-        memories: of each player, by number; updated.
+        player_ids: the index of each match's player, or `UNASSIGNED`, (N,).
+        memories: each player's, by index; updated.
         generator: draws the actions.
     """
-    for who in np.unique(player_ids[player_ids != UNASSIGNED]).tolist():
-        rows = player_ids == who
+    for player in np.unique(player_ids[player_ids != UNASSIGNED]).tolist():
+        rows = player_ids == player
         seen = torch.from_numpy(observations[rows])
-        drawn, memories[who] = players[who].act(seen, memories.get(who), generator=generator)
+        drawn, memories[player] = players[player].act(
+            seen, memories.get(player), generator=generator
+        )
         actions[rows] = drawn.numpy()
 
 
@@ -100,9 +105,9 @@ class Results:
     """How N matches ended.
 
     Attributes:
-        winner: 0 or 1, or `robosumo.NO_ONE`, (N,).
+        winner: 0 or 1, or `robosumo_rules.NO_ONE`, (N,).
         lost: which robots lost, (N, 2).
-        reasons: index into `robosumo.REASONS`, (N,).
+        reasons: index into `robosumo_rules.REASONS`, (N,).
         lengths: steps, (N,).
     """
 
@@ -112,14 +117,25 @@ class Results:
     lengths: NDArray[np.int64]
 
     def select(self, chosen: NDArray[Any]) -> Results:
-        """Of some of the matches: a mask, or their numbers."""
-        parts = dataclasses.astuple(self)
-        return Results(*(part[chosen] for part in parts))
+        """The results of some of the matches, given by a mask or by their indices."""
+        return Results(
+            winner=self.winner[chosen],
+            lost=self.lost[chosen],
+            reasons=self.reasons[chosen],
+            lengths=self.lengths[chosen],
+        )
 
-    def shares(self) -> dict[str, Estimate]:
-        """Of the matches that the first robot "won", "lost", or were "drawn"."""
-        outcomes = {"won": 0, "lost": 1, "drawn": NO_ONE}
-        return {name: wilson_interval(self.winner == who) for name, who in outcomes.items()}
+    def outcomes(self) -> dict[str, NDArray[np.bool_]]:
+        """Which matches the first robot "won" and "lost", and which were "drawn", (N,) each."""
+        return {
+            "won": self.winner == 0,
+            "lost": self.winner == 1,
+            "drawn": self.winner == NO_ONE,
+        }
+
+    def shares(self) -> dict[str, float]:
+        """The shares of matches that the first robot "won" and "lost", or that were "drawn"."""
+        return {name: float(found.mean()) for name, found in self.outcomes().items()}
 
 
 def play(
@@ -131,31 +147,29 @@ def play(
     watch: Callable[[RoboSumo], None] = lambda env: None,
     record: Recorder | None = None,
 ) -> Results:
-    """Plays one match in each of an environment's places, from the beginning to the end.
+    """Plays each of an environment's matches from its beginning to its end.
 
     Args:
         env: N matches, with ``auto_reset=False``.
         players: who can play.
-        player_ids: numbers of the players who play each match, (N, 2).
+        player_ids: the indices of the first and the second robot's player in each match, (N, 2).
         generator: draws the players' actions.
         watch: called when the matches have begun, and after each step.
-        record: called before each step with its number, both robots' observations, (N, O), and
-            actions as they act, (N, A), and which matches go on, (N,).
+        record: called before each step with its number, both robots' observations, (N, O), their
+            actions cut to [-1, 1], (N, A), and which matches go on, (N,).
 
     Raises:
         ValueError: if the environment resets itself, or player_ids do not fit it or the players.
     """
     player_ids = np.asarray(player_ids)
     if env.auto_reset:
-        raise ValueError("env must have auto_reset=False: one match is played in each place")
-    if (
-        player_ids.shape != (env.num_envs, 2)
-        or player_ids.min() < 0
-        or player_ids.max() >= len(players)
-    ):
+        raise ValueError("env must have auto_reset=False: each of its matches is played once")
+    fit = player_ids.shape == (env.num_envs, 2) and np.issubdtype(player_ids.dtype, np.integer)
+    if not fit or player_ids.min() < 0 or player_ids.max() >= len(players):
+        extent = f", {player_ids.min()} to {player_ids.max()}" if player_ids.size else ""
         raise ValueError(
-            f"player_ids must be ({env.num_envs}, 2) numbers of the {len(players)} players, got "
-            f"shape {player_ids.shape}, {player_ids.min()} to {player_ids.max()}"
+            f"player_ids must be ({env.num_envs}, 2) indices of the {len(players)} players, got "
+            f"{player_ids.dtype} of shape {player_ids.shape}{extent}"
         )
     observations = env.reset()
     actions = [np.zeros((env.num_envs, size), dtype=np.float32) for size in env.action_sizes]
@@ -165,21 +179,96 @@ def play(
     reasons, lengths = np.zeros_like(winner), np.zeros_like(winner)
     watch(env)
     for time in itertools.count():
-        if not env.playing.any():
+        playing = env.playing
+        if not playing.any():
             break
         for robot in (0, 1):
             sample_actions(
-                *(actions[robot], observations[robot], players, player_ids[:, robot]),
+                actions[robot],
+                observations[robot],
+                players,
+                player_ids[:, robot],
                 memories=memories[robot],
                 generator=generator,
             )
-        before = env.playing
         if record is not None:
-            record(time, observations, [part.clip(-1, 1) for part in actions], before)
+            record(time, observations, [part.clip(-1, 1) for part in actions], playing)
         step = env.step(actions)
         observations = step.observations
-        ended = before & step.done
+        ended = playing & step.done
         winner[ended], lost[ended] = step.winner[ended], step.lost[ended]
         reasons[ended], lengths[ended] = step.reasons[ended], step.lengths[ended]
         watch(env)
     return Results(winner, lost, reasons, lengths)
+
+
+def collect(
+    players: Sequence[Player],
+    graph: InteractionGraph,
+    *,
+    num_episodes: int,
+    key: Sequence[int],
+    robot: str = "ant",
+    max_cycles: int = MAX_CYCLES,
+    num_threads: int = 0,
+) -> InteractionDataset:
+    """Plays matches on every edge of ``graph``, all at once; each gives an episode of each agent.
+
+    Args:
+        players: player k is agent k.
+        graph: who meets whom.
+        num_episodes: matches on each edge; the agents change sides from one to the next.
+        key: of the random streams of matches and actions.
+        robot: that all of them are.
+        max_cycles: steps until a match is a draw.
+        num_threads: of the physics; does not affect the results.
+
+    Returns:
+        Episodes 2m and 2m + 1 are the first and the second robot's view of match m; edges in their
+        order, matches of an edge one after another. Actions are cut to [-1, 1]. There are no
+        returns.
+
+    Raises:
+        ValueError: if an edge names an agent who is no player, or a number is out of range.
+    """
+    if max(graph.agents) >= len(players):
+        raise ValueError(
+            f"graph: agent {max(graph.agents)} is none of the {len(players)} players, 0 to "
+            f"{len(players) - 1}"
+        )
+    num_episodes = _checks.integer("num_episodes", num_episodes, minimum=1)
+    player_ids = np.repeat(np.array(graph.edges), num_episodes, axis=0)  # (M, 2)
+    swapped = np.tile(np.arange(num_episodes) % 2 == 1, len(graph.edges))
+    player_ids[swapped] = player_ids[swapped, ::-1]
+    seeds = torch.randint(2**62, (len(player_ids),), generator=streams.make_generator(*key, 0))
+    env = RoboSumo(
+        seeds.tolist(),
+        robots=(robot, robot),
+        auto_reset=False,
+        max_cycles=max_cycles,
+        num_threads=num_threads,
+    )
+    num_views = 2 * len(player_ids)
+    observations = np.zeros((num_views, max_cycles, env.observation_sizes[0]), dtype=np.float32)
+    actions = np.zeros((num_views, max_cycles, env.action_sizes[0]), dtype=np.float32)
+
+    def record(time: int, seen: Sequence, acted: Sequence, playing: NDArray[np.bool_]) -> None:
+        rows = np.flatnonzero(playing)
+        for side in (0, 1):
+            observations[2 * rows + side, time] = seen[side][rows]
+            actions[2 * rows + side, time] = acted[side][rows]
+
+    generator = streams.make_generator(*key, 1)
+    played = play(env, players, player_ids, generator=generator, record=record)
+    first = np.select([played.winner == 0, played.winner == 1], [WIN, LOSS], DRAW)
+    longest = played.lengths.max()
+    return InteractionDataset(
+        observations=torch.from_numpy(observations[:, :longest]),
+        actions=torch.from_numpy(actions[:, :longest]),
+        lengths=torch.from_numpy(played.lengths.repeat(2)),
+        agents=torch.from_numpy(player_ids.reshape(-1)),
+        partners=torch.from_numpy(player_ids[:, ::-1].reshape(-1).copy()),
+        returns=torch.full((num_views,), torch.nan),
+        outcomes=torch.from_numpy(np.stack([first, -first], axis=1).reshape(-1)).to(torch.int8),
+        num_actions=0,
+    )

@@ -15,8 +15,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from paperlib.environments.robosumo import observation_size
-from paperlib.environments.robosumo_models import ROBOTS
+from paperlib import _checks
+from paperlib.environments.robosumo_bodies import ROBOTS
+from paperlib.environments.robosumo_observations import observation_size
 
 FOLDER_VARIABLE = "ROBOSUMO_POLICIES"
 HIDDEN_SIZE = 64
@@ -26,7 +27,7 @@ MIN_VARIANCE = 0.01
 
 
 class Memory(NamedTuple):
-    """State of an LSTM: what it holds and what it shows, (B, 64) each."""
+    """Cell state and hidden state of an LSTM, (B, 64) each."""
 
     cell: Tensor
     hidden: Tensor
@@ -35,7 +36,7 @@ class Memory(NamedTuple):
 class PublishedPolicy(nn.Module):
     """A Gaussian policy and its value function, without memory or with an LSTM.
 
-    Both standardise the observation with the means and deviations of the training and cut it
+    Both normalise the observation by the mean and standard deviation of the training, and clip it
     to ±5.
 
     Attributes:
@@ -48,13 +49,13 @@ class PublishedPolicy(nn.Module):
         self.robot, self.kind = robot, kind
         inputs, outputs = observation_size(robot), ROBOTS[robot].num_joints
         self.register_buffer("mean", torch.zeros(inputs))
-        self.register_buffer("deviation", torch.ones(inputs))
+        self.register_buffer("std", torch.ones(inputs))
         self.value = _body(kind, inputs, 1)
         self.policy = _body(kind, inputs, outputs)
         self.log_std = nn.Parameter(torch.zeros(outputs))
 
     def initial(self, batch_size: int) -> Memory | None:
-        """The memory at the start of a match; None where the policy has none."""
+        """The memory at the start of a match; None if the policy has no memory."""
         if self.kind == "mlp":
             return None
         zeros = torch.zeros(batch_size, HIDDEN_SIZE)
@@ -69,7 +70,7 @@ class PublishedPolicy(nn.Module):
             observations: (B, O).
             memory: what the last step returned, or `initial`.
         """
-        inputs = (observations - self.mean) / self.deviation
+        inputs = (observations - self.mean) / self.std
         inputs = inputs.clamp(-MAX_NORMALIZED, MAX_NORMALIZED)
         if self.kind == "mlp":
             return self.policy(inputs), None
@@ -100,10 +101,10 @@ class _RecurrentBody(nn.Module):
 
     def forward(self, inputs: Tensor, memory: Memory) -> tuple[Tensor, Memory]:
         features = torch.cat([torch.relu(self.dense(inputs)), memory.hidden], dim=-1)
-        write, candidate, forget, show = self.gates(features).chunk(4, dim=-1)
+        write, candidate, forget, output = self.gates(features).chunk(4, dim=-1)
         cell = torch.sigmoid(forget + FORGET_BIAS) * memory.cell
         cell = cell + torch.sigmoid(write) * torch.tanh(candidate)
-        hidden = torch.sigmoid(show) * torch.tanh(cell)
+        hidden = torch.sigmoid(output) * torch.tanh(cell)
         return self.output(hidden), Memory(cell, hidden)
 
 
@@ -119,10 +120,10 @@ def _body(kind: str, inputs: int, outputs: int) -> nn.Module:
     )
 
 
-def load(path: Path | str, robot: str, kind: str) -> PublishedPolicy:
+def load(path: Path | str, *, robot: str, kind: str) -> PublishedPolicy:
     """Reads a parameter file.
 
-    The numbers stand in this order: sum, sum of squares and count of the returns; sums, sums of
+    The numbers are in this order: sum, sum of squares and count of the returns; sums, sums of
     squares and count of the observations; weights (inputs × outputs) and biases of the value
     function's layers, then of the policy's; logarithm of the standard deviation.
 
@@ -158,7 +159,7 @@ def load(path: Path | str, robot: str, kind: str) -> PublishedPolicy:
         numbers = numbers.astype(np.float32)
     if not np.isfinite(numbers).all():
         raise ValueError(f"path: {path} holds numbers that are not finite")
-    rest = torch.from_numpy(numbers)[3:]  # no returns are needed
+    rest = torch.from_numpy(numbers)[3:]  # without the statistics of the returns
 
     def take(*shape: int) -> Tensor:
         nonlocal rest
@@ -172,7 +173,7 @@ def load(path: Path | str, robot: str, kind: str) -> PublishedPolicy:
         policy.mean.copy_(total / count)
         # σ² = Σx² / n − μ²
         variance = squares / count - policy.mean.square()
-        policy.deviation.copy_(variance.clamp(min=MIN_VARIANCE).sqrt())
+        policy.std.copy_(variance.clamp(min=MIN_VARIANCE).sqrt())
         for layer in layers:  # the value function's come first
             layer.weight.copy_(take(layer.in_features, layer.out_features).T)
             layer.bias.copy_(take(layer.out_features))
@@ -181,17 +182,21 @@ def load(path: Path | str, robot: str, kind: str) -> PublishedPolicy:
 
 
 def find(
-    robot: str, kind: str, version: int = 1, *, folder: Path | str | None = None
+    robot: str, kind: str, *, version: int = 1, folder: Path | str | None = None
 ) -> Path | None:
-    """Where a policy's file lies in a clone of openai/robosumo, or None where there is none.
+    """The path of a policy's file in a clone of openai/robosumo, or None if there is none.
 
     Args:
         robot: "ant", "bug" or "spider".
         kind: "mlp" or "lstm".
         version: 1, 2 or 3.
-        folder: of the clone, or one with files named like "ant-mlp-v1.npy"; by default what the
-            environment variable ROBOSUMO_POLICIES says.
+        folder: the clone, or one with files named like "ant-mlp-v1.npy"; by default the value of
+            the environment variable ROBOSUMO_POLICIES.
+
+    Raises:
+        ValueError: if the version is no positive integer.
     """
+    version = _checks.integer("version", version, minimum=1)
     folder = folder or os.environ.get(FOLDER_VARIABLE)
     if not folder:
         return None

@@ -1,0 +1,1 @@
+"""The two environments of the paper, many episodes at once."""

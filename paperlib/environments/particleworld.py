@@ -1,8 +1,8 @@
 """ParticleWorld: the cooperative speaker-listener game, thousands of episodes at once.
 
 Two agents on a plane with three landmarks. The *speaker* sees which landmark is the target and
-sends a message; the *listener* sees the landmarks and the message, and moves. Both are paid minus
-the squared distance between listener and target. It is ``simple_speaker_listener_v4`` of the
+sends a message; the *listener* sees the landmarks and the message, and moves. The reward of both is
+minus the squared distance between listener and target. It is ``simple_speaker_listener_v4`` of the
 package mpe2 with continuous actions, step for step, over a batch.
 
 | agent    | observation, in this order                  | size | unit         |
@@ -24,12 +24,13 @@ all zeros, and lasts 25 steps of 0.1 time units. The message size M is 3 in mpe2
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from paperlib import streams
+from paperlib import _checks, streams
 
 NUM_LANDMARKS = 3
 EPISODE_LENGTH = 25
@@ -47,6 +48,7 @@ LANDMARKS = slice(2, 8)
 MESSAGE = slice(8, None)
 
 COLOURS = torch.full((NUM_LANDMARKS, 3), 0.15, dtype=torch.float64) + 0.5 * torch.eye(3)
+LANDMARK_COLOURS = ("#D55E00", "#009E73", "#0072B2")  # in pictures
 
 
 class State(NamedTuple):
@@ -85,8 +87,8 @@ def observe(state: State) -> Observations:
     return Observations(colours[state.target], _observe_listener(state))
 
 
-def _target_place(state: State) -> Tensor:
-    """Where each episode's target is, (..., 2)."""
+def _target_position(state: State) -> Tensor:
+    """The position of each episode's target, (..., 2)."""
     index = state.target[..., None, None].expand(*state.target.shape, 1, 2)
     return state.landmarks.gather(-2, index).squeeze(-2)
 
@@ -110,7 +112,7 @@ def advance(
     velocity = state.velocity * (1 - DAMPING) + push * TIME_STEP
     moving = velocity if dynamics == "2018" else state.velocity
     position = state.position + moving * TIME_STEP
-    target = _target_place(state)
+    target = _target_position(state)
     reward = -(position - target).square().sum(-1)
     return State(position, velocity, state.landmarks, state.target, message), reward
 
@@ -128,13 +130,13 @@ class ParticleWorld:
 
     Args:
         batch_shape: number of episodes, or a shape such as (pairs, episodes).
-        generator: draws the starting states, and says by its device where everything lives. A
-            sequence holds one generator for each row of the batch's first axis.
+        generator: draws the starting states; its device is the episodes' device. A sequence holds
+            one generator for each row of the batch's first axis.
         message_size: M, numbers in a message, 1 to 16.
         dynamics: "mpe2", or "2018" for the original, which moves with the new velocity.
         dtype: of states, observations and rewards.
-        compiled: whether to fuse the step with ``torch.compile``. The numbers are the same; it pays
-            from about 10^5 steps on, and needs a C++ compiler (see `compiler_available`).
+        compiled: whether to fuse the step with ``torch.compile``. The numbers are the same; it is
+            worth it from about 10^5 steps on, and needs a C++ compiler (see `compiler_available`).
 
     Raises:
         ValueError: if an argument is out of range.
@@ -150,15 +152,21 @@ class ParticleWorld:
         dtype: torch.dtype = torch.float32,
         compiled: bool = False,
     ) -> None:
-        self.batch_shape = (batch_shape,) if isinstance(batch_shape, int) else tuple(batch_shape)
-        if not self.batch_shape or min(self.batch_shape) < 1:
-            raise ValueError(f"batch_shape must hold positive sizes, got {batch_shape!r}")
-        if not 1 <= message_size <= MAX_MESSAGE_SIZE:
+        sizes = batch_shape if isinstance(batch_shape, tuple | list) else (batch_shape,)
+        if not sizes or any(
+            isinstance(size, bool) or not isinstance(size, Integral) or size < 1 for size in sizes
+        ):
             raise ValueError(
-                f"message_size must be 1 to {MAX_MESSAGE_SIZE} numbers, got {message_size!r}"
+                f"batch_shape must be a positive integer or a tuple of some, got {batch_shape!r}"
+            )
+        message_size = _checks.integer("message_size", message_size, minimum=1)
+        if message_size > MAX_MESSAGE_SIZE:
+            raise ValueError(
+                f"message_size must be at most {MAX_MESSAGE_SIZE}, got {message_size!r}"
             )
         if dynamics not in ("mpe2", "2018"):
             raise ValueError(f"dynamics must be 'mpe2' or '2018', got {dynamics!r}")
+        self.batch_shape = tuple(int(size) for size in sizes)
         self.generator = generator
         self.message_size = message_size
         self.dynamics = dynamics
@@ -185,14 +193,14 @@ class ParticleWorld:
         *batch, last = self.batch_shape
         size = 2 + 2 * NUM_LANDMARKS + 1
         numbers = streams.uniform(self.generator, *batch, last, size, dtype=self.dtype)
-        places = 2 * numbers[..., :-1] - 1
+        positions = 2 * numbers[..., :-1] - 1
         target = (numbers[..., -1] * NUM_LANDMARKS).long().clamp(max=NUM_LANDMARKS - 1)
         return State(
-            position=places[..., :2],
-            velocity=torch.zeros_like(places[..., :2]),
-            landmarks=places[..., 2:].unflatten(-1, (NUM_LANDMARKS, 2)),
+            position=positions[..., :2],
+            velocity=torch.zeros_like(positions[..., :2]),
+            landmarks=positions[..., 2:].unflatten(-1, (NUM_LANDMARKS, 2)),
             target=target,
-            message=places.new_zeros(*self.batch_shape, self.message_size),
+            message=positions.new_zeros(*self.batch_shape, self.message_size),
         )
 
     def step(self, message: Tensor, force: Tensor) -> tuple[Observations, Tensor]:
@@ -260,14 +268,14 @@ def best_returns(state: State, *, dynamics: str = "mpe2", num_iterations: int = 
         velocity = pushed
         gain[step] = position
     gain = gain.to(state.position.device)
-    target = _target_place(state)
+    target = _target_position(state)
     away = (state.position - target).double().unsqueeze(-1)  # (..., 2, 1): b - target
     step_size = 1 / torch.linalg.matrix_norm(gain, 2).square()
-    push = look = torch.zeros(*away.shape[:-1], EPISODE_LENGTH).to(away)
+    push = extrapolated = torch.zeros(*away.shape[:-1], EPISODE_LENGTH).to(away)
     momentum = 1.0
     for _ in range(num_iterations):
-        gradient = (look @ gain.T + away) @ gain
-        previous, push = push, (look - step_size * gradient).clamp(-1, 1)
+        gradient = (extrapolated @ gain.T + away) @ gain
+        previous, push = push, (extrapolated - step_size * gradient).clamp(-1, 1)
         momentum, last = (1 + (1 + 4 * momentum**2) ** 0.5) / 2, momentum
-        look = push + (last - 1) / momentum * (push - previous)
+        extrapolated = push + (last - 1) / momentum * (push - previous)
     return -(push @ gain.T + away).square().sum((-2, -1)).to(state.position.dtype)

@@ -1,23 +1,18 @@
-"""Both worlds as PettingZoo `ParallelEnv`s: one episode, NumPy in and out."""
+"""Both environments as PettingZoo `ParallelEnv`s: one episode at a time, NumPy in and out."""
 
 from __future__ import annotations
 
-import atexit
-import os
-import sys
-import threading
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import gymnasium
-import mujoco
 import numpy as np
 import torch
-from gymnasium.spaces import Box
 from numpy.typing import ArrayLike, NDArray
-from pettingzoo import ParallelEnv
 
+from paperlib import _checks
 from paperlib.environments import rendering
+from paperlib.environments.parallel_env import Answer, Array, FixedSpacesEnv
 from paperlib.environments.particleworld import (
     EPISODE_LENGTH,
     FORCE_SIZE,
@@ -26,38 +21,16 @@ from paperlib.environments.particleworld import (
     ParticleWorld,
     listener_size,
 )
-from paperlib.environments.robosumo import ACTION_TIME, MAX_CYCLES, NO_ONE, REASONS, RoboSumo
-from paperlib.environments.robosumo_models import COLOURS, TATAMI_SIZE
-from reproduction import plots
+from paperlib.environments.robosumo import RoboSumo
+from paperlib.environments.robosumo_bodies import TATAMI_SIZE
+from paperlib.environments.robosumo_models import COLOURS
+from paperlib.environments.robosumo_rules import ACTION_TIME, MAX_CYCLES, NO_ONE, REASONS
 
 SPEAKER, LISTENER = "speaker_0", "listener_0"
 WRESTLERS = ("wrestler_0", "wrestler_1")
-Array = NDArray[np.float32]
 
 
-class _FixedSpacesEnv(ParallelEnv):
-    """An environment whose agents have the same spaces in every episode."""
-
-    observation_spaces: dict[str, Box]
-    action_spaces: dict[str, Box]
-
-    def observation_space(self, agent: str) -> Box:
-        return self.observation_spaces[agent]
-
-    def action_space(self, agent: str) -> Box:
-        return self.action_spaces[agent]
-
-    def _checked(self, agent: str, actions: dict[str, ArrayLike]) -> Array:
-        shape = self.action_spaces[agent].shape
-        if agent not in actions:
-            raise ValueError(f"actions: that of {agent} is missing; an array {shape} would do")
-        action = np.asarray(actions[agent], dtype=np.float32)
-        if action.shape != shape or not np.isfinite(action).all():
-            raise ValueError(f"actions: {agent}'s must be finite, of shape {shape}; got {action}")
-        return action
-
-
-class ParticleWorldEnv(_FixedSpacesEnv):
+class ParticleWorldEnv(FixedSpacesEnv):
     """The speaker-listener game of `paperlib.environments.particleworld`, one episode at a time.
 
     | agent        | observation (size)                   | action (size), each in [0, 1]      |
@@ -90,31 +63,22 @@ class ParticleWorldEnv(_FixedSpacesEnv):
         max_cycles: int = EPISODE_LENGTH,
         render_mode: str | None = None,
     ) -> None:
-        if max_cycles < 1:
-            raise ValueError(f"max_cycles must be at least 1, got {max_cycles}")
-        if render_mode not in (None, *self.metadata["render_modes"]):
-            raise ValueError(f"render_mode must be None or 'rgb_array', got {render_mode!r}")
-        self.max_cycles = max_cycles
-        self.render_mode = render_mode
-        self.possible_agents = [SPEAKER, LISTENER]
-        self.agents: list[str] = []
+        self.max_cycles = _checks.integer("max_cycles", max_cycles, minimum=1)
         self._generator = torch.Generator()
         self._generator.seed()
         self._world = ParticleWorld(
             1, generator=self._generator, message_size=message_size, dynamics=dynamics
         )
         self._steps = 0
-        unbounded = {"low": -np.inf, "high": np.inf, "dtype": np.float32}
-        self.observation_spaces = {
-            SPEAKER: Box(shape=(SPEAKER_SIZE,), **unbounded),
-            LISTENER: Box(shape=(listener_size(message_size),), **unbounded),
-        }
-        self.action_spaces = {
-            SPEAKER: Box(0.0, 1.0, (message_size,)),
-            LISTENER: Box(0.0, 1.0, (FORCE_SIZE,)),
-        }
-        size = SPEAKER_SIZE + listener_size(message_size)
-        self.state_space = Box(shape=(size,), **unbounded)
+        message_size = self._world.message_size
+        sizes = {SPEAKER: SPEAKER_SIZE, LISTENER: listener_size(message_size)}
+        super().__init__(
+            sizes,
+            {SPEAKER: message_size, LISTENER: FORCE_SIZE},
+            lowest_action=0.0,
+            state_size=sum(sizes.values()),
+            render_mode=render_mode,
+        )
 
     def reset(
         self, seed: int | None = None, options: dict | None = None
@@ -127,9 +91,7 @@ class ParticleWorldEnv(_FixedSpacesEnv):
         self.agents = self.possible_agents[:]
         return self._observe(), {agent: {} for agent in self.agents}
 
-    def step(
-        self, actions: dict[str, ArrayLike]
-    ) -> tuple[dict, dict[str, float], dict[str, bool], dict[str, bool], dict[str, dict]]:
+    def step(self, actions: dict[str, ArrayLike]) -> Answer:
         """One step. Actions beyond [0, 1] are cut to it, with a warning, as in mpe2.
 
         Raises:
@@ -138,7 +100,7 @@ class ParticleWorldEnv(_FixedSpacesEnv):
         """
         if not self.agents:
             raise ValueError("step: the episode is over; call reset() first")
-        message, force = (self._bounded(agent, actions) for agent in self.possible_agents)
+        message, force = (self._clip_action(agent, actions) for agent in self.possible_agents)
         _, reward = self._world.step(message, force)
         self._steps += 1
         over = self._steps >= self.max_cycles
@@ -163,7 +125,7 @@ class ParticleWorldEnv(_FixedSpacesEnv):
             return None
         if self._world.state is None:
             raise ValueError("render: no episode was started; call reset() first")
-        return plots.picture_of_state(self._world.state)
+        return rendering.picture_of_state(self._world.state)
 
     def close(self) -> None:
         """Nothing is held open."""
@@ -175,35 +137,21 @@ class ParticleWorldEnv(_FixedSpacesEnv):
             LISTENER: observations.listener[0].numpy().copy(),
         }
 
-    def _bounded(self, agent: str, actions: dict[str, ArrayLike]) -> torch.Tensor:
-        action = self._checked(agent, actions)
+    def _clip_action(self, agent: str, actions: dict[str, ArrayLike]) -> torch.Tensor:
+        action = self.check_action(agent, actions)
         if action.min() < 0 or action.max() > 1:
             gymnasium.logger.warn(f"{agent}'s action {action} was cut to [0, 1]")
         return torch.from_numpy(action.clip(0, 1)).unsqueeze(0)
 
 
-class RoboSumoEnv(_FixedSpacesEnv):
+class RoboSumoEnv(FixedSpacesEnv):
     """A match of `paperlib.environments.robosumo` between two robots.
 
-    Observations of a robot with J hinges and B bodies, in this order, float32 (an ant has 8 and
-    13, 120 numbers; a bug 12 and 19, 164; a spider 16 and 25, 208):
-
-    | field                  | size | unit                                                |
-    |------------------------|------|-----------------------------------------------------|
-    | `position`             | 3    | m, the height from the tatami's top                 |
-    | `orientation`          | 4    | quaternion, w first                                 |
-    | `joint_angles`         | J    | rad, hip and ankle of each leg in turn              |
-    | `velocity`             | 3    | m/s                                                 |
-    | `angular_velocity`                 | 3    | rad/s, about the torso's own axes                   |
-    | `joint_velocities`         | J    | rad/s                                               |
-    | `contact_forces`       | 6 B  | on each body, torso first, then leg by leg: torque  |
-    |                        |      | (N m) and force (N), without sign, at most 100      |
-    | `opponent_position`    | 3    | m, the height from the tatami's top                 |
-    | `opponent_orientation` | 4    | quaternion                                          |
-    | `opponent_contact`     | 6    | torque and force on the opponent's torso            |
-
-    `robosumo.observation_fields` says where each stands. An action is J torques in
-    [-1, 1], hip and ankle of each leg in turn.
+    | agent        | observation (size)                          | action (size), each in [-1, 1] |
+    |--------------|---------------------------------------------|--------------------------------|
+    | `wrestler_0` | the first robot's, `robosumo_observations`: | torques of hip and ankle of    |
+    |              | an ant's (120), bug's (164), spider's (208) | each leg in turn (8, 12, 16)   |
+    | `wrestler_1` | the second robot's, likewise                | likewise                       |
 
     A match is terminated when a robot has lost, truncated when time is up or the physics
     diverged. `infos` hold, for each agent, "reward_terms", the parts of its reward, and "winner":
@@ -217,7 +165,7 @@ class RoboSumoEnv(_FixedSpacesEnv):
         integrator, tatami_size, colours, max_cycles, contact_forces: as `RoboSumo` takes them.
 
     Raises:
-        ValueError: if an argument is none of these.
+        ValueError: if an argument is out of range.
     """
 
     metadata: ClassVar[dict[str, Any]] = {
@@ -240,13 +188,6 @@ class RoboSumoEnv(_FixedSpacesEnv):
         max_cycles: int = MAX_CYCLES,
         contact_forces: bool = True,
     ) -> None:
-        if render_mode not in (None, *self.metadata["render_modes"]):
-            raise ValueError(
-                f"render_mode must be None, 'rgb_array' or 'human', got {render_mode!r}"
-            )
-        self.render_mode = render_mode
-        self.possible_agents = list(WRESTLERS)
-        self.agents: list[str] = []
         self._match = RoboSumo(
             [int(np.random.SeedSequence().generate_state(1)[0])],
             robots=robots,
@@ -258,23 +199,20 @@ class RoboSumoEnv(_FixedSpacesEnv):
             auto_reset=False,
             num_threads=1,
         )
+        self._model = self._match.physics.batch.model
         self._picture_size = {"width": width, "height": height}
         if render_mode == "rgb_array":
-            rendering.check_size(self._match.batch.model, **self._picture_size)
+            rendering.check_size(self._model, **self._picture_size)
         self._began = False
         self._renderer: rendering.Renderer | None = None
-        self._window: Any = None
-        self._painters: set[threading.Thread] = set()
-        unbounded = {"low": -np.inf, "high": np.inf, "dtype": np.float32}
-        self.observation_spaces = {
-            agent: Box(shape=(size,), **unbounded)
-            for agent, size in zip(WRESTLERS, self._match.observation_sizes, strict=True)
-        }
-        self.action_spaces = {
-            agent: Box(-1.0, 1.0, (size,))
-            for agent, size in zip(WRESTLERS, self._match.action_sizes, strict=True)
-        }
-        self.state_space = Box(shape=(self._match.state().shape[1],), **unbounded)
+        self._window: rendering.Window | None = None
+        super().__init__(
+            dict(zip(WRESTLERS, self._match.observation_sizes, strict=True)),
+            dict(zip(WRESTLERS, self._match.action_sizes, strict=True)),
+            lowest_action=-1.0,
+            state_size=self._match.state().shape[1],
+            render_mode=render_mode,
+        )
 
     def reset(
         self, seed: int | None = None, options: dict | None = None
@@ -290,9 +228,7 @@ class RoboSumoEnv(_FixedSpacesEnv):
             self.render()
         return self._by_agent(observations), {agent: {} for agent in self.agents}
 
-    def step(
-        self, actions: dict[str, ArrayLike]
-    ) -> tuple[dict, dict[str, float], dict[str, bool], dict[str, bool], dict[str, dict]]:
+    def step(self, actions: dict[str, ArrayLike]) -> Answer:
         """One step of 0.05 s. Actions beyond [-1, 1] act, and cost, as the nearest bound.
 
         Raises:
@@ -301,7 +237,7 @@ class RoboSumoEnv(_FixedSpacesEnv):
         """
         if not self.agents:
             raise ValueError("step: the match is over; call reset() first")
-        checked = [self._checked(agent, actions)[None] for agent in WRESTLERS]
+        checked = [self.check_action(agent, actions)[None] for agent in WRESTLERS]
         step, agents = self._match.step(checked), self.agents
         if step.done[0]:
             self.agents = []
@@ -310,11 +246,11 @@ class RoboSumoEnv(_FixedSpacesEnv):
         winner, reason = step.winner[0], REASONS[step.reasons[0]]
         infos = {
             agent: {
-                "reward_terms": {n: term[0, seat].item() for n, term in step.reward_terms.items()},
+                "reward_terms": {n: term[0, robot].item() for n, term in step.reward_terms.items()},
                 "winner": None if winner == NO_ONE else WRESTLERS[winner],
                 "reason": reason,
             }
-            for seat, agent in enumerate(agents)
+            for robot, agent in enumerate(agents)
         }
         return (
             self._by_agent(step.final_observations),
@@ -341,46 +277,22 @@ class RoboSumoEnv(_FixedSpacesEnv):
             return None
         if not self._began:
             raise ValueError("render: no match was started; call reset() first")
+        data = self._match.data(0)
         if self.render_mode == "human":
-            self._show()
+            if self._window is None:
+                self._window = rendering.Window(self._model, self._match.data(0))
+            self._window.show(data)
             return None
         if self._renderer is None:
-            self._renderer = rendering.Renderer(self._match.batch.model, **self._picture_size)
-        return self._renderer.draw(self._match.data(0))
+            self._renderer = rendering.Renderer(self._model, **self._picture_size)
+        return self._renderer.draw(data)
 
     def close(self) -> None:
-        """Gives back the window and the memory of the pictures."""
-        if self._renderer is not None:
-            self._renderer.close()
-            self._renderer = None
-        if self._window is not None:
-            self._window.close()
-            for thread in self._painters:  # Python must not end before they have
-                thread.join(timeout=10)
-            self._window = None
-            atexit.unregister(self.close)
-
-    def _show(self) -> None:
-        model, data = self._match.batch.model, self._match.data(0)
-        if self._window is None:
-            if sys.platform == "linux" and not {"DISPLAY", "WAYLAND_DISPLAY"} & set(os.environ):
-                raise RuntimeError(
-                    "render_mode 'human' opens a window, and there is no display (DISPLAY is not "
-                    "set); render_mode 'rgb_array' works without one"
-                )
-            from mujoco import viewer  # needs a display's libraries
-
-            self._shown = data
-            others = set(threading.enumerate())
-            self._window = viewer.launch_passive(
-                model, data, show_left_ui=False, show_right_ui=False
-            )
-            self._painters = set(threading.enumerate()) - others
-            atexit.register(self.close)
-        with self._window.lock():
-            self._shown.qpos[:], self._shown.qvel[:] = data.qpos, data.qvel
-            mujoco.mj_forward(model, self._shown)
-        self._window.sync()
+        """Closes the window, and frees the memory of the pictures."""
+        for part in (self._renderer, self._window):
+            if part is not None:
+                part.close()
+        self._renderer = self._window = None
 
     def _by_agent(self, observations: tuple[Array, Array]) -> dict[str, Array]:
         return {agent: part[0] for agent, part in zip(WRESTLERS, observations, strict=True)}

@@ -1,11 +1,14 @@
-"""Pictures of RoboSumo's matches, drawn by MuJoCo with or without a display."""
+"""Pictures of both environments: MuJoCo draws RoboSumo, matplotlib draws ParticleWorld."""
 
 from __future__ import annotations
 
+import atexit
 import importlib
 import os
 import sys
+import threading
 from collections.abc import Iterable, Sequence
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from paperlib import files
+from paperlib import _checks, files
+from paperlib.environments.particleworld import LANDMARK_COLOURS, State
 
 Picture = NDArray[np.uint8]
 BACKENDS = ("egl", "osmesa")  # neither needs a display
@@ -25,7 +29,7 @@ HELP = (
 
 
 def _make_contexts(model: mujoco.MjModel, width: int, height: int) -> tuple[Any, Any]:
-    """OpenGL's and MuJoCo's contexts, of the kind that MUJOCO_GL asks for or that works first."""
+    """OpenGL's and MuJoCo's contexts, of the backend in MUJOCO_GL or of the first that works."""
     before = os.environ.get("MUJOCO_GL")
     wanted = (before or "").lower().strip()
     reasons = []
@@ -37,7 +41,7 @@ def _make_contexts(model: mujoco.MjModel, width: int, height: int) -> tuple[Any,
             # MuJoCo itself would take the first OpenGL in memory, if only of a backend that failed.
             os.environ["MUJOCO_GL"] = backend
             return context, mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100)
-        except Exception as error:  # each library fails in a way of its own
+        except Exception as error:  # each library fails in its own way
             reasons.append(f"{backend}: {type(error).__name__}: {error}")
             # PyOpenGL binds itself to one backend when it is first imported: let it forget.
             names = "OpenGL", f"mujoco.{backend}"
@@ -56,8 +60,11 @@ def _make_contexts(model: mujoco.MjModel, width: int, height: int) -> tuple[Any,
 def check_size(model: mujoco.MjModel, *, width: int, height: int) -> None:
     """Raises a ValueError if a picture, in pixels, would be larger than the model allows."""
     limits = model.vis.global_.offwidth, model.vis.global_.offheight
-    if not (0 < width <= limits[0] and 0 < height <= limits[1]):
-        raise ValueError(f"width and height must be 1 to {limits}, got {width} and {height}")
+    whole = all(isinstance(s, Integral) and not isinstance(s, bool) for s in (width, height))
+    if not (whole and 0 < width <= limits[0] and 0 < height <= limits[1]):
+        raise ValueError(
+            f"width and height must be integers from 1 to {limits}, got {width} and {height}"
+        )
 
 
 class Renderer:
@@ -95,9 +102,9 @@ class Renderer:
         self._camera.type = mujoco.mjtCamera.mjCAMERA_FIXED
         self._camera.fixedcamid = number
         mujoco.mj_forward(self._model, data)
+        everything = mujoco.mjtCatBit.mjCAT_ALL
         mujoco.mjv_updateScene(
-            *(self._model, data, self._options, None, self._camera),
-            *(mujoco.mjtCatBit.mjCAT_ALL, self._scene),
+            self._model, data, self._options, None, self._camera, everything, self._scene
         )
         mujoco.mjr_render(self._rectangle, self._scene, self._context)
         picture = np.empty((self._rectangle.height, self._rectangle.width, 3), dtype=np.uint8)
@@ -112,14 +119,83 @@ class Renderer:
             self._context = None
 
 
+class Window:
+    """Shows the states of one model in a window.
+
+    Args:
+        model: as `robosumo_models.make_spec(...).compile()` gives it.
+        data: the state at first; the window keeps and changes it.
+
+    Raises:
+        RuntimeError: if there is no display.
+    """
+
+    def __init__(self, model: mujoco.MjModel, data: mujoco.MjData) -> None:
+        if sys.platform == "linux" and not {"DISPLAY", "WAYLAND_DISPLAY"} & set(os.environ):
+            raise RuntimeError(
+                "render_mode 'human' opens a window, and there is no display (DISPLAY is not "
+                "set); render_mode 'rgb_array' works without one"
+            )
+        from mujoco import viewer  # needs a display's libraries
+
+        self._model, self._data = model, data
+        others = set(threading.enumerate())
+        self._viewer = viewer.launch_passive(model, data, show_left_ui=False, show_right_ui=False)
+        self._painters = set(threading.enumerate()) - others
+        atexit.register(self.close)
+
+    def show(self, data: mujoco.MjData) -> None:
+        with self._viewer.lock():
+            self._data.qpos[:], self._data.qvel[:] = data.qpos, data.qvel
+            mujoco.mj_forward(self._model, self._data)
+        self._viewer.sync()
+
+    def close(self) -> None:
+        self._viewer.close()
+        for thread in self._painters:  # Python must not end before they have
+            thread.join(timeout=10)
+        atexit.unregister(self.close)
+
+
+def picture_of_state(state: State, *, size: int = 320) -> Picture:
+    """ParticleWorld's first episode of a batch: landmarks, the target among them ringed, listener.
+
+    Args:
+        state: of a batch of shape (E,).
+        size: width and height in pixels.
+
+    Returns:
+        A picture, (size, size, 3); the last message stands below.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # only where pictures are wanted
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(size / 100, size / 100), dpi=100)
+    canvas = FigureCanvasAgg(figure)
+    ax = figure.add_axes((0, 0.08, 1, 0.92))
+    listener, landmarks = state.position[0].tolist(), state.landmarks[0].tolist()
+    for index, (landmark, colour) in enumerate(zip(landmarks, LANDMARK_COLOURS, strict=True)):
+        ax.scatter(*landmark, s=200, color=colour)
+        if index == state.target[0]:
+            ax.scatter(*landmark, s=500, facecolors="none", edgecolors=colour)
+    ax.scatter(*listener, s=120, color="0.3")
+    reach = 1.2 * max(1.0, *(abs(x) for position in (listener, *landmarks) for x in position))
+    ax.set(xlim=(-reach, reach), ylim=(-reach, reach), xticks=[], yticks=[])
+    message = " ".join(f"{number:.2g}" for number in state.message[0].tolist())
+    figure.text(0.5, 0.02, f"message {message}", ha="center", fontsize=8)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+
+
 def filmstrip(pictures: Sequence[Picture], *, columns: int, gap: int = 6) -> Picture:
     """Pictures of one size side by side, row after row, with white between them.
 
     Raises:
         ValueError: if there are none, or their sizes differ.
     """
-    if not pictures or any(p.shape != pictures[0].shape for p in pictures) or columns < 1:
-        raise ValueError("pictures must be one or more of the same size, columns at least 1")
+    columns = _checks.integer("columns", columns, minimum=1)
+    if not pictures or any(p.shape != pictures[0].shape for p in pictures):
+        raise ValueError("pictures must be one or more of the same size")
     height, width, _ = pictures[0].shape
     rows = -(-len(pictures) // columns)
     shape = rows * (height + gap) - gap, columns * (width + gap) - gap, 3

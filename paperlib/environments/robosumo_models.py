@@ -1,173 +1,27 @@
-"""RoboSumo's robots and arena as a MuJoCo model, built with `mujoco.MjSpec`.
-
-Every measure is the original's (Al-Shedivat et al. 2018, arXiv 1710.03641): lengths in metres,
-angles in degrees, densities in kg/m³.
-"""
+"""RoboSumo's robots and ring as a MuJoCo model, built with `mujoco.MjSpec`."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from numbers import Real
 
 import mujoco
 
-TATAMI_SIZE = 2.0  # where the ring's border lies
-TATAMI_TOP = 0.5  # height of the ground that the robots fight on
-TATAMI_MARGIN = 0.3  # how far the ground reaches beyond the border
-TIME_STEP = 0.01  # of the physics, in seconds
+from paperlib.environments.robosumo_bodies import (
+    ROBOTS,
+    TATAMI_MARGIN,
+    TATAMI_SIZE,
+    TATAMI_TOP,
+    Robot,
+)
+from paperlib.environments.robosumo_rules import TIME_STEP
+
 INTEGRATORS = {
     "implicitfast": mujoco.mjtIntegrator.mjINT_IMPLICITFAST,
     "RK4": mujoco.mjtIntegrator.mjINT_RK4,
 }
 COLOURS = ((0.85, 0.37, 0.01), (0.0, 0.45, 0.7))  # first robot, second robot: red, green, blue
-
-Vector = tuple[float, float, float]
-
-
-class Leg(NamedTuple):
-    """Three capsules in a chain, each given by the vector from its start to its end."""
-
-    name: str
-    coxa: Vector  # fixed to the torso, from its centre to the hip
-    femur: Vector  # from the hip to the ankle
-    tibia: Vector  # from the ankle to the foot
-    ankle_axis: Vector
-    ankle_range: tuple[float, float]
-
-
-@dataclass(frozen=True)
-class Robot:
-    """A torso with legs; each leg turns at its hip, about the vertical, and at its ankle."""
-
-    legs: tuple[Leg, ...]
-    density: float
-    hip_range: tuple[float, float] = (-30.0, 30.0)
-    leg_radius: float = 0.08
-    leg_density: float | None = None  # that of the torso where None
-    torso_radius: float = 0.25
-    gear: float = 150.0
-
-    @property
-    def num_joints(self) -> int:
-        return 2 * len(self.legs)
-
-    @property
-    def num_bodies(self) -> int:
-        return 1 + 3 * len(self.legs)
-
-
-def _leg(
-    name: str, coxa: Vector, femur: Vector, tibia: Vector, ankle_axis: Vector, *bounds: int
-) -> Leg:
-    return Leg(name, coxa, femur, tibia, ankle_axis, (float(bounds[0]), float(bounds[1])))
-
-
-def _ant_leg(name: str, x: int, y: int, axis: Vector, *bounds: int) -> Leg:
-    upper, lower = (0.2 * x, 0.2 * y, 0.0), (0.4 * x, 0.4 * y, 0.0)
-    return _leg(name, upper, upper, lower, axis, *bounds)
-
-
-def _bug_corner_leg(name: str, x: int, y: int, axis: Vector, *bounds: int) -> Leg:
-    upper, lower = (0.18 * x, 0.215 * y, 0.0), (0.324 * x, 0.387 * y, 0.0)
-    return _leg(name, upper, upper, lower, axis, *bounds)
-
-
-def _bug_middle_leg(name: str, x: int, *bounds: int) -> Leg:
-    coxa, femur, tibia = (0.2 * x, 0.0, 0.0), (0.275 * x, 0.0, 0.0), (0.55 * x, 0.0, 0.0)
-    return _leg(name, coxa, femur, tibia, (0.0, 1.0, 0.0), *bounds)
-
-
-# Of a spider's leg in the plane: where coxa, femur and tibia end, for each of four directions.
-_SPIDER_PLANE = {
-    "steep": ((0.056, 0.209), (0.05, 0.188), (0.112, 0.418)),
-    "middle": ((0.188, 0.108), (0.17, 0.097), (0.376, 0.216)),
-    "flat": ((0.209, 0.056), (0.188, 0.05), (0.418, 0.112)),
-    "front": ((0.108, 0.188), (0.097, 0.17), (0.216, 0.376)),
-}
-
-
-def _spider_leg(
-    name: str, direction: str, x: int, y: int, axis: tuple[float, float], *bounds: int
-) -> Leg:
-    coxa, femur, tibia = ((x * a, y * b) for a, b in _SPIDER_PLANE[direction])
-    return _leg(name, (*coxa, 0.125), (*femur, 0.113), (*tibia, -0.6), (*axis, 0.0), *bounds)
-
-
-ROBOTS = {
-    "ant": Robot(
-        density=13.0,
-        legs=(
-            _ant_leg("front_left_leg", -1, 1, (1.0, 1.0, 0.0), -70, -30),
-            _ant_leg("front_right_leg", 1, 1, (-1.0, 1.0, 0.0), 30, 70),
-            _ant_leg("back_left_leg", -1, -1, (-1.0, 1.0, 0.0), -70, -30),
-            _ant_leg("back_right_leg", 1, -1, (1.0, 1.0, 0.0), 30, 70),
-        ),
-    ),
-    "bug": Robot(
-        density=10.0,
-        legs=(
-            _bug_corner_leg("back_left_leg", 1, 1, (-1.0, 1.0, 0.0), 30, 70),
-            _bug_corner_leg("back_right_leg", -1, 1, (1.0, 1.0, 0.0), -70, -30),
-            _bug_middle_leg("middle_right_leg", -1, -70, -30),
-            _bug_middle_leg("middle_left_leg", 1, 30, 70),
-            _bug_corner_leg("front_right_leg", -1, -1, (-1.0, 1.0, 0.0), -70, -30),
-            _bug_corner_leg("front_left_leg", 1, -1, (1.0, 1.0, 0.0), 30, 70),
-        ),
-    ),
-    "spider": Robot(
-        density=39.0,
-        leg_density=5.0,
-        leg_radius=0.04,
-        hip_range=(-20.0, 20.0),
-        legs=(
-            _spider_leg("back_right_leg", "steep", -1, 1, (0.97, 0.26), -35, 45),
-            _spider_leg("back_left_leg", "steep", 1, 1, (-0.97, 0.26), -45, 35),
-            _spider_leg("middle_back_right_leg", "middle", -1, 1, (0.5, 0.87), -35, 45),
-            _spider_leg("middle_back_left_leg", "middle", 1, 1, (-0.5, 0.87), -45, 35),
-            _spider_leg("middle_front_right_leg", "flat", -1, -1, (-0.26, 0.97), -35, 45),
-            _spider_leg("middle_front_left_leg", "flat", 1, -1, (0.26, 0.97), -45, 35),
-            _spider_leg("front_right_leg", "front", -1, -1, (-0.87, 0.5), -35, 45),
-            _spider_leg("front_left_leg", "front", 1, -1, (0.87, 0.5), -45, 35),
-        ),
-    ),
-}
-
-
-def reflected_joints(robot: str, flips: tuple[int, int]) -> tuple[list[int], list[float]]:
-    """Which joint takes the place of each one of a robot's in a mirror, and whether it turns round.
-
-    Args:
-        robot: "ant", "bug" or "spider".
-        flips: -1 or 1 for x and for y: which axes the mirror turns round.
-
-    Returns:
-        For each joint, hip and ankle of each leg in turn, the number of the one whose mirror image
-        is there, and -1 where the image's angle is the negative of the original's, else 1.
-
-    Raises:
-        ValueError: if flips are none, or the legs have no such symmetry.
-    """
-    if len(flips) != 2 or {abs(flip) for flip in flips} != {1}:
-        raise ValueError(f"flips must be two numbers, each -1 or 1; got {flips}")
-    x, y = flips
-    legs = ROBOTS[robot].legs
-    joints: list[int] = []
-    signs: list[float] = []
-    for leg in legs:
-        own = leg.coxa, leg.femur, leg.tibia
-        for number, other in enumerate(legs):
-            image = [(x * a, y * b, c) for a, b, c in (other.coxa, other.femur, other.tibia)]
-            # An axis of rotation is mirrored as a vector, and turned round if x or y is alone.
-            axis = y * other.ankle_axis[0], x * other.ankle_axis[1]
-            sign = {leg.ankle_axis[:2]: 1.0, tuple(-a for a in leg.ankle_axis[:2]): -1.0}.get(axis)
-            if (*image,) == own and sign:
-                joints += [2 * number, 2 * number + 1]
-                signs += [float(x * y), sign]
-    if len(joints) < 2 * len(legs):
-        raise ValueError(f"flips: the legs of {robot!r} have no symmetry {flips}")
-    return joints, signs
 
 
 def make_spec(
@@ -196,7 +50,7 @@ def make_spec(
         raise ValueError(f"robots must be two of {', '.join(ROBOTS)}; got {robots}")
     if integrator not in INTEGRATORS:
         raise ValueError(f"integrator must be one of {', '.join(INTEGRATORS)}; got {integrator!r}")
-    if not (math.isfinite(tatami_size) and tatami_size >= 1.5):
+    if not (isinstance(tatami_size, Real) and math.isfinite(tatami_size) and tatami_size >= 1.5):
         raise ValueError(f"tatami_size must be a number of at least 1.5 m, got {tatami_size}")
     if len(colours) != 2 or any(
         len(colour) != 3 or not all(0 <= part <= 1 for part in colour) for colour in colours

@@ -1,9 +1,9 @@
 """A web book of executed notebooks: ``python -m reproduction.site.book --results results/laptop``.
 
-Each notebook of a profile that was executed becomes a page, and an index leads to them. Pages need
-no network, neither to be made nor to be read: there are no scripts, formulas are MathML, which
-browsers draw by themselves, and figures are files beside the pages. The one page with a script, the
-embedding explorer, joins the book where it is there; it asks for nothing either.
+Every executed notebook of a profile becomes a page, linked from an index. Neither building nor
+reading needs a network: there are no scripts, formulas are MathML, which browsers draw themselves,
+and figures are files beside the pages. The embedding explorer, the one page with a script, becomes
+part of the book if it was made; it needs no network either.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import sys
 from collections.abc import Set
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import jinja2
 import nbformat
@@ -28,12 +29,10 @@ from paperlib import files
 from reproduction import results
 from reproduction.site import explorer
 
-CHAPTERS = (
-    *("start_here", "figure_6", "your_own_agents"),
-    *("population", "figure_1", "table_2", "figure_2", "table_3"),  # ParticleWorld
-    *("fidelity", "wrestlers", "table_1", "figure_3", "figure_4", "figure_5"),  # RoboSumo
-    *("explorer", "claims"),
-)
+TOUR = ("start_here", "figure_6", "your_own_agents")
+PARTICLEWORLD = ("population", "figure_1", "table_2", "figure_2", "table_3")
+ROBOSUMO = ("fidelity", "wrestlers", "table_1", "figure_3", "figure_4", "figure_5")
+CHAPTERS = TOUR + PARTICLEWORLD + ROBOSUMO + ("explorer", "claims")
 HERE = Path(__file__).parent
 HIGHLIGHTING = HtmlFormatter(style="xcode").get_style_defs(".highlight") + "\n"
 CONVERTER = LatexToMathML(fancy_error=False)
@@ -49,15 +48,15 @@ EXPORT = Config(
 
 @dataclass(frozen=True)
 class Chapter:
-    """A page of the book, made of an executed notebook.
+    """A page of the book, made from an executed notebook.
 
     Args:
         name: of the notebook, such as "table_2".
         title: its first heading.
-        question: what stands behind "The question.", up to the first question mark, as HTML.
-        seconds: what its run took.
-        body: of the page, HTML.
-        figures: their contents by file name, in their order.
+        question: the text after "The question.", up to the first question mark, as HTML.
+        seconds: cost of its run.
+        body: of the page, as HTML.
+        figures: file names and contents.
     """
 
     name: str
@@ -80,7 +79,7 @@ def mathml(formula: str, *, display: bool) -> str:
         display: on a line of its own.
 
     Raises:
-        ValueError: if it is not understood.
+        ValueError: if it is not valid.
     """
     try:
         return CONVERTER.convert_with_local_state(formula, displaystyle=display)
@@ -89,8 +88,8 @@ def mathml(formula: str, *, display: bool) -> str:
 
 
 class BookRenderer(IPythonRenderer):
-    """Markdown to HTML: formulas become MathML, and links that lead out of the book become text,
-    unless they lead to the web. Names of notebooks that are in the book become links to them.
+    """Markdown to HTML: formulas become MathML, names of notebooks in the book become links to
+    their pages, and links to other files become text.
 
     Args:
         names: of the notebooks in the book.
@@ -136,14 +135,15 @@ def read_notebook(path: Path) -> nbformat.NotebookNode:
     """An executed notebook.
 
     Raises:
-        ValueError: if it is truncated, altered or not of this kind.
+        ValueError: if it is no notebook, or damaged.
     """
     try:
         notebook = nbformat.v4.reads_json(path.read_text())
         nbformat.validate(notebook, version=4)
     except (ValueError, AttributeError, TypeError, nbformat.ValidationError) as error:
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
-        raise ValueError(f"{path} is damaged ({reason}); delete it and make it anew") from None
+        message = f"{path} is damaged ({reason}); delete it and run the notebook again"
+        raise ValueError(message) from None
     return notebook
 
 
@@ -156,7 +156,7 @@ def make_chapter(path: Path, names: Set[str]) -> Chapter:
 
     Raises:
         FileNotFoundError: if there are no results.
-        ValueError: if anything is damaged, or a formula is not understood.
+        ValueError: if anything is damaged, or a formula is not valid.
     """
     notebook, name = read_notebook(path), path.parent.name
     opening = notebook.cells[0].source if notebook.cells else ""
@@ -201,15 +201,14 @@ def build(results_dir: str | Path, folder: str | Path) -> Path:
 
     Args:
         results_dir: results of the profile.
-        folder: where to; made if need be.
+        folder: where to.
 
     Returns:
         The index.
 
     Raises:
         FileNotFoundError: if a notebook lacks its results.
-        ValueError: if there is no executed notebook, or one cannot be read; nothing is written
-            then.
+        ValueError: if there is no executed notebook, or one cannot be read. Nothing is written.
     """
     chapters, folder = make_chapters(results_dir), Path(folder)
     names = {chapter.name for chapter in chapters}
@@ -217,16 +216,16 @@ def build(results_dir: str | Path, folder: str | Path) -> Path:
     template = jinja2.Template((HERE / "book.html").read_text(), autoescape=True)
     contents = {"style.css": HIGHLIGHTING + (HERE / "book.css").read_text()}
     made = Path(results_dir) / "explorer" / explorer.FILE_NAME
-    told = {"explorer": explorer.FILE_NAME if made.is_file() else None}
-    if told["explorer"]:  # outside the book, its links lead nowhere and are hidden
+    shared: dict[str, Any] = {"explorer": explorer.FILE_NAME if made.is_file() else None}
+    if shared["explorer"]:  # outside the book, its links lead nowhere and are hidden
         contents[explorer.FILE_NAME] = made.read_text().replace("<nav hidden>", "<nav>", 1)
     neighbours = zip([None, *chapters], chapters, [*chapters[1:], None], strict=False)
     for before, chapter, after in neighbours:
         contents |= chapter.figures
-        page = template.render(chapter=chapter, before=before, after=after, **told)
+        page = template.render(chapter=chapter, before=before, after=after, **shared)
         contents[f"{chapter.name}.html"] = page
-    told |= {"missing": missing, "profile": Path(results_dir).resolve().name}
-    contents["index.html"] = template.render(chapters=chapters, **told)
+    shared |= {"missing": missing, "profile": Path(results_dir).resolve().name}
+    contents["index.html"] = template.render(chapters=chapters, **shared)
     for name, content in contents.items():
         with files.replacing(folder / name) as temporary:
             temporary.write_bytes(content.encode() if isinstance(content, str) else content)

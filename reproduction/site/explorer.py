@@ -1,6 +1,6 @@
-"""The embedding explorer: one page on which embeddings are turned, and every point is an episode.
+"""The embedding explorer: a page with embeddings in three dimensions, where points show episodes.
 
-All that the page shows is part of it, as JSON and as pictures: it needs no other file and no
+Everything it shows is part of the page, as JSON and as pictures: it needs no other file and no
 network. ``explorer.html`` is its template.
 """
 
@@ -29,15 +29,17 @@ from paperlib import files
 from paperlib.datasets import InteractionDataset
 from paperlib.environments import rendering
 from paperlib.environments.particleworld import (
+    LANDMARK_COLOURS,
     LANDMARKS,
     MESSAGE,
     NUM_LANDMARKS,
     TIME_STEP,
     VELOCITY,
 )
-from paperlib.environments.robosumo import ACTION_TIME, observation_fields
-from paperlib.environments.robosumo_models import TATAMI_TOP, make_spec
-from reproduction import plots
+from paperlib.environments.robosumo_bodies import TATAMI_TOP
+from paperlib.environments.robosumo_models import make_spec
+from paperlib.environments.robosumo_observations import observation_fields
+from paperlib.environments.robosumo_rules import ACTION_TIME
 
 FILE_NAME = "embedding_explorer.html"
 TEMPLATE = Path(__file__).with_name("explorer.html")
@@ -53,16 +55,16 @@ def choose_episodes(
     num_episodes: int,
     generator: torch.Generator,
 ) -> Int[Tensor, " chosen"]:
-    """Draws up to so many agents and up to so many episodes of each.
+    """Draws some agents, and some episodes of each.
 
     Args:
-        agents: whose each episode is.
-        num_agents: at most.
-        num_episodes: of each agent, at most.
+        agents: the agent of each episode.
+        num_agents: the most agents to draw.
+        num_episodes: the most episodes to draw of each.
         generator: draws them.
 
     Returns:
-        Places in ``agents``, agent by agent.
+        Indices into ``agents``, agent by agent.
     """
     ids = agents.unique()
     chosen = []
@@ -78,43 +80,44 @@ def make_maps(
     """Embeddings in three dimensions, by two methods.
 
     Returns:
-        "PCA" and "t-SNE": places, (E, 3), around the origin, 95 % of them within distance 1; and
+        "PCA" and "t-SNE": points, (E, 3), around the origin, 95 % of them within distance 1; and
         "kept", the share of variance that PCA keeps.
     """
     numbers = vectors.double().numpy()
     pca = PCA(3, random_state=seed)
-    # The automatic learning rate is too high for a few hundred points: some are flung far away.
+    # The automatic learning rate is too high for a few hundred points: some end up far away
     options = {"perplexity": perplexity, "init": "pca", "learning_rate": 20.0}
     tsne = TSNE(3, **options, random_state=seed)
     maps: dict[str, Any] = {}
     for name, method in (("PCA", pca), ("t-SNE", tsne)):
-        places = method.fit_transform(numbers).astype(np.float64)
-        places -= places.mean(0)
-        maps[name] = (places / np.quantile(np.linalg.norm(places, axis=1), 0.95)).round(4)
+        points = method.fit_transform(numbers).astype(np.float64)
+        points -= points.mean(0)
+        maps[name] = (points / np.quantile(np.linalg.norm(points, axis=1), 0.95)).round(4)
     return maps | {"kept": float(pca.explained_variance_ratio_.sum())}
 
 
 def nearest(vectors: Float[Tensor, "episode embedding"], number: int) -> NDArray[np.int64]:
-    """The nearest other episodes of each one, as embeddings, the nearest first, (E, number)."""
+    """The episodes with the nearest embeddings, for each episode, nearest first, (E, number)."""
     return NearestNeighbors(n_neighbors=number).fit(vectors).kneighbors(return_distance=False)
 
 
 def particle_episode(
     observations: Float[Tensor, "time obs"], total: float
 ) -> dict[str, list | int]:
-    """A ParticleWorld episode, by what its listener saw and was paid.
+    """A ParticleWorld episode, reconstructed from its listener's observations and return.
 
-    The listener sees landmarks, which rest, from where it is: that tells where it is. The target is
-    the landmark k that explains the return best, R = -Σ_t |x_t - k|² over t = 1 to T. The last x_T
-    is not seen, but follows from the last velocity (with dynamics "2018", but for 0.05).
+    The listener observes landmarks, which do not move, relative to itself: that gives its path.
+    The target is the landmark k that explains the return best, R = -Σ_t |x_t - k|² over t = 1 to T.
+    The last position x_T is not observed, but follows from the last velocity (up to 0.05 with
+    dynamics "2018").
 
     Args:
-        observations: the listener's, in an episode that is over.
+        observations: the listener's, of a whole episode.
         total: the return R.
 
     Returns:
-        "path", the listener's places, (T, 2), from the origin; "landmarks", (3, 2); "target", a
-        landmark's number; "messages", one for each step, of bits such as "011".
+        "path", the listener's positions, (T, 2), from the origin; "landmarks", (3, 2); "target",
+        the index of a landmark; "messages", the bits of each step, such as "011".
     """
     seen = observations.double()
     relative = seen[:, LANDMARKS].unflatten(-1, (NUM_LANDMARKS, 2))  # (T, 3, 2)
@@ -134,24 +137,24 @@ def particle_episode(
 def match_positions(
     dataset: InteractionDataset, row: int, steps: NDArray[np.int64], *, robot: str = "ant"
 ) -> NDArray[np.float64]:
-    """How both robots of a match stood, as MuJoCo holds it.
+    """Joint positions of both robots of a match.
 
     Args:
-        dataset: of `tournaments.collect`: both views of a match are neighbours, 2m and 2m + 1.
-        row: one of the views; whose it is comes first.
+        dataset: from `matches.collect`: rows 2m and 2m + 1 are the two views of a match.
+        row: one of the views; its agent comes first.
         steps: of the episode, (F,).
-        robot: that both are.
+        robot: the kind of both.
 
     Returns:
         Positions of `robosumo_models.make_spec((robot, robot))`, (F, nq).
 
     Raises:
-        ValueError: if the neighbour is no view of the same match.
+        ValueError: if the neighbouring row is not a view of the same match.
     """
     fields, views = observation_fields(robot), (row, row ^ 1)
     sides = [(dataset.agents[view], dataset.partners[view]) for view in views]
     if sides[0] != sides[1][::-1] or dataset.lengths[row] != dataset.lengths[row ^ 1]:
-        raise ValueError(f"dataset: episodes {row} and {row ^ 1} are no views of one match")
+        raise ValueError(f"dataset: episodes {row} and {row ^ 1} are not two views of one match")
     both = []
     for view in views:
         seen = dataset.observations[view, steps].double().numpy()
@@ -162,13 +165,13 @@ def match_positions(
 
 
 class Camera:
-    """Takes small pictures of matches, cheaply: of two robots in a quarter of the usual time.
+    """Draws small pictures of matches, in a quarter of the usual time.
 
     Args:
-        robot: that both are.
+        robot: the kind of both robots.
 
     Raises:
-        RuntimeError: if there is no OpenGL to draw with.
+        RuntimeError: if OpenGL is not available.
     """
 
     def __init__(self, *, robot: str = "ant") -> None:
@@ -211,12 +214,12 @@ def match_episode(
 
 
 def make_page(content: dict[str, Any]) -> str:
-    """The page, in HTML.
+    """The page, as HTML.
 
     Args:
-        content: what it shows, as the notebook `explorer` puts it together.
+        content: what it shows, as assembled in the notebook `explorer`.
     """
-    fixed = {"landmark_colours": plots.LANDMARK_COLOURS, "step_seconds": ACTION_TIME}
+    fixed = {"landmark_colours": LANDMARK_COLOURS, "step_seconds": ACTION_TIME}
     text = json.dumps(files.plain(fixed | content), separators=(",", ":"), allow_nan=False)
     # Of all that JSON can hold, only "<" means anything to HTML in a script.
     safe = Markup(text.replace("<", "\\u003c"))

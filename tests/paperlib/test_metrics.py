@@ -5,7 +5,6 @@ import itertools
 import numpy as np
 import pytest
 import torch
-from scipy import stats
 
 from paperlib import metrics
 from paperlib.datasets import InteractionDataset
@@ -17,16 +16,6 @@ from paperlib.metrics import (
     icc,
     intra_inter_clustering_ratio,
     ratings,
-)
-from reproduction.statistics import (
-    Estimate,
-    bootstrap_interval,
-    interquartile_mean,
-    probability_of_improvement,
-    required_num_runs,
-    stratified_bootstrap,
-    t_half_width,
-    t_interval,
 )
 
 AGENTS = torch.tensor([5, 5, 5, 2, 2, 8, 8, 8, 8])
@@ -208,61 +197,6 @@ def test_accuracy_of_an_unknown_classifier():
         classifier_accuracy([[0.0]], [0], [[0.0]], [0], method="forest")
 
 
-def interval(values, seed=0, **options):
-    return bootstrap_interval(values, generator=np.random.default_rng(seed), **options)
-
-
-def test_interval_of_many_values_is_the_normal_one():
-    values = np.arange(100.0)
-    error = values.std() / 10  # of the mean
-    estimate = interval(values)
-    assert estimate.mean == 49.5 and estimate.num_runs == 100
-    # a quantile of 9999 resamples has a standard error of 0.027 error
-    assert estimate.low == pytest.approx(49.5 - 1.96 * error, abs=0.15 * error)
-    assert estimate.high == pytest.approx(49.5 + 1.96 * error, abs=0.15 * error)
-    narrow = interval(values, confidence=0.5)
-    assert narrow.high - narrow.low == pytest.approx(2 * 0.674 * error, abs=0.15 * error)
-
-
-def test_interval_is_determined_by_its_generator():
-    values = np.random.default_rng(3).standard_normal(20)
-    assert interval(values) == interval(values)
-    assert interval(values)[:1] == interval(values, seed=1)[:1]
-    assert interval(values) != interval(values, seed=1)
-
-
-def test_interval_covers_about_what_it_says():
-    rng = np.random.default_rng(0)
-    hits = [
-        estimate.low <= 0 <= estimate.high
-        for estimate in (interval(rng.standard_normal(20), seed) for seed in range(60))
-    ]
-    # 20 values: about 93 % of 60 intervals, with a standard error of 3 %
-    assert 0.8 < np.mean(hits) < 1
-
-
-@pytest.mark.parametrize("values", [[2.0] * 5, [0.1] * 3, [1.0, 1.0, 1.0, 1.0, 1.0 + 3e-16]])
-def test_interval_of_constant_values(values):
-    estimate = interval(values)
-    assert estimate == (pytest.approx(values[0]),) * 3 + (len(values),)
-
-
-def test_one_run_tells_no_interval():
-    estimate = interval([3.0])
-    assert estimate.mean == 3 and np.isnan(estimate.low) and np.isnan(estimate.high)
-    assert estimate.num_runs == 1
-
-
-@pytest.mark.parametrize("values", [[], [1.0, np.nan], [np.inf, 1.0], [[1.0, 2.0]]])
-def test_interval_of_nothing(values):
-    with pytest.raises(ValueError, match="values must be"):
-        interval(values)
-
-
-def test_estimates_read_well():
-    assert str(Estimate(1.234, 1.0, 1.5, 5)) == "1.23 [1.00, 1.50]"
-
-
 def test_embedding_quality_at_both_ends(generator):
     agents = torch.arange(5).repeat_interleave(40)
     clear = torch.eye(5)[agents] + 0.01 * torch.randn(200, 5, generator=generator)
@@ -306,74 +240,3 @@ def test_share_between_by_hand():
     assert icc([[1.0, 1.0], [2.0, 2.0]]) == 1.0
     noise = np.random.default_rng(0).normal(size=(2000, 2))
     assert icc(noise) == pytest.approx(0, abs=0.05)
-
-
-def test_interquartile_mean_by_hand():
-    assert interquartile_mean([[0.0, 1.0, 2.0, 3.0], [4.0, 5.0, 6.0, 700.0]]) == 3.5
-
-
-def test_probability_of_improvement_by_hand():
-    # first task: 1 > 0, 1 < 2, 3 > 0, 3 > 2: 3 of 4; second: all the same: half
-    assert probability_of_improvement([[1, 5], [3, 5]], [[0, 5], [2, 5]]) == 0.625
-
-
-def test_stratified_bootstrap_keeps_tasks_apart():
-    scores = np.array([[0.0, 100.0]] * 4)  # runs agree within a task
-    found = stratified_bootstrap(np.mean, scores, generator=np.random.default_rng(0))
-    assert found == Estimate(50.0, 50.0, 50.0, 4)
-
-
-def test_stratified_bootstrap_draws_whole_runs():
-    draw = np.random.default_rng(0)
-    of_a_run = draw.normal(size=(400, 1))
-    many = stratified_bootstrap(np.mean, np.repeat(of_a_run, 25, axis=1), generator=draw)
-    one = stratified_bootstrap(np.mean, of_a_run, generator=draw)
-    # tasks that say the same of a run tell no more than one of them
-    assert many.high - many.low == pytest.approx(one.high - one.low, rel=0.1)
-
-
-def test_t_interval_is_that_of_scipy():
-    values = [0.1, 0.4, 0.25]
-    test = stats.ttest_1samp(values, 0).confidence_interval()
-    found = t_interval(values)
-    assert found == pytest.approx((0.25, test.low, test.high, 3))
-    assert np.isnan(t_interval([0.3]).low) and t_interval([0.3]).mean == 0.3
-    assert t_half_width([[1.0, 2.0]]).tolist() == [np.inf, np.inf]
-
-
-def test_stratified_bootstrap_of_a_mean_is_the_usual_one():
-    draw = np.random.default_rng(0)
-    scores = draw.normal(size=(400, 1))
-    found = stratified_bootstrap(np.mean, scores, generator=draw)
-    error = scores.std() / 20
-    assert [found.low, found.high] == pytest.approx(
-        [scores.mean() - 1.96 * error, scores.mean() + 1.96 * error], abs=0.15 * error
-    )
-
-
-def test_runs_to_decide():
-    # an interval shrinks with the root of the runs: twice as wide as the mean takes 4 times as many
-    assert required_num_runs(Estimate(0.1, -0.1, 0.3, 5)) == 20
-    assert required_num_runs(Estimate(-0.1, -0.3, 0.1, 5)) == 20
-    assert required_num_runs(Estimate(0.4, 0.3, 0.5, 5)) == 5
-    assert required_num_runs(Estimate(0.1, np.nan, np.nan, 1)) is None
-    assert required_num_runs(Estimate(0.4, 0.3, 0.5, 2), min_runs=5) == 5
-
-
-@pytest.mark.parametrize(("mean", "num_runs"), [(0.01, 3), (0.3, 3), (-0.05, 4), (2.0, 3)])
-def test_runs_to_decide_by_students_t(mean, num_runs):
-    values = mean + np.linspace(-0.1, 0.1, num_runs)
-    needed = required_num_runs(t_interval(values), student=True)
-
-    def decides(count):  # an interval of as many runs, with the same mean and spread
-        return stats.t.ppf(0.975, count - 1) * values.std(ddof=1) / np.sqrt(count) <= abs(mean)
-
-    assert decides(needed) and (needed == num_runs or not decides(needed - 1))
-
-
-def test_one_run_has_no_interval():
-    for arrays in ([[[0.2, 0.4]]], [[[0.2, 0.4]], [[0.1, 0.3], [0.2, 0.5]]]):
-        found = stratified_bootstrap(
-            lambda *parts: parts[0].mean(), *arrays, generator=np.random.default_rng(0)
-        )
-        assert found.mean == pytest.approx(0.3) and np.isnan([found.low, found.high]).all()

@@ -1,11 +1,10 @@
-"""Claims: judged by their parts, and reported with everything that belongs to them."""
+"""Claims, judged by their parts."""
 
-import base64
+import re
 
-import nbformat
 import pytest
 
-from reproduction import claims, results, tables
+from reproduction import claims, tables
 from reproduction.statistics import Estimate
 
 
@@ -43,7 +42,7 @@ def test_rows_without_a_verdict_on_a_claim_are_no_parts():
 
 
 def test_the_sentence_names_the_worst_part():
-    found = judged(row("C7, known: a > 0", *HOLDS), row("C7, unseen: b > 0", *FAILS))["C7"]
+    found = judged(row("C7, seen: a > 0", *HOLDS), row("C7, unseen: b > 0", *FAILS))["C7"]
     assert found["sentence"] == (
         "1 of 2 parts reproduced; not reproduced: unseen: b > 0, -0.20 [-0.30, -0.10]."
     )
@@ -53,54 +52,27 @@ def test_the_sentence_names_the_worst_part():
     )
 
 
-@pytest.fixture
-def results_dir(tmp_path):
-    results_dir = tmp_path / "laptop"
-    rows = [row("C4 weak: x > 0", *HOLDS), row("C4 strong: x > 0", -0.25, 0.75)]
+def test_parts_say_how_many_runs_would_decide_them():
     few = Estimate(0.2, 0.1, 0.3, 2), Estimate(0.2, float("nan"), float("nan"), 1)
+    rows = [row("C4 weak: x > 0", *HOLDS), row("C4 strong: x > 0", -0.25, 0.75)]
     for name, estimate in zip(("C6", "C5"), few, strict=True):
         rows.append(tables.claim(f"{name} train: z > 0", estimate, better="higher"))
-    results.Run("table_9", {}).save(results_dir / "table_9", {"rows": rows}, seeds=[0, 1])
-    tables.save_rows(results_dir / "table_9", "table_9", rows)
-    (results_dir / "table_9/table_9.png").write_bytes(b"picture")
-    cells = [
-        nbformat.v4.new_markdown_cell("## Ours\n**Where we deviate:** in this."),
-        nbformat.v4.new_markdown_cell("- And in that.\n\n## What it cost"),
-    ]
-    nbformat.write(nbformat.v4.new_notebook(cells=cells), results_dir / "table_9/notebook.ipynb")
-    return results_dir
-
-
-def test_the_report_holds_tables_pictures_costs_and_deviations(results_dir):
-    found = tables.load_all(results_dir)
-    text = claims.report(results_dir, found, claims.judge(found))
-    assert "| C5 train: z > 0 | 0.20 | 1 | undecided |  |" in text
-    assert "| C6 train: z > 0 | 0.20 [0.10, 0.30] | 2 | undecided | 3 |" in text
-    assert "| C4 | Outcomes" in text and "**undecided**" in text
-    assert "| C4 weak: x > 0 | – | 0.20 [0.10, 0.30] | 5 | reproduced |" in text
-    assert "95 % intervals by paired bootstrap over seeds:" in text
-    assert "| C4 weak: x > 0 | 0.20 [0.10, 0.30] | 5 | reproduced |  |" in text
+    found = judged(*rows)
+    text = "".join(claims.parts_table(found[name]) for name in ("C4", "C5", "C6"))
+    text = re.sub(" +", " ", text)
+    assert "| C4 weak: x > 0 | 0.20 [0.10, 0.30] | 5 | reproduced | |" in text
     assert "| C4 strong: x > 0 | 0.25 [-0.25, 0.75] | 5 | undecided | 20 |" in text
-    assert "![table_9](table_9/table_9.png)" in text and "seeds [0, 1]" in text
-    assert "**Where we deviate.** in this.\n\n- And in that." in text
-    assert "What it cost" not in text
+    assert "| C5 train: z > 0 | 0.20 | 1 | undecided | |" in text
+    assert "| C6 train: z > 0 | 0.20 [0.10, 0.30] | 2 | undecided | 3 |" in text
 
 
-def test_the_page_needs_no_other_file(results_dir):
-    found = tables.load_all(results_dir)
-    text = claims.report(results_dir, found, claims.judge(found))
-    page = claims.page(text, results_dir)
-    assert f"data:image/png;base64,{base64.b64encode(b'picture').decode()}" in page
-    assert "<table>" in page and "table_9.png" not in page and "http" not in page
-
-
-def test_both_ways_to_tell_of_deviations(tmp_path):
-    path = tmp_path / "n.ipynb"
-    for source, expected in (
-        ("## Where we deviate\n- One.\n- Two.\n\n## Next", "- One.\n- Two."),
-        ("Text. **Where we deviate.** So.\n\n### Next", "So."),
-        ("Nothing.", ""),
-    ):
-        cell = nbformat.v4.new_markdown_cell(source)
-        nbformat.write(nbformat.v4.new_notebook(cells=[cell]), path)
-        assert claims.deviations(path) == expected
+def test_the_table_of_claims():
+    found = judged(row("C4 weak: x > 0", *HOLDS), row("C6 train: z > 0", *OPEN))
+    lines = re.sub(" +", " ", claims.table(list(found.values()))).splitlines()
+    assert len(lines) == 2 + len(claims.CLAIMS)
+    assert lines[2].endswith("| **not tested** | No results file holds a test of it. | – |")
+    (line,) = (line for line in lines if line.startswith("| C4 |"))
+    assert "| **reproduced** | 1 of 1 parts reproduced; the least clear: weak: x > 0" in line
+    assert line.endswith("| paired bootstrap over seeds |")
+    (line,) = (line for line in lines if line.startswith("| C6 |"))
+    assert "**undecided**" in line and line.endswith("| paired Student's t over seeds |")

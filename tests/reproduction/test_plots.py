@@ -1,15 +1,10 @@
-"""Pictures: that they show what they are told, and that files are the same every time."""
+"""Plots: what they show, and that files are the same every time."""
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-import torch
-from PIL import Image
+from matplotlib.container import ErrorbarContainer
 
-from paperlib import graphs
-from paperlib.environments.particleworld import ParticleWorld
-from paperlib.graphs import InteractionGraph
-from paperlib.streams import make_generator
 from reproduction import plots
 from reproduction.statistics import Estimate
 
@@ -19,31 +14,6 @@ def ax():
     figure, ax = plt.subplots()
     yield ax
     plt.close(figure)
-
-
-@pytest.fixture
-def episode():
-    world = ParticleWorld(1, generator=make_generator(0))
-    seen = [world.reset().listener[0]]
-    for step in range(25):
-        message = torch.tensor([[1.0, 0.0, float(step > 10)]])
-        seen.append(world.step(message, torch.eye(5)[[2]])[0].listener[0])
-    return torch.stack(seen).numpy()
-
-
-def test_episode_shows_path_and_messages(ax, episode):
-    plots.draw_episode(ax, episode, target=1)
-    path = ax.lines[0].get_xydata()
-    assert path.shape == (26, 2) and path[0] == pytest.approx([0, 0])
-    assert path[-1][0] > 1  # pushed to the right throughout
-    assert ax.get_xlabel() == "message 100 101"
-
-
-def test_animation_has_a_frame_for_each_step(tmp_path, episode):
-    plots.animate_episode(tmp_path / "episode.gif", episode[:6], target=0)
-    with Image.open(tmp_path / "episode.gif") as gif:
-        assert gif.n_frames == 5
-        assert gif.info["duration"] == 100
 
 
 def test_figures_are_the_same_bytes_each_time(tmp_path):
@@ -57,16 +27,6 @@ def test_figures_are_the_same_bytes_each_time(tmp_path):
         assert one == other
 
 
-@pytest.mark.parametrize("graph", [InteractionGraph.complete(6), InteractionGraph.bipartite(4, 4)])
-def test_graph_draws_every_edge_and_agent_once(ax, graph):
-    split = graphs.weak_split(graph, train_fraction=0.6, generator=make_generator(0))
-    plots.draw_interaction_graph(ax, graph, split, title="")
-    assert len(ax.lines) == len(graph.edges)
-    assert sorted(text.get_text() for text in ax.texts) == sorted(map(str, graph.agents))
-    places = [tuple(dots.get_offsets()[0]) for dots in ax.collections]
-    assert len(set(places)) == graph.num_agents
-
-
 def test_estimates_show_means_and_intervals(ax):
     estimates = [Estimate(0.5, 0.4, 0.7, 5), Estimate(0.3, 0.2, 0.35, 5)]
     plots.draw_estimates(ax, {"Emb-Im": estimates}, [1, 8], xlabel="x", ylabel="y")
@@ -76,11 +36,12 @@ def test_estimates_show_means_and_intervals(ax):
     assert segments == pytest.approx(np.array([[0.4, 0.7], [0.2, 0.35]]))
 
 
-def test_bars_show_the_paper_where_it_tells(ax):
+def test_bars_show_the_numbers_that_the_paper_reports(ax):
     estimates = {"Emb-Im": Estimate(0.5, 0.4, 0.6, 5), "other": Estimate(0.9, np.nan, np.nan, 1)}
     plots.draw_bars(ax, estimates, reference={"Emb-Im": 0.55}, xlabel="x")
-    diamonds = ax.collections[-1].get_offsets()
-    assert diamonds.tolist() == [[0.55, 1.0]]
+    assert ax.collections[-1].get_offsets().tolist() == [[0.55, 1.0]]
+    plots.draw_bars(ax, estimates, reference={"other": 0.8, "third": 0.1}, xlabel="x")
+    assert ax.collections[-1].get_offsets().tolist() == [[0.8, 0.0]]
 
 
 def test_win_rates_are_bars_with_their_intervals():
@@ -136,6 +97,13 @@ def test_outcomes_fill_the_bar(ax):
     widths = [patch.get_width() for patch in ax.patches]
     assert widths == pytest.approx([0.6, 1.0, 0.2, 0.0, 0.2, 0.0])
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["won", "drawn", "lost"]
+
+
+def test_outcomes_of_a_single_run_have_no_intervals(ax):
+    plots.draw_outcomes(ax, {"a": [[0.5, 0.2, 0.3]], "b": [[0.4, 0.2, 0.4]]})
+    bars = [container for container in ax.containers if isinstance(container, ErrorbarContainer)]
+    shown = [segment for bar in bars for segment in bar.lines[2][0].get_segments()]
+    assert len(bars) == 2 and [segment for segment in shown if len(segment)] == []
 
 
 def test_claims_point_to_the_right_where_they_hold(ax):

@@ -1,33 +1,33 @@
-"""Results files."""
+"""Results files, and what notebooks record in them."""
+
+import ast
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from paperlib import files
-from reproduction import results
+from reproduction import results, runner
+
+NOTEBOOKS = sorted(runner.NOTEBOOKS.glob("*.py"))
+each_notebook = pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
 
 
 def save(folder, **values):
     parameters = {"num_seeds": 3, "weights": [0.5, 1.0], "quick": True, "form": "softmax"}
-    return results.Run("table_2", parameters).save(folder, values, seeds=range(3))
+    results.Run("table_2", parameters).save(folder, values, seeds=range(3))
+    return folder / results.FILE_NAME
 
 
 def test_a_result_comes_back_with_what_it_took(tmp_path):
-    path = save(tmp_path / "new", iicr=np.array([0.5, np.nan]))
+    save(tmp_path / "new", iicr=np.array([0.5, np.nan]))
     content = results.load(tmp_path / "new")
-    assert path == tmp_path / "new" / "result.json"
     assert content["item"] == "table_2" and content["seeds"] == [0, 1, 2]
     assert content["values"] == {"iicr": [0.5, None]}
     assert content["parameters"]["weights"] == [0.5, 1.0]
     assert 0.05 < content["peak_memory_gb"] < 1000
     assert content["wall_time_seconds"] >= 0 and content["machine"]["cores"] >= 1
     assert {"python", "commit", "torch", "mpe2"} <= set(content["versions"])
-
-
-def test_parameters_are_settings_and_nothing_else():
-    names = {"seed": 1, "rate": 0.5, "form": "a", "quick": True, "sizes": [1, 2]}
-    other = {"_hidden": 1, "data_folder": "x", "In": ["a"], "Out": {}, "np": np, "save": save}
-    assert results.Run("x", names | other).parameters == names
 
 
 def test_a_result_is_replaced_whole(tmp_path):
@@ -67,3 +67,48 @@ def test_jobs_of_its_own_count_as_if_all_cores_were_busy(tmp_path):
     assert results.seconds(content) == expected
     del content["job_seconds"]  # as older files lack it
     assert results.seconds(content) == content["wall_time_seconds"]
+
+
+def test_save_prints_the_folder_from_the_root(tmp_path, capsys, monkeypatch):
+    save(tmp_path)
+    assert capsys.readouterr().out == f"Results: {tmp_path}\n"
+    monkeypatch.setattr(results, "ROOT", tmp_path)
+    save(results.resolve("results/laptop/table_2"))
+    assert capsys.readouterr().out == "Results: results/laptop/table_2\n"
+    assert results.load(tmp_path / "results/laptop/table_2")["item"] == "table_2"
+
+
+def test_the_cpu_is_recorded(tmp_path):
+    save(tmp_path)
+    machine = results.load(tmp_path)["machine"]
+    assert (machine["cpu"], machine["vector_instructions"]) == results.cpu()
+    if Path("/proc/cpuinfo").exists():
+        assert machine["cpu"] and machine["vector_instructions"]
+
+
+def test_linux_describes_the_cpu(tmp_path):
+    file = tmp_path / "cpuinfo"
+    file.write_text(
+        "processor\t: 0\nmodel name\t: Some CPU : 2 GHz\n\n"
+        "flags\t\t: fpu sse2 fma cx16 avx2 avx512f amx_tile\npower management:\n"
+    )
+    assert results.cpu(file) == ("Some CPU : 2 GHz", ["fma", "avx2", "avx512f", "amx_tile"])
+    file.write_text("processor\t: 0\nFeatures\t: fp asimd crc32 sve\n")
+    assert results.cpu(file)[1] == ["asimd", "sve"]
+    name, instructions = results.cpu(tmp_path / "none")  # as on macOS
+    assert name and instructions == []
+
+
+@each_notebook
+def test_a_notebook_resolves_its_folders(notebook):
+    """Or passes them on by name, to what resolves them; wherever it runs."""
+    nodes = list(ast.walk(ast.parse(notebook.read_text())))
+    folders = {name for name in runner.read_parameters(notebook) if name.endswith("_folder")}
+    calls = [node for node in nodes if isinstance(node, ast.Call)]
+    resolved = [call.args[0] for call in calls if ast.unparse(call.func) == "results.resolve"]
+    pairs = [keyword for call in calls for keyword in call.keywords]
+    passed = [pair.value for pair in pairs if pair.arg == ast.unparse(pair.value)]
+    names = [node for node in nodes if isinstance(node, ast.Name) and node.id in folders]
+    used = [node for node in names if isinstance(node.ctx, ast.Load)]
+    assert {node.id for node in used} == folders
+    assert [node.id for node in used if node not in resolved + passed] == []

@@ -1,9 +1,15 @@
-"""The runner: what it refuses, what it keeps, and that notebooks run side by side."""
+"""The runner, and Papermill without it: what they refuse, keep, and write where."""
 
+import ast
 import os
+import re
+import shutil
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import jupytext
 import papermill
 import pytest
 
@@ -21,15 +27,16 @@ HEADER = """# ---
 count = 2  # a number
 rate = 0.5  # another
 names = ["a"]  # some
-output_folder = "."
+output_folder = "FOLDER"  # where to
 
 # %%
 from reproduction import results
 
 parameters = dict(count=count, rate=rate, names=names)
 run = results.Run("tiny", parameters)
+output = results.resolve(output_folder)
 """
-GOOD = HEADER + 'run.save(output_folder, {"twice": 2 * count}, seeds=[0])\nprint("counted")\n'
+GOOD = HEADER + 'run.save(output, {"twice": 2 * count}, seeds=[0])\nprint("counted")\n'
 BAD = HEADER + 'print("so far")\nraise RuntimeError("no luck")\n'
 
 
@@ -86,7 +93,7 @@ def test_first_failure_leaves_no_result(write):
 
 
 def test_what_a_notebook_no_longer_makes_is_gone(write):
-    drawing = 'from pathlib import Path\n(Path(output_folder) / "old.png").write_text("x")\n'
+    drawing = '(output / "old.png").write_text("x")\n'
     folder = run(write(GOOD + drawing))
     assert (folder / "old.png").exists()
     run(write(GOOD))
@@ -159,3 +166,73 @@ def test_notebooks_side_by_side(write, tmp_path):
             range(3),
         )
         assert [results.load(f)["values"]["twice"] for f in folders] == [0, 2, 4]
+
+
+@pytest.fixture
+def inside(tmp_path):
+    """A folder for results in the repository, as its path from the root says it."""
+    folder = results.ROOT / "results" / f".test-{os.getpid()}-{tmp_path.name}"
+    yield results.shorten(folder)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_an_executed_notebook_names_its_folder_from_the_root(write, inside):
+    folder = runner.run(write(GOOD), profile="plain", results_folder=results.resolve(inside))
+    for file in ("notebook.ipynb", "log.txt"):
+        text = (folder / file).read_text()
+        assert f"Results: {inside}/plain/tiny" in text
+        assert str(results.ROOT) not in text and "/.tiny" not in text
+    text = (folder / "notebook.ipynb").read_text()
+    assert f'output_folder = \\"{inside}/plain/tiny\\"' in text  # what the runner has set
+
+
+def test_a_folder_that_is_given_stays(write):
+    source = GOOD.replace("# %%\nfrom", 'table_9_folder = "x"  # y\n\n# %%\nfrom')
+    notebook = write(source.replace('"twice": 2 * count', '"from": table_9_folder'))
+    assert results.load(run(notebook))["values"]["from"].endswith("results/plain/table_9")
+    found = results.load(run(notebook, parameters={"table_9_folder": "elsewhere"}))
+    assert found["values"]["from"] == "elsewhere"
+
+
+def test_folders_outside_the_repository_are_absolute(write, monkeypatch, tmp_path):
+    folders = 'table_9_folder = "x"  # y\ncheckpoint_folder = "z"  # y\n'
+    notebook = write(GOOD.replace("# %%\nfrom", f"{folders}\n# %%\nfrom"))
+    monkeypatch.setattr(runner, "NOTEBOOKS", notebook.parent)
+    found = runner.parameters_of("tiny", "many", tmp_path)
+    assert found["table_9_folder"] == str(tmp_path / "many/table_9")
+    assert found["output_folder"] == str(tmp_path / "many/tiny")
+    assert found["checkpoint_folder"] == str(tmp_path / "many/checkpoints/tiny")
+    assert (found["count"], found["rate"]) == (5, 0.5)
+    inside = runner.parameters_of("tiny", "many", results.ROOT / "results")
+    assert inside["table_9_folder"] == "results/many/table_9"
+
+
+@pytest.mark.parametrize("place", ["", "notebooks", "elsewhere"])
+def test_plain_papermill_writes_into_the_repository_from_anywhere(write, inside, tmp_path, place):
+    source = write(GOOD.replace("FOLDER", f"{inside}/tiny")).with_suffix(".ipynb")
+    jupytext.write(jupytext.read(source.with_suffix(".py")), source)
+    started_in = tmp_path if place == "elsewhere" else results.ROOT / place
+    executed = tmp_path / "out.ipynb"
+    command = [sys.executable, "-m", "papermill", str(source), str(executed), "-p", "count", "8"]
+    subprocess.run(command, cwd=started_in, check=True, capture_output=True)
+    assert results.load(results.resolve(inside) / "tiny")["values"] == {"twice": 16}
+    assert f"Results: {inside}/tiny" in executed.read_text()
+    assert str(results.ROOT) not in executed.read_text()
+
+
+@pytest.mark.parametrize("notebook", sorted(runner.NOTEBOOKS.glob("*.py")), ids=lambda p: p.stem)
+def test_papermill_shows_every_parameter_with_its_comment(notebook, tmp_path):
+    made = tmp_path / "notebook.ipynb"
+    jupytext.write(jupytext.read(notebook), made)
+    found = papermill.inspect_notebook(made)
+    defaults = {name: ast.literal_eval(each["default"]) for name, each in found.items()}
+    assert defaults == runner.read_parameters(notebook)
+    assert [name for name, each in found.items() if not each["help"]] == []
+
+
+def test_help_on_a_notebook(write):
+    source = write(GOOD).with_suffix(".ipynb")
+    jupytext.write(jupytext.read(source.with_suffix(".py")), source)
+    command = [sys.executable, "-m", "papermill", "--help-notebook", str(source)]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "count: Unknown type (default 2) a number" in re.sub(r"\s+", " ", shown)

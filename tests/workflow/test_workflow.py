@@ -1,5 +1,6 @@
 """The whole workflow for real, on the smoke profile: killed in the middle, and taken up again."""
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -13,11 +14,7 @@ import torch
 from reproduction import results
 
 ROOT = Path(__file__).parents[2]
-ITEMS = (
-    *("start_here", "population", "figure_1", "figure_2", "figure_6", "fidelity"),
-    *("wrestlers", "table_1", "figure_3", "figure_4", "figure_5", "table_2", "table_3"),
-    *("your_own_agents", "explorer", "claims"),
-)
+ITEMS = [path.stem for path in sorted((ROOT / "notebooks").glob("*.py"))]
 
 
 def start(folder: Path, *options: str, **environment: str) -> subprocess.Popen:
@@ -58,12 +55,31 @@ def values(folder: Path) -> dict:
     return {item: results.load(folder / "smoke" / item)["values"] for item in ITEMS}
 
 
+@pytest.fixture(scope="session")
+def whole(tmp_path_factory) -> Path:
+    """The folder of a run from start to end, made once for all processes of pytest-xdist."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    folder = shared / "whole"
+    with open(shared / "whole.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "output.txt").exists():
+            (folder / "output.txt").write_text(finish(folder))
+    return folder
+
+
 @pytest.mark.slow
-def test_interrupted_workflow_ends_with_the_same_numbers(tmp_path):
-    whole, broken = tmp_path / "whole", tmp_path / "broken"
-    table = finish(whole)
+@pytest.mark.xdist_group("whole run")
+def test_workflow_ends_with_a_table(whole):
+    table = (whole / "output.txt").read_text()
     assert "IICR strong, Emb-Hyb" in table and "verdict" in table
 
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("interrupted run")
+def test_interrupted_workflow_ends_with_the_same_numbers(tmp_path, request):
+    broken = tmp_path / "broken"
     population = broken / "smoke/checkpoints/population/0_0.safetensors"
     stop_when(broken, population.exists, signal.SIGINT)  # as Ctrl-C does
 
@@ -77,7 +93,7 @@ def test_interrupted_workflow_ends_with_the_same_numbers(tmp_path):
     kept = encoders()
 
     finish(broken)
-    assert values(broken) == values(whole)
+    assert values(broken) == values(request.getfixturevalue("whole"))
     assert kept.items() <= encoders().items(), "an encoder was learned again"
     assert "Nothing to be done" in finish(broken)
 
@@ -110,7 +126,8 @@ def test_a_folder_with_a_space_in_its_name_will_do(tmp_path):
     command = [sys.executable, "-m", "snakemake", "--snakefile", "workflow/Snakefile"]
     command += [str(folder / result), "--nolock", "--cores", "1", "--resources", "mem_mb=1000"]
     command += ["--config", "profile=smoke", f"results={folder}"]
-    subprocess.run(command, cwd=ROOT, check=True, timeout=120)
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    subprocess.run(command, cwd=ROOT, env=environment, check=True, timeout=120)
     assert results.load((folder / result).parent)["item"] == "figure_1"
 
 
@@ -130,8 +147,6 @@ def test_slurm_that_is_not_there_is_one_line(tmp_path):
 
 
 def test_second_run_of_a_profile_is_refused(tmp_path):
-    import fcntl
-
     home = tmp_path / "smoke"
     home.mkdir()
     with open(home / ".lock", "w") as lock:

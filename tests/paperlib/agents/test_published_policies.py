@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from paperlib.agents.published_policies import load
-from paperlib.environments.robosumo import RoboSumo, observation_size
+from paperlib.environments.robosumo import RoboSumo
+from paperlib.environments.robosumo_observations import observation_size
 
 ZOO = Path(__file__).parents[4] / "shared/robosumo-zoo"
 SIZES = {"ant": (120, 8), "bug": (164, 12), "spider": (208, 16)}
@@ -88,7 +89,7 @@ def test_mlp_by_hand(robot, path):
     parts = random_parts(robot, "mlp")
     np.save(path, flat(parts))
     (observations,) = random_observations(robot)
-    means, memory = load(path, robot, "mlp")(torch.from_numpy(observations))
+    means, memory = load(path, robot=robot, kind="mlp")(torch.from_numpy(observations))
     expected = mlp(standardised(parts, observations), parts[12:18])
     assert memory is None and expected.std() > 0.3
     np.testing.assert_allclose(means, expected, **CLOSE)
@@ -98,7 +99,7 @@ def test_mlp_by_hand(robot, path):
 def test_lstm_by_hand_over_two_steps(robot, path):
     parts = random_parts(robot, "lstm")
     np.save(path, flat(parts))
-    policy, memory = load(path, robot, "lstm"), None
+    policy, memory = load(path, robot=robot, kind="lstm"), None
     cell, hidden = np.zeros((2, 7, 64))
     for observations in random_observations(robot, 2):
         means, memory = policy(torch.from_numpy(observations), memory)
@@ -116,14 +117,14 @@ def test_value_by_hand(robot, path):
     parts = random_parts(robot, "mlp")
     np.save(path, flat(parts))
     seen = standardised(parts, random_observations(robot)[0])
-    value = load(path, robot, "mlp").value(torch.from_numpy(seen.astype("f4")))
+    value = load(path, robot=robot, kind="mlp").value(torch.from_numpy(seen.astype("f4")))
     np.testing.assert_allclose(value, mlp(seen, parts[6:12]), **CLOSE)
 
 
 def test_actions_scatter_as_the_file_says(path, generator):
     parts = random_parts("ant", "mlp")
     np.save(path, flat(parts))
-    policy = load(path, "ant", "mlp")
+    policy = load(path, robot="ant", kind="mlp")
     observations = torch.from_numpy(random_observations("ant")[0][:1]).expand(20_000, -1)
     start = generator.get_state()
     actions, _ = policy.act(observations, generator=generator)
@@ -140,7 +141,7 @@ def test_actions_scatter_as_the_file_says(path, generator):
 @pytest.mark.parametrize(("robot", "kind"), BOTH)
 def test_a_single_match_needs_no_batch_of_its_own(robot, kind, path):
     np.save(path, flat(random_parts(robot, kind)))
-    policy = load(path, robot, kind)
+    policy = load(path, robot=robot, kind=kind)
     observations = torch.from_numpy(random_observations(robot)[0])
     whole, _ = policy(observations)
     alone, _ = policy(observations[2:3], policy.initial(1))
@@ -152,7 +153,8 @@ def test_a_single_match_needs_no_batch_of_its_own(robot, kind, path):
 def test_files_of_every_robot_and_kind_play(robot, kind, path, generator):
     numbers = flat(random_parts(robot, kind))
     np.save(path, numbers.astype(float))  # of double precision is as good
-    policy, env = load(path, robot, kind), RoboSumo([0, 1], robots=(robot, robot), max_cycles=5)
+    policy = load(path, robot=robot, kind=kind)
+    env = RoboSumo([0, 1], robots=(robot, robot), max_cycles=5)
     assert not any(parameter.requires_grad for parameter in policy.parameters())
     (observations, _), memory = env.reset(), policy.initial(2)
     for _ in range(3):
@@ -170,14 +172,14 @@ def test_a_wrong_count_is_named(robot, kind, difference, path):
     np.save(path, wrong)
     message = rf"policy.npy holds an array of shape \({len(wrong)},\); the {kind} policy of {robot}"
     with pytest.raises(ValueError, match=f"{message} has {len(numbers)} numbers$"):
-        load(path, robot, kind)
+        load(path, robot=robot, kind=kind)
 
 
 @pytest.mark.parametrize(("robot", "kind"), BOTH[1:])
 def test_a_file_of_another_robot_or_kind_is_refused(robot, kind, path):
     np.save(path, flat(random_parts("ant", "mlp")))
     with pytest.raises(ValueError, match=f"the {kind} policy of {robot} has"):
-        load(path, robot, kind)
+        load(path, robot=robot, kind=kind)
 
 
 def damaged(numbers, case, path):
@@ -231,16 +233,16 @@ def damaged(numbers, case, path):
 def test_damaged_files_are_named(case, message, path):
     damaged(flat(random_parts("ant", "mlp")), case, path)
     with pytest.raises(ValueError, match=rf"^path: .*policy\.npy {message}"):
-        load(path, "ant", "mlp")
+        load(path, robot="ant", kind="mlp")
 
 
 def test_what_does_not_exist_is_named(path):
     with pytest.raises(FileNotFoundError, match=r"policy\.npy"):
-        load(path, "ant", "mlp")
+        load(path, robot="ant", kind="mlp")
     with pytest.raises(ValueError, match="robot must be one of ant, bug, spider; got 'snake'"):
-        load(path, "snake", "mlp")
+        load(path, robot="snake", kind="mlp")
     with pytest.raises(ValueError, match="kind must be 'mlp' or 'lstm', got 'gru'"):
-        load(path, "ant", "gru")
+        load(path, robot="ant", kind="gru")
 
 
 def motionless(rng, shape):
@@ -251,28 +253,28 @@ def uniform(rng, shape):
     return rng.uniform(-1, 1, shape)
 
 
-def share_won(robot, kind, opponent, *, seat=0, num_envs=200):
-    """Plays whole matches with a published policy in one of the player_ids."""
+def share_won(robot, kind, opponent, *, slot=0, num_envs=200):
+    """The share of matches that a published policy wins as the first (0) or second robot (1)."""
     file = ZOO / f"{robot}-{kind}-v1.npy"
     if not file.exists():
         pytest.skip(f"{file} is missing")
-    policy, generator = load(file, robot, kind), torch.Generator().manual_seed(0)
+    policy, generator = load(file, robot=robot, kind=kind), torch.Generator().manual_seed(0)
     env = RoboSumo(range(num_envs), robots=(robot, robot), auto_reset=False)
     observations, memory = env.reset(), policy.initial(num_envs)
     rng, won = np.random.default_rng(0), 0
     while env.playing.any():
-        seen = torch.from_numpy(observations[seat])
+        seen = torch.from_numpy(observations[slot])
         actions, memory = policy.act(seen, memory, generator=generator)
         against = opponent(rng, actions.shape)
-        step = env.step([actions.numpy(), against] if seat == 0 else [against, actions.numpy()])
-        observations, won = step.observations, won + (step.winner == seat).sum()
+        step = env.step([actions.numpy(), against] if slot == 0 else [against, actions.numpy()])
+        observations, won = step.observations, won + (step.winner == slot).sum()
     return won / num_envs
 
 
 # On a prototype these won 88, 99, 87 and 99 %; a share of 200 has a standard error of 0.7 to 2.4 %.
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("robot", "kind", "opponent", "seat", "share"),
+    ("robot", "kind", "opponent", "slot", "share"),
     [
         ("ant", "mlp", motionless, 0, 0.80),
         ("ant", "lstm", motionless, 1, 0.95),
@@ -280,5 +282,5 @@ def share_won(robot, kind, opponent, *, seat=0, num_envs=200):
         ("ant", "mlp", uniform, 1, 0.96),
     ],
 )
-def test_published_policies_win(robot, kind, opponent, seat, share):
-    assert share_won(robot, kind, opponent, seat=seat) >= share
+def test_published_policies_win(robot, kind, opponent, slot, share):
+    assert share_won(robot, kind, opponent, slot=slot) >= share

@@ -1,5 +1,7 @@
 """ParticleWorld against mpe2, and by hand."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -65,7 +67,7 @@ def play_both(seeds, message_size, draw):
     world = ParticleWorld(
         len(seeds), generator=generator, message_size=message_size, dtype=torch.float64
     )
-    ours, rewards, paid = [torch.cat(world.reset(state_of(references)), -1)], [], []
+    ours, rewards, their_rewards = [torch.cat(world.reset(state_of(references)), -1)], [], []
     while references[0].agents:
         messages, forces = (draw(rng, (len(seeds), size)) for size in (message_size, FORCE_SIZE))
         observations, reward = world.step(torch.tensor(messages), torch.tensor(forces))
@@ -76,8 +78,11 @@ def play_both(seeds, message_size, draw):
             for reference, message, force in zip(references, messages, forces, strict=True)
         ]
         theirs.append([joined(answer[0]) for answer in answers])
-        paid.append([list(answer[1].values()) for answer in answers])
-    return (torch.stack(ours).numpy(), np.array(theirs)), (torch.stack(rewards), np.array(paid))
+        their_rewards.append([list(answer[1].values()) for answer in answers])
+    return (torch.stack(ours).numpy(), np.array(theirs)), (
+        torch.stack(rewards),
+        np.array(their_rewards),
+    )
 
 
 def uniform(rng, size):
@@ -91,13 +96,15 @@ def corner(rng, size):
 @pytest.mark.parametrize("draw", [uniform, corner])
 @pytest.mark.parametrize("message_size", [1, 3, 16])
 def test_equals_mpe2_over_whole_episodes(message_size, draw):
-    (ours, theirs), (rewards, paid) = play_both(range(6), message_size, draw)
+    (ours, theirs), (rewards, their_rewards) = play_both(range(6), message_size, draw)
     assert ours.shape == (EPISODE_LENGTH + 1, 6, SPEAKER_SIZE + listener_size(message_size))
     # mpe2 gives observations in float32: half a unit in the last place is 2.4e-7 below 8
     np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-6)
     # and rewards in float64, to both agents: 25 steps of a few roundings, 1e-16 of at most 100
-    assert paid.shape == (EPISODE_LENGTH, 6, 2)
-    np.testing.assert_allclose(rewards[..., None].expand(-1, -1, 2), paid, rtol=0, atol=1e-11)
+    assert their_rewards.shape == (EPISODE_LENGTH, 6, 2)
+    np.testing.assert_allclose(
+        rewards[..., None].expand(-1, -1, 2), their_rewards, rtol=0, atol=1e-11
+    )
 
 
 @pytest.mark.parametrize("message_size", [1, 3, 16])
@@ -188,11 +195,11 @@ def test_starting_states_are_uniform_and_at_rest(generator):
     world = ParticleWorld((100, 50), generator=generator, message_size=2)
     world.reset()
     state = world.state
-    places = torch.cat([state.position, state.landmarks.flatten(-2)], -1).flatten(0, 1)
+    positions = torch.cat([state.position, state.landmarks.flatten(-2)], -1).flatten(0, 1)
     # the seed is fixed: a p-value below 1e-3 comes by chance once in 100 ways to draw 8 columns
-    assert stats.kstest(places.T, "uniform", args=(-1, 2), axis=1).pvalue.min() > 1e-3
-    assert places.abs().max() > 0.999  # 40,000 numbers all miss the ends once in 10^17
-    everything = torch.cat([places, state.target.flatten()[:, None]], -1)
+    assert stats.kstest(positions.T, "uniform", args=(-1, 2), axis=1).pvalue.min() > 1e-3
+    assert positions.abs().max() > 0.999  # 40,000 numbers all miss the ends once in 10^17
+    everything = torch.cat([positions, state.target.flatten()[:, None]], -1)
     correlation = np.corrcoef(everything.T) - np.eye(9)
     assert np.abs(correlation).max() < 0.07  # 5 standard errors, 1 / sqrt(5000) each
     counts = torch.bincount(state.target.flatten(), minlength=NUM_LANDMARKS)
@@ -238,14 +245,30 @@ def test_shapes_of_every_batch(shape, message_size, generator):
         {"batch_shape": 0},
         {"batch_shape": ()},
         {"batch_shape": (2, -1)},
+        {"batch_shape": 4.5},
+        {"batch_shape": 4.0},
+        {"batch_shape": (2, 1.5)},
+        {"batch_shape": True},
+        {"batch_shape": (2, False)},
+        {"batch_shape": "4"},
+        {"batch_shape": None},
         {"message_size": 0},
         {"message_size": 17},
+        {"message_size": 2.5},
+        {"message_size": True},
         {"dynamics": "2017"},
     ],
 )
-def test_arguments_out_of_range(wrong, generator):
-    with pytest.raises(ValueError, match=next(iter(wrong))):
+def test_arguments_out_of_range(wrong, generator, unchecked):
+    ((name, value),) = wrong.items()
+    with pytest.raises(ValueError, match=f"^{name} must be .* got {re.escape(repr(value))}$"):
         ParticleWorld(**{"batch_shape": 2, "generator": generator, **wrong})
+
+
+def test_sizes_may_be_numpys(generator, unchecked):
+    world = ParticleWorld(np.int64(4), generator=generator, message_size=np.int32(2))
+    assert world.reset().listener.shape == (4, listener_size(2)) and world.batch_shape == (4,)
+    assert ParticleWorld([np.int64(2), 3], generator=generator).reset().speaker.shape == (2, 3, 3)
 
 
 def test_actions_of_a_wrong_shape(generator):

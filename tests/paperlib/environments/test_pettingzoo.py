@@ -117,10 +117,19 @@ def test_picture():
 
 
 @pytest.mark.parametrize(
-    "arguments", [{"message_size": 17}, {"dynamics": "x"}, {"max_cycles": 0}, {"render_mode": "x"}]
+    "arguments",
+    [
+        {"message_size": 17},
+        {"message_size": 2.5},
+        {"dynamics": "x"},
+        {"max_cycles": 0},
+        {"max_cycles": 10.5},
+        {"max_cycles": True},
+        {"render_mode": "x"},
+    ],
 )
-def test_bad_arguments_are_named(arguments):
-    with pytest.raises(ValueError, match=next(iter(arguments))):
+def test_bad_arguments_are_named(arguments, unchecked):
+    with pytest.raises(ValueError, match=f"^{next(iter(arguments))} must be .* got "):
         ParticleWorldEnv(**arguments)
 
 
@@ -257,23 +266,23 @@ def test_the_actions_of_wrestlers_lie_within_one():
     assert (space.low == -1).all() and (space.high == 1).all() and space.dtype == np.float32
 
 
-def put_outside(env, seat):
-    env._match._state[0][0, 15 * seat : 15 * seat + 3] = 2.3, 0, 1.25
+def put_outside(env, slot):
+    env._match.physics.positions[0, 15 * slot : 15 * slot + 3] = 2.3, 0, 1.25
 
 
 @pytest.mark.parametrize(("losers", "winner"), [((0,), 1), ((1,), 0), ((0, 1), None)])
 def test_a_defeat_terminates_and_names_the_winner(losers, winner):
     env = RoboSumoEnv(max_cycles=1)
     env.reset(seed=0)
-    for seat in losers:
-        put_outside(env, seat)
+    for slot in losers:
+        put_outside(env, slot)
     _, rewards, terminations, truncations, infos = env.step(forces(env, np.random.default_rng(0)))
     assert list(terminations.values()) == [True] * 2 and not any(truncations.values())
-    for seat, agent in enumerate(WRESTLERS):
+    for slot, agent in enumerate(WRESTLERS):
         terms = infos[agent]["reward_terms"]
         assert infos[agent]["reason"] == "a torso left the ring" and env.agents == []
         assert infos[agent]["winner"] == (None if winner is None else WRESTLERS[winner])
-        assert terms["outcome"] == (0 if winner is None else 2000 if winner == seat else -2000)
+        assert terms["outcome"] == (0 if winner is None else 2000 if winner == slot else -2000)
         assert rewards[agent] == pytest.approx(sum(terms.values()))
 
 
@@ -385,7 +394,7 @@ def test_a_diverged_match_is_truncated(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # MuJoCo writes its log there
     env = RoboSumoEnv()
     before, _ = env.reset(seed=0)
-    env._match._state[0][0, 9] = np.nan
+    env._match.physics.positions[0, 9] = np.nan
     with pytest.warns(RuntimeWarning, match="physics of 1 of 1 matches diverged"):
         observations, rewards, terminations, truncations, infos = env.step(GOOD)
     np.testing.assert_equal(observations, before)
@@ -402,18 +411,19 @@ def test_a_diverged_match_is_truncated(tmp_path, monkeypatch):
         {"robots": ("ant",)},
         {"render_mode": "ansi"},
         {"max_cycles": 0},
+        {"max_cycles": 10.5},
         {"integrator": "Euler"},
         {"tatami_size": 0.5},
     ],
 )
-def test_bad_arguments_of_wrestlers_are_named(arguments):
+def test_bad_arguments_of_wrestlers_are_named(arguments, unchecked):
     with pytest.raises(ValueError, match=f"^{next(iter(arguments))} must be .* got "):
         RoboSumoEnv(**arguments)
 
 
-@pytest.mark.parametrize("size", [(5000, 480), (640, 0)])
-def test_pictures_that_cannot_be_drawn_are_refused_at_once(size):
-    with pytest.raises(ValueError, match=r"^width and height must be 1 to \(1920, 1080\), got "):
+@pytest.mark.parametrize("size", [(5000, 480), (640, 0), (640.5, 480), (640, True)])
+def test_pictures_that_cannot_be_drawn_are_refused_at_once(size, unchecked):
+    with pytest.raises(ValueError, match=r"^width and height .* 1 to \(1920, 1080\), got "):
         RoboSumoEnv(render_mode="rgb_array", width=size[0], height=size[1])
     with pytest.raises(ValueError, match=r"^render: no match was started; call reset"):
         RoboSumoEnv(render_mode="rgb_array").render()

@@ -10,9 +10,11 @@ from ctypes.util import find_library
 import mujoco
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from paperlib.environments import rendering
+from paperlib.environments.particleworld import State
 from paperlib.environments.robosumo_models import make_spec
 
 needs_opengl = pytest.mark.skipif(
@@ -30,8 +32,8 @@ def model():
 def data(model):
     """The first robot stands on the left, the second on the right."""
     data = mujoco.MjData(model)
-    for seat, place in enumerate([(-1.15, 0, 1.1), (1.15, 0, 1.1)]):
-        data.joint(f"{seat}/root").qpos[:3] = place
+    for slot, position in enumerate([(-1.15, 0, 1.1), (1.15, 0, 1.1)]):
+        data.joint(f"{slot}/root").qpos[:3] = position
     return data
 
 
@@ -46,7 +48,7 @@ def middles(picture):
     red, green, _ = np.moveaxis(picture.astype(int), -1, 0)
     found = [np.argwhere(red > green + 80), np.argwhere(green > red + 80)]
     assert min(map(len, found)) > 100
-    return [places.mean(axis=0) for places in found]
+    return [pixels.mean(axis=0) for pixels in found]
 
 
 @needs_opengl
@@ -104,10 +106,36 @@ def test_largest_picture(model, data):
     assert (corners > 0).all()  # the whole rectangle was drawn on
 
 
-@pytest.mark.parametrize("size", [(1921, 480), (640, 1081), (0, 480), (640, -1)])
-def test_sizes_out_of_range_are_named(model, size):
+@pytest.mark.parametrize("size", [(1921, 480), (640, 1081), (0, 480), (640, -1), (9.5, 480)])
+def test_sizes_out_of_range_are_named(model, size, unchecked):
     with pytest.raises(ValueError, match=rf"^width and height must be .* got {size[0]} and"):
         rendering.Renderer(model, width=size[0], height=size[1])
+
+
+def test_picture_of_particleworld():
+    position, landmarks = [0.0, 0.5], [[-1.0, -1.0], [1.0, -1.0], [0.0, -0.5]]
+    state = State(
+        position=torch.tensor([position, [9.0, 9.0]]),
+        velocity=torch.zeros(2, 2),
+        landmarks=torch.tensor([landmarks, landmarks]),
+        target=torch.tensor([1, 0]),
+        message=torch.zeros(2, 3),
+    )
+    picture = rendering.picture_of_state(state, size=400)
+    assert picture.shape == (400, 400, 3) and picture.dtype == np.uint8
+
+    def found(colour):
+        """Mean position of a colour's pixels in ParticleWorld, and their width in the picture."""
+        plane = picture[:360].astype(int)  # without the message
+        rows, columns = np.nonzero((abs(plane - colour) < 12).all(axis=-1))
+        up = 1.2 * (1 - 2 * rows.mean() / (0.92 * 400))
+        return [1.2 * (2 * columns.mean() / 400 - 1), up], np.ptp(columns)
+
+    colours = [(0xD5, 0x5E, 0x00), (0x00, 0x9E, 0x73), (0x00, 0x72, 0xB2)]
+    positions, widths = zip(*map(found, colours), strict=True)
+    assert np.array(positions) == pytest.approx(np.array(landmarks), abs=0.03)
+    assert widths[0] == widths[2] and widths[1] > 1.3 * widths[0]  # the ring around the target
+    assert found((77, 77, 77))[0] == pytest.approx(position, abs=0.03)  # 30 % grey: the listener
 
 
 def random_pictures(number):
@@ -135,11 +163,19 @@ def test_filmstrip_of_one_row(columns):
 
 @pytest.mark.parametrize(
     ("pictures", "columns"),
-    [([], 1), (random_pictures(2), 0), ([*random_pictures(1), random_pictures(1)[0][:4]], 2)],
+    [([], 1), ([*random_pictures(1), random_pictures(1)[0][:4]], 2)],
 )
 def test_filmstrips_that_cannot_be_are_refused(pictures, columns):
-    with pytest.raises(ValueError, match="pictures must be one or more of the same size, columns"):
+    with pytest.raises(ValueError, match="pictures must be one or more of the same size"):
         rendering.filmstrip(pictures, columns=columns)
+
+
+@pytest.mark.parametrize("columns", [0, 1.5, True])
+def test_columns_are_at_least_one(unchecked, columns):
+    with pytest.raises(
+        ValueError, match=f"^columns must be an integer of at least 1, got {columns}"
+    ):
+        rendering.filmstrip(random_pictures(2), columns=columns)
 
 
 @pytest.mark.parametrize(("fps", "milliseconds"), [(20, 50), (10, 100), (50, 20)])

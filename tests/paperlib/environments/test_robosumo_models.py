@@ -15,7 +15,7 @@ BODIES = Path(__file__).parents[4] / "shared/robosumo-bodies.json"
 SIZES = {"ant": (30, 28, 16, 27), "bug": (38, 36, 24, 39), "spider": (46, 44, 32, 51)}
 MASSES = {"ant": 2.368, "bug": 2.310, "spider": 2.829}  # kg
 PAIRS = list(itertools.product(SIZES, repeat=2))
-SEATS = (0, 1)
+SLOTS = (0, 1)
 
 
 def compiled(robot, **arguments):
@@ -39,9 +39,9 @@ def model(robot):
     return compiled(robot)
 
 
-def bodies_of(model, robot, seat):
+def bodies_of(model, robot, slot):
     """Numbers of the torso and of the legs' three bodies, (legs, 3), as they stand in a row."""
-    torso = model.body(f"{seat}/torso").id
+    torso = model.body(f"{slot}/torso").id
     return torso, torso + 1 + np.arange(3 * len(ROBOTS[robot].legs)).reshape(-1, 3)
 
 
@@ -67,8 +67,8 @@ def test_counts_of_a_pair(robot, model):
 
 
 def test_mass_of_a_robot(robot, model):
-    for seat in SEATS:
-        torso, _ = bodies_of(model, robot, seat)
+    for slot in SLOTS:
+        torso, _ = bodies_of(model, robot, slot)
         assert model.body_subtreemass[torso] == pytest.approx(MASSES[robot], abs=5e-4)
 
 
@@ -77,7 +77,7 @@ def test_every_pair_has_its_own_bodies(pair):
     model = make_spec(pair).compile()
     halves = [sum(SIZES[robot][count] for robot in pair) / 2 for count in range(3)]
     assert [model.nq, model.nv, model.nu] == halves
-    masses = [model.body_subtreemass[model.body(f"{seat}/torso").id] for seat in SEATS]
+    masses = [model.body_subtreemass[model.body(f"{slot}/torso").id] for slot in SLOTS]
     assert masses == pytest.approx([MASSES[robot] for robot in pair], abs=5e-4)
 
 
@@ -91,9 +91,9 @@ def test_all_parts_of_a_robot_lie_side_by_side(pair):
         assert len(changes) == 1 and roots[0] == model.body("0/torso").id
 
 
-@pytest.mark.parametrize("seat", SEATS)
-def test_legs_lie_as_measured(robot, model, measures, seat):
-    torso, legs = bodies_of(model, robot, seat)
+@pytest.mark.parametrize("slot", SLOTS)
+def test_legs_lie_as_measured(robot, model, measures, slot):
+    torso, legs = bodies_of(model, robot, slot)
     assert len(legs) == len(measures[robot]["legs"])
     for (coxa, femur, tibia), leg in zip(legs, measures[robot]["legs"], strict=True):
         assert model.body_parentid[[coxa, femur, tibia]].tolist() == [torso, coxa, femur]
@@ -104,9 +104,9 @@ def test_legs_lie_as_measured(robot, model, measures, seat):
         assert leg["name"] in model.body(coxa).name
 
 
-@pytest.mark.parametrize("seat", SEATS)
-def test_capsules_are_as_measured(robot, model, measures, seat):
-    _, legs = bodies_of(model, robot, seat)
+@pytest.mark.parametrize("slot", SLOTS)
+def test_capsules_are_as_measured(robot, model, measures, slot):
+    _, legs = bodies_of(model, robot, slot)
     for bodies, leg in zip(legs, measures[robot]["legs"], strict=True):
         for body, name in zip(bodies, ("coxa", "femur", "tibia"), strict=True):
             geom = geom_of(model, body)
@@ -117,9 +117,9 @@ def test_capsules_are_as_measured(robot, model, measures, seat):
             np.testing.assert_allclose(ends, [[0, 0, 0], leg[name]], rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("seat", SEATS)
-def test_masses_are_density_times_volume(robot, model, measures, seat):
-    torso, legs = bodies_of(model, robot, seat)
+@pytest.mark.parametrize("slot", SLOTS)
+def test_masses_are_density_times_volume(robot, model, measures, slot):
+    torso, legs = bodies_of(model, robot, slot)
     measured = measures[robot]
     radius = measured["torso_radius"]
     np.testing.assert_array_equal(model.geom_size[geom_of(model, torso)], [radius, 0, 0])
@@ -134,26 +134,26 @@ def test_masses_are_density_times_volume(robot, model, measures, seat):
             assert model.body_mass[body] == pytest.approx(density * volume)
 
 
-@pytest.mark.parametrize("seat", SEATS)
-def test_hinges_turn_as_measured(robot, model, measures, seat):
-    _, legs = bodies_of(model, robot, seat)
+@pytest.mark.parametrize("slot", SLOTS)
+def test_hinges_turn_as_measured(robot, model, measures, slot):
+    _, legs = bodies_of(model, robot, slot)
     for (coxa, *hinged), leg in zip(legs, measures[robot]["legs"], strict=True):
         assert model.body_jntnum[coxa] == 0
         for body, measured in zip(hinged, (leg["hip"], leg["ankle"]), strict=True):
             joint = joint_of(model, body)
-            assert model.joint(joint).name == f"{seat}/{measured['joint']}"
+            assert model.joint(joint).name == f"{slot}/{measured['joint']}"
             axis = np.divide(measured["axis"], np.linalg.norm(measured["axis"]))
             np.testing.assert_allclose(model.jnt_axis[joint], axis, rtol=0, atol=1e-12)
             np.testing.assert_allclose(model.jnt_range[joint], np.deg2rad(measured["range_deg"]))
             np.testing.assert_array_equal(model.jnt_pos[joint], 0)
 
 
-@pytest.mark.parametrize("seat", SEATS)
-def test_motors_follow_the_measured_order(robot, model, measures, seat):
+@pytest.mark.parametrize("slot", SLOTS)
+def test_motors_follow_the_measured_order(robot, model, measures, slot):
     joints = ROBOTS[robot].num_joints
-    motors = np.arange(seat * joints, (seat + 1) * joints)
+    motors = np.arange(slot * joints, (slot + 1) * joints)
     driven = [model.joint(model.actuator_trnid[motor, 0]).name for motor in motors]
-    assert driven == [f"{seat}/{name}" for name in measures[robot]["actuators"]]
+    assert driven == [f"{slot}/{name}" for name in measures[robot]["actuators"]]
     assert (model.actuator_trntype[motors] == mujoco.mjtTrn.mjTRN_JOINT).all()
     np.testing.assert_array_equal(model.actuator_gear[motors, 0], measures[robot]["gear"])
     np.testing.assert_array_equal(model.actuator_gear[motors, 1:], 0)
@@ -231,8 +231,8 @@ def test_four_borders_enclose_the_ring(size):
 def test_colours_paint_one_robot_each():
     colours = ((1.0, 0.0, 0.25), (0.0, 0.5, 1.0))
     model, plain = compiled("bug", colours=colours), compiled("bug")
-    seats = np.array([int(model.geom(geom).name[0]) for geom in range(6, model.ngeom)])
-    np.testing.assert_allclose(model.geom_rgba[6:, :3], np.array(colours)[seats])
+    slots = np.array([int(model.geom(geom).name[0]) for geom in range(6, model.ngeom)])
+    np.testing.assert_allclose(model.geom_rgba[6:, :3], np.array(colours)[slots])
     np.testing.assert_array_equal(model.geom_rgba[:6], plain.geom_rgba[:6])
     assert not (model.geom_rgba[6:, :3] == plain.geom_rgba[6:, :3]).all(axis=1).any()
 

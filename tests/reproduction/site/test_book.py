@@ -49,8 +49,8 @@ def picture() -> str:
 
 def add_notebook(results_dir, name, *cells):
     folder = results_dir / name
-    path = results.Run(name, {}).save(folder, {}, seeds=[0])
-    files.save_json(path, results.load(folder) | {"wall_time_seconds": 12.0})
+    results.Run(name, {}).save(folder, {}, seeds=[0])
+    files.save_json(folder / results.FILE_NAME, results.load(folder) | {"wall_time_seconds": 12.0})
     nbformat.write(v4.new_notebook(cells=list(cells)), folder / "notebook.ipynb")
     return folder / "notebook.ipynb"
 

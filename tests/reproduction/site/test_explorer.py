@@ -121,7 +121,7 @@ def test_particle_episodes_are_the_true_ones(generator, dynamics):
 def match():
     """A match of agents 4 and 7 as a dataset holds it, and its states, (T, nq)."""
     env = RoboSumo([3], num_threads=1, auto_reset=False)
-    rng, num_places = np.random.default_rng(0), env.batch.model.nq
+    rng, num_places = np.random.default_rng(0), env.physics.batch.model.nq
     seen, states, actions = [env.reset()], [env.state()[0]], []
     while len(actions) < 30 and env.playing.all():
         actions.append([rng.uniform(-1, 1, (1, 8)) for _ in range(2)])
@@ -155,8 +155,8 @@ def test_a_posed_model_gives_back_what_was_observed(match):
     mujoco.mj_forward(model, data)
     env = RoboSumo([0], num_threads=1)
     env.reset()
-    env.batch.bind("qpos")[0] = data.qpos
-    env.batch.forward(np.array([0]))
+    env.physics.batch.bind("qpos")[0] = data.qpos
+    env.physics.batch.forward(np.array([0]))
     own, other = env._observe()
     poses = slice(0, 7 + 8)  # position, orientation, joint angles
     np.testing.assert_allclose(own[0, poses], dataset.observations[1, 20, poses], atol=1e-5)
@@ -166,7 +166,7 @@ def test_a_posed_model_gives_back_what_was_observed(match):
 
 
 def test_neighbours_that_are_no_views_of_one_match_are_refused():
-    with pytest.raises(ValueError, match="episodes 0 and 1 are no views of one match"):
+    with pytest.raises(ValueError, match="episodes 0 and 1 are not two views of one match"):
         explorer.match_positions(make_dataset(continuous=True), 0, np.array([0]))
 
 
@@ -242,18 +242,18 @@ def make_split(world, seed):
 def make_content():
     names = [f"agent {number}" for number in range(7)]
     names[1] = HOSTILE
-    kin = {"RoboSumo": {"kin": list("aabbcca")}, "ParticleWorld": {}}
+    families = {"RoboSumo": {"families": list("aabbcca")}, "ParticleWorld": {}}
     return {
         "profile": "smoke",
         "commit": "unknown",
         "worlds": {
             world: {
                 "names": names,
-                **kin[world],
+                **families[world],
                 "seed": 3,
                 "splits": {k: make_split(world, n) for n, k in enumerate(("weak", "strong"))},
             }
-            for world in kin
+            for world in families
         },
     }
 
@@ -333,7 +333,7 @@ def test_everything_that_can_be_chosen_changes_the_cloud(reader):
         "split": ("strong", "weak"),
         "method": METHODS,
         "map": ("t-SNE", "PCA"),
-        "colour": ("partner", "ending", "split", "kin", "agent"),
+        "colour": ("partner", "ending", "split", "family", "agent"),
     }
     for name, values in options.items():
         for value in values:

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A SLURM cluster on one machine for as long as one command runs:
 #
-#   tests/slurm/cluster.sh COMMAND [ARGUMENT...]
+#   tests/workflow/slurm/cluster.sh COMMAND [ARGUMENT...]
 #
 # munged, slurmctld and two slurmd, node1 and node2, from a configuration in a temporary folder. The
 # command finds the cluster through SLURM_CONF, and the folder, with all logs, in SLURM_CLUSTER.

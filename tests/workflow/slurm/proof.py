@@ -1,6 +1,6 @@
 """The smoke profile as jobs of a SLURM cluster, broken three times, against the same run here.
 
-    tests/slurm/cluster.sh .venv/bin/python tests/slurm/proof.py
+    tests/workflow/slurm/cluster.sh .venv/bin/python tests/workflow/slurm/proof.py
 
 One job is cancelled and one is killed; then whoever submits them is, with jobs in the queue. In the
 end, the numbers must be those of a run on this machine that nobody disturbed.
