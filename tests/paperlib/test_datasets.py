@@ -96,7 +96,7 @@ wrong_arguments = [
 
 
 @pytest.mark.parametrize(("name", "value"), wrong_arguments)
-def test_errors_name_the_argument(name, value, unchecked_types):
+def test_errors_name_the_argument(name, value, unchecked):
     with pytest.raises(ValueError, match=f"^{name}"):
         make(**{name: value})
 
