@@ -9,17 +9,17 @@
 # %% [markdown]
 # # Figure 1: the agent-interaction graph and its splits
 #
-# **The question.** What does it mean that an embedding *generalises*? A supervised task has unseen
-# examples; here there are unseen *interactions* and unseen *agents*, and they are not equally hard.
+# **The question.** What does it mean for an embedding to *generalise*? Supervised learning tests on
+# unseen examples; here there are unseen *interactions* and unseen *agents*, and they are not equally hard.
 #
 # Agents are the nodes of a graph $G$; an edge $(i, j)$ holds the episodes that $i$ and $j$ played
 # together. Episodes of training, validation and test come from three subgraphs:
 #
-# - **weak generalisation**: known agents, unseen edges. $G_\text{train}$ is connected and touches
-#   every agent, but $E_\text{train} \cap E_\text{test} = \emptyset$: somebody familiar meets a
-#   partner we never saw them with;
+# - **weak generalisation**: seen agents, unseen edges. $G_\text{train}$ is connected and contains
+#   every agent, but $E_\text{train} \cap E_\text{test} = \emptyset$: a seen agent plays with an
+#   unseen partner;
 # - **strong generalisation**: unseen agents. $V_\text{train} \cap V_\text{test} = \emptyset$, and each
-#   part is the subgraph that its agents induce: strangers, who play each other.
+#   part is the subgraph that its agents induce: unseen agents play each other.
 #
 # ## Parameters
 
@@ -38,16 +38,20 @@ from paperlib.graphs import InteractionGraph, Split
 from paperlib.streams import make_generator
 from reproduction import diagrams, plots, results
 
-run = results.Run("figure_1", globals())
+# %%
+parameters = dict(
+    seed=seed, num_agents=num_agents, num_pairs=num_pairs, train_fraction=train_fraction
+)
+run = results.Run("figure_1", parameters)
 output = results.resolve(output_folder)
 
 # %% [markdown]
 # ## Method
-# A split is checked when it is made: a `Split` whose parts share an edge, or in the strong case an
-# agent, or whose training graph falls apart, cannot be built.
+# A `Split` is checked when it is made: it raises an error if its parts share an edge or, in the strong
+# case, an agent, or if its training graph is not connected.
 #
-# In the complete graph of RoboSumo everybody meets everybody. The weak split takes a random spanning
-# tree, fills it up to 60 % of the edges, and halves the rest.
+# In the complete graph of RoboSumo all agents play each other. The weak split takes a random spanning
+# tree, adds random edges up to 60 %, and halves the rest into validation and test.
 
 # %%
 complete = InteractionGraph.complete(num_agents)
@@ -58,9 +62,9 @@ strong = graphs.strong_split(
 )
 
 # %% [markdown]
-# ParticleWorld's graph is bipartite: speakers meet listeners only. Weak: one edge of every listener
+# ParticleWorld's graph is bipartite: speakers play with listeners only. Weak: one edge of every listener
 # for test, one for validation. Strong: a quarter of the pairs each, speakers and listeners alike, so
-# that a test listener is only ever seen with test speakers.
+# that a test listener plays with test speakers only.
 
 # %%
 bipartite = InteractionGraph.bipartite(num_pairs, num_pairs)
@@ -76,7 +80,7 @@ strong_pairs = graphs.strong_split(
 )
 
 # %% [markdown]
-# What the checks catch: a strong split whose test graph holds a known agent.
+# The checks refuse a strong split whose test graph holds a training agent:
 
 # %%
 try:
@@ -121,7 +125,7 @@ plt.show()
 
 # %% [markdown]
 # Circles are agents, lines are edges with their episodes. In the strong splits an agent has the
-# colour of its part, and the pale edges between parts are played by nobody: they would leak.
+# colour of its part. The pale edges between parts are not used: they would leak test agents into training.
 #
 # ## Ours against the paper
 # The graphs follow the paper's description; which edges fall where is drawn at random. **Where we
@@ -138,6 +142,6 @@ print(f"{results.load(output)['wall_time_seconds']:.1f} s; {results.versions()}"
 # ## Things to try
 # - `train_fraction = 0.2`: the spanning tree fills the training graph. How low can it go, and what is
 #   the error below that?
-# - `seed = 0`, `1`, `2`: are some agents left with a single training edge? What would an encoder know
-#   of them?
+# - `seed = 0`, `1`, `2`: do some agents keep a single training edge? What can an encoder learn about
+#   them?
 # - Build your own graph: `InteractionGraph((0, 1, 2, 3), ((0, 1), (1, 2), (2, 3)))`, and split it.

@@ -9,23 +9,23 @@
 # %% [markdown]
 # # Figure 3: embeddings of wrestlers, in two dimensions
 #
-# **The question.** Table 1 says with one number how well embeddings of one wrestler keep together. What
-# does that look like? Ten test episodes of each of five wrestlers, drawn with t-SNE (van der Maaten and
+# **The question.** Table 1 measures with one number how well the embeddings of a wrestler cluster. What
+# does that look like? We draw ten test episodes of each of five wrestlers with t-SNE (van der Maaten and
 # Hinton 2008), which keeps neighbours together by minimising
 #
 # $$ \mathrm{KL}(P \,\Vert\, Q) = \sum_{i \ne j} p_{ij} \log \frac{p_{ij}}{q_{ij}}, $$
 #
-# where $p_{ij}$ says how near episodes $i$ and $j$ are as embeddings and $q_{ij}$ how near they are
-# drawn. t-SNE invents gaps and forgets distances, so beside it stands the same with PCA, which does
-# neither: it turns the embeddings so that the picture shows most of their variance.
+# where $p_{ij}$ is the similarity of episodes $i$ and $j$ as embeddings and $q_{ij}$ that of their points
+# in the plane. t-SNE creates gaps and does not preserve distances, so we show PCA beside it: a linear
+# projection on the two directions of largest variance.
 #
 # ## Parameters
 
 # %% tags=["parameters"]
-seed = 0  # draws the wrestlers and episodes that are shown, and the start of t-SNE
+seed = 0  # draws the wrestlers and episodes that are shown, and the initial state of t-SNE
 num_wrestlers = 5  # that are shown
 num_episodes = 10  # of each
-perplexity = 10.0  # of t-SNE: about how many neighbours count
+perplexity = 10.0  # of t-SNE: about how many neighbours count as near
 methods = ["Emb-Im", "Emb-Id", "Emb-Hyb"]  # one figure each
 table_1_folder = "results/laptop/table_1"  # results of table_1.py
 output_folder = "results/laptop/figure_3"  # where the results go, relative to the repository
@@ -38,29 +38,39 @@ from sklearn.manifold import TSNE
 from sklearn.metrics import silhouette_score
 
 from paperlib import files, metrics
-from paperlib.streams import make_generator
+from paperlib.streams import Stream, make_generator
 from reproduction import plots, results
 
-run = results.Run("figure_3", globals())
+# %%
+parameters = dict(
+    seed=seed,
+    num_wrestlers=num_wrestlers,
+    num_episodes=num_episodes,
+    perplexity=perplexity,
+    methods=methods,
+)
+run = results.Run("figure_3", parameters)
 output = results.resolve(output_folder)
 
 # %% [markdown]
 # ## Data
-# The embeddings are those of Table 1's first seed. In the weak split the encoder knew the wrestlers from
-# other opponents; in the strong split it never saw them.
+# The embeddings are those of Table 1's first seed. In the weak split the encoder was trained on the same
+# wrestlers with other opponents; in the strong split it never saw them.
 
 # %%
-tensors, told = files.load_tensors(results.resolve(table_1_folder) / "test_embeddings.safetensors")
+folder = results.resolve(table_1_folder)
+tensors, metadata = files.load_tensors(folder / "test_embeddings.safetensors")
 kinds = ("weak", "strong")
 chosen = {}
 for number, kind in enumerate(kinds):
-    generator, agents = make_generator(seed, 310, number), tensors[f"{kind}/agents"]
+    generator = make_generator(seed, Stream.FIGURE_3_EMBEDDINGS, number)
+    agents = tensors[f"{kind}/agents"]
     ids, counts = agents.unique(return_counts=True)
     ids = ids[counts >= num_episodes]
     if len(ids) < num_wrestlers:
         raise ValueError(
-            f"num_wrestlers: {num_wrestlers} with {num_episodes} {kind} test episodes each are asked "
-            f"for; there are {len(ids)}"
+            f"num_wrestlers must be at most {len(ids)}, the number of wrestlers with {num_episodes} "
+            f"{kind} test episodes, got {num_wrestlers}"
         )
     shown = ids[torch.randperm(len(ids), generator=generator)[:num_wrestlers]].sort().values
     rows = []
@@ -71,9 +81,9 @@ for number, kind in enumerate(kinds):
 
 # %% [markdown]
 # ## Method
-# Both maps see the same 50 vectors. The numbers below each picture are computed from the vectors, not
-# from the picture: IICR, and the mean silhouette (1: every episode is much nearer to its own wrestler's
-# than to any other's; 0: no nearer; negative: further).
+# Both maps are made from the same 50 vectors. The numbers below each panel are computed from the vectors,
+# not from the map: IICR, and the mean silhouette (1: every episode is much nearer to those of its own
+# wrestler than to those of any other; 0: no nearer; negative: further).
 
 # %%
 drawn = {}
@@ -93,7 +103,7 @@ for method in methods:
 # ## Result
 
 # %%
-run.save(output, {"drawn": drawn, "names": told["names"]}, seeds=[seed])
+run.save(output, {"drawn": drawn, "names": metadata["names"]}, seeds=[seed])
 values = results.load(output)["values"]
 
 # %%
@@ -118,14 +128,14 @@ for method in methods:
     plt.show()
 
 # %% [markdown]
-# One point is one episode of some 10 seconds on average, one colour one wrestler. The last picture is the
-# paper's Figure 3.
+# One point is one episode, which lasts some 10 seconds on average; one colour is one wrestler. The last
+# figure corresponds to the paper's Figure 3.
 #
 # ## Ours against the paper
-# The paper shows clusters that hardly touch; its picture holds no numbers to compare with. Where ours
-# overlap, the numbers say how much. **Where we deviate:** the five wrestlers of the weak picture are
-# drawn at random; which ones the paper drew is not known. The wrestlers' names tell how they were
-# trained: those that descend from one ancestor, or learned as a pair, have reason to be neighbours.
+# The paper shows clusters that hardly overlap, and reports no numbers for them. Where ours overlap, IICR
+# and silhouette say how much. **Where we deviate:** in the weak split the five wrestlers are drawn at
+# random; which ones the paper shows is not known. A wrestler's name says how it was trained: wrestlers of one family, or
+# trained as a pair, can be expected to be neighbours.
 #
 # ## What it cost
 
@@ -136,6 +146,6 @@ print(result["versions"])
 
 # %% [markdown]
 # ## Things to try
-# - `perplexity = 3.0` and `30.0`: which gaps were t-SNE's own?
-# - `seed = 1`: other wrestlers. Are some of them always apart, and some always together?
-# - `num_episodes = 1` is too few for a ratio; at how many do you see the clusters?
+# - `perplexity = 3.0` and `30.0`: which gaps are artefacts of t-SNE?
+# - `seed = 1`: other wrestlers. Are some always separated, and some always mixed?
+# - `num_episodes = 2` is the least for a ratio; from how many on do you see the clusters?

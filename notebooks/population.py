@@ -9,8 +9,8 @@
 # %% [markdown]
 # # The population: 28 speakers, 28 listeners, 28 languages
 #
-# **The question.** Before anybody can learn *who* an agent is, there must be agents that differ.
-# Do pairs of a speaker and a listener that are trained apart come to speak different languages?
+# **The question.** Embeddings of policies need agents whose policies differ. Do pairs of a speaker
+# and a listener that are trained separately come to use different languages?
 #
 # In **ParticleWorld** a speaker sees the colour of the target among three landmarks but cannot
 # move. It sends three bits a step. A listener sees the landmarks and the bits, not the target, and
@@ -18,7 +18,7 @@
 #
 # $$ r_t = -\lVert x_t - x_\text{target} \rVert^2, \qquad t = 1, \dots, 25. $$
 #
-# Nothing says which bits mean which colour: each pair must agree on a language of its own. We train
+# The environment does not fix which bits mean which colour: each pair must agree on its own language. We train
 # 28 pairs with MADDPG (Lowe et al. 2017). For agent $i$ with action $a_i$, policy $\mu_i$ and a
 # critic $Q_i$ that sees what both agents see and do,
 #
@@ -58,11 +58,28 @@ import torch
 
 from paperlib.agents import maddpg, populations
 from paperlib.environments.particleworld import EPISODE_LENGTH, ParticleWorld, best_returns
-from paperlib.streams import make_generator
+from paperlib.streams import Stream, make_generator
 from reproduction import diagrams, plots, results, tables, trainings
 from reproduction.statistics import bootstrap_interval
 
-run = results.Run("population", globals())
+# %%
+parameters = dict(
+    num_pairs=num_pairs,
+    seed=seed,
+    num_iterations=num_iterations,
+    learning_rate=learning_rate,
+    discount=discount,
+    logit_penalty=logit_penalty,
+    message_size=message_size,
+    dynamics=dynamics,
+    floor=floor,
+    max_restarts=max_restarts,
+    num_evaluation_episodes=num_evaluation_episodes,
+    num_cross_play_episodes=num_cross_play_episodes,
+    num_workers=num_workers,
+    device=device,
+)
+run = results.Run("population", parameters)
 torch.set_num_threads(1)
 output = results.resolve(output_folder)
 
@@ -70,9 +87,9 @@ output = results.resolve(output_folder)
 # ## Training
 #
 # The 28 pairs are *stacked*: one batched matrix product steps all their networks. Each pair draws
-# weights, worlds, actions and batches from a random stream of its own, so that they are as
+# weights, worlds, actions and batches from its own random stream, so that the pairs are as
 # independent as 28 separate runs. A pair that stays below the floor starts again with a new stream;
-# how often that happened is reported. Training goes on from its last checkpoint if it is stopped.
+# restarts are counted and reported. A training that is stopped resumes from its last checkpoint.
 
 # %%
 settings = maddpg.Settings(
@@ -98,13 +115,13 @@ population = trainings.train_population(
 # %% [markdown]
 # ## How good are they, and how good could they be?
 #
-# Each pair plays new episodes: not those that decided on restarts. Beside them stands the **bound**:
-# a listener that knows its target from the start and is steered as well as the dynamics allow. Its
-# pushes solve a convex problem exactly (`particleworld.best_returns`). No pair can pass it, and none
-# can reach it: a listener first hears of its target after one step.
+# Each pair plays new episodes, not those that decided on restarts. We compare with an upper **bound**:
+# a listener that knows its target from the start and moves optimally. Its actions are the exact
+# solution of a convex problem (`particleworld.best_returns`). No pair can exceed the bound, or quite
+# reach it, since a listener receives the first message after one step.
 
 # %%
-generators = [make_generator(seed, 101, pair) for pair in range(num_pairs)]
+generators = [make_generator(seed, Stream.POPULATION_RETURNS, pair) for pair in range(num_pairs)]
 world = ParticleWorld(
     (num_pairs, num_evaluation_episodes),
     generator=generators,
@@ -114,7 +131,8 @@ world = ParticleWorld(
 episodes = populations.play(population.speakers, population.listeners, world)
 own_returns = episodes.rewards.sum(-1).mean(-1)
 
-world = ParticleWorld(20000, generator=make_generator(seed, 102), dynamics=dynamics)
+bound_generator = make_generator(seed, Stream.POPULATION_BOUND)
+world = ParticleWorld(20000, generator=bound_generator, dynamics=dynamics)
 world.reset()
 bound = best_returns(world.state, dynamics=dynamics).mean().item()
 print(f"mean {own_returns.mean():.2f}, worst pair {own_returns.min():.2f}, bound {bound:.2f}")
@@ -122,14 +140,16 @@ print(f"mean {own_returns.mean():.2f}, worst pair {own_returns.min():.2f}, bound
 # %% [markdown]
 # ## Do they understand each other?
 #
-# *Cross-play*: every speaker with every listener. If all pairs had found the same language, the whole
-# matrix would look like its diagonal.
+# *Cross-play*: every speaker plays with every listener. If all pairs had found the same language, the
+# whole matrix would look like its diagonal.
 
 # %%
 returns = populations.cross_play(
     population.speakers,
     population.listeners,
-    generators=[make_generator(seed, 103, pair) for pair in range(num_pairs)],
+    generators=[
+        make_generator(seed, Stream.POPULATION_CROSS_PLAY, pair) for pair in range(num_pairs)
+    ],
     num_episodes=num_cross_play_episodes,
     dynamics=dynamics,
 )
@@ -137,24 +157,41 @@ cross_play = returns.mean(-1)  # (speakers, listeners)
 others = cross_play[~torch.eye(num_pairs, dtype=torch.bool)].view(num_pairs, -1).mean(-1)
 
 # %% [markdown]
+# For a picture, the first speaker plays the same episode with its own listener and with two others.
+
+# %%
+shown = []
+for listener in range(3):
+    world = ParticleWorld(
+        (1, 1),
+        generator=make_generator(seed, Stream.POPULATION_EPISODE),
+        message_size=message_size,
+        dynamics=dynamics,
+    )
+    episode = populations.play(
+        population.speakers.rows([0]), population.listeners.rows([listener % num_pairs]), world
+    )
+    shown.append(
+        {
+            "observations": episode.listener[0, 0],
+            "target": int(episode.colour[0, 0].argmax()),
+            "return": episode.rewards.sum(),
+        }
+    )
+
+# %% [markdown]
 # ## Result
-# The numbers go to the results file first; what is drawn below is read from it.
+# The numbers go to the results file first; figures and tables below are drawn from it.
 
 # %%
 generator = np.random.default_rng(seed)
-provenance = population.provenance
 paper = tables.paper_numbers()["table_3"]
+own, other = (
+    bootstrap_interval(numbers.numpy(), generator=generator) for numbers in (own_returns, others)
+)
 rows = [
-    tables.row(
-        "return, own partner",
-        bootstrap_interval(own_returns.numpy(), generator=generator),
-        paper=paper["train"]["MADDPG"],
-    ),
-    tables.row(
-        "return, others' partner",
-        bootstrap_interval(others.numpy(), generator=generator),
-        paper=paper["test"]["MADDPG"],
-    ),
+    tables.row("return, own partner", own, paper=paper["train"]["MADDPG"]),
+    tables.row("return, others' partner", other, paper=paper["test"]["MADDPG"]),
 ]
 values = {
     "rows": rows,
@@ -162,9 +199,10 @@ values = {
     "worst_pair": own_returns.min().item(),
     "bound": bound,
     "cross_play": cross_play,
-    "curves": provenance["curves"],
-    "attempts": provenance["attempts"],
+    "curves": population.provenance["curves"],
+    "attempts": population.provenance["attempts"],
     "steps_per_iteration": settings.num_episodes * EPISODE_LENGTH,
+    "shown": shown,
 }
 population.save(output / "population.safetensors")
 run.save(output, values, seeds=[seed])
@@ -187,45 +225,38 @@ plots.save_figure(figure, output, "population")
 plt.show()
 
 # %% [markdown]
-# **Left:** mean return of each pair (thin) in its training iterations, and of all (thick). **Right:**
-# mean return of every speaker with every listener. The bright diagonal are the pairs; off it, most
+# **Left:** mean return of each pair (thin) during training, and the mean over pairs (thick). **Right:**
+# mean return of every speaker with every listener. The bright diagonal holds the pairs; off it, most
 # speakers mislead most listeners. A bright spot off the diagonal is a pair of languages that happen
 # to agree on some colours.
-#
-# Three episodes of one speaker: with its own listener, then with two others' listeners, in the same
-# world. The ring marks the target, the square the start; below stands what the listener heard.
 
 # %%
 figure, axes = plt.subplots(1, 3, figsize=(6.75, 2.4))
-for listener, ax in enumerate(axes):
-    world = ParticleWorld(
-        (1, 1), generator=make_generator(seed, 104), message_size=message_size, dynamics=dynamics
-    )
-    episode = populations.play(
-        population.speakers.rows([0]), population.listeners.rows([listener % num_pairs]), world
-    )
-    target = int(episode.colour[0, 0].argmax())
-    title = f"speaker 0, listener {listener}: {episode.rewards.sum():.1f}"
-    diagrams.draw_episode(ax, episode.listener[0, 0], target=target, title=title)
-    if listener == 0:
-        animation = output / "population_episode.gif"
-        diagrams.animate_episode(animation, episode.listener[0, 0], target=target)
+for listener, (ax, episode) in enumerate(zip(axes, values["shown"], strict=True)):
+    title = f"speaker 0, listener {listener}: {episode['return']:.1f}"
+    diagrams.draw_episode(ax, episode["observations"], target=episode["target"], title=title)
 plots.save_figure(figure, output, "population_episodes")
+first = values["shown"][0]
+animation = output / "population_episode.gif"
+diagrams.animate_episode(animation, first["observations"], target=first["target"])
 plt.show()
 
 # %% [markdown]
+# One episode of the first speaker with its own listener and with two others. The ring marks the target,
+# the square the start; the messages that the listener received stand below, the returns above.
+#
 # ## Ours against the paper
 
 # %%
 print((output / "population.md").read_text())
 
 # %% [markdown]
-# The paper's numbers are recalled, not verified. Those for a speaker with its own listeners and with
-# others' stand in its Table 3 as the baseline. The intervals here are over pairs.
+# The paper's numbers are recalled, not verified. Its Table 3 gives those of a speaker with its own
+# listeners and with others as the baseline. The intervals here are over pairs.
 #
-# **Where we deviate.** The paper does not say how its pairs were trained beyond naming MADDPG. Ours
-# use one-hot moves of the listener and independent bits of the speaker, sampled, in training and in
-# play. The discount, the small logit penalty and the learning rate were chosen on three trial runs by
+# **Where we deviate.** The paper names MADDPG and says no more on how its pairs were trained. Ours
+# sample one-hot moves of the listener and independent bits of the speaker, in training and evaluation.
+# The discount, the small logit penalty and the learning rate were chosen on three trial runs by
 # the population's mean return: with a larger penalty and γ = 0.95 the listeners stay noisier, pairs
 # get stuck with one message for two colours, and returns are about one lower.
 #
@@ -238,7 +269,7 @@ print(result["versions"])
 
 # %% [markdown]
 # ## Things to try
-# - `message_size = 1`: two messages for three colours. Which colour do the pairs give up?
+# - `message_size = 1`: two messages for three colours. Which two colours share a message?
 # - `dynamics = "2018"`: the original's physics moves the listener a step earlier. How does the bound
 #   change, and do the pairs follow?
-# - `message_size = 8`: with 256 messages for three colours, are languages ever alike?
+# - `message_size = 8`: with 256 messages for three colours, do any two pairs agree?

@@ -97,9 +97,10 @@ def draw_episode(
     landmarks = observations[:, LANDMARKS].reshape(len(observations), NUM_LANDMARKS, 2)
     path = landmarks[0, 0] - landmarks[:, 0]  # landmarks do not move
     for index, (place, colour) in enumerate(zip(landmarks[0], LANDMARK_COLOURS, strict=True)):
-        ax.scatter(*place, s=70, color=colour, zorder=2, linewidths=0)
+        ax.scatter(*place, s=70, color=colour, zorder=2, linewidths=0, clip_on=False)
         if index == target:
-            ax.scatter(*place, s=190, facecolors="none", edgecolors=colour, linewidths=1.2)
+            ring = {"facecolors": "none", "edgecolors": colour, "linewidths": 1.2}
+            ax.scatter(*place, s=190, clip_on=False, **ring)
     ax.plot(*path.T, color="0.55", lw=1, zorder=1)
     ax.scatter(*path.T, c=np.arange(len(path)), cmap="Greys", s=9, vmin=-8, zorder=3)
     ax.scatter(*path[0], marker="s", s=22, color="black", zorder=4)

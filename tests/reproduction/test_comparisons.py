@@ -6,10 +6,19 @@ import pytest
 import torch
 from samples import make_dataset
 
-from paperlib import graphs, streams
-from paperlib.datasets import InteractionDataset
-from paperlib.embeddings import IDENTIFICATION, IMITATION, Settings
-from reproduction.comparisons import EPISODES, METHODS, Comparison
+from paperlib import files, graphs, streams
+from paperlib.embeddings import PolicyEmbedder, Settings
+from paperlib.metrics import summary_statistics
+from paperlib.objectives import Classification, Hybrid
+from reproduction import comparisons
+from reproduction.comparisons import (
+    IDENTIFICATION,
+    IMITATION,
+    METHODS,
+    REFERENCES,
+    Comparison,
+    learn_to_file,
+)
 
 SMALL = Settings(num_updates=100, embedding_size=4, hidden_size=8, policy_hidden_size=8)
 
@@ -27,41 +36,52 @@ def comparison(tmp_path):
         for seed in (3, 5)
     }
     dataset = dataclasses.replace(dataset, partners=partners)
-    return Comparison(tmp_path / "new", dataset, splits, SMALL, anchors_per_step=9, stream=7)
+    options = {"anchors_per_step": 9, "stream": 7, "untrained_stream": 8}
+    return Comparison(tmp_path / "new", dataset, splits, SMALL, **options)
 
 
 def test_the_weight_of_the_lowest_ratio_is_chosen(comparison):
     asked = []
 
-    def ratio(kind, model):
-        asked.append((kind, model.settings.identification_weight, model.source["key"]))
-        return {1.0: 0.7, 10.0: 0.5, 100.0: 0.6}[model.settings.identification_weight]
+    def ratio(embedded, agents):
+        asked.append((embedded, agents))
+        return (0.7, 0.5, 0.6)[len(asked) - 1]
 
     chosen, ratios = comparison.choose_weights([1.0, 10.0, 100.0], ratio)
     assert chosen == {"weak": 10.0}
     assert ratios == {"weak, λ = 1": 0.7, "weak, λ = 10": 0.5, "weak, λ = 100": 0.6}
-    assert asked == [("weak", weight, [3, 7, 0]) for weight in (1.0, 10.0, 100.0)]
+    rows = comparison.dataset.rows_on_edges(comparison.splits["weak", 3].validation)
+    for (embedded, agents), weight in zip(asked, (1.0, 10.0, 100.0), strict=True):
+        model = comparison.load("weak", f"weight_{weight:g}", 3)
+        assert model.source["objective"] == repr(Hybrid(weight))
+        assert model.source["key"] == [3, 7, 0]
+        assert torch.equal(embedded, model.embed(comparison.dataset, rows))
+        assert torch.equal(agents, comparison.dataset.agents[rows])
 
 
 def test_every_method_learns_from_the_training_edges_of_every_seed(comparison):
     comparison.learn({"weak": 2.0}, supervised=True)
-    weights = dict(zip(METHODS, (IMITATION, IDENTIFICATION, 2.0), strict=True))
-    weights["supervised"] = 0.0
+    weights = IMITATION, IDENTIFICATION, 2.0
+    objectives = dict(zip(METHODS, map(Hybrid, weights), strict=True))
+    objectives["supervised"] = Classification(4, 4)
     for seed in (3, 5):
         edges = [list(edge) for edge in comparison.splits["weak", seed].train.edges]
-        for method, weight in weights.items():
+        for method, objective in objectives.items():
             model = comparison.load("weak", method, seed)
-            assert model.settings.identification_weight == weight
+            assert model.source["objective"] == repr(objective)
             assert model.settings.repetitions == 2  # 9 anchors of 4 agents
-            assert model.settings.supervised == (method == "supervised")
             assert model.source["edges"] == edges and model.source["key"] == [seed, 7, 0]
-    saved = InteractionDataset.load(comparison.folder / EPISODES)
+    saved = comparisons.load_episodes(comparison.folder)
     assert saved.checksum() == comparison.dataset.checksum()
+    encoders = comparisons.load_encoders(comparison.folder, "weak", 3)
+    assert [model.source["objective"] for model in encoders.values()] == [
+        repr(objectives[method]) for method in METHODS
+    ]
 
 
 def test_what_was_learned_stays_and_workers_change_nothing(comparison):
     comparison.learn({"weak": 2.0})
-    path = comparison.path("weak", "Emb-Im", 3)
+    path = comparisons.encoder_path(comparison.folder, "weak", "Emb-Im", 3)
     first, written = comparison.load("weak", "Emb-Im", 3), path.stat().st_mtime_ns
     comparison.learn({"weak": 2.0})
     assert path.stat().st_mtime_ns == written
@@ -70,3 +90,84 @@ def test_what_was_learned_stays_and_workers_change_nothing(comparison):
     again = comparison.load("weak", "Emb-Im", 3)
     assert again.source == first.source
     assert torch.equal(again.embed(comparison.dataset), first.embed(comparison.dataset))
+
+
+def test_splits_are_kept_with_the_encoders(comparison):
+    graph = graphs.InteractionGraph.complete(9)
+    strong = graphs.strong_split(
+        graph, num_validation=2, num_test=3, generator=streams.make_generator(1)
+    )
+    splits = {**comparison.splits, ("strong", 3): strong}
+    comparisons.save_splits(comparison.folder, splits)
+    assert comparisons.load_splits(comparison.folder, "strong", [3]) == {3: strong}
+    assert comparisons.load_splits(comparison.folder, "weak", [5, 3]) == {
+        seed: splits["weak", seed] for seed in (5, 3)
+    }
+    with pytest.raises(ValueError, match=r"seeds: .*splits.json has no strong split of seed 5"):
+        comparisons.load_splits(comparison.folder, "strong", [3, 5])
+
+
+def test_learning_writes_the_splits(comparison):
+    comparison.learn({"weak": 2.0})
+    assert (comparisons.load_splits(comparison.folder, "weak", [3, 5])) == {
+        seed: comparison.splits["weak", seed] for seed in (3, 5)
+    }
+
+
+def test_embeddings_of_encoders_and_references(comparison):
+    comparison.learn({"weak": 2.0})
+    rows = torch.tensor([5, 2, 9])
+    first = comparison.dataset.first_steps(2)
+    learned = comparison.load("weak", "Emb-Id", 5)
+    untrained = PolicyEmbedder(2, 3, settings=SMALL, generator=streams.make_generator(5, 8))
+    expected = {
+        "Emb-Id": learned.embed(first, rows),
+        "untrained": untrained.embed(first, rows),
+        "summary statistics": summary_statistics(first.select(rows)),
+    }
+    for method, embedded in expected.items():
+        found = comparison.embed("weak", method, 5, rows, num_time_steps=2)
+        assert torch.equal(found, embedded)
+        whole = comparison.embed("weak", method, 5, rows)
+        assert whole.shape == found.shape and not torch.equal(whole, found)
+
+
+def test_an_untrained_encoder_takes_the_scale_of_the_trained(comparison):
+    settings = dataclasses.replace(SMALL, normalize_observations=True)
+    comparison = dataclasses.replace(comparison, settings=settings)
+    comparison.learn({"weak": 2.0})
+    scale = comparison.load("weak", "Emb-Im", 3).normalizer.state_dict()
+    found = comparison.untrained("weak", 3).normalizer.state_dict()
+    assert scale["count"] > 0
+    assert files.tensor_checksum(found, "") == files.tensor_checksum(scale, "")
+
+
+def test_test_embeddings_are_of_the_first_seed(comparison):
+    comparison.learn({"weak": 2.0})
+    found = comparison.test_embeddings(comparison.embed, ["Emb-Im", *REFERENCES])
+    rows = comparison.dataset.rows_on_edges(comparison.splits["weak", 3].test)
+    assert torch.equal(found["weak/episodes"], rows)
+    assert torch.equal(found["weak/agents"], comparison.dataset.agents[rows])
+    assert torch.equal(found["weak/Emb-Im"], comparison.embed("weak", "Emb-Im", 3, rows))
+    assert len(found) == 2 + 3
+
+
+def test_agents_of_each_part(comparison):
+    agents = comparison.agents("weak")
+    assert list(agents) == ["3", "5"] and agents["3"]["train"] == [0, 1, 2, 3]
+    assert agents["5"]["test"] == list(comparison.splits["weak", 5].test.agents)
+
+
+def test_datasets_may_come_as_files(tmp_path, dataset):
+    dataset.save(tmp_path / "d.safetensors")
+    rest = {
+        "settings": dataclasses.replace(SMALL, num_updates=3),
+        "key": (1,),
+        "device": "cpu",
+        "progress": lambda n: None,
+    }
+    paths = [tmp_path / f"{k}.safetensors" for k in (0, 1)]
+    for path, source in zip(paths, (dataset, tmp_path / "d.safetensors"), strict=True):
+        learn_to_file(dataset=source, path=path, **rest)
+    one, other = (PolicyEmbedder.load(path) for path in paths)
+    assert torch.equal(one.embed(dataset), other.embed(dataset)) and one.source == other.source

@@ -1,0 +1,142 @@
+"""How well wrestlers do and how they fight: matches with references and among themselves."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from paperlib import metrics
+from paperlib.agents import matches
+from paperlib.environments.robosumo import RoboSumo
+from paperlib.graphs import InteractionGraph
+from paperlib.streams import Stream, make_generator
+from reproduction import tournaments
+from reproduction.statistics import Estimate, wilson_interval
+
+
+def play_references(
+    players: Sequence[matches.Player],
+    references: Mapping[str, matches.Player],
+    *,
+    num_matches: int,
+    seed: int,
+) -> dict[str, list[dict[str, Estimate]]]:
+    """Shares of matches "won", "lost" and "drawn" by each player against each reference.
+
+    Args:
+        players: who is evaluated.
+        references: opponents, by name.
+        num_matches: of each player with each reference.
+        seed: of the matches.
+    """
+    shares, count = {}, len(players)
+    for number, (title, reference) in enumerate(references.items()):
+        first = np.repeat(np.arange(count), num_matches)
+        player_ids = np.stack([first, np.full_like(first, count)], axis=1)
+        env = RoboSumo(range(seed, seed + len(player_ids)), auto_reset=False)
+        generator = make_generator(seed, Stream.WRESTLERS_REFERENCES, number)
+        played = matches.play(env, [*players, reference], player_ids, generator=generator)
+        own = [played.select(first == player) for player in range(count)]
+        shares[title] = [tournaments.outcome_shares(part) for part in own]
+    return shares
+
+
+@dataclasses.dataclass(frozen=True)
+class Tournament:
+    """Matches of P players, each with each other one.
+
+    Attributes:
+        games: first player, second player and outcome (+1, 0, -1) of each match, (M, 3).
+        counts: how often rows "won", "lost" and "drew" against columns, (P, P) each.
+        styles: means of the statistics of `tournaments.behaviour`, of the length of a match and of
+            the share that is drawn, for each player.
+    """
+
+    games: Tensor
+    counts: dict[str, NDArray[np.int64]]
+    styles: dict[str, list[float]]
+
+
+def play_tournament(
+    players: Sequence[matches.Player], *, matches_per_edge: int, seed: int
+) -> Tournament:
+    """Every player meets every other one ``matches_per_edge`` times."""
+    dataset = matches.collect(
+        players,
+        InteractionGraph.complete(len(players)),
+        num_episodes=matches_per_edge,
+        key=(seed, Stream.WRESTLERS_TOURNAMENT),
+    )
+    behaviour = {
+        **tournaments.behaviour(dataset),
+        "length": dataset.lengths.double(),
+        "drawn": (dataset.outcomes == 0).double(),
+    }
+    own = [dataset.agents == player for player in range(len(players))]
+    views = torch.stack([dataset.agents, dataset.partners, dataset.outcomes], dim=1)
+    return Tournament(
+        games=views[::2],  # the first robot's view of each match
+        counts=tournaments.win_matrix(dataset, len(players)),
+        styles={name: [float(x[rows].mean()) for rows in own] for name, x in behaviour.items()},
+    )
+
+
+def style_icc(
+    played: Sequence[Tournament], players: ArrayLike | slice = slice(None)
+) -> dict[str, float]:
+    """Share of the variance of each style statistic that lies between players, when tournaments are
+    repeated measurements (`metrics.icc`).
+
+    Args:
+        played: at least two tournaments.
+        players: which ones count; all by default.
+    """
+    return {
+        name: metrics.icc(np.array([part.styles[name] for part in played]).T[players])
+        for name in played[0].styles
+    }
+
+
+def ratings(
+    played: Sequence[Tournament], *, generator: np.random.Generator, num_resamples: int = 200
+) -> NDArray[np.float64]:
+    """Ratings of all players with 95 % bootstrap bounds over matches, (P, 3): mean, low, high.
+
+    Args:
+        played: tournaments.
+        generator: draws the resamples.
+        num_resamples: how many.
+    """
+    games = torch.cat([part.games for part in played]).numpy()
+    num_players = len(played[0].counts["won"])
+    scores = 0.5 + 0.5 * games[:, 2]
+    resampled = []
+    for _ in range(num_resamples):
+        rows = generator.integers(len(games), size=len(games))
+        resampled.append(metrics.ratings(games[rows, :2], scores[rows], num_players=num_players))
+    bounds = np.quantile(resampled, [0.025, 0.975], axis=0)
+    rating = metrics.ratings(games[:, :2], scores, num_players=num_players)
+    return np.stack([rating, *bounds], axis=1)
+
+
+def total_counts(played: Sequence[Tournament]) -> dict[str, NDArray[np.int64]]:
+    """The counts of all tournaments together."""
+    return {how: sum(part.counts[how] for part in played) for how in ("won", "lost", "drawn")}
+
+
+def win_intervals(counts: Mapping[str, NDArray[np.int64]]) -> list[list[Estimate | None]]:
+    """Share of matches that rows won against columns, with Wilson intervals; None with itself."""
+    total = sum(counts.values())
+    players = range(len(total))
+
+    def interval(row: int, column: int) -> Estimate | None:
+        if row == column:
+            return None
+        return wilson_interval(np.arange(total[row, column]) < counts["won"][row, column])
+
+    return [[interval(row, column) for column in players] for row in players]
