@@ -187,7 +187,7 @@ for number, ((robot, kind), path) in enumerate(found.items()):
             auto_reset=False,
         )
         player_ids, generator = np.tile([0, 1], (num_matches, 1)), make_generator(seed, number)
-        played = matches.play(env, players, player_ids, generator=generator)
+        played = matches.play(env, players, player_ids=player_ids, generator=generator)
         title = f"{robot}-{kind}-v1, {integrator}{'' if forces else ', forces zero'}"
         shares[title] = tournaments.outcome_shares(played)
         rows.append(tables.row(f"{title}: share won", shares[title]["won"]))
@@ -209,7 +209,7 @@ else:
 played = matches.play(
     env,
     [player],
-    [[0, 0]],
+    player_ids=[[0, 0]],
     generator=make_generator(seed, Stream.FIDELITY_MATCH),
     watch=lambda env: moments.append(renderer.draw(env.data(0))),
 )

@@ -40,7 +40,9 @@ def play_references(
         player_ids = np.stack([first, np.full_like(first, count)], axis=1)
         env = RoboSumo(range(seed, seed + len(player_ids)), auto_reset=False)
         generator = make_generator(seed, Stream.WRESTLERS_REFERENCES, number)
-        played = matches.play(env, [*players, reference], player_ids, generator=generator)
+        played = matches.play(
+            env, [*players, reference], player_ids=player_ids, generator=generator
+        )
         own = [played.select(first == player) for player in range(count)]
         shares[title] = [tournaments.outcome_shares(part) for part in own]
     return shares

@@ -199,7 +199,7 @@ def win_rate(
     with changed(change):
         env = RoboSumo(range(num_judged), robots=robots, auto_reset=False, num_threads=threads)
     player_ids = np.tile([0, 1], (num_judged, 1))
-    played = matches.play(env, players, player_ids, generator=make_generator(0))
+    played = matches.play(env, players, player_ids=player_ids, generator=make_generator(0))
     won = outcome_shares(played)["won"]
     return f"{100 * won.mean:.1f} [{100 * won.low:.1f}, {100 * won.high:.1f}]"
 

@@ -283,6 +283,10 @@ def meet(
             seeds.tolist(), auto_reset=False, max_cycles=max_cycles, num_threads=num_threads
         )
         played = matches.play(
-            env, [*players, *fixed_opponents], player_ids, generator=generator, record=record
+            env,
+            [*players, *fixed_opponents],
+            player_ids=player_ids,
+            generator=generator,
+            record=record,
         )
     return played

@@ -75,9 +75,9 @@ class UniformlyRandom:
 def sample_actions(
     actions: NDArray[np.float32],
     observations: NDArray[np.float32],
+    *,
     players: Sequence[Player],
     player_ids: NDArray[np.int64],
-    *,
     memories: dict[int, Any],
     generator: torch.Generator,
 ) -> None:
@@ -141,8 +141,8 @@ class Results:
 def play(
     env: RoboSumo,
     players: Sequence[Player],
-    player_ids: ArrayLike,
     *,
+    player_ids: ArrayLike,
     generator: torch.Generator,
     watch: Callable[[RoboSumo], None] = lambda env: None,
     record: Recorder | None = None,
@@ -186,8 +186,8 @@ def play(
             sample_actions(
                 actions[robot],
                 observations[robot],
-                players,
-                player_ids[:, robot],
+                players=players,
+                player_ids=player_ids[:, robot],
                 memories=memories[robot],
                 generator=generator,
             )
@@ -259,7 +259,7 @@ def collect(
             actions[2 * rows + side, time] = acted[side][rows]
 
     generator = streams.make_generator(*key, 1)
-    played = play(env, players, player_ids, generator=generator, record=record)
+    played = play(env, players, player_ids=player_ids, generator=generator, record=record)
     first = np.select([played.winner == 0, played.winner == 1], [WIN, LOSS], DRAW)
     longest = played.lengths.max()
     return InteractionDataset(

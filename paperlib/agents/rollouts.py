@@ -192,8 +192,8 @@ class RolloutCollector:
             matches.sample_actions(
                 actions[1],
                 self.observations[1],
-                players,
-                self.opponents.player_ids,
+                players=players,
+                player_ids=self.opponents.player_ids,
                 memories={},
                 generator=self.generator,
             )

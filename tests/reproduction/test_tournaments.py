@@ -68,6 +68,8 @@ def test_behaviour_of_robots_that_lie_still():
 
 def test_behaviour_leaves_padding_out():
     data = collect(UniformlyRandom(8), max_cycles=60)
+    padding = torch.arange(data.observations.shape[1]) >= data.lengths[:, None]
+    data.observations[padding], data.actions[padding] = 9.0, 9.0
     found, row = tournaments.behaviour(data), int(data.lengths.argmin())
     steps = slice(int(data.lengths[row]))
     seen = {name: data.observations[row, steps, field] for name, field in FIELDS.items()}

@@ -35,7 +35,7 @@ def make_env(num_envs=4, **options):
 
 def test_motionless_robots_stand_until_time_is_up():
     played = matches.play(
-        make_env(), [ZeroAction(8)], np.zeros((4, 2), int), generator=make_generator(0)
+        make_env(), [ZeroAction(8)], player_ids=np.zeros((4, 2), int), generator=make_generator(0)
     )
     assert (played.lengths == MAX_CYCLES).all() and (played.reasons == TIME_IS_UP).all()
     assert (played.winner == NO_ONE).all() and not played.lost.any()
@@ -47,7 +47,7 @@ def test_each_player_acts_for_its_robot_and_keeps_its_memory():
     played = matches.play(
         make_env(max_cycles=5),
         players,
-        player_ids,
+        player_ids=player_ids,
         generator=make_generator(0),
         watch=lambda env: seen.append(env.physics.batch.bind("ctrl").copy()),
     )
@@ -64,8 +64,8 @@ def test_rows_without_a_player_keep_their_actions():
     matches.sample_actions(
         actions,
         np.zeros((3, 120), dtype="f4"),
-        players,
-        ids,
+        players=players,
+        player_ids=ids,
         memories={},
         generator=make_generator(0),
     )
@@ -77,7 +77,7 @@ def test_what_is_recorded():
     matches.play(
         env,
         [Constant(3.0)],
-        [[0, 0]] * 2,
+        player_ids=[[0, 0]] * 2,
         generator=make_generator(0),
         record=lambda *row: rows.append(row),
     )
@@ -90,7 +90,7 @@ def test_what_is_recorded():
 
 def play_against_random(seed):
     players, ids = [ZeroAction(8), UniformlyRandom(8)], np.tile([0, 1], (8, 1))
-    return matches.play(make_env(8), players, ids, generator=make_generator(seed))
+    return matches.play(make_env(8), players, player_ids=ids, generator=make_generator(seed))
 
 
 def test_the_winner_is_who_has_not_lost():
@@ -113,7 +113,9 @@ def test_shares_by_hand():
 
 def test_an_environment_that_resets_itself_is_refused():
     with pytest.raises(ValueError, match="auto_reset"):
-        matches.play(RoboSumo([0]), [ZeroAction(8)], [[0, 0]], generator=make_generator(0))
+        matches.play(
+            RoboSumo([0]), [ZeroAction(8)], player_ids=[[0, 0]], generator=make_generator(0)
+        )
 
 
 @pytest.mark.parametrize(
@@ -121,7 +123,9 @@ def test_an_environment_that_resets_itself_is_refused():
 )
 def test_player_ids_that_do_not_fit_are_refused(player_ids):
     with pytest.raises(ValueError, match=r"^player_ids must be \(4, 2\) indices of the 1 players"):
-        matches.play(make_env(), [ZeroAction(8)], player_ids, generator=make_generator(0))
+        matches.play(
+            make_env(), [ZeroAction(8)], player_ids=player_ids, generator=make_generator(0)
+        )
 
 
 PLAYERS = [Constant(0.1), Constant(0.2), Constant(3.0)]
@@ -158,7 +162,7 @@ def test_outcomes_are_those_of_the_match_seen_from_each_side():
     seeds = torch.randint(2**62, (18,), generator=streams.make_generator(*key, 0)).tolist()
     env = RoboSumo(seeds, auto_reset=False, max_cycles=100)
     ids, generator = data.agents.view(-1, 2).numpy(), streams.make_generator(*key, 1)
-    winner = matches.play(env, players, ids, generator=generator).winner
+    winner = matches.play(env, players, player_ids=ids, generator=generator).winner
     views = {0: [WIN, LOSS], 1: [LOSS, WIN], NO_ONE: [DRAW, DRAW]}
     assert {0, 1, NO_ONE} == set(winner.tolist())
     assert data.outcomes.view(-1, 2).tolist() == [views[who] for who in winner.tolist()]

@@ -106,6 +106,19 @@ def test_bad_actions_are_named_and_do_no_harm(bad, message):
     np.testing.assert_equal(env.step(good), twin.step(good))
 
 
+def test_actions_beyond_the_bounds_act_as_the_bounds_with_a_warning():
+    env, twin = ParticleWorldEnv(), ParticleWorldEnv()
+    env.reset(seed=1), twin.reset(seed=1)
+    beyond = {SPEAKER: np.array([-1.0, 0.5, 7.0]), LISTENER: np.array([0.0, -3.0, 4.0, 0.5, 1.5])}
+    bounds = {agent: action.clip(0, 1) for agent, action in beyond.items()}
+    with pytest.warns(UserWarning, match=r"_0's action .* was cut to \[0, 1\]") as warned:
+        found = env.step(beyond)
+    assert [agent in str(one.message) for agent, one in zip(beyond, warned, strict=True)] == [
+        True
+    ] * 2
+    np.testing.assert_equal(found, twin.step(bounds))
+
+
 def test_picture():
     env = ParticleWorldEnv(render_mode="rgb_array")
     with pytest.raises(ValueError, match="call reset"):
