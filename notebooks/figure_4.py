@@ -9,9 +9,9 @@
 # %% [markdown]
 # # Figure 4: do embeddings help to win?
 #
-# **The question.** A new wrestler meets opponents that fight in different ways. Told of each, by an
-# embedding of the last match against it, what to expect, does it win more than one that is told nothing?
-# Against opponents it trained with, and against strangers?
+# **The question.** A new wrestler meets opponents that fight in different ways. Does it win more if it
+# conditions on an embedding of the opponent's last match? Against the opponents it trained with, and
+# against unseen ones?
 #
 # The policy conditions on what the frozen encoder made of an episode $e_{t-1}$ of the opponent,
 #
@@ -26,15 +26,15 @@ seeds = [0, 1, 2]  # of the new policies
 encoder_seed = 0  # of Table 1: its strong split and its encoders are used
 num_opponents = 5  # from its training wrestlers; and as many of its test wrestlers
 variants = ["no embedding", "Emb-Im", "Emb-Id", "Emb-Hyb", "offline", "random", "oracle"]  # trained
-num_iterations = 4  # of each training; after each, games are played
-num_rollouts = 16  # rollouts of a iteration
-num_envs = 128  # side by side, of 64 steps in a rollout
+num_iterations = 4  # of each training; games are played after each
+num_rollouts = 16  # in an iteration
+num_envs = 128  # matches played at a time, for 64 steps in a rollout
 learning_rate = 0.0005  # of Adam, at the start; falls by equal steps, and would reach a tenth next
 num_epochs = 4  # passes of PPO over each rollout
-minibatch_size = 2048  # samples of an update
+minibatch_size = 2048  # samples in an update
 num_games = 10  # against each opponent, for each point of a curve but the last
-num_last_games = 50  # for the last, which decides
-start = "b"  # the shipped wrestler whose weights all variants start from; "" for none
+num_last_games = 50  # for the last point, which decides
+start = "b"  # the shipped wrestler that all variants start from; "" for random weights
 num_workers = 2  # processes; the numbers do not depend on it
 wrestlers_folder = "results/laptop/wrestlers"  # results of wrestlers.py
 table_1_folder = "results/laptop/table_1"  # results of table_1.py
@@ -50,57 +50,83 @@ import numpy as np
 import torch
 
 from paperlib.agents import robosumo_policies
-from reproduction import (
-    plots,
-    policy_optimisation,
-    results,
-    statistics,
-    tables,
-    wrestlers,
-)
+from reproduction import plots, policy_training, results, statistics, tables, training_runs
+from reproduction.jobs import run_jobs
+from reproduction.policy_study import Study
 
-run = results.Run("figure_4", globals())
+# %%
+parameters = dict(
+    seeds=seeds,
+    encoder_seed=encoder_seed,
+    num_opponents=num_opponents,
+    variants=variants,
+    num_iterations=num_iterations,
+    num_rollouts=num_rollouts,
+    num_envs=num_envs,
+    learning_rate=learning_rate,
+    num_epochs=num_epochs,
+    minibatch_size=minibatch_size,
+    num_games=num_games,
+    num_last_games=num_last_games,
+    start=start,
+    num_workers=num_workers,
+)
+run = results.Run("figure_4", parameters)
 torch.set_num_threads(1)
 output = results.resolve(output_folder)
 
 # %% [markdown]
 # ## Data
-# The opponents: five of the wrestlers that the encoder learned from, and five strangers, those that
-# neither it nor the new policies ever met before a game counts. Whatever is known of an opponent
-# beforehand (offline embeddings) comes from its matches with others of its own part of the split.
-# Embeddings are standardised by those of the training wrestlers. So nothing of a stranger leaks, but
-# that wrestlers have families: below, each with the ancestor that it descends from. The encoder knows
-# relatives of the strangers. The new policies start from an ancestor of which no stranger descends.
+# The opponents are five wrestlers that the encoder learned from, and five unseen ones, which neither the
+# encoder nor the new policies ever met before a game counts. Offline embeddings come from an opponent's
+# matches within its own part of the split, and embeddings are normalised by those of the training
+# wrestlers, so that nothing leaks from the test part. But wrestlers have families, named below by their
+# founders: the encoder has seen relatives of the unseen opponents. The new policies start from a founder
+# whose family holds no unseen opponent.
 
 # %%
-study = policy_optimisation.Study.from_parameters(globals())
-population, groups = list(study.population), study.groups
-for part, chosen in groups.items():
-    print(f"{part}:")
-    for name in (population[who] for who in chosen):
-        print(f"    {name}, descendant of {wrestlers.descent(name)[0]}")
+study = Study(
+    encoder_seed=encoder_seed,
+    num_opponents=num_opponents,
+    num_iterations=num_iterations,
+    num_rollouts=num_rollouts,
+    num_envs=num_envs,
+    learning_rate=learning_rate,
+    num_epochs=num_epochs,
+    minibatch_size=minibatch_size,
+    num_games=num_games,
+    num_last_games=num_last_games,
+    start=start,
+    wrestlers_folder=wrestlers_folder,
+    table_1_folder=table_1_folder,
+    sumo_encoders_folder=sumo_encoders_folder,
+    policies_folder=policies_folder,
+)
+population = list(study.population)
+groups = {part: [population[agent] for agent in of] for part, of in study.groups.items()}
+for part, names in groups.items():
+    print(f"{part}:", *(f"{name} (family {training_runs.founder(name)[0]})" for name in names))
 
 # %% [markdown]
 # ## Method
-# All variants are one network with 100 inputs for what they are told, start from the same weights (of a
-# shipped ancestor; those inputs count nothing yet), and meet the same opponents one after another:
+# All variants are one network with 100 inputs for the context. They start from the same weights (of a
+# shipped founder; the weights of those inputs are zero) and meet the same opponents in the same order:
 #
 # - **no embedding**: zeros. To a network, zeros are no embedding: the paper's two variants are one here.
-# - **Emb-Im, Emb-Id, Emb-Hyb**, online: the embedding of the last match that was seen of the opponent.
+# - **Emb-Im, Emb-Id, Emb-Hyb**, online: the embedding of the opponent's last match.
 # - **offline**: one fixed embedding of each opponent (Emb-Hyb); **random**: noise, anew in each match.
-# - **oracle**, beyond the paper: which of the training opponents it is. Of strangers it knows nothing.
+# - **oracle**, beyond the paper: which of the training opponents it is. It does not know unseen ones.
 #
-# After each iteration come games: with online embeddings, a match that does not count comes first, and
-# from that very match is the embedding.
+# Games are played after each iteration. With online embeddings, each game is played twice: the first
+# does not count, and the second is played with its embedding.
 
 # %%
 jobs = [study.job(variant, seed) for variant in variants for seed in seeds]
 units = len(jobs) * (num_iterations + 1)
-paths = [results.resolve(policies_folder) / f"{job['name']}.safetensors" for job in jobs]
+paths = [job["folder"] / f"{job['name']}.safetensors" for job in jobs]
 ready = {path: path.stat().st_mtime_ns for path in paths if path.exists()}  # by jobs of their own
-curves = jobs.run_jobs(
-    policy_optimisation.optimise, jobs, num_workers=num_workers, units=units, name="policies"
-)
+train = policy_training.train_policy
+curves = run_jobs(train, jobs, num_workers=num_workers, units=units, name="policies")
 
 # %% [markdown]
 # ## Result
@@ -108,21 +134,20 @@ curves = jobs.run_jobs(
 # after the training, one for each opponent. The table shows interquartile means over runs and opponents
 # and the probability that a run of one variant wins more than one of another against the same opponent,
 # with bootstrap intervals in which opponents are strata (Agarwal et al. 2021) and whole runs are drawn.
-# Three runs make those too narrow. The claims are therefore decided by the differences of runs of the
-# same seed, which had the same start and the same opponents, with intervals by Student's $t$:
+# With three runs those are too narrow. The claims are therefore decided by the differences between runs
+# of the same seed, which have the same start and opponents, with intervals by Student's $t$:
 #
 # $$ \bar\Delta \pm t_{S-1} \, s_\Delta / \sqrt S . $$
 
 # %%
-of = {v: [k for k, job in enumerate(jobs) if job["name"].startswith(f"{v} ")] for v in variants}
 samples = [point["samples"] for point in curves[0]]
-won = {
-    f"{variant} {part}": np.array(
-        [[[share["won"] for share in point[part]] for point in curves[k]] for k in of[variant]]
-    )  # (seeds, iterations, opponents)
-    for variant in variants
-    for part in groups
-}
+won = {}
+for number, variant in enumerate(variants):
+    own = curves[number * len(seeds) : (number + 1) * len(seeds)]
+    for part in groups:
+        won[f"{variant} {part}"] = np.array(
+            [[[share["won"] for share in point[part]] for point in curve] for curve in own]
+        )  # (seeds, iterations, opponents)
 scores = {name: values[:, -1] for name, values in won.items()}
 
 # %%
@@ -141,16 +166,15 @@ for part in groups:
 claims = {"no embedding": ("C5", "C6"), "offline": ("C6",), "random": ("C6",), "oracle": ()}
 more_seeds = {}  # that would decide what is undecided, about
 needed_for = partial(statistics.required_num_runs, student=True, min_runs=tables.MIN_RUNS_BY_T)
-for other, part in ((other, part) for other in claims for part in groups):
-    if not {"Emb-Hyb", other} <= {*variants} or (other, part) == ("oracle", "test"):
-        continue
+
+
+def compare(other: str, part: str) -> None:
     both = scores[f"Emb-Hyb {part}"], scores[f"{other} {part}"]
     gain = statistics.t_interval((both[0] - both[1]).mean(1))
     title = f"{part}: win rate of Emb-Hyb minus {other}"
     for name in claims[other]:
-        row = tables.claim(
-            f"{name} {title} > 0", gain, better="higher", min_runs=tables.MIN_RUNS_BY_T
-        )
+        claim = f"{name} {title} > 0"
+        row = tables.claim(claim, gain, better="higher", min_runs=tables.MIN_RUNS_BY_T)
         rows_of_table.append(row)
         if row["verdict"] == "undecided" and (needed := needed_for(gain)):
             more_seeds[title] = needed - len(seeds)
@@ -161,9 +185,13 @@ for other, part in ((other, part) for other in claims for part in groups):
     )
     rows_of_table.append(tables.row(f"{part}: P(Emb-Hyb wins more than {other})", better))
 
+
 # %%
-values = {"rows": rows_of_table, "won": won, "samples": samples, "more seeds": more_seeds}
-values |= {"groups": {part: [population[who] for who in g] for part, g in groups.items()}}
+for other, part in ((other, part) for other in claims for part in groups):
+    if {"Emb-Hyb", other} <= {*variants} and (other, part) != ("oracle", "test"):
+        compare(other, part)
+values = {"rows": rows_of_table, "won": won, "samples": samples, "more_seeds": more_seeds}
+values["groups"] = groups
 kept = [path for path, written in ready.items() if path.stat().st_mtime_ns == written]
 spent = sum(robosumo_policies.load(path)[1]["seconds"] for path in kept)
 run.save(output, values, seeds=seeds, job_seconds=spent)
@@ -178,14 +206,15 @@ plots.use_style()
 figure, axes = plt.subplots(2, 2, figsize=(6.75, 4.6), sharex=True, sharey=True)
 sets = [("no embedding", "Emb-Im", "Emb-Id", "Emb-Hyb", "oracle")]
 sets += [("Emb-Hyb", "offline", "no embedding", "random")]
+titles = {"train": "training opponents", "test": "unseen opponents"}
 for line, shown in zip(axes, sets, strict=True):
-    for ax, part in zip(line, groups, strict=True):
+    for ax, (part, title) in zip(line, titles.items(), strict=True):
         for variant in shown:
-            if variant not in variants or (variant, part) == ("oracle", "test"):
-                continue
-            rates = np.array(values["won"][f"{variant} {part}"]).mean(-1)  # (seeds, iterations)
-            plots.draw_band(ax, np.array(values["samples"]) / 1e6, rates, label=variant)
-        ax.set_title(f"{part} opponents")
+            rates = values["won"].get(f"{variant} {part}")  # (seeds, iterations, opponents)
+            if rates and (variant, part) != ("oracle", "test"):
+                samples = np.array(values["samples"]) / 1e6
+                plots.draw_band(ax, samples, np.array(rates).mean(-1), label=variant)
+        ax.set_title(title)
     line[0].set_ylabel("win rate")
     lines = line[0].get_legend_handles_labels()
     line[1].legend(*lines, fontsize=6, loc="center left", bbox_to_anchor=(1, 0.5))
@@ -196,41 +225,43 @@ plots.save_figure(figure, output, "figure_4")
 plt.show()
 
 # %% [markdown]
-# Win rates against the opponents of the training (left) and against strangers (right). **Above:** without
-# embedding, with each kind of embedding, and told who it is. **Below:** Emb-Hyb online, one fixed
-# embedding, zeros ("no embedding"), random vectors. Means over 3 seeds with 95 % bands (Student's t over
-# seeds); a point is 10 games against each of five opponents, the last one 50.
+# Win rates against the opponents of the training (left) and unseen ones (right). **Above:** without
+# embedding, with each kind of embedding, and with the opponent's identity. **Below:** Emb-Hyb online, one
+# fixed embedding, zeros ("no embedding"), random vectors. Means over 3 seeds with 95 % bands (Student's t
+# over seeds); a point is 10 games against each of five opponents, the last one 50.
 #
-# **What did and did not reproduce** (default profile). Nothing can be told, because nobody learns. After
-# half a million samples, about 2,000 matches, each variant wins as often as at the start or a little
-# less (0.39 to 0.44 of its games with training opponents), and the oracle wins no more than who is told
-# nothing. Where to know the opponent brings nothing, no embedding can help: C5 and C6 stay undecided.
-# Some 80 and 380 seeds of this length would decide C5, and from 9 to thousands the parts of C6, but what
-# they would show is a difference of a game or two in a hundred.
+# **What did and did not reproduce** (default profile). Inconclusive: no variant improved over the start.
+# After half a million samples, about 2,000 matches, each variant wins as often as at the start or a
+# little less (0.39 to 0.44 of its games with training opponents), and the oracle wins no more than the
+# policy without embedding. Where knowing the opponent brings nothing, no embedding can help: C5 and C6
+# stay undecided. Some 80 and 380 seeds of this length would decide C5, and from 9 to thousands the parts
+# of C6, but the difference that they would show is a game or two in a hundred.
 #
 # **A longer run** (profile `long`, `figures/long/` in the repository: three variants, three seeds, 2.5
-# million samples each, 1.9 core hours). Policies that start from nothing do learn: from 3 of 100 games
-# won to 13 with training opponents and 15 with strangers without embedding, 10 and 8 with Emb-Hyb, 13
-# with training opponents told who it is. C5 stays undecided (-0.03 [-0.22, 0.16] and -0.06 [-0.20,
-# 0.08]). In games with each other, Figure 5's, Emb-Hyb loses more than it wins (-0.32 [-0.59, -0.05]): to
-# a beginner a hundred more inputs seem to be a burden. Even the oracle gains nothing yet. What is learned
-# first, to stand, to come near, to push, may be the same for each opponent; a policy that knows all that
-# could show what else there is to gain. From `b`, the start of the default profile, 2.3 million samples
-# took the share of training matches won from 0.42 to 0.46, with the oracle to 0.44 (seed 0).
+# million samples each, 1.9 core hours). Policies that start from random weights do learn: from 3 of 100
+# games won to 13 against training opponents and 15 against unseen ones without embedding, 10 and 8 with
+# Emb-Hyb, and 13 against training opponents with their identity. C5 stays undecided (-0.03 [-0.22, 0.16]
+# and -0.06 [-0.20, 0.08]). In games with each other, Figure 5's, Emb-Hyb loses more than it wins (-0.32
+# [-0.59, -0.05]): a hundred more inputs seem to be a burden at first. Even the oracle gains nothing yet.
+# What is learned first, to stand, to approach, to push, may be the same for each opponent; a policy that
+# has learned all that could show what else there is to gain. From `b`, the start of the default profile,
+# 2.3 million samples took the share of training matches won from 0.42 to 0.46, with the oracle to 0.44
+# (seed 0).
 #
 # ## Where we deviate
-# - The default profile starts all variants from a shipped ancestor and trains them for half a million
-#   samples each, which is what an hour allows; `long` and `paper` start from nothing and train longer.
+# - The default profile starts all variants from a shipped founder and trains them for half a million
+#   samples each, which is what an hour allows; `long` and `paper` start from random weights and train
+#   longer.
 # - Nothing was tuned for the default profile: rewards, learning rate and discount are those of the
-#   wrestlers' own trainings, the noise of actions is a little above theirs, and the start was chosen by
-#   descent. Profiles that start from nothing make more updates with each sample: of four settings, tried
+#   wrestlers' own trainings, the actions are a little noisier, and the start was chosen by its family.
+#   Profiles that start from random weights make more updates with each sample: of four settings, tried
 #   for 0.6 to 1 million samples by training matches won without embedding (seed 100, no part of the
 #   figure), those with four and eight times as many learned fastest; they take eight times as many. From
 #   `b`, four more settings (noise, rewards, updates) gained nothing in 0.4 to 1 million samples.
 # - Zeros and no embedding are one variant, as said above; the paper shows them as two.
-# - Every game with an online embedding has a match before it that does not count.
-# - Seeds vary actions, matches and minibatches; encoder, opponents and start are the same for all
-#   (from nothing, each seed has a start of its own).
+# - Every game with an online embedding is preceded by a match that does not count.
+# - Seeds vary actions, matches and minibatches; encoder, opponents and start are the same for all (random
+#   weights differ between seeds).
 #
 # ## What it cost
 
@@ -242,5 +273,5 @@ print(result["machine"], result["versions"])
 
 # %% [markdown]
 # ## Things to try
-# - `start = "e"`: from another ancestor. Does who begins elsewhere learn more?
+# - `start = "e"`: another founder. Does the start matter for what can be learned?
 # - `num_opponents = 2`: fewer opponents, each with more matches. Does the oracle gain?

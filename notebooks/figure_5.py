@@ -7,11 +7,11 @@
 # ---
 
 # %% [markdown]
-# # Figure 5: the told against the untold
+# # Figure 5: policies with embeddings against policies without
 #
-# **The question.** Figure 4 lets new wrestlers meet those of the population. What if they meet each other:
-# one that conditions on embeddings against one that was trained just the same without? Each match is
-# won by the one, by the other, or by nobody:
+# **The question.** In Figure 4, new wrestlers meet those of the population. What if they meet each other:
+# one that conditions on embeddings against one that was trained in the same way without? Each match is
+# won, drawn or lost:
 #
 # $$ P(\text{win}) + P(\text{draw}) + P(\text{loss}) = 1. $$
 #
@@ -39,9 +39,22 @@ import numpy as np
 import torch
 
 from paperlib.agents import contexts
-from reproduction import plots, policy_optimisation, results, statistics, tables
+from paperlib.streams import Stream
+from reproduction import plots, results, statistics, tables
+from reproduction.policy_study import Opponents
+from reproduction.policy_training import make_opponent_context
 
-run = results.Run("figure_5", globals())
+# %%
+parameters = dict(
+    seeds=seeds,
+    variants=variants,
+    encoder_seed=encoder_seed,
+    num_games=num_games,
+    evaluation_seeds=evaluation_seeds,
+    max_steps=max_steps,
+    num_threads=num_threads,
+)
+run = results.Run("figure_5", parameters)
 torch.set_num_threads(1)
 output = results.resolve(output_folder)
 
@@ -51,49 +64,54 @@ output = results.resolve(output_folder)
 # same opponents.
 
 # %%
-opponents = policy_optimisation.Opponents.from_parameters(globals())
-if unknown := {*variants} & {"offline", "oracle"}:
-    raise ValueError(f"variants: {unknown} know the population alone, and these opponents are new")
-policies = opponents.load_policies(results.resolve(policies_folder), variants, seeds)
-
-
-def opponent_context(variant: str) -> contexts.OpponentContext:
-    """What one side is told of the other in all games of a run."""
-    return policy_optimisation.make_opponent_context(
-        opponents.context_spec(variant), num_games, [0]
-    )
-
+opponents = Opponents(
+    encoder_seed=encoder_seed,
+    wrestlers_folder=wrestlers_folder,
+    table_1_folder=table_1_folder,
+    sumo_encoders_folder=sumo_encoders_folder,
+)
+if refused := {*variants} & {"offline", "oracle"}:
+    raise ValueError(f"variants: {refused} need opponents of the population; these are new")
+policies = opponents.load_policies(policies_folder, variants, seeds)
 
 # %% [markdown]
 # ## Method
-# All games are played twice. The first time nobody knows anything of the other; the second time, which
-# counts, those with embeddings know that of the very match before.
+# All games are played twice. In the first, contexts are zeros; the second, which counts, is played with
+# embeddings of the first.
 
 
 # %%
 pairs = list(combinations(variants, 2))[::-1]
 outcomes: dict[str, list[list[list[float]]]] = {}
-nobody = np.zeros(num_games, dtype=np.int64)
+same_opponent = np.zeros(num_games, dtype=np.int64)
+
+
+def play(pair: tuple[str, str], seed: int, key: tuple[int, ...]) -> list[float]:
+    """Shares of games that the second of a pair of variants wins, draws and loses."""
+    sides = []
+    for variant in pair[::-1]:
+        context = make_opponent_context(opponents.context_spec(variant), num_games, [0])
+        sides.append((policies[variant, seed], context))
+    options = dict(key=key, max_cycles=max_steps, num_threads=num_threads)
+    shares = contexts.meet(sides, [], same_opponent, **options).shares()
+    return [shares[how] for how in ("won", "drawn", "lost")]
+
+
 for number, pair in enumerate(pairs):
     name = f"{pair[1]} against {pair[0]}"
-    outcomes[name] = []
-    for seed in seeds:
-        shares = []
-        for evaluation in evaluation_seeds:
-            sides = [(policies[v, seed], opponent_context(v)) for v in pair[::-1]]
-            key = (seed, 510, evaluation, number)
-            played = contexts.meet(
-                sides, [], nobody, key=key, max_cycles=max_steps, num_threads=num_threads
-            )
-            found = played.shares()
-            shares.append([found[how] for how in ("won", "drawn", "lost")])
-        outcomes[name].append(shares)
+    outcomes[name] = [
+        [
+            play(pair, seed, (seed, Stream.FIGURE_5_MATCHES, game, number))
+            for game in evaluation_seeds
+        ]
+        for seed in seeds
+    ]
     print(name, np.mean(outcomes[name], axis=(0, 1)).round(2))
 
 # %% [markdown]
 # ## Result
-# The difference of wins and losses, with its interval over the policies' seeds by Student's $t$. Runs of
-# evaluation are averaged first: they tell of the games, not of another training.
+# Wins minus losses, with an interval over the policies' seeds by Student's $t$. Runs of evaluation are
+# averaged first: they vary the games, not the training.
 
 # %%
 rows_of_table = []
@@ -118,14 +136,14 @@ plt.show()
 # Shares of games that the first won (blue), drew (grey) and lost (orange): means over three seeds of the
 # policies, 250 games each, with 95 % intervals (Student's t over seeds) at the ends of wins and losses.
 #
-# **What did and did not reproduce** (default profile). With or without embeddings, wins and losses balance:
-# Emb-Hyb wins 4 % of games more than it loses against no embedding, within an interval from -10 to 19.
-# That the difference of Emb-Id and no embedding just leaves zero out is what one of six intervals may do
-# by chance. Figure 4 tells why: nobody has learned enough to make use of what it is told.
+# **What did and did not reproduce** (default profile). Conditioning on embeddings made no measurable
+# difference: Emb-Hyb wins 4 % of games more than it loses against no embedding, with an interval from -10
+# to 19. That the interval of Emb-Id against no embedding just excludes zero is to be expected by chance
+# of one in six. Figure 4 shows why: no policy has learned enough yet to make use of its context.
 #
 # ## Where we deviate
-# The paper draws these rates over training; here are those of the trained policies. How many games and
-# seeds there are is in the parameters.
+# The paper draws these rates over training; here they are those of the trained policies. The numbers of
+# games and seeds are in the parameters.
 #
 # ## What it cost
 
@@ -136,5 +154,6 @@ print(result["versions"])
 
 # %% [markdown]
 # ## Things to try
-# - "offline" among the variants is refused: nobody ever saw these opponents. What would you tell it?
+# - "offline" among the variants is refused: there are no matches of these opponents to embed. Which
+#   matches would you take?
 # - `max_steps = 100`: who wins fast?

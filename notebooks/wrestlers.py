@@ -48,6 +48,7 @@ import numpy as np
 from paperlib.agents import matches, published_policies, robosumo_policies
 from reproduction import plots, results, statistics, tables, wrestlers
 from reproduction import wrestler_evaluation as evaluation
+from reproduction.training_runs import founder, member_names
 
 # %%
 parameters = dict(
@@ -72,12 +73,12 @@ if from_scratch:
     wrestlers.train_all(seed=seed, folder=training_runs, num_workers=num_workers)
     everyone, provenance = wrestlers.assemble(training_runs)
 else:
-    everyone, provenance = robosumo_policies.load(wrestlers.SHIPPED)
-names = wrestlers.member_names()[:num_agents]
+    everyone, provenance = robosumo_policies.load_shipped()
+names = member_names()[:num_agents]
 population = {name: everyone[name] for name in names}
 robosumo_policies.save(output / "population.safetensors", population, provenance)
 players = list(population.values())
-families = np.array([wrestlers.descent(name)[0] for name in names])
+families = np.array([founder(name)[0] for name in names])
 print(len(population), "wrestlers")
 
 # %% [markdown]
@@ -141,8 +142,7 @@ for name, value in icc.items():
     found = statistics.Estimate(value, np.nan, np.nan, 1)
     rows.append(tables.row(f"share of variance between wrestlers: {name}", found))
 counts = evaluation.total_counts(tournaments)
-kept = {"training_run": "lineage", "total_samples": "samples_with_ancestors"}
-kept |= {"seconds": "seconds", "curve": "curve"}
+kept = "training_run", "total_samples", "seconds", "curve"
 
 # %%
 values = {
@@ -157,7 +157,7 @@ values = {
     "icc": icc,
     "icc within families": within,
     "families": families,
-    "provenance": {k: {key: v[old] for key, old in kept.items()} for k, v in provenance.items()},
+    "provenance": {k: {key: v[key] for key in kept} for k, v in provenance.items()},
 }
 run.save(output, values, seeds=evaluation_seeds)
 tables.save_rows(output, "wrestlers", rows)
@@ -287,5 +287,5 @@ print(result["machine"], result["versions"])
 # %% [markdown]
 # ## Things to try
 # - `evaluation_seeds = [1, 2, 3, 4]`: which ratings no longer overlap?
-# - A style of your own: add it to `STYLES` and a member to `MEMBERS` in `reproduction/wrestlers.py`, then
-#   `python -m reproduction.wrestlers NAME --folder FOLDER` trains it from the shipped wrestlers.
+# - A style of your own: add it to the styles and a run to the members of
+#   `reproduction/recipes/wrestlers.yaml`, then `python -m reproduction.train NAME` trains it.

@@ -71,7 +71,7 @@ class Stream(enum.IntEnum):
     FIGURE_5_MATCHES = 510  # (seed, ..., evaluation seed, pair of variants)
 
 
-class SelfPlay(enum.IntEnum):
+class SelfPlayStream(enum.IntEnum):
     """What follows the key of a self-play training; each has streams of its own."""
 
     INITIAL_WEIGHTS = 0  # (*key, ..., learner)

@@ -13,8 +13,6 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-Progress = Callable[[int], None]  # told how many units of work were done
-
 
 def _enter_worker(progress_queue: Any) -> None:
     global _progress
@@ -41,20 +39,20 @@ def run_jobs(
     units: int,
     name: str,
 ) -> list[Any]:
-    """Calls ``function(**job, progress=...)`` for each job, each on one thread, with a progress bar.
+    """Calls ``function(**job, progress=...)`` for each job, with a progress bar.
 
-    A job must depend on its arguments alone: then the results are the same for any number of
-    workers. One worker works in this process, several each in their own.
+    Every job runs on one thread and must depend on its arguments alone, so that results are the
+    same for any number of workers. A single worker works in this process, several in their own.
 
     Args:
-        function: of a module, since workers import it.
-        jobs: keyword arguments.
-        num_workers: processes at work at once.
-        units: of work in all jobs together; jobs progress theirs.
+        function: must be importable from a module; calls ``progress`` with the units it has done.
+        jobs: keyword arguments of each call.
+        num_workers: processes at a time.
+        units: of work in all jobs together.
         name: stands before the progress bar.
 
     Returns:
-        What each job returned, in their order.
+        The results, in the order of the jobs.
     """
     if num_workers < 1:
         raise ValueError(f"num_workers must be at least 1, got {num_workers}")

@@ -1,4 +1,4 @@
-"""Trainings that run for minutes: resumable, side by side, and restarted where they fail."""
+"""Trainings of ParticleWorld: populations of pairs, and speakers for a population's listeners."""
 
 from __future__ import annotations
 
@@ -6,57 +6,18 @@ import dataclasses
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from paperlib import files, streams
+from paperlib import files, streams, training
 from paperlib.agents import maddpg
 from paperlib.agents.networks import StackedMLP
 from paperlib.agents.populations import Population, play
 from paperlib.environments.particleworld import ParticleWorld
-from reproduction.jobs import Progress, run_jobs
-
-
-def train(
-    learners: maddpg.Learners,
-    *,
-    progress: Progress = lambda done: None,
-    checkpoint: str | Path | None = None,
-    key: dict[str, Any] | None = None,
-    checkpoint_every: int = 40,
-) -> Tensor:
-    """Trains to the last iteration; goes on from the checkpoint if there is one of this training.
-
-    Args:
-        learners: who train.
-        progress: told of each iteration.
-        checkpoint: a safetensors file, written every ``checkpoint_every`` iterations and at the end.
-        key: what tells this training from others, beside its settings: seed, data, ...
-
-    Returns:
-        Mean returns of each iteration, (num_iterations, K): what an interrupted training returns is what
-        it would have returned.
-
-    Raises:
-        ValueError: if the checkpoint is damaged.
-    """
-    settings = learners.settings
-    key = key or {}
-    if checkpoint is not None and Path(checkpoint).exists():
-        learners.load(checkpoint, key=key)
-    progress(len(learners.returns))
-    while len(learners.returns) < settings.num_iterations:
-        learners.train_iteration()
-        progress(1)
-        done = len(learners.returns)
-        if checkpoint is not None and (
-            done % checkpoint_every == 0 or done == settings.num_iterations
-        ):
-            learners.save(checkpoint, key=key)
-    return torch.stack(learners.returns)
+from paperlib.training import Progress
+from reproduction.jobs import run_jobs
 
 
 def evaluate(
@@ -91,15 +52,19 @@ def train_pairs(
     device: str,
     progress: Progress,
 ) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
-    """One job of `train_population`: the networks, mean returns (K,) and curves (iterations, K)."""
+    """A job of `train_population`.
+
+    Returns:
+        The networks, their mean returns in an evaluation, (K,), and in training, (iterations, K).
+    """
     learners = maddpg.Learners(
         [streams.make_generator(seed, pair, attempt, device=device) for pair in pairs],
         settings,
         message_size=message_size,
         dynamics=dynamics,
+        source={"seed": seed, "pairs": list(pairs), "attempt": attempt},
     )
-    key = {"seed": seed, "pairs": list(pairs), "attempt": attempt}
-    curves = train(learners, progress=progress, checkpoint=checkpoint, key=key)
+    _train(learners, checkpoint, progress)
     fresh = [streams.make_generator(seed, pair, attempt, 1, device=device) for pair in pairs]
     returns = evaluate(learners, generators=fresh, num_episodes=num_evaluation_episodes)
     networks = {
@@ -107,7 +72,8 @@ def train_pairs(
         for name in ("speakers", "listeners")
         for part, tensor in learners.learned[name].state_dict().items()
     }
-    return networks, returns.mean(-1).cpu().numpy(), curves.numpy()
+    curves = torch.stack(learners.returns).numpy()
+    return networks, returns.mean(-1).cpu().numpy(), curves
 
 
 def train_population(
@@ -223,6 +189,7 @@ def train_speakers(
     Returns:
         The speakers' networks, for `StackedMLP.from_tensors`, and their curves, (iterations, K).
     """
+    given = {"contexts": contexts, **listeners.state_dict()}
     learners = maddpg.Learners(
         [streams.make_generator(*key, row, device=device) for row in range(len(contexts))],
         settings,
@@ -230,9 +197,19 @@ def train_speakers(
         listeners=listeners.to(device),
         contexts=contexts.to(device),
         dynamics=dynamics,
+        source={"key": list(key), "given": files.tensor_checksum(given, dynamics)},
     )
-    given = {"contexts": contexts, **listeners.state_dict()}
-    identity = {"key": list(key), "given": files.tensor_checksum(given, dynamics)}
-    curves = train(learners, progress=progress, checkpoint=checkpoint, key=identity)
+    _train(learners, checkpoint, progress)
     networks = {n: t.cpu().numpy() for n, t in learners.speakers.state_dict().items()}
-    return networks, curves.numpy()
+    return networks, torch.stack(learners.returns).numpy()
+
+
+def _train(learners: maddpg.Learners, checkpoint: Path | None, progress: Progress) -> None:
+    training.run(
+        learners,
+        checkpoint,
+        num_iterations=learners.settings.num_iterations,
+        progress=progress,
+        checkpoint_every=40,
+        restart=True,
+    )

@@ -11,8 +11,9 @@ from torch import Tensor
 
 from paperlib import metrics
 from paperlib.streams import Stream, make_generator
-from reproduction import measures, wrestlers
+from reproduction import measures
 from reproduction.comparisons import Comparison
+from reproduction.training_runs import founder
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,7 +36,7 @@ class WrestlerMeasures:
     @functools.cached_property
     def families(self) -> list[str]:
         """Each wrestler's founder."""
-        return [wrestlers.descent(name)[0] for name in self.names]
+        return [founder(name)[0] for name in self.names]
 
     @functools.cached_property
     def _summary_statistics(self) -> Tensor:
@@ -70,7 +71,7 @@ class WrestlerMeasures:
             found |= {f"{name}, {steps} steps": value for name, value in quality.items()}
         families = torch.tensor([ord(founder) for founder in self.families])
         found["ratio within families"] = measures.ratio_within(embedded, agents, families)
-        unreflected = torch.tensor([wrestlers.descent(name)[1] == "" for name in self.names])
+        unreflected = torch.tensor([founder(name)[1] == "" for name in self.names])
         own = unreflected[agents]
         found["ratio without reflections"] = measures.ratio_within(
             embedded[own], agents[own], torch.zeros_like(families)

@@ -17,7 +17,7 @@ def make_case(num_pairs: int, threads: int) -> Case:
     learners = maddpg.Learners([make_generator(0, pair) for pair in range(num_pairs)], settings)
     for _ in range(settings.replay_iterations):
         learners.replay.add(populations.play(learners.speakers, learners.listeners, learners.world))
-    return learners.train_iteration, num_pairs * settings.num_episodes * EPISODE_LENGTH
+    return learners.step, num_pairs * settings.num_episodes * EPISODE_LENGTH
 
 
 if __name__ == "__main__":

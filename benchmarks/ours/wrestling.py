@@ -12,10 +12,10 @@ import torch
 from protocol import Case, serve
 
 from paperlib.agents import robosumo_policies
-from paperlib.agents.selfplay import Training
-from reproduction import wrestlers
+from paperlib.agents.selfplay import SelfPlay
+from reproduction import training_runs
 
-ENDLESS = 10**9  # the learning rate must not fall because a iteration is trained often
+ENDLESS = 10**9  # iterations, so that the learning rate stays as it is
 
 
 def make_case(form: str, num_rollouts: int, threads: int) -> Case:
@@ -27,13 +27,13 @@ def make_case(form: str, num_rollouts: int, threads: int) -> Case:
         threads: of the physics and of PyTorch.
     """
     torch.set_num_threads(threads)
-    shipped, _ = robosumo_policies.load(wrestlers.SHIPPED)
+    shipped, _ = robosumo_policies.load_shipped()
     recipe = dataclasses.replace(
-        wrestlers.LINEAGES["a"].recipe, num_iterations=ENDLESS, num_rollouts=num_rollouts
+        training_runs.RUNS["a"].recipe, num_iterations=ENDLESS, num_rollouts=num_rollouts
     )
     parents = [shipped["d"].state_dict()]
-    training = Training((1,), recipe, parents=parents, num_threads=threads)
-    env, actions, begun = training.env, [], []
+    training = SelfPlay((1,), recipe, parents=parents, num_threads=threads)
+    env, actions, begun = training.rollouts.env, [], []
     step, reset = env.step, env.reset
 
     def recorded_step(chosen: list) -> object:
@@ -45,10 +45,10 @@ def make_case(form: str, num_rollouts: int, threads: int) -> Case:
         return reset(seeds=seeds)
 
     env.step, env.reset = recorded_step, recorded_reset
-    samples = training.train_iteration()["samples"]
+    samples = training.step()["samples"]
     env.step, env.reset = step, reset
     if form == "ppo":
-        return training.train_iteration, samples
+        return training.step, samples
 
     def block() -> None:
         env.reset(seeds=begun)

@@ -1,8 +1,8 @@
-"""What a policy π_ψ(a | o, c) is told of its opponent: an embedding c of its policy (Section 4)."""
+"""Opponent contexts: what a policy π_ψ(a | o, c) conditions on, beside its own observation."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,18 +22,64 @@ from paperlib.environments.robosumo_rules import MAX_CYCLES
 KINDS = ("zeros", "random", "oracle", "offline", "online")
 
 
+class NoContext:
+    """The context of policies that have none: vectors of size zero.
+
+    Args:
+        num_envs: N matches.
+
+    Attributes:
+        vectors: (N, 0).
+        context_size: 0.
+        name: "none".
+    """
+
+    context_size, name = 0, "none"
+
+    def __init__(self, num_envs: int) -> None:
+        self.vectors = torch.zeros(num_envs, 0)
+
+    def begin(
+        self,
+        env_ids: NDArray[np.int64],
+        opponents: NDArray[np.int64],
+        *,
+        generator: torch.Generator,
+    ) -> None:
+        """Does nothing."""
+
+    def watch(
+        self,
+        observations: NDArray[np.float32],
+        actions: NDArray[np.float32],
+        playing: NDArray[np.bool_],
+    ) -> None:
+        """Does nothing."""
+
+    def end(self, env_ids: NDArray[np.int64], opponents: NDArray[np.int64]) -> None:
+        """Does nothing."""
+
+    def state(self) -> dict[str, Tensor]:
+        """Nothing needs to be kept."""
+        return {}
+
+    def load_state(self, tensors: Mapping[str, Tensor]) -> None:
+        """Does nothing."""
+
+
 class OpponentContext:
-    """Gives each of N matches side by side a vector c that tells of the opponent there.
+    """A vector c about the opponent, for each of N matches.
 
-    | kind      | c                                                                              |
-    |-----------|--------------------------------------------------------------------------------|
-    | "zeros"   | nothing: what "no embedding" is to a network                                   |
-    | "random"  | a new standard normal vector for every match                                   |
-    | "oracle"  | one-hot: which of the opponents it is                                          |
-    | "offline" | one fixed embedding of each opponent                                           |
-    | "online"  | the embedding of the last episode that was seen of it; zeros before the first |
+    | kind      | c                                                                       |
+    |-----------|-------------------------------------------------------------------------|
+    | "zeros"   | zeros: no embedding                                                     |
+    | "random"  | standard normal, drawn anew for every match                             |
+    | "oracle"  | one-hot: which of the opponents it is                                   |
+    | "offline" | a fixed embedding of each opponent                                      |
+    | "online"  | embedding of its last episode, updated when a match ends; zeros at first |
 
-    Embeddings are standardised by given ones, so that zeros are an average agent.
+    Embeddings are normalised by the mean and standard deviation of given ones, so that zeros stand
+    for an average agent.
 
     Args:
         kind: one of these.
@@ -41,11 +87,17 @@ class OpponentContext:
         num_opponents: P.
         context_size: C; at least P for "oracle", and the embedding's size for embeddings.
         model: computes embeddings; for "online".
-        embeddings: known ones that standardise (E, C); for "offline" and "online".
-        offline: an embedding of each opponent (P, C); for "offline".
+        embeddings: normalise embeddings, (E, C); for "offline" and "online".
+        offline: an embedding of each opponent, (P, C); for "offline".
+        name: stands for the context in the identity of a training; the kind by default.
+
+    Attributes:
+        vectors: c in each match, (N, C).
+        table: c of each opponent, (P, C).
 
     Raises:
-        ValueError: if the kind is unknown, or what it needs is missing or of another size.
+        ValueError: if the kind is unknown, or an argument that it needs is missing or of the wrong
+            size.
     """
 
     def __init__(
@@ -64,24 +116,24 @@ class OpponentContext:
             raise ValueError(f"kind must be one of {', '.join(KINDS)}; got {kind!r}")
         if kind == "oracle" and num_opponents > context_size:
             raise ValueError(
-                f"context_size must be at least {num_opponents}, a number for each opponent, got "
+                f"context_size must be at least {num_opponents}, the number of opponents, got "
                 f"{context_size}"
             )
-        due = {
+        needed = {
             "offline": {"embeddings": embeddings, "offline": offline},
             "online": {"embeddings": embeddings, "model": model},
         }.get(kind, {})
-        for argument, value in due.items():
+        for argument, value in needed.items():
             if value is None:
-                raise ValueError(f"{argument} is needed by an opponent_context of kind {kind!r}")
+                raise ValueError(f"{argument} is needed by an opponent context of kind {kind!r}")
         self.kind, self.context_size, self.name = kind, context_size, name or kind
-        self.contexts = torch.zeros(num_envs, context_size)
+        self.vectors = torch.zeros(num_envs, context_size)
         self.table = torch.zeros(num_opponents, context_size)
         self.running = None
-        if embeddings is not None and due:
+        if embeddings is not None and needed:
             if embeddings.shape[1] != context_size:
                 raise ValueError(
-                    f"embeddings: context_size is {context_size}, theirs {embeddings.shape[1]}"
+                    f"embeddings: their size is {embeddings.shape[1]}, context_size {context_size}"
                 )
             self.shift, self.scale = embeddings.mean(0), embeddings.std(0).clamp(min=1e-6)
         if kind == "offline" and offline.shape != (num_opponents, context_size):
@@ -108,18 +160,18 @@ class OpponentContext:
         *,
         generator: torch.Generator,
     ) -> None:
-        """Tells matches that begin of their opponents.
+        """Sets the vectors of matches that begin.
 
         Args:
-            env_ids: numbers of the matches, (M,).
+            env_ids: which matches, (M,).
             opponents: who plays there, 0 to P - 1, (M,).
             generator: draws random vectors.
         """
         if self.kind == "random":
             shape = len(env_ids), self.context_size
-            self.contexts[env_ids] = torch.randn(shape, generator=generator)
+            self.vectors[env_ids] = torch.randn(shape, generator=generator)
         else:
-            self.contexts[env_ids] = self.table[opponents]
+            self.vectors[env_ids] = self.table[opponents]
 
     def watch(
         self,
@@ -127,34 +179,52 @@ class OpponentContext:
         actions: NDArray[np.float32],
         playing: NDArray[np.bool_],
     ) -> None:
-        """Looks at a step of the opponents: what they saw, (N, O), and did, (N, A)."""
+        """Adds a step of the opponents to their running embeddings.
+
+        Args:
+            observations: of the opponents, (N, O).
+            actions: as drawn, (N, A).
+            playing: which matches go on, (N,).
+        """
         if self.running:
             acted = torch.from_numpy(actions.clip(-1, 1))
             self.running.watch(torch.from_numpy(observations), acted, torch.from_numpy(playing))
 
-    def seen(self) -> Float[Tensor, "match context"]:
-        """What the episodes so far tell of the opponents."""
+    def running_embeddings(self) -> Float[Tensor, "match context"]:
+        """Normalised embeddings of the opponents' steps in the matches so far."""
         return (self.running.embeddings() - self.shift) / self.scale
 
-    def learn(self, env_ids: NDArray[np.int64], opponents: NDArray[np.int64]) -> None:
-        """Remembers what was seen of opponents in matches that ended, and forgets the steps.
+    def end(self, env_ids: NDArray[np.int64], opponents: NDArray[np.int64]) -> None:
+        """Keeps the embeddings of opponents whose matches ended, and starts new ones.
 
         Args:
-            env_ids: numbers of the matches, (M,).
+            env_ids: which matches, (M,).
             opponents: who played there, (M,); negative where nobody did.
         """
         if not self.running:
             return
-        found = self.seen()
-        for place, who in zip(env_ids.tolist(), opponents.tolist(), strict=True):
-            if who >= 0:
-                self.table[who] = found[place]
+        found = self.running_embeddings()
+        for env_id, opponent in zip(env_ids.tolist(), opponents.tolist(), strict=True):
+            if opponent >= 0:
+                self.table[opponent] = found[env_id]
         self.running.begin(torch.from_numpy(env_ids))
+
+    def second_game(self, env_ids: NDArray[np.int64]) -> None:
+        """Sets all vectors from the matches that just ended, and starts new embeddings."""
+        self.vectors = self.running_embeddings()
+        self.running.begin(torch.from_numpy(env_ids))
+
+    def state(self) -> dict[str, Tensor]:
+        """What is known of the opponents between two iterations of a training."""
+        return {"table": self.table}
+
+    def load_state(self, tensors: Mapping[str, Tensor]) -> None:
+        """Takes over what `state` returned."""
+        self.table = tensors["table"]
 
 
 class ContextualPolicy:
-    """A wrestler with what it is told in each of N matches: a player for the first or the second
-    seat of all of them.
+    """A wrestler with its context in each of N matches: a `matches.Player` of all of them.
 
     Args:
         wrestler: with a context.
@@ -173,45 +243,42 @@ class ContextualPolicy:
 def meet(
     sides: Sequence[tuple[Wrestler, OpponentContext]],
     fixed_opponents: Sequence[matches.Player],
-    numbers: NDArray[np.int64],
+    opponents: NDArray[np.int64],
     *,
     key: Sequence[int],
     max_cycles: int = MAX_CYCLES,
     num_threads: int = 0,
 ) -> matches.Results:
-    """Matches of which each opponent_context has seen one before: where one learns from episodes, all are
-    played twice, and the second time counts.
+    """Plays N matches between contextual policies, or of one against fixed opponents.
+
+    If a context is "online", all matches are played twice. The first time its vectors are zeros;
+    the second time, which counts, they are embeddings of the first match.
 
     Args:
-        sides: who plays, each with an opponent_context for N matches: one against fixed_opponents, or two.
-        fixed_opponents: who plays the second seat where there is one side.
-        numbers: which fixed_opponent plays in each match, (N,); what informants know opponents by.
+        sides: one or two players, each with a context for N matches.
+        fixed_opponents: play the second robot where there is one side.
+        opponents: which of them plays in each match, (N,).
         key: of the random streams.
         max_cycles: steps until a match is a draw.
-        num_threads: of the physics, 0 for all CPUs; decides nothing.
+        num_threads: of the physics, 0 for all CPUs; does not affect the results.
     """
-    env_ids = np.arange(len(numbers))
-    player_ids = np.stack([np.zeros_like(numbers), 1 + numbers * (len(sides) == 1)], axis=1)
+    env_ids = np.arange(len(opponents))
+    player_ids = np.stack([np.zeros_like(opponents), 1 + opponents * (len(sides) == 1)], axis=1)
 
     def record(time: int, seen: Sequence, acted: Sequence, playing: NDArray[np.bool_]) -> None:
-        for seat, (_, opponent_context) in enumerate(sides):
-            opponent_context.watch(seen[1 - seat], acted[1 - seat], playing)
+        for robot, (_, context) in enumerate(sides):
+            context.watch(seen[1 - robot], acted[1 - robot], playing)
 
-    for round_number in (
-        (0, 1) if any(opponent_context.running for _, opponent_context in sides) else (1,)
-    ):
-        generator = streams.make_generator(*key, round_number)
-        seeds = torch.randint(2**62, (len(numbers),), generator=generator)
-        for _, opponent_context in sides:
-            if round_number == 1 and opponent_context.running:
-                opponent_context.contexts = opponent_context.seen()
-                opponent_context.running.begin(torch.from_numpy(env_ids))
+    games = (0, 1) if any(context.running for _, context in sides) else (1,)
+    for game in games:
+        generator = streams.make_generator(*key, game)
+        seeds = torch.randint(2**62, (len(opponents),), generator=generator)
+        for _, context in sides:
+            if game == 1 and context.running:
+                context.second_game(env_ids)
             else:
-                opponent_context.begin(env_ids, numbers, generator=generator)
-        players = [
-            ContextualPolicy(wrestler, opponent_context.contexts)
-            for wrestler, opponent_context in sides
-        ]
+                context.begin(env_ids, opponents, generator=generator)
+        players = [ContextualPolicy(wrestler, context.vectors) for wrestler, context in sides]
         env = RoboSumo(
             seeds.tolist(), auto_reset=False, max_cycles=max_cycles, num_threads=num_threads
         )

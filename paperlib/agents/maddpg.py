@@ -6,7 +6,7 @@ depends on which other learners train beside it. Two settings share the code:
 - **pairs**: speaker and listener learn together, each with a centralised critic of its own;
 - **speakers against fixed listeners**: only speakers learn, each with the same L listeners in turn,
   and may see a context, such as an embedding of the listener. Their critic, which is only needed in
-  training, is told which listener is playing.
+  training, also sees which listener is playing.
 
 The messages' bits and the listener's moves are discrete; gradients pass through them by
 straight-through binary Concrete and Gumbel-softmax samples. Episodes end by the clock alone, so
@@ -17,16 +17,16 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from paperlib import files, streams
-from paperlib.agents.networks import StackedMLP, sample_bits, sample_one_hot
-from paperlib.agents.populations import Episodes, against_each, play
+from paperlib.agents.networks import StackedMLP, descend, sample_bits, sample_one_hot
+from paperlib.agents.populations import against_each, play
+from paperlib.agents.replay import Replay
 from paperlib.environments.particleworld import (
     EPISODE_LENGTH,
     FORCE_SIZE,
@@ -38,11 +38,11 @@ from paperlib.environments.particleworld import (
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """What MADDPG can be told.
+    """Hyperparameters of MADDPG.
 
     Attributes:
-        num_iterations: iterations of training; in each, a learner plays ``num_episodes`` new episodes of 25
-            steps, then makes 25 updates.
+        num_iterations: of the training; in each, a learner plays ``num_episodes`` new episodes of
+            25 steps, then makes 25 updates.
         num_episodes: episodes per learner and iteration; a multiple of the number of listeners.
         replay_iterations: iterations that the replay holds.
         batch_size: transitions per learner and update; with fixed listeners it is rounded down to a
@@ -74,66 +74,6 @@ class Settings:
             raise ValueError(f"discount must be below 1, got {self.discount}")
 
 
-class Replay:
-    """The last iterations of episodes of every learner."""
-
-    def __init__(self, capacity: int) -> None:
-        self.capacity = capacity
-        self.num_iterations = 0
-        self.tensors: dict[str, Tensor] = {}
-
-    def add(self, episodes: Episodes) -> None:
-        """Adds one iteration, in the place of the oldest one when full."""
-        iteration_ = {
-            "inputs": torch.cat([episodes.colour, episodes.context], dim=-1),
-            "listener": episodes.listener,
-            "actions": torch.cat([episodes.messages, episodes.forces], dim=-1).to(torch.uint8),
-            "rewards": episodes.rewards,
-        }
-        place = self.num_iterations % self.capacity
-        for name, new in iteration_.items():  # (K, N, ...) into (K, N, capacity, ...)
-            if name not in self.tensors:
-                shape = (*new.shape[:2], self.capacity, *new.shape[2:])
-                self.tensors[name] = new.new_zeros(shape)
-            self.tensors[name][:, :, place] = new
-        self.num_iterations += 1
-
-    def sample(self, numbers: Tensor, num_groups: int) -> tuple[Tensor, ...]:
-        """Transitions: inputs, listener's observation, the next one, actions, rewards.
-
-        Row b of B comes from the places of group b // (B / num_groups): each listener's share.
-
-        Args:
-            numbers: uniform in [0, 1), which choose place, iteration and step, (K, B, 3).
-            num_groups: number of listeners that the N places are shared between.
-        """
-        num_learners, batch_size, _ = numbers.shape
-        group_size = self.tensors["rewards"].shape[1] // num_groups
-        filled = min(self.num_iterations, self.capacity)
-        sizes = torch.tensor([group_size, filled, EPISODE_LENGTH], device=numbers.device)
-        place, iteration_, step = (numbers * sizes).long().minimum(sizes - 1).unbind(-1)  # (K, B)
-        group = torch.arange(batch_size, device=numbers.device) // (batch_size // num_groups)
-        learner = torch.arange(num_learners, device=numbers.device)[:, None]
-        places, iterations = self.tensors["rewards"].shape[1:3]
-        episode = (
-            learner * places + place + group * group_size
-        ) * iterations + iteration_  # (K, B)
-
-        def rows(name: str, index: Tensor, num_axes: int) -> Tensor:
-            # One index into the flattened axes: several times as fast as one for each of them.
-            flat = self.tensors[name].flatten(0, num_axes - 1)
-            return flat.index_select(0, index.flatten()).unflatten(0, index.shape)
-
-        moment, seen = episode * EPISODE_LENGTH + step, episode * (EPISODE_LENGTH + 1) + step
-        return (
-            rows("inputs", episode, 3),
-            rows("listener", seen, 4),
-            rows("listener", seen + 1, 4),
-            rows("actions", moment, 4).float(),
-            rows("rewards", moment, 4),
-        )
-
-
 class Learners:
     """K learners that train side by side.
 
@@ -146,6 +86,7 @@ class Learners:
         contexts: what the speakers are given beside the colour, shape (K, L, P, C): with listener
             l, each episode draws one of P vectors. Needs ``listeners``.
         dynamics: of `ParticleWorld`.
+        source: what else decides the result, such as the generators' keys, for checkpoints.
 
     Raises:
         ValueError: if sizes do not fit each other.
@@ -160,29 +101,17 @@ class Learners:
         listeners: StackedMLP | None = None,
         contexts: Tensor | None = None,
         dynamics: str = "mpe2",
+        source: Mapping[str, Any] | None = None,
     ) -> None:
-        self.generators = list(generators)
-        self.settings = settings
-        self.contexts = contexts
-        self.message_size = message_size
+        self.generators, self.settings = list(generators), settings
+        self.contexts, self.message_size = contexts, message_size
+        self.source = dict(source or {})
         self.learns_listeners = listeners is None
         self.num_groups = 1 if listeners is None else len(listeners.biases[0])
-        if settings.num_episodes % self.num_groups or settings.batch_size < self.num_groups:
-            raise ValueError(
-                f"num_episodes ({settings.num_episodes}) must be a multiple of the number of "
-                f"listeners ({self.num_groups}), and batch_size ({settings.batch_size}) at least it"
-            )
-        if contexts is not None and listeners is None:
-            raise ValueError("contexts are for speakers that learn with fixed listeners; give both")
-        if contexts is not None and contexts.shape[:2] != (len(self.generators), self.num_groups):
-            raise ValueError(
-                f"contexts must have the shape (learners, listeners, ...), which begins with "
-                f"{(len(self.generators), self.num_groups)}, got {tuple(contexts.shape)}"
-            )
-        hidden = (settings.hidden_size, settings.hidden_size)
+        _check_sizes(settings, len(self.generators), listeners=listeners, contexts=contexts)
         seen = listener_size(message_size)
         context_size = 0 if contexts is None else contexts.shape[-1]
-        known = self.num_groups if listeners is not None else 0  # the critic is told the listener
+        known = self.num_groups if listeners is not None else 0  # the critic sees who listens
         self.world = ParticleWorld(
             (len(self.generators), settings.num_episodes),
             generator=self.generators,
@@ -191,7 +120,7 @@ class Learners:
         )
 
         def stack(in_size: int, out_size: int, num_copies: int = 1) -> StackedMLP:
-            sizes = (in_size, *hidden, out_size)
+            sizes = (in_size, settings.hidden_size, settings.hidden_size, out_size)
             return StackedMLP(sizes, generators=self.generators, num_copies=num_copies)
 
         self.speakers = stack(SPEAKER_SIZE + context_size, message_size)
@@ -206,18 +135,16 @@ class Learners:
         self.learned = nn.ModuleDict({**actors, "critics": self.critics})
         self.targets = copy.deepcopy(self.learned).requires_grad_(False)
         self.actors = [p for actor in actors.values() for p in actor.parameters()]
-        device = self.generators[0].device
         rate = settings.learning_rate
         self.actor_optimiser = torch.optim.Adam(self.actors, lr=rate, fused=True)
         self.critic_optimiser = torch.optim.Adam(self.critics.parameters(), lr=rate, fused=True)
         self.replay = Replay(settings.replay_iterations)
         self.returns: list[Tensor] = []  # a (K,) of mean returns for each iteration
-        batch_size = settings.batch_size // self.num_groups * self.num_groups
-        self.batch_size = batch_size
-        share = batch_size // self.num_groups
-        identity = torch.eye(self.num_groups, device=device)[:, :known]  # of the batch's listeners
-        identity = identity.repeat_interleave(share, dim=0)
-        self.identity = identity.expand(len(self.generators), -1, -1)  # (K, B, known)
+        share = settings.batch_size // self.num_groups  # of each listener
+        self.batch_size = share * self.num_groups
+        one_hot = torch.eye(self.num_groups, device=self.generators[0].device)[:, :known]
+        one_hot = one_hot.repeat_interleave(share, dim=0)
+        self.listener_one_hot = one_hot.expand(len(self.generators), -1, -1)  # (K, B, known)
 
     def _listeners(self, listeners: StackedMLP) -> Callable[[Tensor], Tensor]:
         return listeners if self.learns_listeners else against_each(listeners)
@@ -232,14 +159,30 @@ class Learners:
         index = index.expand(-1, -1, -1, self.contexts.shape[-1])
         return self.contexts.gather(2, index).flatten(1, 2)  # (K, N, C)
 
-    def train_iteration(self) -> Tensor:
+    @property
+    def iteration(self) -> int:
+        """Iterations done."""
+        return len(self.returns)
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """Everything that decides the result, as JSON."""
+        return {
+            "settings": dataclasses.asdict(self.settings),
+            "sizes": {name: list(stack.sizes) for name, stack in self.learned.items()},
+            "num_learners": len(self.generators),
+            "dynamics": self.world.dynamics,
+            **self.source,
+        }
+
+    def step(self) -> Tensor:
         """Plays one iteration, then updates; returns each learner's mean return in it, (K,)."""
         policy = self._listeners(self.listeners)
         episodes = play(self.speakers, policy, self.world, context=self._draw_context())
         self.replay.add(episodes)
-        progress = len(self.returns) / self.settings.num_iterations
+        progress = self.iteration / self.settings.num_iterations
         rate = self.settings.learning_rate * max(0.05, min(1.0, 2 * (1 - progress)))
-        for optimiser in (self.actor_optimiser, self.critic_optimiser):
+        for optimiser in self._optimisers().values():
             optimiser.param_groups[0]["lr"] = rate
         for _ in range(EPISODE_LENGTH):
             self._update()
@@ -247,7 +190,7 @@ class Learners:
         return self.returns[-1]
 
     def _update(self) -> None:
-        size = self.message_size
+        size, norm = self.message_size, self.settings.max_grad_norm
         shape = (len(self.generators), self.batch_size, 3 + 2 * (size + FORCE_SIZE))
         choice, *noise = streams.uniform(self.generators, *shape).split(
             [3, size, FORCE_SIZE, size, FORCE_SIZE], dim=-1
@@ -258,22 +201,22 @@ class Learners:
 
         def value(critics: StackedMLP, *situations: tuple[Tensor, Tensor, Tensor]) -> Tensor:
             # Q_c(situation c), for each of the critics: (critics * K, B)
-            rows = [torch.cat([colour, *parts, self.identity], dim=-1) for parts in situations]
+            listener = self.listener_one_hot
+            rows = [torch.cat([colour, *parts, listener], dim=-1) for parts in situations]
             return critics(torch.cat(rows)).squeeze(-1)
 
         # The critics: y = r + γ Q'(o', a') with a' from the target policies (Lowe et al., eq. 6).
         with torch.no_grad():
             next_message = sample_bits(self.targets["speakers"](inputs), noise[0])
-            target_listeners = (
-                self.targets["listeners"] if self.learns_listeners else (self.listeners)
-            )
-            next_force = sample_one_hot(self._listeners(target_listeners)(next_seen), noise[1])
+            listeners = self.targets["listeners"] if self.learns_listeners else self.listeners
+            next_force = sample_one_hot(self._listeners(listeners)(next_seen), noise[1])
             ahead = [(next_seen, next_message, next_force)] * self.num_critics
             future = value(self.targets["critics"], *ahead)
             goal = rewards.repeat(self.num_critics, 1) + self.settings.discount * future
         now = [(seen, message, force)] * self.num_critics
         error = value(self.critics, *now) - goal
-        self._descend(self.critic_optimiser, error.square().mean(-1).sum(), [self.critics])
+        loss = error.square().mean(-1).sum()
+        descend(self.critic_optimiser, loss, [self.critics], max_grad_norm=norm)
 
         # The actors: ascend Q(o, a) in one's own action, the other's from the replay (eq. 5).
         message_logits = self.speakers(inputs)
@@ -284,40 +227,18 @@ class Learners:
             penalty = penalty + force_logits.square().mean((1, 2)).sum()
             situations.append((seen, message, sample_one_hot(force_logits, noise[3])))
         self.critics.requires_grad_(False)
-        loss = (
-            self.settings.logit_penalty * penalty - value(self.critics, *situations).mean(-1).sum()
-        )
+        gain = value(self.critics, *situations).mean(-1).sum()
+        loss = self.settings.logit_penalty * penalty - gain
         actors = [net for name, net in self.learned.items() if name != "critics"]
-        self._descend(self.actor_optimiser, loss, actors)
+        descend(self.actor_optimiser, loss, actors, max_grad_norm=norm)
         self.critics.requires_grad_(True)
 
         with torch.no_grad():
-            torch._foreach_lerp_(
-                list(self.targets.parameters()),
-                list(self.learned.parameters()),
-                self.settings.tau,
-            )
+            targets, learned = (list(n.parameters()) for n in (self.targets, self.learned))
+            torch._foreach_lerp_(targets, learned, self.settings.tau)
 
-    def _descend(
-        self, optimiser: torch.optim.Optimizer, loss: Tensor, networks: list[StackedMLP]
-    ) -> None:
-        optimiser.zero_grad()
-        loss.backward()
-        for network in networks:  # each of the stacked networks is clipped by its own norm
-            gradients = [parameter.grad for parameter in network.parameters()]
-            norm = sum(gradient.flatten(1).square().sum(1) for gradient in gradients).sqrt()
-            scale = (self.settings.max_grad_norm / (norm + 1e-6)).clamp(max=1)[:, None, None]
-            torch._foreach_mul_(gradients, [scale] * len(gradients))
-        optimiser.step()
-
-    def save(self, path: str | Path, *, key: dict) -> None:
-        """Writes all that training needs to go on, to one checkpoint.
-
-        Args:
-            path: of a safetensors file.
-            key: a JSON object: what must be the same for the checkpoint to be taken up again,
-                beside settings and sizes.
-        """
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Everything that the next iteration needs."""
         tensors = files.with_prefix("learned.", self.learned.state_dict())
         tensors |= files.with_prefix("targets.", self.targets.state_dict())
         tensors |= files.with_prefix("replay.", self.replay.tensors)
@@ -325,49 +246,47 @@ class Learners:
         for name, optimiser in self._optimisers().items():
             tensors |= files.with_prefix(f"{name}.", files.optimiser_tensors(optimiser))
         tensors["returns"] = torch.stack(self.returns)
-        key = {**self._identity(), **key}
-        files.save_tensors(
-            path, tensors, {"key": key, "num_iterations": self.replay.num_iterations}
-        )
+        return tensors, {"num_iterations": self.replay.num_iterations}
 
-    def load(self, path: str | Path, *, key: dict) -> bool:
-        """Takes up the training of a checkpoint, if it has the same ``key``.
-
-        Returns:
-            Whether it did; a checkpoint of another training is left alone.
-
-        Raises:
-            ValueError: if the file is damaged.
-        """
-        tensors, metadata = files.load_tensors(path, device=self.generators[0].device)
-        if metadata.get("key") != {**self._identity(), **key}:
-            return False
+    def load_state(self, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
+        """Takes over what `state` returned."""
+        tensors = {name: tensor.to(self.generators[0].device) for name, tensor in tensors.items()}
 
         def part(prefix: str) -> dict[str, Tensor]:
             return files.without_prefix(prefix, tensors)
 
         self.learned.load_state_dict(part("learned."))
         self.targets.load_state_dict(part("targets."))
-        self.replay.tensors, self.replay.num_iterations = (
-            part("replay."),
-            metadata["num_iterations"],
-        )
+        self.replay.tensors = part("replay.")
+        self.replay.num_iterations = metadata["num_iterations"]
         states = part("generator.")  # by number: the file sorts 10 before 2
         for row, generator in enumerate(self.generators):
             generator.set_state(states[str(row)].cpu())
         for name, optimiser in self._optimisers().items():
             files.restore_optimiser(optimiser, part(f"{name}."))
         self.returns = list(tensors["returns"].cpu())
-        return True
-
-    def _identity(self) -> dict[str, Any]:
-        """What a checkpoint must share with these learners beside the caller's key."""
-        return {
-            "settings": dataclasses.asdict(self.settings),
-            "sizes": {name: list(stack.sizes) for name, stack in self.learned.items()},
-            "num_learners": len(self.generators),
-            "dynamics": self.world.dynamics,
-        }
 
     def _optimisers(self) -> dict[str, torch.optim.Optimizer]:
         return {"actor_optimiser": self.actor_optimiser, "critic_optimiser": self.critic_optimiser}
+
+
+def _check_sizes(
+    settings: Settings,
+    num_learners: int,
+    *,
+    listeners: StackedMLP | None,
+    contexts: Tensor | None,
+) -> None:
+    num_listeners = 1 if listeners is None else len(listeners.biases[0])
+    if settings.num_episodes % num_listeners or settings.batch_size < num_listeners:
+        raise ValueError(
+            f"num_episodes ({settings.num_episodes}) must be a multiple of the number of listeners "
+            f"({num_listeners}), and batch_size ({settings.batch_size}) at least that number"
+        )
+    if contexts is not None and listeners is None:
+        raise ValueError("contexts are for speakers that learn with fixed listeners; give both")
+    if contexts is not None and contexts.shape[:2] != (num_learners, num_listeners):
+        raise ValueError(
+            "contexts must have the shape (learners, listeners, ...), which begins with "
+            f"{(num_learners, num_listeners)}, got {tuple(contexts.shape)}"
+        )

@@ -77,6 +77,31 @@ class StackedMLP(nn.Module):
         return torch.baddbmm(bias, x, weight)
 
 
+def descend(
+    optimiser: torch.optim.Optimizer,
+    loss: Tensor,
+    networks: Sequence[StackedMLP],
+    *,
+    max_grad_norm: float,
+) -> None:
+    """A step of gradient descent, in which each of the stacked networks is clipped by its own norm.
+
+    Args:
+        optimiser: of the networks' parameters.
+        loss: a scalar.
+        networks: whose gradients are clipped.
+        max_grad_norm: the largest norm of one network's gradient.
+    """
+    optimiser.zero_grad()
+    loss.backward()
+    for network in networks:
+        gradients = [parameter.grad for parameter in network.parameters()]
+        norm = sum(gradient.flatten(1).square().sum(1) for gradient in gradients).sqrt()
+        scale = (max_grad_norm / (norm + 1e-6)).clamp(max=1)[:, None, None]
+        torch._foreach_mul_(gradients, [scale] * len(gradients))
+    optimiser.step()
+
+
 def straight_through(hard: Tensor, soft: Callable[[], Tensor], *, needed: bool) -> Tensor:
     """The value of ``hard`` with the gradient of ``soft()``, if ``needed`` (Bengio et al. 2013)."""
     if not needed:

@@ -15,7 +15,7 @@ from paperlib.encoders import RunningNormalizer
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """What PPO can be told.
+    """PPO hyperparameters.
 
     Attributes:
         learning_rate: of Adam.
@@ -23,11 +23,12 @@ class Settings:
         gae_lambda: λ of the advantages.
         clip: ε of the objective.
         num_epochs: passes over each rollout.
-        minibatch_size: samples of an update.
-        value_coef: of the value function's loss.
-        entropy_coef: of the entropy bonus.
-        max_grad_norm: the largest norm of a gradient.
-        target_kl: of old and new policy, in nats, at which the passes over a rollout end.
+        minibatch_size: samples in an update.
+        value_coef: weight of the value function's loss.
+        entropy_coef: weight of the entropy bonus.
+        max_grad_norm: the gradient's norm is clipped to it.
+        target_kl: mean KL divergence from the old policy, in nats, beyond which no further pass
+            over the rollout begins.
     """
 
     learning_rate: float = 3e-4
@@ -57,7 +58,7 @@ class ActorCritic(nn.Module):
         in_size: F.
         action_size: A.
         hidden_size: of each hidden layer.
-        action_std: of the actions at the start, the same in every state.
+        action_std: standard deviation of actions at the start; it does not depend on the state.
         generator: draws the weights, orthogonal with the gains of Andrychowicz et al. 2021.
     """
 
@@ -80,13 +81,13 @@ class ActorCritic(nn.Module):
     def act(
         self, inputs: Float[Tensor, "batch in"], *, generator: torch.Generator
     ) -> tuple[Float[Tensor, "batch act"], Float[Tensor, " batch"], Float[Tensor, " batch"]]:
-        """Actions drawn from the policy, the logarithm of their density, and the values."""
-        standardised = self.normalizer(inputs)
+        """Actions drawn from the policy, their log-probabilities, and the values."""
+        normalized = self.normalizer(inputs)
         noise = torch.randn(
             (len(inputs), len(self.log_std)), generator=generator, device=inputs.device
         )
-        actions = self.policy(standardised) + self.log_std.exp() * noise
-        return actions, _log_prob(noise, self.log_std), self.value(standardised)[..., 0]
+        actions = self.policy(normalized) + self.log_std.exp() * noise
+        return actions, _log_prob(noise, self.log_std), self.value(normalized)[..., 0]
 
 
 def _tanh_network(
@@ -110,7 +111,7 @@ def _log_prob(
 
 
 class Rollout(NamedTuple):
-    """T steps of B places that samples come from.
+    """T steps of B environments.
 
     Attributes:
         inputs: (T, B, F).
@@ -168,7 +169,7 @@ def update(
     *,
     generator: torch.Generator,
 ) -> dict[str, float]:
-    """Improves policy and value function on one rollout, then counts its inputs in.
+    """Improves policy and value function on one rollout, then adds its inputs to the normaliser.
 
     Args:
         generator: draws the minibatches.

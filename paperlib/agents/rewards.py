@@ -1,4 +1,4 @@
-"""Rewards of wrestlers in training: the outcome, and shaping that makes it easier to find."""
+"""Rewards of wrestlers in training: the outcome of a match, and shaping."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from paperlib.environments.robosumo_rules import ACTION_TIME, CONTROL_WEIGHT
 
 @dataclasses.dataclass(frozen=True)
 class RewardWeights:
-    """What a wrestler in training is rewarded for.
+    """Weights of a wrestler's rewards.
 
     Attributes:
         win: for a match won.
-        loss: taken off for a match lost.
-        draw: taken off when time is up.
+        loss: subtracted for a match lost.
+        draw: subtracted when time is up.
         approach: for each metre that the distance to the opponent shrinks.
         push: for each metre that the opponent moves away from the centre.
-        outward_penalty: taken off for each metre that it moves away from the centre itself.
+        outward_penalty: subtracted for each metre that the wrestler moves away from the centre.
         toppling_bonus: for each metre that the opponent's torso sinks.
-        rising_bonus: for each metre that its own torso rises.
-        height_bonus: for each metre of its torso's height, each second.
-        distance_penalty: taken off for each metre between the two, each second.
-        time_penalty: taken off for each second.
-        control_penalty: taken off for each unit of squared actions.
+        rising_bonus: for each metre that the wrestler's torso rises.
+        height_bonus: for each metre of the torso's height, per second.
+        distance_penalty: subtracted for each metre between the two, per second.
+        time_penalty: subtracted per second.
+        control_penalty: subtracted for each unit of squared actions.
     """
 
     win: float = 1.0
@@ -50,7 +50,13 @@ class RewardWeights:
         step: Step,
         fields: Sequence[Mapping[str, slice]],
     ) -> NDArray[np.float32]:
-        """Of both robots, (N, 2): outcome, differences of potentials, what lasts, effort."""
+        """Rewards of both robots for one step, (N, 2).
+
+        Args:
+            before: observations of both robots before the step, (N, O).
+            step: what the step returned.
+            fields: slices of the observations by name, for both robots.
+        """
         result = np.empty((len(step.lost), 2), dtype=np.float32)
         moved = [
             [part[:, at["position"]] for part in (old, new)]

@@ -1,7 +1,8 @@
-"""Wrestlers of RoboSumo: policies that see the match from where they stand."""
+"""RoboSumo policies: networks that see the match in the robot's own frame."""
 
 from __future__ import annotations
 
+import importlib.resources
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -28,10 +29,10 @@ def rotation(quaternion: Float[Tensor, "batch 4"]) -> Float[Tensor, "batch 3 3"]
 
 
 def egocentric(observations: Float[Tensor, "batch obs"], robot: str) -> Tensor:
-    """An observation in the robot's own frame, (B, F): what a wrestler's networks are given.
+    """Features of observations in the robot's own frame, (B, F): input of a wrestler's networks.
 
-    Turning a match about the vertical changes nothing here but where the border is, so that a gait
-    learned in one direction serves in all.
+    Only the two positions depend on how the match is turned about the vertical, so that a gait
+    learned in one direction works in all of them.
     """
     field = {name: observations[:, at] for name, at in observation_fields(robot).items()}
     own, other = rotation(field["orientation"]), rotation(field["opponent_orientation"])
@@ -59,10 +60,10 @@ def _num_features(robot: str) -> int:
 
 
 def _reflected_features(robot: str, flips: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """Where each number of `egocentric` comes from when the world is mirrored, and its sign."""
+    """Index and sign of the feature of `egocentric` that each becomes in a reflected world."""
     joints, joint_signs = reflected_joints(robot, flips)
     flip = [*map(float, flips), 1.0]
-    turned = [flips[0] * flips[1] * sign for sign in flip]  # what turns is turned the other way
+    turned = [flips[0] * flips[1] * sign for sign in flip]  # angular velocity is a pseudovector
     axes = [sign * axis for sign in flip for axis in (flip[0], flip[2])]
     signs = [
         *(*flip, *flip, *[1.0] * 3),  # position, opponent, rooms, distance
@@ -89,7 +90,7 @@ class Wrestler(nn.Module):
         generator: draws the weights.
         hidden_size: of both hidden layers.
         action_std: of the actions at the start.
-        context_size: C, numbers that the networks are given beside what the robot observes.
+        context_size: C, inputs of the networks beside the features of the observation.
     """
 
     def __init__(
@@ -116,12 +117,12 @@ class Wrestler(nn.Module):
     def from_state(
         cls, state: Mapping[str, Tensor], *, robot: str = "ant", source: str = "state"
     ) -> Wrestler:
-        """A wrestler with these weights, whatever the sizes of its hidden layers and its context.
+        """A wrestler with these weights; its sizes are inferred from them.
 
         Args:
             state: a `state_dict`.
-            robot: which robot it is of.
-            source: named in an error.
+            robot: which robot it controls.
+            source: where the weights come from, for error messages.
 
         Raises:
             ValueError: if the tensors are not those of a wrestler of this robot.
@@ -142,7 +143,7 @@ class Wrestler(nn.Module):
         return new
 
     def with_context(self, context_size: int) -> Wrestler:
-        """One that acts the same and is given C more numbers, which it does not heed yet."""
+        """Adds C zero-weighted inputs; behaviour is unchanged."""
         state = self.state_dict()
         for name in ("policy", "value"):
             weight = state[f"network.{name}.0.weight"]
@@ -159,15 +160,15 @@ class Wrestler(nn.Module):
         return new
 
     def reflected(self, flips: tuple[int, int]) -> Wrestler:
-        """One that fights as this one would be seen to fight in a mirror.
+        """The reflected policy: it plays the mirror image of every match.
 
-        A robot's legs stand symmetrically, and so does the ring: the mirror image of a match is a
-        match, with other legs in other directions, and as likely. Which of its images a wrestler
-        becomes is decided by chance in training; this decides otherwise.
+        A robot's legs stand symmetrically and so does the ring, so that the reflected policy is
+        exactly as strong. Which of its reflections a policy becomes is decided by chance, early in
+        training.
 
         Args:
-            flips: -1 or 1 for x and for y: which axes the mirror turns round. Both together turn
-                the match by 180 degrees.
+            flips: -1 or 1 for x and for y: which coordinates change sign. Both together turn the
+                match by 180 degrees.
 
         Raises:
             ValueError: if the robot's legs have no such symmetry.
@@ -195,7 +196,7 @@ class Wrestler(nn.Module):
         observations: Float[Tensor, "batch obs"],
         context: Float[Tensor, "batch context"] | None = None,
     ) -> Tensor:
-        """What the networks are given, (B, F + C)."""
+        """Input of the networks, (B, F + C)."""
         seen = egocentric(observations, self.robot)
         return seen if context is None else torch.cat([seen, context], dim=-1)
 
@@ -212,6 +213,17 @@ class Wrestler(nn.Module):
         return self.network.act(self.features(observations, context), generator=generator)[0], None
 
 
+def pack(
+    wrestlers: Mapping[str, Wrestler], provenance: Mapping[str, Any]
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Wrestlers of one robot as tensors and metadata; see `save`."""
+    tensors: dict[str, Tensor] = {}
+    for name, wrestler in wrestlers.items():
+        tensors |= files.with_prefix(f"{name}/", wrestler.state_dict())
+    robot = next(iter(wrestlers.values())).robot
+    return tensors, {"robot": robot, "names": list(wrestlers), "provenance": provenance}
+
+
 def save(
     path: str | Path, wrestlers: Mapping[str, Wrestler], provenance: Mapping[str, Any]
 ) -> None:
@@ -222,16 +234,14 @@ def save(
         wrestlers: by name, at least one.
         provenance: where they come from; whatever JSON can hold.
     """
-    tensors: dict[str, Tensor] = {}
-    for name, wrestler in wrestlers.items():
-        tensors |= files.with_prefix(f"{name}/", wrestler.state_dict())
-    robot = next(iter(wrestlers.values())).robot
-    metadata = {"robot": robot, "names": list(wrestlers), "provenance": provenance}
-    files.save_tensors(path, tensors, metadata)
+    files.save_tensors(path, *pack(wrestlers, provenance))
 
 
 def load(path: str | Path, *, robot: str = "ant") -> tuple[dict[str, Wrestler], dict[str, Any]]:
-    """Reads what `save` wrote: the wrestlers, in their order, and their provenance.
+    """Reads wrestlers, in their order, and their provenance.
+
+    In a file that `training.run_to_file` wrote, the provenance holds the identity of the training
+    under "training".
 
     Raises:
         FileNotFoundError: if there is no such file.
@@ -239,7 +249,7 @@ def load(path: str | Path, *, robot: str = "ant") -> tuple[dict[str, Wrestler], 
             another shape than this version's.
     """
     tensors, metadata = files.load_tensors(path)
-    if set(metadata) != {"robot", "names", "provenance"}:
+    if not {"robot", "names", "provenance"} <= set(metadata):
         raise ValueError(f"{path} holds no wrestlers")
     if metadata["robot"] != robot:
         raise ValueError(f"{path} holds wrestlers of robot {metadata['robot']!r}, not {robot!r}")
@@ -247,4 +257,14 @@ def load(path: str | Path, *, robot: str = "ant") -> tuple[dict[str, Wrestler], 
     for name in metadata["names"]:
         state = files.without_prefix(f"{name}/", tensors)
         found[name] = Wrestler.from_state(state, robot=robot, source=f"{path}: {name}")
-    return found, metadata["provenance"]
+    provenance = metadata["provenance"]
+    if "training" in metadata:
+        provenance = {**provenance, "training": metadata["training"]}
+    return found, provenance
+
+
+def load_shipped() -> tuple[dict[str, Wrestler], dict[str, Any]]:
+    """The wrestlers that come with the package, by name, and the provenance of each."""
+    weights = importlib.resources.files("paperlib.agents") / "weights" / "wrestlers.safetensors"
+    with importlib.resources.as_file(weights) as path:
+        return load(path)

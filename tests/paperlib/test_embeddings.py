@@ -181,12 +181,12 @@ def test_what_cannot_be_learned_from(dataset, continuous_dataset, generator):
         {"policy_hidden_size": 0},
     ],
 )
-def test_settings_out_of_range(wrong, unchecked_types):
+def test_settings_out_of_range(wrong, unchecked):
     with pytest.raises(ValueError, match=f"^{next(iter(wrong))} must be"):
         Settings(**wrong)
 
 
-def test_integers_of_numpy_will_do(dataset, generator, tmp_path, unchecked_types):
+def test_integers_of_numpy_will_do(dataset, generator, tmp_path, unchecked):
     settings = changed(num_updates=np.int64(3), embedding_size=np.int32(5))
     model = learn(dataset, settings=settings, generator=generator)
     assert model.embed(dataset).shape == (12, 5)

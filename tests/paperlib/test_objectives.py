@@ -310,7 +310,7 @@ def test_unknown_names_are_errors():
 
 
 @pytest.mark.parametrize("weight", [-1.0, float("nan"), "much"])
-def test_weights_out_of_range(weight, unchecked_types):
+def test_weights_out_of_range(weight, unchecked):
     with pytest.raises(ValueError, match=r"^identification_weight must be"):
         Hybrid(weight)
 

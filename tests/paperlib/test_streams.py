@@ -53,5 +53,5 @@ def test_names_share_a_number_only_where_the_module_says_so():
         "TABLE_3_SPEAKERS",
         "TABLE_3_CONSTANT_MESSAGES",
     }
-    assert len(streams.SelfPlay) == len(streams.SelfPlay.__members__)
+    assert len(streams.SelfPlayStream) == len(streams.SelfPlayStream.__members__)
     assert draw(5, streams.Stream.TABLE_2_WEAK_SPLIT) == draw(5, 202)

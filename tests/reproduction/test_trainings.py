@@ -1,56 +1,22 @@
-"""Jobs side by side, and populations whose failures start again."""
+"""Populations whose failed pairs start again, and speakers for fixed listeners."""
 
 import dataclasses
-import os
 
 import numpy as np
 import pytest
 import torch
 
-from paperlib import embeddings, streams
+from paperlib import embeddings, streams, training
 from paperlib.agents import maddpg
 from paperlib.agents.networks import StackedMLP
+from paperlib.agents.populations import play
+from paperlib.environments.particleworld import ParticleWorld
 from reproduction import comparisons, trainings
 from reproduction.jobs import run_jobs
 
 TINY = maddpg.Settings(
     num_iterations=2, num_episodes=4, batch_size=8, hidden_size=8, replay_iterations=2
 )
-
-
-def draw(*, seed, progress):
-    progress(1)
-    return os.getpid(), torch.get_num_threads(), np.random.default_rng(seed).random()
-
-
-def fail(*, seed, progress):
-    if seed == 1:
-        raise ValueError(f"seed {seed} is unlucky")
-
-
-def run(function, num_workers):
-    return run_jobs(
-        function, [{"seed": seed} for seed in range(3)], num_workers=num_workers, units=3, name=""
-    )
-
-
-def test_results_come_in_order_from_any_number_of_workers():
-    alone, together = run(draw, 1), run(draw, 2)
-    assert [number for *_, number in alone] == [number for *_, number in together]
-    assert {threads for _, threads, _ in alone + together} == {1}
-    assert os.getpid() in {pid for pid, *_ in alone}
-    assert os.getpid() not in {pid for pid, *_ in together}
-
-
-@pytest.mark.parametrize("num_workers", [1, 2])
-def test_an_error_in_a_job_is_raised(num_workers):
-    with pytest.raises(ValueError, match="seed 1 is unlucky"):
-        run(fail, num_workers)
-
-
-def test_no_workers():
-    with pytest.raises(ValueError, match="num_workers must be at least 1, got 0"):
-        run(draw, 0)
 
 
 def population(**changes):
@@ -85,7 +51,7 @@ def test_finished_jobs_are_not_done_again(tmp_path, monkeypatch):
     def refuse(self):
         raise AssertionError("trained again")
 
-    monkeypatch.setattr(maddpg.Learners, "train_iteration", refuse)
+    monkeypatch.setattr(maddpg.Learners, "step", refuse)
     again = population(folder=tmp_path)
     for one, other in zip(whole.parameters(), again.parameters(), strict=True):
         assert torch.equal(one, other)
@@ -137,6 +103,65 @@ def test_a_damaged_representation_is_an_error_and_stays(tmp_path, dataset):
     with pytest.raises(ValueError, match=r"r\.safetensors is damaged"):
         comparisons.learn_to_file(**job, path=path, progress=lambda done: None)
     assert path.read_bytes() == b"nothing of the kind"
+
+
+def train_population(**options):
+    settings = {"num_pairs": 2, "seed": 5, "settings": TINY, "num_evaluation_episodes": 10}
+    return trainings.train_population(**settings | options)
+
+
+def test_pairs_below_the_floor_start_again():
+    with pytest.warns(UserWarning, match=r"pairs \[0, 1\] stay below the floor of 0.0, after 1 "):
+        population = train_population(floor=0.0, max_restarts=1)  # no return is above 0
+    assert population.provenance["attempts"] == [2, 2]
+    assert len(population.provenance["curves"][0]) == TINY.num_iterations
+    for row in range(2):
+        last = maddpg.Learners([streams.make_generator(5, row, 1)], TINY)
+        training.run(last, num_iterations=TINY.num_iterations)
+        # alone and among others: rounding, as above
+        for ours, its in zip(
+            population.speakers.rows([row]).parameters(), last.speakers.parameters(), strict=True
+        ):
+            torch.testing.assert_close(ours, its, rtol=0, atol=1e-5)
+
+
+def test_pairs_above_the_floor_stay():
+    first = train_population(floor=-1e9)
+    assert first.provenance["attempts"] == [1, 1]
+    returns = first.provenance["selection_returns"]
+    middle = train_population(floor=max(returns), max_restarts=1)
+    expected = [2 if value == min(returns) else 1 for value in returns]
+    assert middle.provenance["attempts"] == expected
+    for row, attempts in enumerate(expected):
+        same = torch.equal(first.speakers.weights[0][row], middle.speakers.weights[0][row])
+        assert same == (attempts == 1)
+
+
+@pytest.mark.filterwarnings("ignore:pairs .* stay below the floor:UserWarning")
+def test_a_population_goes_on_from_its_folder(tmp_path):
+    first = train_population(floor=0.0, max_restarts=1, folder=tmp_path)
+    assert len(list(tmp_path.iterdir())) == 2
+    again = train_population(floor=0.0, max_restarts=1, folder=tmp_path)
+    assert first.provenance == again.provenance
+    assert all(map(torch.equal, first.parameters(), again.parameters()))
+
+
+def test_evaluation_plays_new_episodes_of_each_pair():
+    learners = maddpg.Learners([streams.make_generator(seed) for seed in (3, 4)], TINY)
+    keys = (1, 2), (5, 6)
+    generators = [streams.make_generator(*key) for key in keys]
+    returns = trainings.evaluate(learners, generators=generators, num_episodes=7)
+    assert returns.shape == (2, 7)
+    world = ParticleWorld((1, 7), generator=[streams.make_generator(5, 6)])
+    alone = play(learners.speakers.rows([1]), learners.listeners.rows([1]), world)
+    torch.testing.assert_close(returns[1:], alone.rewards.sum(-1))
+
+
+def test_a_pair_is_selected_for_itself_alone():
+    together, apart = train_population(floor=-1e9), train_population(floor=-1e9, pairs_per_job=1)
+    returns = [p.provenance["selection_returns"] for p in (together, apart)]
+    assert returns[0] == pytest.approx(returns[1], rel=1e-4)  # rounding, as above
+    assert len(set(returns[0])) == 2
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

@@ -6,11 +6,12 @@ import torch
 from paperlib import embeddings, graphs, metrics
 from paperlib.datasets import InteractionDataset
 from paperlib.streams import Stream, make_generator
-from reproduction import measures, wrestlers
+from reproduction import measures
 from reproduction.comparisons import Comparison
+from reproduction.training_runs import founder, member_names
 from reproduction.wrestler_measures import WrestlerMeasures
 
-NAMES = wrestlers.member_names()[:6] + wrestlers.member_names()[-2:]
+NAMES = member_names()[:6] + member_names()[-2:]
 METHOD = "weak", "untrained", 3
 
 
@@ -74,7 +75,7 @@ def test_quality_of_first_steps_and_of_several_episodes(measured):
 def test_ratios_of_families_and_without_reflections(measured):
     found, rows = measured.measure(*METHOD), rows_of(measured, "test")
     agents, embedded = measured.comparison.dataset.agents[rows], measured.embed(*METHOD, rows)
-    descents = [wrestlers.descent(name) for name in NAMES]
+    descents = [founder(name) for name in NAMES]
     assert measured.families == [family for family, _ in descents]
     ratio = metrics.intra_inter_clustering_ratio
     within = []

@@ -1,4 +1,4 @@
-"""What policies are told of their opponents."""
+"""Opponent contexts, contextual policies, and the games they play."""
 
 import dataclasses
 
@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from paperlib import training
 from paperlib.agents import matches
 from paperlib.agents.contexts import ContextualPolicy, OpponentContext, meet
 from paperlib.agents.robosumo_policies import Wrestler
-from paperlib.agents.selfplay import Recipe, Training
+from paperlib.agents.selfplay import Recipe, SelfPlay
 from paperlib.datasets import InteractionDataset
 from paperlib.embeddings import PolicyEmbedder, Settings
 from paperlib.encoders import RunningEmbedding
@@ -19,9 +20,15 @@ SETTINGS = Settings(
     embedding_size=6, hidden_size=5, likelihood="gaussian", normalize_observations=True
 )
 RECIPE = Recipe(
-    num_iterations=3, num_rollouts=1, num_envs=8, rollout_length=40, self_play_fraction=0.0, fixed_opponent_fraction=1.0,
-    zero_action_fraction=0.0, random_fraction=0.0,
-)  # fmt: skip
+    num_iterations=3,
+    num_rollouts=1,
+    num_envs=8,
+    rollout_length=40,
+    self_play_fraction=0.0,
+    zero_action_fraction=0.0,
+    random_fraction=0.0,
+    fixed_opponent_fraction=1.0,
+)
 
 
 @pytest.fixture
@@ -31,7 +38,7 @@ def model(generator):
     return model
 
 
-def opponent_context(kind, model=None, **changes):
+def make_context(kind, model=None, **changes):
     generator = make_generator(4)
     options = {
         "num_envs": 8,
@@ -60,42 +67,42 @@ def test_running_embeddings_are_those_of_episodes(model, generator):
     torch.testing.assert_close(running.embeddings(), model.embed(data))
 
 
-def test_tables_of_what_is_known():
+def test_tables_of_each_kind():
     numbers, opponents = np.arange(8), np.array([0, 1] * 4)
     for kind in ("zeros", "oracle", "offline"):
-        told = opponent_context(kind)
-        told.begin(numbers, opponents, generator=make_generator(0))
-        assert (told.contexts[0] == told.contexts[2]).all()
-        assert torch.equal(told.contexts[0], told.contexts[1]) == (kind == "zeros")
-    assert opponent_context("oracle").table[:, :2].equal(torch.eye(2))
+        context = make_context(kind)
+        context.begin(numbers, opponents, generator=make_generator(0))
+        assert (context.vectors[0] == context.vectors[2]).all()
+        assert torch.equal(context.vectors[0], context.vectors[1]) == (kind == "zeros")
+    assert make_context("oracle").table[:, :2].equal(torch.eye(2))
     known = torch.randn(9, 6, generator=make_generator(1))
-    standard = opponent_context("offline", embeddings=known, offline=known[:2]).table
+    standard = make_context("offline", embeddings=known, offline=known[:2]).table
     torch.testing.assert_close(standard, ((known - known.mean(0)) / known.std(0))[:2])
 
 
 def test_random_vectors_are_new_in_every_match():
-    told = opponent_context("random")
-    told.begin(np.arange(8), np.zeros(8, dtype=int), generator=make_generator(0))
-    before = told.contexts.clone()
-    told.begin(np.array([3]), np.array([0]), generator=make_generator(1))
-    changed = (told.contexts != before).any(1)
+    context = make_context("random")
+    context.begin(np.arange(8), np.zeros(8, dtype=int), generator=make_generator(0))
+    before = context.vectors.clone()
+    context.begin(np.array([3]), np.array([0]), generator=make_generator(1))
+    changed = (context.vectors != before).any(1)
     assert changed.tolist() == [k == 3 for k in range(8)]
     assert len(before.unique(dim=0)) == 8
 
 
 def test_online_is_the_last_episode_of_that_opponent(model):
-    told, draw = opponent_context("online", model), np.random.default_rng(0)
-    told.begin(np.arange(8), np.array([0, 1] * 4), generator=make_generator(0))
-    assert (told.contexts == 0).all()
+    context, draw = make_context("online", model), np.random.default_rng(0)
+    context.begin(np.arange(8), np.array([0, 1] * 4), generator=make_generator(0))
+    assert (context.vectors == 0).all()
     seen = draw.normal(size=(8, 120)).astype(np.float32)
     acted = draw.normal(size=(8, 8)).astype(np.float32)
-    told.watch(seen, acted, np.ones(8, dtype=bool))
-    expected = told.seen()
-    told.learn(np.array([2, 5]), np.array([0, 1]))
-    assert torch.equal(told.table, expected[[2, 5]])
-    told.begin(np.array([2]), np.array([1]), generator=make_generator(0))
-    assert torch.equal(told.contexts[2], expected[5]) and (told.contexts[0] == 0).all()
-    assert told.running.counts[:, 0].tolist() == [1, 1, 0, 1, 1, 0, 1, 1]
+    context.watch(seen, acted, np.ones(8, dtype=bool))
+    expected = context.running_embeddings()
+    context.end(np.array([2, 5]), np.array([0, 1]))
+    assert torch.equal(context.table, expected[[2, 5]])
+    context.begin(np.array([2]), np.array([1]), generator=make_generator(0))
+    assert torch.equal(context.vectors[2], expected[5]) and (context.vectors[0] == 0).all()
+    assert context.running.counts[:, 0].tolist() == [1, 1, 0, 1, 1, 0, 1, 1]
 
 
 @pytest.mark.parametrize(
@@ -106,16 +113,16 @@ def test_online_is_the_last_episode_of_that_opponent(model):
         ("online", {"embeddings": None}, "embeddings is needed"),
         ("offline", {"offline": None}, "offline is needed"),
         ("online", {}, "model is needed"),
-        ("offline", {"context_size": 5}, "context_size is 5, theirs 6"),
+        ("offline", {"context_size": 5}, "embeddings: their size is 6, context_size 5"),
         ("offline", {"num_opponents": 9}, r"offline must be \(9, 6\), a row for each opponent"),
     ],
 )
 def test_what_is_missing_is_named(kind, changes, message):
     with pytest.raises(ValueError, match=message):
-        opponent_context(kind, **changes)
+        make_context(kind, **changes)
 
 
-def test_a_context_is_not_heeded_at_first():
+def test_behaviour_does_not_depend_on_a_new_context():
     wrestler = Wrestler(generator=make_generator(0))
     wider = wrestler.with_context(6)
     observations = torch.randn(4, 120, generator=make_generator(1)).clamp(-1, 1)
@@ -130,131 +137,154 @@ def test_a_context_is_not_heeded_at_first():
     assert (parameter.grad[:, -6:] != 0).any()
 
 
-def train(kind, model=None, iterations=2, path=None, recipe=RECIPE):
-    fixed_opponents = [Wrestler(generator=make_generator(k)).state_dict() for k in (1, 2)]
-    parent = Wrestler(generator=make_generator(3)).with_context(6).state_dict()
-    training = Training(
+def make_selfplay(kind, model=None, recipe=RECIPE):
+    return SelfPlay(
         (5,),
         recipe,
-        parents=[parent],
-        fixed_opponents=fixed_opponents,
-        opponent_context=opponent_context(kind, model),
+        parents=[Wrestler(generator=make_generator(3)).with_context(6).state_dict()],
+        fixed_opponents=[Wrestler(generator=make_generator(k)).state_dict() for k in (1, 2)],
+        context=make_context(kind, model),
     )
-    if path is not None and path.exists():
-        assert training.load(path)
-    while len(training.history) < iterations:
-        training.train_iteration()
-    if path is not None:
-        training.save(path)
-    return training
 
 
-def test_interrupted_training_of_the_informed_goes_on_as_it_was(model, tmp_path):
+def train(kind, model, num_iterations, path=None):
+    selfplay = make_selfplay(kind, model)
+    training.run(selfplay, path, num_iterations=num_iterations)
+    return selfplay
+
+
+def test_interrupted_training_with_a_context_ends_as_the_whole_one(model, tmp_path):
     whole = train("online", model, 3)
     train("online", model, 1, tmp_path / "c.safetensors")
-    broken = train("online", model, 3, tmp_path / "c.safetensors")
-    assert whole.history == broken.history and (whole.opponent_context.table != 0).any()
+    resumed = train("online", model, 3, tmp_path / "c.safetensors")
+    assert whole.history == resumed.history and (whole.context.table != 0).any()
     for name, tensor in whole.learners[0].state_dict().items():
-        assert torch.equal(tensor, broken.learners[0].state_dict()[name])
+        assert torch.equal(tensor, resumed.learners[0].state_dict()[name])
+
+
+def test_what_is_known_of_opponents_outlives_an_interruption(model, tmp_path):
+    path, known = tmp_path / "c.safetensors", torch.randn(2, 6, generator=make_generator(8))
+    first = make_selfplay("online", model)
+    first.context.table = known
+    training.run(first, path, num_iterations=1)
+    resumed = train("online", model, 1, path)
+    assert torch.equal(resumed.context.table, first.context.table) and (known != 0).all()
 
 
 def test_all_variants_meet_the_same_opponents(model):
     met, recipe = [], dataclasses.replace(RECIPE, rollout_length=510)  # matches end after 501 steps
     for kind in ("zeros", "online", "random"):
-        training, drawn = train(kind, model, 0, recipe=recipe), []
-        begin = training.opponent_context.begin
+        selfplay, drawn = make_selfplay(kind, model, recipe), []
+        begin = selfplay.context.begin
 
         def spy(env_ids, opponents, *, generator, begin=begin, drawn=drawn):
             drawn.extend(opponents.tolist())
             begin(env_ids, opponents, generator=generator)
 
-        training.opponent_context.begin = spy
-        training.train_iteration()
+        selfplay.context.begin = spy
+        selfplay.step()
         met.append(drawn)
     common = min(map(len, met))
     assert common >= 2 * recipe.num_envs and set(met[0]) == {0, 1}
     assert met[0][:common] == met[1][:common] == met[2][:common]
 
 
-def test_a_checkpoint_is_of_its_informant(model, tmp_path):
+def test_learners_see_the_context_of_their_match(model):
+    selfplay = make_selfplay("oracle")
+    generator = make_generator(0)
+    selfplay.rollouts.begin(
+        generator=generator, opponent_generator=generator, context_generator=generator
+    )
+    opponents = selfplay.opponents.fixed_ids(np.arange(8))
+    (rollout,) = selfplay.rollouts.collect(1)
+    assert set(opponents) == {0, 1}
+    assert torch.equal(rollout.inputs[0, :, -6:-4], torch.eye(2)[opponents])
+
+
+def test_running_embeddings_watch_the_opponent(model):
+    selfplay = make_selfplay("online", model)
+    generator = make_generator(0)
+    selfplay.rollouts.begin(
+        generator=generator, opponent_generator=generator, context_generator=generator
+    )
+    watched, observations = [], selfplay.rollouts.observations[1].copy()
+    selfplay.context.watch = lambda *step: watched.append([part.copy() for part in step])
+    selfplay.rollouts.collect(1)
+    ((seen, acted, playing),) = watched
+    assert np.array_equal(seen, observations) and playing.all()
+    assert acted.shape == (8, 8) and (acted != 0).any()
+
+
+def test_a_checkpoint_is_of_its_context(tmp_path):
     path = tmp_path / "c.safetensors"
     train("zeros", None, 1, path)
-    assert not Training(
-        (5,),
-        RECIPE,
-        parents=[Wrestler(generator=make_generator(3)).with_context(6).state_dict()],
-        fixed_opponents=[Wrestler(generator=make_generator(k)).state_dict() for k in (1, 2)],
-        opponent_context=opponent_context("oracle"),
-    ).load(path)
+    with pytest.raises(ValueError, match="another training, which differs in context;"):
+        train("oracle", None, 1, path)
 
 
-def test_informed_trainings_have_rivals_only():
-    with pytest.raises(
-        ValueError, match="self_play_fraction must be 0 and fixed_opponent_fraction 1"
-    ):
-        Training(
+def test_trainings_with_a_context_have_fixed_opponents_only():
+    with pytest.raises(ValueError, match="context: it needs self_play_fraction 0 and"):
+        SelfPlay(
             (1,),
             dataclasses.replace(RECIPE, self_play_fraction=0.5),
-            opponent_context=opponent_context("zeros"),
+            context=make_context("zeros"),
         )
-    with pytest.raises(
-        ValueError, match=r"fixed_opponents: fixed_opponent_fraction is 1\.0, but there are none"
-    ):
-        Training((1,), RECIPE, opponent_context=opponent_context("zeros"))
+    with pytest.raises(ValueError, match=r"there are none, but fixed_opponent_fraction is 1\.0"):
+        SelfPlay((1,), RECIPE, context=make_context("zeros"))
 
 
 def test_an_encoder_of_another_size_is_refused(model):
     size = model.settings.embedding_size
     with pytest.raises(ValueError, match=f"have size {size}, context_size is {size + 1}"):
         vectors = torch.randn(9, size + 1)
-        opponent_context("online", model, context_size=size + 1, embeddings=vectors, offline=None)
+        make_context("online", model, context_size=size + 1, embeddings=vectors, offline=None)
 
 
 class Spy(Wrestler):
-    """A wrestler that remembers what it is told."""
+    """Remembers its contexts."""
 
     def __init__(self):
         super().__init__(generator=make_generator(0), context_size=6)
-        self.told = []
+        self.contexts = []
 
     def act(self, observations, memory=None, *, generator, context=None):
-        self.told.append(context.clone())
+        self.contexts.append(context.clone())
         return torch.zeros(len(observations), 8), None
 
 
-def test_the_second_match_is_played_with_what_the_first_showed(model):
-    spy, told = Spy(), opponent_context("online", model)
-    fixed_opponents = [matches.ZeroAction(8), matches.UniformlyRandom(8)]
+def test_the_second_game_is_played_with_embeddings_of_the_first(model):
+    spy, context = Spy(), make_context("online", model)
+    opponents = [matches.ZeroAction(8), matches.UniformlyRandom(8)]
     numbers = np.array([0, 1] * 4)
-    played = meet([(spy, told)], fixed_opponents, numbers, key=(1,), max_cycles=5)
-    assert len(spy.told) == 10 and played.lengths.tolist() == [5] * 8
-    assert (spy.told[0] == 0).all() and (spy.told[4] == 0).all()
-    second = spy.told[5]
-    assert torch.equal(second, spy.told[9]) and len(second.unique(dim=0)) == 8
+    played = meet([(spy, context)], opponents, numbers, key=(1,), max_cycles=5)
+    assert len(spy.contexts) == 10 and played.lengths.tolist() == [5] * 8
+    assert (spy.contexts[0] == 0).all() and (spy.contexts[4] == 0).all()
+    second = spy.contexts[5]
+    assert torch.equal(second, spy.contexts[9]) and len(second.unique(dim=0)) == 8
     still, moved = second[::2], second[1::2]
     assert torch.cdist(still, still).mean() < torch.cdist(still, moved).mean()
 
 
-def test_who_needs_no_episode_plays_once():
+def test_games_without_online_contexts_are_played_once():
     spy = Spy()
     meet(
-        [(spy, opponent_context("oracle"))],
+        [(spy, make_context("oracle"))],
         [matches.ZeroAction(8)] * 2,
         np.array([0, 1] * 4),
         key=(1,),
         max_cycles=5,
     )
-    assert len(spy.told) == 5 and torch.equal(spy.told[0][:2, :2], torch.eye(2))
+    assert len(spy.contexts) == 5 and torch.equal(spy.contexts[0][:2, :2], torch.eye(2))
 
 
-def test_two_informed_sides(model):
-    sides = [(Spy(), opponent_context("online", model)), (Spy(), opponent_context("zeros"))]
+def test_two_contextual_policies(model):
+    sides = [(Spy(), make_context("online", model)), (Spy(), make_context("zeros"))]
     played = meet(sides, [], np.zeros(8, dtype=int), key=(1,), max_cycles=5)
     assert len(played.lengths) == 8
-    assert (sides[0][0].told[5] != 0).any() and (sides[1][0].told[5] == 0).all()
+    assert (sides[0][0].contexts[5] != 0).any() and (sides[1][0].contexts[5] == 0).all()
 
 
-def test_an_informed_wrestler_is_a_player():
+def test_a_contextual_policy_is_a_player():
     player = ContextualPolicy(
         Wrestler(generator=make_generator(0)).with_context(6), torch.zeros(3, 6)
     )

@@ -1,16 +1,16 @@
-"""MADDPG and the trainings that use it."""
+"""MADDPG: its updates, its replay, and its checkpoints."""
 
 import dataclasses
 
 import pytest
 import torch
 
-from paperlib import files, streams
-from paperlib.agents.maddpg import Learners, Replay, Settings
-from paperlib.agents.networks import StackedMLP, sample_bits, sample_one_hot
+from paperlib import streams, training
+from paperlib.agents.maddpg import Learners, Settings
+from paperlib.agents.networks import StackedMLP, descend, sample_bits, sample_one_hot
 from paperlib.agents.populations import Episodes, cross_play, play
+from paperlib.agents.replay import Replay
 from paperlib.environments.particleworld import MESSAGE, ParticleWorld
-from reproduction import trainings
 
 TINY = Settings(num_iterations=2, num_episodes=4, replay_iterations=1, batch_size=8, hidden_size=8)
 
@@ -37,14 +37,21 @@ def same(one, other):
 
 def interrupt(learners, after):
     """Makes the training stop as if a user had stopped it, once ``after`` iterations are done."""
-    train_iteration = learners.train_iteration
+    step = learners.step
 
     def stop():
-        if len(learners.returns) == after:
+        if learners.iteration == after:
             raise KeyboardInterrupt
-        return train_iteration()
+        return step()
 
-    learners.train_iteration = stop
+    learners.step = stop
+
+
+def train(learners, checkpoint=None, **options):
+    """Trains to the last iteration; returns the learners' curves."""
+    num_iterations = learners.settings.num_iterations
+    training.run(learners, checkpoint, num_iterations=num_iterations, **options)
+    return torch.stack(learners.returns)
 
 
 # Settings
@@ -81,11 +88,11 @@ def test_contexts_are_for_fixed_listeners():
 # Replay
 
 
-def numbered_episodes(*, num_places, iteration_):
-    """Two learners' episodes, whose numbers say who, where, when: learner, place, iteration, step."""
-    shape = (2, num_places, 26)
-    learner, place, step = torch.meshgrid(*map(torch.arange, shape), indexing="ij")
-    names = torch.stack([learner, place, torch.full(shape, iteration_), step], -1).float()
+def numbered_episodes(*, num_episodes, iteration):
+    """Episodes of two learners that hold learner, episode, iteration and step."""
+    shape = (2, num_episodes, 26)
+    learner, episode, step = torch.meshgrid(*map(torch.arange, shape), indexing="ij")
+    names = torch.stack([learner, episode, torch.full(shape, iteration), step], -1).float()
     return Episodes(
         colour=names[:, :, 0, :3],
         context=names[:, :, 0, :0],
@@ -99,20 +106,21 @@ def numbered_episodes(*, num_places, iteration_):
 @pytest.mark.parametrize("num_iterations", [2, 7])
 def test_transitions_belong_together(num_iterations, generator):
     replay = Replay(3)
-    for iteration_ in range(num_iterations):
-        replay.add(numbered_episodes(num_places=4, iteration_=iteration_))
+    for iteration in range(num_iterations):
+        replay.add(numbered_episodes(num_episodes=4, iteration=iteration))
     numbers = torch.rand(2, 400, 3, generator=generator)
     inputs, seen, ahead, actions, rewards = replay.sample(numbers, num_groups=2)
-    learner, place, iteration_, step = seen.unbind(-1)
+    learner, episode, iteration, step = seen.unbind(-1)
     assert (learner == torch.tensor([[0], [1]])).all()
     assert torch.equal(ahead - seen, torch.tensor([0.0, 0, 0, 1]).expand_as(seen))
     assert (
-        torch.equal(actions, torch.cat([seen, seen], -1)) and (rewards == step + 100 * place).all()
+        torch.equal(actions, torch.cat([seen, seen], -1))
+        and (rewards == step + 100 * episode).all()
     )
     assert torch.equal(inputs, seen[..., :3])
-    assert (place // 2 == (torch.arange(400) >= 200)).all()  # each listener's half of the batch
+    assert (episode // 2 == (torch.arange(400) >= 200)).all()  # each listener's half of the batch
     iterations = range(num_iterations)[-3:]  # the last ones that fit
-    assert set(iteration_.unique().tolist()) == set(iterations) and set(
+    assert set(iteration.unique().tolist()) == set(iterations) and set(
         step.unique().tolist()
     ) == set(range(25))
 
@@ -126,7 +134,7 @@ def test_shapes_of_pairs(message_size):
     assert learners.speakers.sizes == (3, 8, 8, message_size)
     assert learners.listeners.sizes == (8 + message_size, 8, 8, 5)
     assert learners.critics.sizes == (3 + 8 + 2 * message_size + 5, 8, 8, 1)
-    returns = learners.train_iteration()
+    returns = learners.step()
     assert returns.shape == (3,) and (returns < 0).all()
 
 
@@ -135,10 +143,10 @@ def test_a_pair_draws_the_same_alone_and_among_others():
     for name, networks in alone.learned.items():
         ours = three.learned[name].rows([1, 4] if name == "critics" else [1])
         assert all(map(torch.equal, ours.parameters(), networks.parameters()))
-    torch.testing.assert_close(three.train_iteration()[1:2], alone.train_iteration())
+    torch.testing.assert_close(three.step()[1:2], alone.step())
     assert torch.equal(three.replay.tensors["actions"][1:2], alone.replay.tensors["actions"])
-    three.train_iteration()
-    alone.train_iteration()
+    three.step()
+    alone.step()
     # 50 updates of rounding, 1e-8 over eight seeds; other seeds end 0.1 apart
     for name, networks in alone.learned.items():
         ours = three.learned[name].rows([1, 4] if name == "critics" else [1])
@@ -149,7 +157,7 @@ def test_a_pair_draws_the_same_alone_and_among_others():
 def test_training_is_determined_by_the_generators():
     one, again, other = make_learners((0, 1)), make_learners((0, 1)), make_learners((0, 2))
     for learners in (one, again, other):
-        learners.train_iteration()
+        learners.step()
     assert same(one, again)
     assert not torch.equal(one.speakers.weights[0][1], other.speakers.weights[0][1])
 
@@ -172,7 +180,7 @@ def test_the_learning_rate_falls_in_the_second_half():
     learners, rates = make_learners((0,), settings), []
     learners._update = lambda: None
     for _ in range(40):
-        learners.train_iteration()
+        learners.step()
         rates += [o.param_groups[0]["lr"] for o in learners._optimisers().values()]
     assert rates[: 2 * 21] == [1e-2] * 42
     assert rates[2 * 30 : 2 * 31] == pytest.approx([5e-3] * 2)
@@ -180,10 +188,10 @@ def test_the_learning_rate_falls_in_the_second_half():
 
 
 def test_each_network_is_clipped_by_its_own_norm():
-    learners = make_learners((0, 1), settings=dataclasses.replace(TINY, max_grad_norm=0.5))
+    learners = make_learners((0, 1))
     scales = torch.tensor([1e-3, 1e3]).repeat(2)[:, None, None]  # of pairs 0 and 1, both critics
     loss = sum((scales * parameter).sum() for parameter in learners.critics.parameters())
-    learners._descend(learners.critic_optimiser, loss, [learners.critics])
+    descend(learners.critic_optimiser, loss, [learners.critics], max_grad_norm=0.5)
     gradients = torch.cat([p.grad.flatten(1) for p in learners.critics.parameters()], 1)
     size = gradients.shape[1] ** 0.5
     torch.testing.assert_close(
@@ -228,13 +236,13 @@ def test_an_update_is_that_of_the_paper():
     tensors = {name: tensor[k] for name, tensor in learners.replay.tensors.items()}
     for numbers in torch.rand(8, 19, generator=generator):
         choice, *noise = numbers.split([3, 3, 5, 3, 5])
-        place, iteration_, step = (choice * torch.tensor([4, 1, 25])).int()
+        place, iteration, step = (choice * torch.tensor([4, 1, 25])).int()
         colour, paid = (
-            tensors["inputs"][place, iteration_],
-            tensors["rewards"][place, iteration_, step],
+            tensors["inputs"][place, iteration],
+            tensors["rewards"][place, iteration, step],
         )
-        seen, ahead = tensors["listener"][place, iteration_, step : step + 2]
-        message, force = tensors["actions"][place, iteration_, step].float().split([3, 5])
+        seen, ahead = tensors["listener"][place, iteration, step : step + 2]
+        message, force = tensors["actions"][place, iteration, step].float().split([3, 5])
         next_message = sample_bits(target_speaker(colour), noise[0])
         next_force = sample_one_hot(target_listener(ahead), noise[1])
         for agent in (0, 1):
@@ -261,7 +269,8 @@ def test_an_update_is_that_of_the_paper():
 
 def mean_returns(learners):
     generators = [streams.make_generator(9, k) for k in range(2)]
-    return trainings.evaluate(learners, generators=generators, num_episodes=500).mean(-1)
+    world = ParticleWorld((2, 500), generator=generators)
+    return play(learners.speakers, learners.listeners, world).rewards.sum(-1).mean(-1)
 
 
 def test_training_improves_on_the_untrained_return():
@@ -271,7 +280,7 @@ def test_training_improves_on_the_untrained_return():
     )  # fmt: skip
     learners = make_learners((0, 1), settings)
     before = mean_returns(learners)
-    trainings.train(learners)
+    train(learners)
     after = mean_returns(learners)
     # 48 seeds gained 17 to 26; the standard error of a mean return is below 2
     assert (after - before > 10).all()
@@ -293,10 +302,10 @@ def test_fixed_listeners_stay_as_they_are():
     before = [parameter.clone() for parameter in listeners.parameters()]
     learners = make_learners((0, 1, 2), listeners=listeners)
     assert set(learners.learned) == {"speakers", "critics"}
-    assert learners.critics.sizes[0] == 3 + 11 + 3 + 5 + 2  # the critic is told the listener
+    assert learners.critics.sizes[0] == 3 + 11 + 3 + 5 + 2  # the critic sees who listens
     assert len(learners.critics.biases[0]) == 3
     start = learners.speakers.weights[0].clone()
-    learners.train_iteration()
+    learners.step()
     assert all(map(torch.equal, before, listeners.parameters()))
     assert not torch.equal(start, learners.speakers.weights[0])
 
@@ -319,13 +328,13 @@ def test_contexts_pay_where_listeners_differ():
         num_iterations=16, num_episodes=16, batch_size=64, hidden_size=32, learning_rate=5e-3,
         discount=0.9, tau=0.1, logit_penalty=0.1, max_grad_norm=5.0,
     )  # fmt: skip
-    listeners, told = moody_listeners(), torch.tensor([1.0, 1, 1, 0, 0, 0])
-    contexts = told[:, None, None, None] * torch.eye(2)[None, :, None]  # (6, 2, 1, 2): who listens
+    listeners, given = moody_listeners(), torch.tensor([1.0, 1, 1, 0, 0, 0])
+    contexts = given[:, None, None, None] * torch.eye(2)[None, :, None]  # (6, 2, 1, 2)
     learners = make_learners((0, 1, 2) * 2, settings, listeners=listeners, contexts=contexts)
-    trainings.train(learners)
+    train(learners)
     options = {"generators": streams.make_generator(3), "num_episodes": 100}
     returns = cross_play(learners.speakers, listeners, contexts=contexts, **options).mean((1, 2))
-    # over 24 seeds those who were told gained 19 to 39
+    # over 24 seeds those that see who listens gained 19 to 39
     assert (returns[:3] > returns[3:] + 10).all()
 
 
@@ -338,131 +347,50 @@ def test_a_resumed_training_ends_where_an_uninterrupted_one_does(tmp_path):
         dataclasses.replace(TINY, num_iterations=3, replay_iterations=2),
     )
     whole, first, second = (make_learners(range(12), settings) for _ in range(3))
-    curves = trainings.train(whole)
+    curves = train(whole)
     interrupt(first, 2)
     with pytest.raises(KeyboardInterrupt):
-        trainings.train(first, checkpoint=file, checkpoint_every=1)
-    assert torch.equal(trainings.train(second, checkpoint=file, checkpoint_every=1), curves)
+        train(first, checkpoint=file, checkpoint_every=1)
+    assert torch.equal(train(second, checkpoint=file, checkpoint_every=1), curves)
     assert same(whole, second)
 
 
-def test_a_resumed_training_repeats_no_round(tmp_path):
+def test_a_resumed_training_repeats_no_iteration(tmp_path):
     file, first, second = tmp_path / "c.safetensors", make_learners(), make_learners()
-    trainings.train(first, checkpoint=file)
+    train(first, checkpoint=file)
     interrupt(second, TINY.num_iterations)  # would stop at any further iteration
-    assert trainings.train(second, checkpoint=file).shape == (TINY.num_iterations, 2)
+    assert train(second, checkpoint=file).shape == (TINY.num_iterations, 2)
 
 
 @pytest.mark.parametrize("contexts", [None, torch.arange(48.0).reshape(2, 2, 3, 4) / 48])
 def test_speakers_resume_too(contexts, tmp_path):
     file, listeners = tmp_path / "c.safetensors", moody_listeners()
     whole, first, second = (make_learners(listeners=listeners, contexts=contexts) for _ in range(3))
-    trainings.train(whole)
+    train(whole)
     interrupt(first, 1)
     with pytest.raises(KeyboardInterrupt):
-        trainings.train(first, checkpoint=file, checkpoint_every=1)
-    trainings.train(second, checkpoint=file)
+        train(first, checkpoint=file, checkpoint_every=1)
+    train(second, checkpoint=file)
     assert same(whole, second)
 
 
-def saved(tmp_path, **key):
-    file, learners = tmp_path / "c.safetensors", make_learners()
-    trainings.train(learners, checkpoint=file, key=key)
-    return file
-
-
-def test_a_checkpoint_of_another_training_is_not_taken_up(tmp_path):
-    file = saved(tmp_path, seed=1)
-    learners = make_learners()
-    assert not learners.load(file, key={"seed": 2})
-    assert not learners.returns and not learners.replay.tensors
-    assert torch.equal(learners.speakers.weights[0], make_learners().speakers.weights[0])
-
-
-@pytest.mark.parametrize("other", [{"key": {"seed": 2}}, {"message_size": 5}, {"rate": 1e-3}])
-def test_another_training_starts_from_its_beginning(other, tmp_path):
-    file = saved(tmp_path, seed=1)
-    settings = dataclasses.replace(TINY, learning_rate=other.get("rate", TINY.learning_rate))
-    learners = make_learners(settings=settings, message_size=other.get("message_size", 3))
+@pytest.mark.parametrize(
+    ("other", "named"),
+    [
+        ({"source": {"seed": 2}}, "seed"),
+        ({"message_size": 5}, "sizes"),
+        ({"settings": dataclasses.replace(TINY, learning_rate=1e-3)}, "settings"),
+        ({"seeds": (0, 1, 2)}, "num_learners"),
+        ({"dynamics": "2018"}, "dynamics"),
+    ],
+)
+def test_the_checkpoint_of_another_training_is_not_taken_up(other, named, tmp_path):
+    file = tmp_path / "c.safetensors"
+    train(make_learners(source={"seed": 1}), file)
+    options = {"source": {"seed": 1}} | other
+    with pytest.raises(ValueError, match=f"of another training, which differs in {named}"):
+        train(make_learners(**options), file)
+    learners = make_learners(**options)
     interrupt(learners, 0)  # before the first iteration
     with pytest.raises(KeyboardInterrupt):
-        trainings.train(learners, checkpoint=file, key=other.get("key", {"seed": 1}))
-
-
-def test_a_file_of_another_kind_is_not_taken_up(tmp_path):
-    files.save_tensors(tmp_path / "c.safetensors", {"a": torch.zeros(1)}, {})
-    assert not make_learners().load(tmp_path / "c.safetensors", key={})
-
-
-@pytest.mark.parametrize("damage", ["flip", "truncate", "empty"])
-def test_a_damaged_checkpoint_is_an_error_and_stays(damage, tmp_path):
-    file = saved(tmp_path)
-    content = bytearray(file.read_bytes())
-    content[len(content) // 2] ^= 1
-    content = {"flip": content, "truncate": content[:-100], "empty": b""}[damage]
-    file.write_bytes(content)
-    with pytest.raises(ValueError, match=r"^.*c\.safetensors is damaged.*$") as error:
-        trainings.train(make_learners(), checkpoint=file)
-    assert "\n" not in str(error.value)
-    assert file.read_bytes() == content and list(tmp_path.iterdir()) == [file]
-
-
-# Populations
-
-
-def train_population(**options):
-    settings = {"num_pairs": 2, "seed": 5, "settings": TINY, "num_evaluation_episodes": 10}
-    return trainings.train_population(**settings | options)
-
-
-def test_pairs_below_the_floor_start_again():
-    with pytest.warns(UserWarning, match=r"pairs \[0, 1\] stay below the floor of 0.0, after 1 "):
-        population = train_population(floor=0.0, max_restarts=1)  # no return is above 0
-    assert population.provenance["attempts"] == [2, 2]
-    assert len(population.provenance["curves"][0]) == TINY.num_iterations
-    for row in range(2):
-        last = Learners([streams.make_generator(5, row, 1)], TINY)
-        trainings.train(last)
-        # alone and among others: rounding, as above
-        for ours, its in zip(
-            population.speakers.rows([row]).parameters(), last.speakers.parameters(), strict=True
-        ):
-            torch.testing.assert_close(ours, its, rtol=0, atol=1e-5)
-
-
-def test_pairs_above_the_floor_stay():
-    first = train_population(floor=-1e9)
-    assert first.provenance["attempts"] == [1, 1]
-    returns = first.provenance["selection_returns"]
-    middle = train_population(floor=max(returns), max_restarts=1)
-    expected = [2 if value == min(returns) else 1 for value in returns]
-    assert middle.provenance["attempts"] == expected
-    for row, attempts in enumerate(expected):
-        same = torch.equal(first.speakers.weights[0][row], middle.speakers.weights[0][row])
-        assert same == (attempts == 1)
-
-
-@pytest.mark.filterwarnings("ignore:pairs .* stay below the floor:UserWarning")
-def test_a_population_goes_on_from_its_folder(tmp_path):
-    first = train_population(floor=0.0, max_restarts=1, folder=tmp_path)
-    assert len(list(tmp_path.iterdir())) == 2
-    again = train_population(floor=0.0, max_restarts=1, folder=tmp_path)
-    assert first.provenance == again.provenance
-    assert all(map(torch.equal, first.parameters(), again.parameters()))
-
-
-def test_evaluation_plays_new_episodes_of_each_pair():
-    learners, keys = make_learners((3, 4)), ((1, 2), (5, 6))
-    generators = [streams.make_generator(*key) for key in keys]
-    returns = trainings.evaluate(learners, generators=generators, num_episodes=7)
-    assert returns.shape == (2, 7)
-    world = ParticleWorld((1, 7), generator=[streams.make_generator(5, 6)])
-    alone = play(learners.speakers.rows([1]), learners.listeners.rows([1]), world)
-    torch.testing.assert_close(returns[1:], alone.rewards.sum(-1))
-
-
-def test_a_pair_is_selected_for_itself_alone():
-    together, apart = train_population(floor=-1e9), train_population(floor=-1e9, pairs_per_job=1)
-    returns = [p.provenance["selection_returns"] for p in (together, apart)]
-    assert returns[0] == pytest.approx(returns[1], rel=1e-4)  # rounding, as above
-    assert len(set(returns[0])) == 2
+        train(learners, file, restart=True)

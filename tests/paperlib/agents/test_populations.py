@@ -214,8 +214,8 @@ def test_the_best_word_is_found_by_trial(generator):
     listeners = StackedMLP.from_tensors({"weights.0": weights, "biases.0": bias})
     options = {"message_size": 3, "num_episodes": 600, "generator": generator}
     best = populations.best_constant_messages(listeners, **options)
-    # It never sees where a target is, so that standing still is the best constant message: the mean squared
-    # distance of two points in the square is 4/3, 25 times; 600 episodes give it to about 1.5.
+    # Its listener never sees where a target is and best stands still: the mean squared distance of
+    # two points in the square is 4/3, 25 times; 600 episodes give it to about 1.5.
     assert best.shape == (1,)
     assert best.item() == pytest.approx(-25 * 4 / 3, abs=5)
 

@@ -1,0 +1,137 @@
+"""Runs any training to its end, through interruptions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+from torch import Tensor
+
+from paperlib import files
+
+Progress = Callable[[int], None]  # called with the number of iterations that were just done
+State = tuple[dict[str, Tensor], dict[str, Any]]  # tensors, and what JSON can hold
+
+
+def no_progress(done: int) -> None:
+    """Ignores progress."""
+
+
+@runtime_checkable
+class Training(Protocol):
+    """A training whose iterations depend on its state alone."""
+
+    @property
+    def iteration(self) -> int:
+        """Iterations done."""
+        ...
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        """Everything that decides the result, as JSON: streams, settings, checksums of data."""
+        ...
+
+    def step(self) -> Any:
+        """Does one iteration."""
+        ...
+
+    def state(self) -> State:
+        """Everything that the next iteration needs."""
+        ...
+
+    def load_state(self, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
+        """Takes over what `state` returned."""
+        ...
+
+
+def run(
+    training: Training,
+    checkpoint: str | Path | None = None,
+    *,
+    num_iterations: int,
+    progress: Progress = no_progress,
+    checkpoint_every: int = 1,
+    restart: bool = False,
+) -> None:
+    """Trains to the last iteration, from the checkpoint if there is one.
+
+    A training that was stopped, at whatever moment, ends with the same numbers as one that was not.
+
+    Args:
+        training: what to train.
+        checkpoint: a file, written after the last iteration and every ``checkpoint_every`` before.
+        num_iterations: of the whole training.
+        progress: told of iterations, those in the checkpoint included.
+        checkpoint_every: iterations between two checkpoints.
+        restart: whether to start over where the file is of another training; by default, that is an
+            error.
+
+    Raises:
+        ValueError: if the checkpoint is damaged, or of another training and not ``restart``.
+    """
+    if checkpoint is not None and (found := _load(training, Path(checkpoint), restart=restart)):
+        tensors, metadata = found
+        training.load_state(tensors, metadata["state"])
+    progress(training.iteration)
+    while training.iteration < num_iterations:
+        training.step()
+        done = training.iteration
+        if checkpoint is not None and (done % checkpoint_every == 0 or done == num_iterations):
+            tensors, state = training.state()
+            files.save_tensors(checkpoint, tensors, {**_signature(training), "state": state})
+        progress(1)
+
+
+def run_to_file(
+    training: Training,
+    path: str | Path,
+    *,
+    result: Callable[[], State],
+    num_iterations: int,
+    progress: Progress = no_progress,
+    restart: bool = False,
+) -> None:
+    """Trains as `run` does and writes the result to ``path``; a finished file is kept.
+
+    The checkpoint has the same name, in the folder ``checkpoints`` beside ``path``.
+
+    Args:
+        training: what to train.
+        path: of the finished file; its metadata hold the training's identity under "training".
+        result: content of the finished file.
+        num_iterations, progress, restart: see `run`.
+
+    Raises:
+        ValueError: if a file is damaged, or of another training and not ``restart``.
+    """
+    path = Path(path)
+    if _load(training, path, restart=restart):
+        progress(num_iterations)
+        return
+    checkpoint = path.parent / "checkpoints" / path.name
+    run(training, checkpoint, num_iterations=num_iterations, progress=progress, restart=restart)
+    tensors, metadata = result()
+    files.save_tensors(path, tensors, {**metadata, **_signature(training)})
+
+
+def _signature(training: Training) -> dict[str, Any]:
+    return {"training": files.plain(training.identity)}
+
+
+def _load(training: Training, path: Path, *, restart: bool) -> State | None:
+    """Content of a file of this training, or None where there is none."""
+    if not path.exists():
+        return None
+    tensors, metadata = files.load_tensors(path)
+    found, own = metadata.get("training"), _signature(training)["training"]
+    if found == own:
+        return tensors, metadata
+    if restart:
+        return None
+    found = found or {}
+    different = sorted(n for n in {*own, *found} if own.get(n) != found.get(n))
+    raise ValueError(
+        f"{path} is of another training, which differs in {', '.join(different)}; delete it or "
+        "choose another folder"
+    )

@@ -1,0 +1,214 @@
+"""Trains one contextual policy of Figure 4, and judges it by games after every iteration."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from paperlib import files, training
+from paperlib.agents import contexts, robosumo_policies
+from paperlib.agents.contexts import OpponentContext
+from paperlib.agents.robosumo_policies import Wrestler
+from paperlib.agents.selfplay import Recipe, SelfPlay
+from paperlib.embeddings import PolicyEmbedder
+from paperlib.streams import SelfPlayStream
+from paperlib.training import Progress, no_progress
+from reproduction import results
+
+Weights = Mapping[str, Tensor]  # a wrestler's `state_dict`
+
+
+def make_opponent_context(
+    context_spec: Mapping[str, Any], num_envs: int, opponents: Sequence[int]
+) -> OpponentContext:
+    """A context about some of the opponents.
+
+    Args:
+        context_spec: arguments of `OpponentContext`, except that "model" may be a file, and
+            "offline" has a row for every opponent there is.
+        num_envs: matches played at a time.
+        opponents: which rows of "offline" are used, in this order.
+    """
+    arguments = dict(context_spec)
+    if isinstance(arguments.get("model"), Path):
+        arguments["model"] = PolicyEmbedder.load(arguments["model"])
+    if arguments.get("offline") is not None:
+        arguments["offline"] = arguments["offline"][list(opponents)]
+    return OpponentContext(num_envs=num_envs, num_opponents=len(opponents), **arguments)
+
+
+def context_checksum(context_spec: Mapping[str, Any]) -> str:
+    """Stands for the context in the identity of a training."""
+
+    def content(value: Any) -> Any:
+        if isinstance(value, Path):  # not its bytes: those of two equal encoders may differ
+            value = files.tensor_checksum(PolicyEmbedder.load(value).state_dict(), "")
+        return files.tensor_checksum({"": value}, "") if isinstance(value, Tensor) else value
+
+    return files.text_checksum(files.plain({n: content(v) for n, v in context_spec.items()}))
+
+
+def evaluate(
+    learner: Wrestler,
+    context_spec: Mapping[str, Any],
+    opponents: Sequence[Weights],
+    chosen: Sequence[int],
+    *,
+    num_games: int,
+    key: Sequence[int],
+) -> list[dict[str, float]]:
+    """Shares of games that a policy wins, loses and draws against each of some opponents.
+
+    Args:
+        learner: with a context.
+        context_spec: see `make_opponent_context`.
+        opponents: all of them.
+        chosen: those that play.
+        num_games: against each.
+        key: of the random streams.
+    """
+    context = make_opponent_context(context_spec, num_games * len(chosen), chosen)
+    numbers = np.arange(len(chosen)).repeat(num_games)
+    players = [Wrestler.from_state(opponents[number]) for number in chosen]
+    # One thread: policies are jobs of one core each
+    played = contexts.meet([(learner, context)], players, numbers, key=key, num_threads=1)
+    return [played.select(numbers == k).shares() for k in range(len(chosen))]
+
+
+class PolicyTraining:
+    """A training against fixed opponents with games between iterations; see `training.Training`.
+
+    Its first iteration is games before any training.
+
+    Args:
+        key: of the random streams.
+        recipe: how to train; all opponents must be fixed.
+        initial_policy: the wrestler that it starts from, which has no context.
+        opponents: all of them.
+        groups: numbers of those that are met: in training, "train", and in games, all groups.
+        context_spec: see `make_opponent_context`.
+        num_games: against each opponent, before the last iteration.
+        num_last_games: the same, after it.
+
+    Attributes:
+        curve: for each iteration its number, the samples so far, and for each group the shares of
+            games against each opponent.
+        seconds: that each point of the curve took; not part of the result.
+    """
+
+    def __init__(
+        self,
+        *,
+        key: Sequence[int],
+        recipe: Recipe,
+        initial_policy: Weights,
+        opponents: Sequence[Weights],
+        groups: Mapping[str, Sequence[int]],
+        context_spec: Mapping[str, Any],
+        num_games: int,
+        num_last_games: int,
+    ) -> None:
+        named = {**context_spec, "name": context_checksum(context_spec)}
+        context = make_opponent_context(named, recipe.num_envs, groups["train"])
+        first = Wrestler.from_state(initial_policy).with_context(context.context_size)
+        self.selfplay = SelfPlay(
+            key,
+            recipe,
+            parents=[first.state_dict()],
+            fixed_opponents=[opponents[number] for number in groups["train"]],
+            context=context,
+        )
+        self.opponents, self.groups, self.context_spec = opponents, groups, context_spec
+        self.num_games, self.num_last_games = num_games, num_last_games
+        self.curve: list[dict[str, Any]] = []
+        self.seconds: list[float] = []
+
+    @property
+    def iteration(self) -> int:
+        """Points of the curve so far."""
+        return len(self.curve)
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """Everything that decides the result, as JSON."""
+        return {
+            **self.selfplay.identity,
+            "groups": self.groups,
+            "num_games": self.num_games,
+            "num_last_games": self.num_last_games,
+            "opponents": [files.tensor_checksum(weights, "") for weights in self.opponents],
+        }
+
+    def step(self) -> None:
+        """Trains, but for the first point, and plays games against every group."""
+        started = time.perf_counter()
+        if self.curve:
+            self.selfplay.step()
+        iteration, recipe = self.selfplay.iteration, self.selfplay.recipe
+        samples = self.selfplay.history[-1]["samples"] if iteration else 0
+        point: dict[str, Any] = {"iteration": iteration, "samples": samples}
+        for number, (group, chosen) in enumerate(self.groups.items()):
+            last = iteration == recipe.num_iterations
+            point[group] = evaluate(
+                self.selfplay.learners[0],
+                self.context_spec,
+                self.opponents,
+                chosen,
+                num_games=self.num_last_games if last else self.num_games,
+                key=(*self.selfplay.key, SelfPlayStream.EVALUATION, iteration, number),
+            )
+        self.curve.append(point)
+        self.seconds.append(round(time.perf_counter() - started, 2))
+
+    def state(self) -> training.State:
+        """Everything that the next iteration needs."""
+        tensors, metadata = self.selfplay.state()
+        return tensors, {"selfplay": metadata, "curve": self.curve, "seconds": self.seconds}
+
+    def load_state(self, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
+        """Takes over what `state` returned."""
+        self.selfplay.load_state(tensors, metadata["selfplay"])
+        self.curve, self.seconds = list(metadata["curve"]), list(metadata["seconds"])
+
+
+def train_policy(
+    *, name: str, folder: str | Path, progress: Progress = no_progress, **arguments: Any
+) -> list[dict[str, Any]]:
+    """A job for `jobs.run_jobs`: trains one policy into ``folder / NAME.safetensors``.
+
+    What is there already is kept if it is of the same training, and made anew if not; see
+    `training.run_to_file`.
+
+    Args:
+        name: of the policy.
+        folder: of all policies.
+        progress: told of each iteration.
+        arguments: of `PolicyTraining`.
+
+    Returns:
+        Its curve.
+
+    Raises:
+        ValueError: if a file is damaged.
+    """
+    policy, path = PolicyTraining(**arguments), Path(folder) / f"{name}.safetensors"
+
+    def result() -> training.State:
+        provenance = {"curve": policy.curve, "seconds": sum(policy.seconds)}
+        provenance["versions"] = results.versions()
+        return robosumo_policies.pack({name: policy.selfplay.learners[0]}, provenance)
+
+    training.run_to_file(
+        policy,
+        path,
+        result=result,
+        num_iterations=policy.selfplay.recipe.num_iterations + 1,
+        progress=progress,
+        restart=True,
+    )
+    return robosumo_policies.load(path)[1]["curve"]

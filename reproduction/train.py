@@ -1,0 +1,112 @@
+"""Trains anything that has a name: ``python -m reproduction.train "Emb-Hyb 0" --profile smoke``.
+
+Names are ``population`` (all pairs of ParticleWorld), the wrestlers' training runs, such as
+``self-hasty-e``, and the policies of Figure 4, a variant and a seed. ``--list`` shows them all.
+Parameters are those of the notebook that uses the result, in the profile. A training that was
+stopped goes on from its checkpoint, and a finished one is kept. Wrestlers and policies are jobs for
+one core each, so that a cluster can train them side by side; parents must be there first.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import difflib
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from tqdm import tqdm
+
+from paperlib.agents import maddpg
+from reproduction import policy_training, runner, training_runs, trainings, wrestlers
+from reproduction.policy_study import Study
+
+
+def train_population(parameters: Mapping[str, Any]) -> None:
+    """The pairs of population.py, which takes them from their checkpoints."""
+    trainings.train_population(
+        num_pairs=parameters["num_pairs"],
+        seed=parameters["seed"],
+        settings=maddpg.Settings(
+            num_iterations=parameters["num_iterations"],
+            learning_rate=parameters["learning_rate"],
+            discount=parameters["discount"],
+            logit_penalty=parameters["logit_penalty"],
+        ),
+        message_size=parameters["message_size"],
+        dynamics=parameters["dynamics"],
+        floor=parameters["floor"],
+        max_restarts=parameters["max_restarts"],
+        num_evaluation_episodes=parameters["num_evaluation_episodes"],
+        num_workers=parameters["num_workers"],
+        folder=parameters["checkpoint_folder"],
+        device=parameters["device"],
+    )
+
+
+def train_wrestlers(parameters: Mapping[str, Any], name: str) -> None:
+    """A training run of wrestlers.py."""
+    folder, num_iterations = (
+        parameters["training_runs_folder"],
+        training_runs.RUNS[name].recipe.num_iterations,
+    )
+    with tqdm(total=num_iterations, desc=name, unit="iteration") as bar:
+        wrestlers.train(name=name, seed=parameters["seed"], folder=folder, progress=bar.update)
+
+
+def train_policy(parameters: Mapping[str, Any], variant: str, seed: int) -> None:
+    """A policy of figure_4.py."""
+    fields = [field.name for field in dataclasses.fields(Study)]
+    job = Study(**{name: parameters[name] for name in fields}).job(variant, seed)
+    total = job["recipe"].num_iterations + 1
+    with tqdm(total=total, desc=job["name"], unit="iteration") as bar:
+        policy_training.train_policy(**job, progress=bar.update)
+
+
+def trainings_of(profile: str, results_folder: str | Path) -> dict[str, Callable[[], None]]:
+    """Everything that can be trained in a profile, by name.
+
+    Raises:
+        ValueError: if the profile or one of its parameters is wrong.
+    """
+    population, sumo, figure_4 = (
+        runner.parameters_of(notebook, profile, results_folder)
+        for notebook in ("population", "wrestlers", "figure_4")
+    )
+    named: dict[str, Callable[[], None]] = {"population": lambda: train_population(population)}
+    for name in training_runs.RUNS:
+        named[name] = lambda name=name: train_wrestlers(sumo, name)
+    for variant in figure_4["variants"]:
+        for seed in figure_4["seeds"]:
+            named[f"{variant} {seed}"] = lambda v=variant, s=seed: train_policy(figure_4, v, s)
+    return named
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description="Train anything that has a name.")
+    parser.add_argument("name", nargs="?", help='such as population, self-hasty-e, "Emb-Hyb 0"')
+    parser.add_argument("--profile", default="laptop", help="one of workflow/parameters.yaml")
+    parser.add_argument("--results", default="results", type=Path, help="folder of all results")
+    parser.add_argument("--list", action="store_true", help="show all names in the profile")
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(1)
+    try:
+        named = trainings_of(options.profile, options.results)
+        if options.list:
+            print("\n".join(named))
+            return
+        if options.name not in named:
+            close = difflib.get_close_matches(options.name or "", named, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else "--list shows all"
+            raise ValueError(f"there is no training {options.name!r} in {options.profile}; {hint}")
+        named[options.name]()
+    except (ValueError, FileNotFoundError) as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,169 @@
+"""A training that is stopped and taken up again, and the files that it leaves."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from paperlib import files, training
+from paperlib.streams import make_generator
+
+COUNT = 6
+
+
+class Walk:
+    """A random walk, whose steps are drawn from streams of their own."""
+
+    def __init__(self, key=(1,), scale=1.0):
+        self.key, self.scale = key, scale
+        self.position, self.history = torch.zeros(3), []
+
+    @property
+    def iteration(self):
+        return len(self.history)
+
+    @property
+    def identity(self):
+        return {"key": self.key, "scale": self.scale}
+
+    def step(self):
+        generator = make_generator(*self.key, self.iteration)
+        self.position = self.position + self.scale * torch.randn(3, generator=generator)
+        self.history.append(self.position.norm().item())
+
+    def state(self):
+        return {"position": self.position}, {"history": self.history}
+
+    def load_state(self, tensors, metadata):
+        self.position, self.history = tensors["position"], list(metadata["history"])
+
+
+def run(walk, checkpoint=None, **options):
+    training.run(walk, checkpoint, num_iterations=COUNT, **options)
+    return walk
+
+
+def refuse(self):
+    raise AssertionError("trained again")
+
+
+def stop_after(count):
+    done = 0
+
+    def progress(more):
+        nonlocal done
+        done += more
+        if done >= count:
+            raise KeyboardInterrupt
+
+    return progress
+
+
+@pytest.mark.parametrize("checkpoint_every", [1, 4, 40])
+@pytest.mark.parametrize("stopped_after", [1, 4, 5])
+def test_a_stopped_training_ends_as_the_whole_one(tmp_path, checkpoint_every, stopped_after):
+    path, options = tmp_path / "c.safetensors", {"checkpoint_every": checkpoint_every}
+    with pytest.raises(KeyboardInterrupt):
+        run(Walk(), path, progress=stop_after(stopped_after), **options)
+    assert path.exists() == (stopped_after >= checkpoint_every)
+    steps = []
+    resumed = Walk()
+    run(resumed, path, progress=steps.append, **options)
+    assert resumed.history == run(Walk()).history
+    assert sum(steps) == COUNT and steps[0] == stopped_after // checkpoint_every * checkpoint_every
+    assert files.load_tensors(path)[1]["state"]["history"] == resumed.history
+
+
+def test_a_finished_training_is_not_repeated(tmp_path, monkeypatch):
+    path = tmp_path / "c.safetensors"
+    whole = run(Walk(), path)
+    monkeypatch.setattr(Walk, "step", refuse)
+    assert run(Walk(), path).history == whole.history
+
+
+SCRIPT = """
+import os, signal, sys
+sys.path.insert(0, {folder!r})
+from test_training import Walk, run
+def progress(done):
+    if done and os.path.exists({path!r}) and not {last!r}:
+        os.kill(os.getpid(), signal.SIGKILL)
+print(run(Walk(), {path!r}, progress=progress).history)
+"""
+
+
+def test_killed_at_every_iteration(tmp_path):
+    path, folder = str(tmp_path / "c.safetensors"), os.path.dirname(__file__)
+    for last in (False, False, True):
+        script = SCRIPT.format(folder=folder, path=path, last=last)
+        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+        assert done.returncode == (0 if last else -signal.SIGKILL), done.stderr
+    assert done.stdout.strip() == str(run(Walk()).history)
+
+
+@pytest.mark.parametrize(
+    ("other", "named"), [(Walk(scale=2.0), "scale"), (Walk((2,), 2.0), "key, scale")]
+)
+def test_the_file_of_another_training_is_named_and_stays(tmp_path, other, named):
+    path = tmp_path / "c.safetensors"
+    run(other, path)
+    before = path.read_bytes()
+    message = f"c.safetensors is of another training, which differs in {named}; delete it or"
+    with pytest.raises(ValueError, match=message):
+        run(Walk(), path)
+    assert path.read_bytes() == before
+
+
+def test_a_restart_takes_nothing_over(tmp_path):
+    path = tmp_path / "c.safetensors"
+    run(Walk(scale=2.0), path)
+    assert run(Walk(), path, restart=True).history == run(Walk()).history
+    assert files.load_tensors(path)[1]["training"] == {"key": [1], "scale": 1.0}
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_damage_is_an_error_of_one_line(tmp_path, restart):
+    path = tmp_path / "c.safetensors"
+    run(Walk(), path)
+    path.write_bytes(path.read_bytes()[:-3])
+    with pytest.raises(ValueError, match=r"^.*c\.safetensors is damaged.*$") as error:
+        run(Walk(), path, restart=restart)
+    assert "\n" not in str(error.value)
+
+
+def to_file(walk, path, **options):
+    def result():
+        return {"last": walk.position}, {"num_steps": len(walk.history)}
+
+    training.run_to_file(walk, path, result=result, num_iterations=COUNT, **options)
+
+
+def test_the_result_is_written_at_the_end_and_kept(tmp_path, monkeypatch):
+    path, checkpoint = tmp_path / "w.safetensors", tmp_path / "checkpoints/w.safetensors"
+    with pytest.raises(KeyboardInterrupt):
+        to_file(Walk(), path, progress=stop_after(2))
+    assert checkpoint.exists() and not path.exists()
+    to_file(Walk(), path)
+    tensors, metadata = files.load_tensors(path)
+    assert torch.equal(tensors["last"], run(Walk()).position)
+    assert metadata == {"num_steps": COUNT, "training": {"key": [1], "scale": 1.0}}
+    checkpoint.unlink()
+    monkeypatch.setattr(Walk, "step", refuse)
+    steps = []
+    to_file(Walk(), path, progress=steps.append)  # the result is enough
+    assert steps == [COUNT]
+
+
+@pytest.mark.parametrize("file", ["w.safetensors", "checkpoints/w.safetensors"])
+def test_results_of_another_training(tmp_path, file):
+    path = tmp_path / "w.safetensors"
+    to_file(Walk(scale=2.0), path)
+    if path != tmp_path / file:
+        path.unlink()
+    with pytest.raises(ValueError, match=f"{file} is of another training"):
+        to_file(Walk(), path)
+    to_file(Walk(), path, restart=True)
+    assert torch.equal(files.load_tensors(path)[0]["last"], run(Walk()).position)

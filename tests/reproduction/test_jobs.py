@@ -1,0 +1,44 @@
+"""Jobs side by side."""
+
+import os
+
+import numpy as np
+import pytest
+import torch
+
+from reproduction.jobs import run_jobs
+
+
+def draw(*, seed, progress):
+    progress(1)
+    return os.getpid(), torch.get_num_threads(), np.random.default_rng(seed).random()
+
+
+def fail(*, seed, progress):
+    if seed == 1:
+        raise ValueError(f"seed {seed} is unlucky")
+
+
+def run(function, num_workers):
+    return run_jobs(
+        function, [{"seed": seed} for seed in range(3)], num_workers=num_workers, units=3, name=""
+    )
+
+
+def test_results_come_in_order_from_any_number_of_workers():
+    alone, together = run(draw, 1), run(draw, 2)
+    assert [number for *_, number in alone] == [number for *_, number in together]
+    assert {threads for _, threads, _ in alone + together} == {1}
+    assert os.getpid() in {pid for pid, *_ in alone}
+    assert os.getpid() not in {pid for pid, *_ in together}
+
+
+@pytest.mark.parametrize("num_workers", [1, 2])
+def test_an_error_in_a_job_is_raised(num_workers):
+    with pytest.raises(ValueError, match="seed 1 is unlucky"):
+        run(fail, num_workers)
+
+
+def test_no_workers():
+    with pytest.raises(ValueError, match="num_workers must be at least 1, got 0"):
+        run(draw, 0)

@@ -1,0 +1,101 @@
+"""The study of Figure 4: its opponents, contexts and recipe, and which policies may meet."""
+
+import pytest
+
+from paperlib.agents import matches, robosumo_policies
+from paperlib.agents.robosumo_policies import Wrestler
+from paperlib.embeddings import PolicyEmbedder, Settings
+from paperlib.graphs import InteractionGraph
+from paperlib.streams import make_generator
+from reproduction import results
+from reproduction.policy_study import Opponents, Study
+from reproduction.policy_training import train_policy
+
+STATES = [Wrestler(generator=make_generator(k)).state_dict() for k in range(4)]
+
+
+@pytest.fixture
+def study(tmp_path, generator):
+    """Four wrestlers, Table 1's split and an encoder for each method, as far as Figure 4 needs."""
+    members = {f"w{k}": Wrestler.from_state(state) for k, state in enumerate(STATES)}
+    robosumo_policies.save(tmp_path / "population.safetensors", members, {})
+    parts = {"train": [0, 1], "validation": [], "test": [2, 3]}
+    results.Run("table_1", {}).save(tmp_path, {"strong_agents": {"0": parts}}, seeds=[0])
+    graph = InteractionGraph.complete(4)
+    dataset = matches.collect(list(members.values()), graph, num_episodes=1, key=(1,), max_cycles=5)
+    dataset.save(tmp_path / "episodes.safetensors")
+    settings = Settings(embedding_size=6, hidden_size=5, likelihood="gaussian")
+    for method in ("Emb-Im", "Emb-Id", "Emb-Hyb"):
+        model = PolicyEmbedder(120, 8, settings=settings, generator=generator)
+        model.save(tmp_path / f"strong_{method}_0.safetensors")
+    folders = ("wrestlers", "table_1", "sumo_encoders", "policies")
+    return {
+        "encoder_seed": 0,
+        "num_opponents": 2,
+        **{"num_iterations": 1, "num_rollouts": 1, "num_envs": 4, "learning_rate": 1e-3},
+        **{"num_games": 1, "num_last_games": 1, "start": ""},
+        **{f"{place}_folder": tmp_path for place in folders},
+    }
+
+
+def opponents_of(study):
+    names = "encoder_seed", "num_opponents", "wrestlers_folder", "table_1_folder"
+    return Opponents(**{name: study[name] for name in (*names, "sumo_encoders_folder")})
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"num_opponents": 3}, r"num_opponents must be 1 to 2, .* got 3"),
+        ({"encoder_seed": 7}, r"encoder_seed must be one of Table 1's, 0; got 7"),
+        ({"num_last_games": 0}, r"num_last_games must be at least 1, got 0"),
+        ({"num_epochs": 0}, r"num_epochs must be positive, got 0"),
+        ({"start": "z"}, r"start must be '' or one of a, .* got 'z'"),
+    ],
+)
+def test_bad_studies_are_refused_before_anything_is_trained(study, changes, message):
+    with pytest.raises(ValueError, match=message):
+        Study(**study | changes).job("random", 0)
+
+
+def test_a_study_says_how_its_policies_learn(study):
+    of_ppo = {"learning_rate": 1e-4, "num_epochs": 8, "minibatch_size": 512}
+    recipe = Study(**study | of_ppo).job("random", 0)["recipe"]
+    assert {name: getattr(recipe.ppo, name) for name in of_ppo} == of_ppo
+
+
+def test_unknown_variants_are_refused(study):
+    with pytest.raises(ValueError, match=r"variants must be among no embedding, .* got 'zeros'"):
+        Study(**study).job("zeros", 0)
+
+
+def test_only_policies_of_one_study_meet(study):
+    def load(**changes):
+        opponents = opponents_of(study | changes)
+        return opponents.load_policies(study["policies_folder"], ["random", "Emb-Id"], [0])
+
+    def train(variant, **changes):
+        train_policy(**Study(**study | changes).job(variant, 0))
+
+    train("random")
+    with pytest.raises(FileNotFoundError, match="Emb-Id 0"):
+        load()
+    train("Emb-Id", learning_rate=1e-4)
+    with pytest.raises(ValueError, match="its training was not that of random 0"):
+        load()
+    train("Emb-Id")
+    assert {key: policy.context_size for key, policy in load().items()} == {
+        ("random", 0): 6,
+        ("Emb-Id", 0): 6,
+    }
+    folder, settings = study["sumo_encoders_folder"], Settings(embedding_size=6, hidden_size=5)
+    train_policy(**Study(**study).job("random", 1))
+    both = opponents_of(study)
+    found = both.load_policies(
+        study["policies_folder"], ["random"], [0, 1]
+    )  # both from random weights
+    assert list(found) == [("random", 0), ("random", 1)]
+    other = PolicyEmbedder(120, 8, settings=settings, generator=make_generator(5))
+    other.save(folder / "strong_Emb-Id_0.safetensors")
+    with pytest.raises(ValueError, match="its training had other encoders"):
+        load()

@@ -1,0 +1,161 @@
+"""Training one contextual policy: its curve of games, interruptions and files."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from paperlib.agents import robosumo_policies
+from paperlib.agents.robosumo_policies import Wrestler
+from paperlib.agents.selfplay import Recipe
+from paperlib.embeddings import PolicyEmbedder, Settings
+from paperlib.streams import make_generator
+from reproduction import policy_training
+from reproduction.policy_training import evaluate, make_opponent_context, train_policy
+
+RECIPE = Recipe(
+    num_iterations=2,
+    num_rollouts=1,
+    num_envs=4,
+    rollout_length=30,
+    self_play_fraction=0.0,
+    zero_action_fraction=0.0,
+    random_fraction=0.0,
+    fixed_opponent_fraction=1.0,
+)
+OPPONENTS = [Wrestler(generator=make_generator(k)).state_dict() for k in range(4)]
+GROUPS = {"train": [2, 0], "test": [1, 3]}
+
+
+@pytest.fixture
+def specs(tmp_path, generator):
+    settings = Settings(embedding_size=6, hidden_size=5, likelihood="gaussian")
+    path = tmp_path / "encoder.safetensors"
+    PolicyEmbedder(120, 8, settings=settings, generator=generator).save(path)
+    embeddings, offline = torch.randn(2, 9, 6, generator=generator)
+    shared = {"context_size": 6, "embeddings": embeddings, "offline": offline[:4], "model": path}
+    return {kind: {"kind": kind, **shared} for kind in ("online", "offline", "zeros")}
+
+
+def run(context_spec, folder, **changes):
+    options = {
+        "name": f"{context_spec['kind']} 0",
+        "key": (1,),
+        "recipe": RECIPE,
+        "initial_policy": Wrestler(generator=make_generator(9)).state_dict(),
+        "opponents": OPPONENTS,
+        "groups": GROUPS,
+        "num_games": 1,
+        "num_last_games": 1,
+    }
+    return train_policy(context_spec=context_spec, folder=folder, **options | changes)
+
+
+def test_a_context_is_about_the_chosen_opponents(specs):
+    context = make_opponent_context(specs["offline"], 3, [3, 1])
+    scale = specs["offline"]["embeddings"].std(0)
+    shift = specs["offline"]["embeddings"].mean(0)
+    torch.testing.assert_close(context.table * scale + shift, specs["offline"]["offline"][[3, 1]])
+
+
+def test_a_policy_is_trained_and_judged_before_and_after_each_iteration(specs, tmp_path):
+    curve = run(specs["online"], tmp_path)
+    assert [point["iteration"] for point in curve] == [0, 1, 2]
+    assert [point["samples"] for point in curve] == [0, 120, 240]
+    for point in curve:
+        for group in GROUPS:
+            assert len(point[group]) == 2
+            assert all(sum(share.values()) == pytest.approx(1) for share in point[group])
+    (learner,), provenance = (
+        part.values() if isinstance(part, dict) and "online 0" in part else part
+        for part in robosumo_policies.load(tmp_path / "online 0.safetensors")
+    )
+    assert learner.context_size == 6 and provenance["curve"] == curve
+
+
+def stopped(context_spec, folder, after):
+    count = 0
+
+    def stop(done):
+        nonlocal count
+        count += 1
+        if count > after:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(context_spec, folder, progress=stop)
+
+
+@pytest.mark.parametrize("kind", ["online", "zeros"])
+def test_stopped_and_taken_up_again(specs, tmp_path, kind):
+    whole = run(specs[kind], tmp_path / "whole")
+    stopped(specs[kind], tmp_path / "broken", after=2)
+    assert not (tmp_path / f"broken/{kind} 0.safetensors").exists()
+    assert run(specs[kind], tmp_path / "broken") == whole
+    one, other = (
+        robosumo_policies.load(tmp_path / f"{name}/{kind} 0.safetensors")[0][
+            f"{kind} 0"
+        ].state_dict()
+        for name in ("whole", "broken")
+    )
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_what_is_finished_is_not_made_again(specs, tmp_path, monkeypatch):
+    curve = run(specs["zeros"], tmp_path)
+    monkeypatch.setattr(policy_training, "evaluate", None)
+    assert run(specs["zeros"], tmp_path) == curve
+
+
+def test_another_encoder_makes_another_policy(specs, tmp_path):
+    run(specs["online"], tmp_path)
+    before = (tmp_path / "online 0.safetensors").read_bytes()
+    changed = {**specs["online"], "embeddings": specs["online"]["embeddings"] + 1}
+    assert run(changed, tmp_path) == run(changed, tmp_path / "anew")  # its checkpoint is not used
+    assert (tmp_path / "online 0.safetensors").read_bytes() != before
+
+
+def test_more_games_are_played_anew(specs, tmp_path):
+    stopped(specs["zeros"], tmp_path, after=2)
+    more = run(specs["zeros"], tmp_path, num_games=2)
+    assert more == run(specs["zeros"], tmp_path / "anew", num_games=2)
+
+
+def test_the_last_games_are_as_many_as_asked_for(specs, tmp_path):
+    curve = run(specs["zeros"], tmp_path, num_last_games=3)
+    assert curve[:-1] == run(specs["zeros"], tmp_path / "less")[:-1]
+    shares = np.array([list(of.values()) for of in curve[-1]["train"] + curve[-1]["test"]])
+    np.testing.assert_allclose(3 * shares, np.round(3 * shares), atol=1e-9)
+
+
+def test_policies_are_judged_against_the_right_opponents(specs):
+    still = Wrestler(generator=make_generator(0), action_std=1e-3)
+    with torch.no_grad():
+        for parameter in still.network.policy.parameters():
+            parameter.zero_()
+    wild = Wrestler(generator=make_generator(0), action_std=3.0)
+    states = [wild.state_dict(), still.state_dict()]
+    learner = still.with_context(6)
+    options = {"num_games": 4, "key": (1,)}
+    one, other = evaluate(learner, specs["zeros"], states, [1, 0], **options)
+    assert one["drawn"] == 1.0  # two robots that do nothing
+    assert other["won"] > 0.5  # one that thrashes about falls
+
+
+def test_games_do_not_depend_on_the_group_beside(specs):
+    learner = Wrestler(generator=make_generator(9)).with_context(6)
+    options = {"num_games": 2, "key": (1,)}
+    one = evaluate(learner, specs["online"], OPPONENTS, [0, 1], **options)
+    assert one == evaluate(learner, specs["online"], OPPONENTS, [0, 1], **options)
+
+
+def test_all_opponents_must_be_fixed(specs, tmp_path):
+    with pytest.raises(
+        ValueError, match="needs self_play_fraction 0 and fixed_opponent_fraction 1"
+    ):
+        run(
+            specs["zeros"],
+            tmp_path,
+            recipe=dataclasses.replace(RECIPE, fixed_opponent_fraction=0.5),
+        )

@@ -1,0 +1,58 @@
+"""The command line that trains anything that has a name."""
+
+import pytest
+
+from paperlib import files
+from paperlib.agents.selfplay import Recipe
+from reproduction import train, training_runs
+
+
+def main(folder, *arguments):
+    train.main([*arguments, "--profile", "smoke", "--results", str(folder)])
+
+
+def test_the_list_names_everything_in_the_profile(tmp_path, capsys):
+    main(tmp_path, "--list")
+    names = capsys.readouterr().out.splitlines()
+    assert names[0] == "population" and names[-1] == "oracle 1"
+    assert {"a", "pair-toppler-gx-fy", "self-close-g-steady", "Emb-Hyb 0"} <= {*names}
+    assert len(names) == 1 + 35 + 3 * 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["self-hazty-e"],
+            "there is no training 'self-hazty-e' in smoke; did you mean 'self-hasty",
+        ),
+        (["Emb-Hyb 7"], "there is no training 'Emb-Hyb 7' in smoke; did you mean 'Emb-Hyb 1'"),
+        ([], "there is no training None in smoke; --list shows all"),
+        (["c"], r"a\.safetensors: no such file"),
+        (["Emb-Hyb 0"], "no such file"),
+        (["a", "--profile", "smok"], "unknown profile 'smok'"),
+    ],
+)
+def test_mistakes_are_named_in_one_line(tmp_path, arguments, message):
+    with pytest.raises(SystemExit, match=f"^error: .*{message}") as error:
+        train.main(["--profile", "smoke", "--results", str(tmp_path), *arguments])
+    assert "\n" not in str(error.value)
+
+
+def test_a_wrestler_is_trained_into_the_folder_of_its_notebook(tmp_path, monkeypatch):
+    recipe = Recipe(num_iterations=1, num_rollouts=1, num_envs=4, rollout_length=8)
+    run = training_runs.TrainingRun("a", 0, recipe)
+    monkeypatch.setattr(training_runs, "RUNS", {"a": run})
+    main(tmp_path, "a")
+    metadata = files.load_tensors(tmp_path / "smoke/training_runs/a.safetensors")[1]
+    assert metadata["training"]["key"] == [0, 400, 0] and metadata["names"] == ["a"]
+
+
+def test_the_population_is_trained_with_the_parameters_of_its_notebook(tmp_path, monkeypatch):
+    given = {}
+    monkeypatch.setattr(
+        train.trainings, "train_population", lambda **options: given.update(options)
+    )
+    main(tmp_path, "population")
+    assert given["num_pairs"] == 8 and given["settings"].num_iterations == 12
+    assert given["folder"] == str(tmp_path / "smoke/checkpoints/population")
