@@ -245,8 +245,8 @@ figure, axes = plt.subplots(1, 2, figsize=(6.75, 2.5), sharex=True)
 for name, own in values["provenance"].items():
     samples, won, lost = np.array(own["curve"], dtype=float).T
     total = (own["total_samples"] - samples[-1] + samples) / 1e6
-    founder = len(own["training_run"]) == 1
-    look = dict(lw=1.4, zorder=3, label=name) if founder else dict(lw=0.5, color="0.6")
+    is_founder = len(own["training_run"]) == 1
+    look = dict(lw=1.4, zorder=3, label=name) if is_founder else dict(lw=0.5, color="0.6")
     for ax, share in zip(axes, (won, lost), strict=True):
         ax.plot(total, share, **look)
 for ax, level, title in zip(axes, (0.6, 0.15), ("won", "lost"), strict=True):

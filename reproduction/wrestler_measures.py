@@ -69,7 +69,7 @@ class WrestlerMeasures:
             embedded = self.embed(kind, method, seed, test, steps)
             quality = self._quality(embedded, agents, 1, seed)
             found |= {f"{name}, {steps} steps": value for name, value in quality.items()}
-        families = torch.tensor([ord(founder) for founder in self.families])
+        families = torch.tensor([ord(family) for family in self.families])
         found["ratio within families"] = measures.ratio_within(embedded, agents, families)
         unreflected = torch.tensor([founder(name)[1] == "" for name in self.names])
         own = unreflected[agents]

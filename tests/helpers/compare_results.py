@@ -26,7 +26,7 @@ RENAMED = (
     (r"\bbest word\b", "best constant message"),
     (r"steps_per_round", "steps_per_iteration"),
     # your_own_agents
-    (r"num_points_of_known", "num_points_of_seen"),
+    (r"\bnum_points_of_known\b", "num_seen_points"),
     (r"\bstrangers\b", "unseen"),
     (r"\bknown\b", "seen"),
     # table_1
@@ -47,6 +47,7 @@ ADDED = (
     r"^population/shown/",
     r"^table_[12]/(bars|curves|counts)/",
     r"^table_3/drawn/",
+    r"^explorer/names/",
 )
 MOST_LINES = 20  # of one notebook's report
 
