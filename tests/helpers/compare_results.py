@@ -25,6 +25,7 @@ RENAMED = (
     (r"\bhand-made\b", "summary statistics"),
     (r"\bbest word\b", "best constant message"),
     (r"steps_per_round", "steps_per_iteration"),
+    (r"^figure_4/more seeds\b", "figure_4/more_seeds"),
     # your_own_agents
     (r"num_points_of_known", "num_points_of_seen"),
     (r"\bstrangers\b", "unseen"),
