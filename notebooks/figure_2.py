@@ -11,9 +11,9 @@
 #
 # **The question.** Once there is an embedding of the other agent, how does a new policy use it?
 #
-# An agent that meets many others plays best when it knows whom it has before it. The encoder
+# An agent that meets many others plays best when it knows which one it is playing with. The encoder
 # $f_\theta$, trained beforehand and frozen, turns a *past* episode $e_{t-1}$ of the other agent into a
-# vector, and the new policy takes it beside its observation:
+# vector, which the new policy takes as input beside its observation:
 #
 # $$ a \sim \pi_\psi\big(a \mid o,\; f_\theta(e_{t-1})\big), \qquad
 #    f_\theta(e) = \frac{1}{|e|} \sum_{(o, a) \in e} \mathrm{MLP}(o, a). $$
@@ -41,7 +41,14 @@ from paperlib.environments.particleworld import EPISODE_LENGTH, FORCE_SIZE, list
 from paperlib.streams import make_generator
 from reproduction import diagrams, plots, results
 
-run = results.Run("figure_2", globals())
+# %%
+parameters = dict(
+    message_size=message_size,
+    embedding_size=embedding_size,
+    hidden_size=hidden_size,
+    speaker_hidden_size=speaker_hidden_size,
+)
+run = results.Run("figure_2", parameters)
 output = results.resolve(output_folder)
 
 # %% [markdown]
@@ -53,11 +60,7 @@ output = results.resolve(output_folder)
 generator = make_generator(0)
 size = listener_size(message_size)
 encoder = EpisodeEncoder(
-    size,
-    FORCE_SIZE,
-    embedding_size=embedding_size,
-    hidden_size=hidden_size,
-    generator=generator,
+    size, FORCE_SIZE, embedding_size=embedding_size, hidden_size=hidden_size, generator=generator
 )
 listener = StackedMLP((size, 64, 64, FORCE_SIZE), generators=[generator])
 contexts = torch.zeros(1, 1, 1, embedding_size)
@@ -83,8 +86,9 @@ sizes = {
 run.save(output, {"sizes": sizes, "steps": EPISODE_LENGTH}, seeds=[0])
 
 # %%
-values = results.load(output)["values"]
-arrows = {name: " → ".join(map(str, s)) for name, s in values["sizes"].items() if "_" not in name}
+result = results.load(output)
+values, sizes = result["values"], result["values"]["sizes"]
+arrows = {name: " → ".join(map(str, s)) for name, s in sizes.items() if "_" not in name}
 frozen, learned, world = "#DDE8F3", "#FBE3CF", "#EEEEEE"
 past = f"past episode $e_{{t-1}}$\n{values['steps']} pairs $(o, a)$"
 encoding = f"encoder $f_\\theta$ (frozen)\n{arrows['encoder']}"
@@ -116,8 +120,8 @@ plots.save_figure(figure, output, "figure_2")
 plt.show()
 
 # %% [markdown]
-# The agent's own episodes with the other are observed (grey), embedded by the frozen encoder (blue),
-# and given to the policy that learns (orange). Numbers are layer sizes, as built above.
+# Past episodes with the other agent (grey) are embedded by the frozen encoder (blue), and the policy
+# that learns (orange) takes the embedding. Numbers are layer sizes, as built above.
 #
 # ## Ours against the paper
 # The paper draws the same loop for its competitive world. **Where we deviate:** here the new agent is
@@ -127,8 +131,8 @@ plt.show()
 # ## What it cost
 
 # %%
-print(f"{results.load(output)['wall_time_seconds']:.1f} s; {results.versions()}")
-print(f"{sizes['learned_parameters']} parameters learn, {sizes['frozen_parameters']} are frozen")
+print(f"{result['wall_time_seconds']:.1f} s; {result['versions']}")
+print(f"{sizes['learned_parameters']} parameters are trained, {sizes['frozen_parameters']} frozen")
 
 # %% [markdown]
 # ## Things to try

@@ -9,8 +9,8 @@
 # %% [markdown]
 # # Start here: who are you playing with?
 #
-# **The question.** You have watched some strangers act, an episode each. Can you tell, from one more
-# episode, who it is, although nobody ever labelled an episode for you?
+# **The question.** You have watched some unseen agents act, an episode each. Can you recognise each of
+# them in another episode, although nobody ever labelled an episode for you?
 #
 # Grover et al. (ICML 2018) learn a function $f_\theta$ that turns one episode of an agent, a sequence
 # of (observation, action) pairs, into a vector that describes its *policy*. This notebook runs their
@@ -21,7 +21,7 @@
 #
 # $$ P(a \mid o) \propto \exp\big(\kappa\, a\,(g - o)\big), \qquad a \in \{-1, 0, +1\}. $$
 #
-# We know $g$ and $\kappa$ of every agent. The method is never told.
+# We know $g$ and $\kappa$ of every agent; the method never sees them.
 #
 # ## Parameters
 
@@ -41,13 +41,23 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-from paperlib import embeddings
+from paperlib import embeddings, metrics, objectives
 from paperlib.datasets import InteractionDataset
-from paperlib.metrics import embedding_quality
 from paperlib.streams import make_generator
 from reproduction import plots, results
 
-run = results.Run("start_here", globals())
+# %%
+parameters = dict(
+    seed=seed,
+    num_agents=num_agents,
+    num_unseen=num_unseen,
+    num_episodes=num_episodes,
+    episode_length=episode_length,
+    num_updates=num_updates,
+    embedding_size=embedding_size,
+    identification_weight=identification_weight,
+)
+run = results.Run("start_here", parameters)
 torch.set_num_threads(1)
 output = results.resolve(output_folder)
 rng = np.random.default_rng(seed)
@@ -55,7 +65,7 @@ rng = np.random.default_rng(seed)
 # %% [markdown]
 # ## Data
 # Episodes are arrays: observations (episodes, steps, numbers), actions (episodes, steps), and the id
-# of the agent that acted. That is all that anybody needs to use the method on agents of their own.
+# of the agent that acted. The method needs nothing else of your own agents either.
 
 
 # %%
@@ -70,10 +80,10 @@ def episodes_of(traits: np.ndarray, first_id: int) -> InteractionDataset:
 
 
 low, high = [-1.0, 1.0], [1.0, 6.0]  # of g and κ
-traits = rng.uniform(low, high, (num_agents, 2))
-strangers = rng.uniform(low, high, (num_unseen, 2))
-train, test = episodes_of(traits, 0), episodes_of(strangers, num_agents)
-print(f"{len(train)} episodes of {num_agents} agents, {len(test)} of {num_unseen} strangers")
+seen_traits = rng.uniform(low, high, (num_agents, 2))
+unseen_traits = rng.uniform(low, high, (num_unseen, 2))
+train, test = episodes_of(seen_traits, 0), episodes_of(unseen_traits, num_agents)
+print(f"{len(train)} episodes of {num_agents} agents, {len(test)} of {num_unseen} unseen ones")
 
 # %% [markdown]
 # ## Method
@@ -81,95 +91,103 @@ print(f"{len(train)} episodes of {num_agents} agents, {len(test)} of {num_unseen
 # averaged over the episode. The **conditional policy** $\pi_\phi(a \mid o, f_\theta(e))$ must use the
 # vector. For each agent $i$ draw two of its episodes, $e^*$ and $e_+$, and for all others $e_-$:
 #
-# - *imitation*: knowing $f_\theta(e^*)$, predict the actions in the **other** episode $e_+$. To
+# - *imitation*: given $f_\theta(e^*)$, predict the actions in the **other** episode $e_+$. To
 #   succeed, the vector must say what the agent is like, not what happened to it;
-# - *identification*: $f_\theta(e^*)$ shall lie nearer to $f_\theta(e_+)$ than to any $f_\theta(e_-)$.
+# - *identification*: $f_\theta(e^*)$ must lie nearer to $f_\theta(e_+)$ than to any $f_\theta(e_-)$.
 #
 # $$ \mathcal L = -\sum_{(o, a) \in e_+} \log \pi_\phi(a \mid o, f_\theta(e^*))
 #    + \lambda \sum_{j \neq i} \Big(1 + e^{\lVert r^* - r_- \rVert - \lVert r^* - r_+ \rVert}\Big)^{-2} $$
 
 # %%
 settings = embeddings.Settings(
-    identification_weight=identification_weight,
-    num_updates=num_updates,
-    embedding_size=embedding_size,
-    repetitions=1,
+    num_updates=num_updates, embedding_size=embedding_size, repetitions=1
 )
-model = embeddings.learn(train, settings, generator=make_generator(seed))
+model = embeddings.learn(
+    train,
+    objective=objectives.Hybrid(identification_weight),
+    settings=settings,
+    generator=make_generator(seed),
+)
 embedded = model.embed(test)
 print(f"an episode of {episode_length} steps is now a vector of {embedded.shape[1]} numbers")
 
 # %% [markdown]
 # ## Result
 # The **intra-inter clustering ratio** (IICR) divides the mean distance between episodes of one agent
-# by that between episodes of different agents. One means: the vectors say nothing of who it was.
+# by that between episodes of different agents. At one, the vectors do not depend on the agent. Two
+# references learn nothing: an *untrained* encoder, and *summary statistics*, the means and standard
+# deviations of observations and actions.
 #
-# And do the vectors hold the hidden traits? We fit a line from them to $g$ and $\kappa$ of the agents
-# that we learned from, and ask for those of the strangers.
+# And do the vectors hold the hidden traits? A linear fit on the agents that we learned from predicts
+# $g$ and $\kappa$ of the unseen ones.
 
 # %%
-quality = embedding_quality(embedded, test.agents)
-features = embeddings.summary_statistics(test)
+quality = metrics.embedding_quality(embedded, test.agents)
 untrained = embeddings.PolicyEmbedder(
-    test.observation_size, test.action_size, settings, generator=make_generator(seed, 1)
-).embed(test)
+    test.observation_size, test.action_size, settings=settings, generator=make_generator(seed, 1)
+)
+references = {
+    "untrained": untrained.embed(test),
+    "summary statistics": metrics.summary_statistics(test),
+}
 
 
-def fit(vectors: torch.Tensor, wanted: np.ndarray) -> np.ndarray:
-    design = np.column_stack([vectors.numpy(), np.ones(len(vectors))])
-    return np.linalg.lstsq(design, wanted, rcond=None)[0]
-
-
-weights = fit(model.embed(train), traits[train.agents.numpy()])
-told = np.column_stack([embedded.numpy(), np.ones(len(embedded))]) @ weights
 # %%
-truth = strangers[test.agents.numpy() - num_agents]
+def with_constant(vectors: torch.Tensor) -> np.ndarray:
+    return np.column_stack([vectors.numpy(), np.ones(len(vectors))])
+
+
+train_traits = seen_traits[train.agents.numpy()]
+weights = np.linalg.lstsq(with_constant(model.embed(train)), train_traits, rcond=None)[0]
+predicted = with_constant(embedded) @ weights
+truth = unseen_traits[test.agents.numpy() - num_agents]
+
+# %%
+ratio = metrics.intra_inter_clustering_ratio
 values = {
-    "iicr": {
-        "learned": quality["ratio"],
-        "untrained": embedding_quality(untrained, test.agents)["ratio"],
-        "summary statistics": embedding_quality(features, test.agents)["ratio"],
-    },
+    "iicr": {"learned": quality["ratio"]}
+    | {name: ratio(vectors, test.agents) for name, vectors in references.items()},
     "accuracy": quality,
     "correlation": {
-        name: np.corrcoef(told[:, column], truth[:, column])[0, 1]
+        name: np.corrcoef(predicted[:, column], truth[:, column])[0, 1]
         for column, name in enumerate(("drawn to", "decided"))
     },
     "losses": model.losses.view(-1, max(1, num_updates // 100)).mean(-1),
-    "points": embedded[:, :] - embedded.mean(0),
+    "points": embedded - embedded.mean(0),
     "drawn_to": truth[:, 0],
     "decided": truth[:, 1],
 }
 run.save(output, values, seeds=[seed])
 
 # %%
-values = results.load(output)["values"]
+result = results.load(output)
+values = result["values"]
 plots.use_style()
 figure, axes = plt.subplots(1, 3, figsize=(6.75, 2.2))
-steps = np.linspace(0, num_updates, len(values["losses"]))
-axes[0].plot(steps, values["losses"])
-axes[0].set(xlabel="step", ylabel="loss", title="learning")
+updates = np.linspace(0, result["parameters"]["num_updates"], len(values["losses"]))
+axes[0].plot(updates, values["losses"])
+axes[0].set(xlabel="update", ylabel="loss", title="learning")
 points = np.array(values["points"])
 plane = points @ np.linalg.svd(points, full_matrices=False)[2][:2].T  # PCA
 shown = (("drawn_to", "$g$, drawn to"), ("decided", r"$\kappa$, how decided"))
 for ax, (name, label) in zip(axes[1:], shown, strict=True):
     drawn = ax.scatter(*plane.T, c=values[name], s=5, cmap="cividis", linewidths=0)
     figure.colorbar(drawn, ax=ax, label=label)
-    ax.set(xticks=[], yticks=[], title="episodes of strangers")
+    ax.set(xticks=[], yticks=[], title="episodes of unseen agents")
 plots.save_figure(figure, output, "start_here")
 plt.show()
 
 # %% [markdown]
-# **Left:** the loss. **Middle and right:** each dot is one episode of a stranger, its vector projected
-# on the two main axes, coloured by the trait that nobody told the method. The dots of one stranger
-# form a cloud, and the clouds are laid out by where the agent is drawn to: that is what tells most
-# about its actions.
+# **Left:** the loss. **Middle and right:** each dot is one episode of an unseen agent, its vector
+# projected on the two main axes, coloured by a trait that the method never saw. The dots of one agent
+# form a cloud, and the clouds are laid out by where the agent is drawn to, which says most about its
+# actions.
 
 # %%
-print("IICR of strangers (lower is better):", values["iicr"])
-print("correlation of what the vectors tell with the truth:", values["correlation"])
+print("IICR of unseen agents (lower is better):", values["iicr"])
+print("correlation of predicted with true traits:", values["correlation"])
 nearest, chance = values["accuracy"]["nearest"], values["accuracy"]["chance"]
-print(f"who is it, among {num_unseen} strangers: {nearest:.0%} right, {chance:.0%} by chance")
+print(f"unseen agents named by nearest neighbour: {nearest:.0%} right, {chance:.0%} by chance")
 
 # %% [markdown]
 # ## Ours against the paper
@@ -180,15 +198,14 @@ print(f"who is it, among {num_unseen} strangers: {nearest:.0%} right, {chance:.0
 # - `population.py`: 28 pairs of speakers and listeners that invent languages;
 # - `figure_1.py`: what it means to generalise to unseen partners and to unseen agents;
 # - `table_2.py`: do embeddings of listeners cluster?
-# - `figure_2.py` and `table_3.py`: does a new speaker talk better to a stranger when it is given the
-#   stranger's embedding?
+# - `figure_2.py` and `table_3.py`: does a new speaker talk better to an unseen listener when it is
+#   given the listener's embedding?
 # - `wrestlers.py`, `table_1.py`, and `figure_3.py` to `figure_5.py`: all of this with robots that wrestle;
 # - `your_own_agents.py`: with agents of yours.
 #
 # ## What it cost
 
 # %%
-result = results.load(output)
 print(f"{result['wall_time_seconds']:.0f} s on {result['machine']}")
 print(result["versions"])
 
@@ -196,4 +213,5 @@ print(result["versions"])
 # ## Things to try
 # - `identification_weight = 0.0`: imitation alone. Which of the two traits do the vectors lose?
 # - `episode_length = 5`: how small can a handful be? And with `num_agents = 5`?
-# - Give the agents a third trait, such as a preference for staying, and look for it in the vectors.
+# - `objective=objectives.Classification(num_agents, embedding_size)`: what would labels teach? Or write
+#   an objective of your own, as in the README.

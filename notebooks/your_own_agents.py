@@ -10,8 +10,8 @@
 # # Your own agents
 #
 # **The question.** You have an environment and some agents that act in it. Do embeddings of *their*
-# episodes tell who acted, and how they differ? This notebook goes the whole way with a game that has
-# no part in the rest of the package: `simple_tag` of mpe2, where hunters run after prey.
+# episodes show who acted, and how they differ? This notebook goes the whole way with a game that the
+# rest of the package does not use: `simple_tag` of mpe2, where hunters run after prey.
 #
 # It takes **three arrays**, and nothing else of the environment or the agents:
 #
@@ -22,14 +22,14 @@
 # | `agents` | (episodes,) | who it was: any integers from zero on |
 #
 # **The agents.** Every hunter has a taste of its own: an angle $\alpha$ that says how it likes to move
-# with respect to its prey. It is paid for its velocity $v$ in that direction, each step,
+# with respect to its prey. Each step, its reward is its velocity $v$ in that direction,
 #
 # $$ r = v^\top R(\alpha)\, \frac{d}{\lVert d \rVert}, $$
 #
 # where $d$ points from the hunter to the prey and $R(\alpha)$ turns to the left: 0° goes straight for
-# the prey, 90° circles round it clockwise, 180° runs away. The prey is paid by the game: -10 for every
-# step in touch, and less than nothing for leaving the screen. Means and spreads of what hunters see
-# and do are much alike; what differs is how what they *do* hangs on what they *see*.
+# the prey, 90° circles round it clockwise, 180° runs away. The prey's reward is the game's: -10 for
+# every step in touch, and a penalty for leaving the screen. Hunters see and do much the same on
+# average; they differ in how what they *do* depends on what they *see*.
 #
 # ## Parameters
 
@@ -37,7 +37,7 @@
 seed = 0  # of the agents and their episodes
 seeds = [0, 1, 2]  # of the encoders
 num_seen = 8  # hunters, each with a prey, whose episodes the encoder learns from
-num_unseen = 4  # that it meets only afterwards
+num_unseen = 4  # hunters that it meets only afterwards
 num_generations = 12  # of the agents' training
 num_candidates = 32  # policies that each generation tries, for each role
 num_elites = 8  # that make the next generation
@@ -54,25 +54,39 @@ import torch
 from mpe2 import simple_tag_v3
 from sklearn.decomposition import PCA
 
-from paperlib import embeddings
+from paperlib import embeddings, objectives
 from paperlib.datasets import InteractionDataset
-from paperlib.metrics import embedding_quality
+from paperlib.metrics import embedding_quality, summary_statistics
 from paperlib.streams import make_generator
 from reproduction import plots, results, tables
-from reproduction.statistics import bootstrap_interval
+from reproduction.statistics import Estimate, bootstrap_interval
 
-run = results.Run("your_own_agents", globals())
+# %%
+parameters = dict(
+    seed=seed,
+    seeds=seeds,
+    num_seen=num_seen,
+    num_unseen=num_unseen,
+    num_generations=num_generations,
+    num_candidates=num_candidates,
+    num_elites=num_elites,
+    episode_length=episode_length,
+    num_episodes=num_episodes,
+    identification_weight=identification_weight,
+    num_updates=num_updates,
+)
+run = results.Run("your_own_agents", parameters)
 torch.set_num_threads(1)
 output = results.resolve(output_folder)
 rng = np.random.default_rng(seed)
 
 # %% [markdown]
 # ## The world
-# Here begins what you would replace. `play` is one episode of a hunter and a prey, in the loop that
-# any PettingZoo environment takes; it keeps what the hunter saw and did. A policy is a matrix: one row
-# for each of the five actions (stay, left, right, down, up), one column for each number that the agent
-# sees and one for a constant. The action is drawn from the softmax of the product: it is the largest of
-# logits plus Gumbel noise. A prey sees less than a hunter does and has columns that it does not use.
+# This is the part that you would replace. `play` is one episode of a hunter and a prey, in the loop
+# that any PettingZoo environment takes; it keeps what the hunter saw and did. A policy is a matrix: one
+# row for each of the five actions (stay, left, right, down, up), one column for each number that the
+# agent sees and one for a constant. The action is drawn from the softmax of the product: it is the
+# largest of logits plus Gumbel noise. A prey sees less than a hunter, and leaves some columns unused.
 
 # %% tags=["path"]
 env = simple_tag_v3.parallel_env(num_adversaries=1, num_obstacles=0, max_cycles=episode_length)
@@ -95,13 +109,12 @@ def play(couple, rng, start=None):
 
 # %% [markdown]
 # ## The agents
-# Nobody writes these policies by hand. A hunter and its prey learn against each other, by the
-# **cross-entropy method**: draw candidates for both from a normal distribution, let each hunter play
-# one prey, and go on with mean and spread of the best hunters and of the best prey. If you have
-# agents, however they came to be, you need none of this.
+# A hunter and its prey learn against each other, by the **cross-entropy method**: draw candidates for
+# both from a normal distribution, let each hunter play one prey, and go on with mean and spread of the
+# best hunters and of the best prey. If you have agents already, you need none of this.
 
 # %%
-VELOCITY, TO_PREY = slice(0, 2), slice(4, 6)  # in what a hunter sees
+VELOCITY, TO_PREY = slice(0, 2), slice(4, 6)  # fields of a hunter's observation
 
 
 def returns(couple, taste, rng, start=None):
@@ -115,7 +128,7 @@ def train(taste, rng):
     mean, spread = np.zeros((2, 5, 9)), 1.0
     for _ in range(num_generations):
         tried = rng.normal(mean, spread, (num_candidates, *mean.shape))
-        start = rng.integers(2**31)  # one for all: who begins better off is not the better one
+        start = rng.integers(2**31)  # one for all: a lucky start is no merit
         scores = [returns(couple, taste, rng, start) for couple in tried]  # (candidates, 2)
         order = np.argsort(-np.array(scores), axis=0)[:num_elites, :, None, None]
         best = np.take_along_axis(tried, order, axis=0)  # (elites, 2, 5, 9)
@@ -124,8 +137,8 @@ def train(taste, rng):
 
 
 # %%
-known, strangers = range(num_seen), range(num_seen, num_seen + num_unseen)
-angles = np.append(  # all around; those of strangers lie between those of the known
+seen_ids, unseen_ids = range(num_seen), range(num_seen, num_seen + num_unseen)
+angles = np.append(  # all around; those of unseen hunters lie between those of seen ones
     2 * np.pi * np.arange(num_seen) / num_seen,
     2 * np.pi * np.arange(num_unseen) / num_unseen + np.pi / num_seen,
 )
@@ -133,10 +146,9 @@ tastes = [np.array([[np.cos(a), -np.sin(a)], [np.sin(a), np.cos(a)]]) for a in a
 couples = [train(taste, np.random.default_rng([seed, i])) for i, taste in enumerate(tastes)]
 
 # %% [markdown]
-# Did they learn? Each row is a couple: what hunter and prey earn in an episode together, and what they
-# earn when the weights of one of the two are all zero, so that any action is as likely as another. With
-# the default parameters every hunter learns its taste; most prey learn to be touched less and to stay
-# on the screen, but not all.
+# Did they learn? Each row is a couple: its mean returns, and each one's return when its own weights are
+# zero, so that every action is as likely as another. With the default parameters every hunter learns
+# its taste; most prey learn to be touched less and to stay on the screen, but not all.
 
 # %%
 print("angle   hunter: trained, not   prey: trained, not")
@@ -152,9 +164,9 @@ for (hunter, prey), taste, angle in zip(couples, tastes, angles, strict=True):
 
 # %% [markdown]
 # ## Data
-# Every hunter plays every prey, not only its own, so that a hunter is not known by its prey. The encoder
-# learns from known hunters with known prey. Both tests are with prey that it has never met: known
-# hunters in new company (what the paper calls weak generalisation), and strangers (strong).
+# Every hunter plays every prey, not only its own, so that the prey does not give a hunter away. The
+# encoder learns from seen hunters with seen prey. Both tests have prey that it has never met: one with
+# seen hunters (what the paper calls weak generalisation), one with unseen hunters (strong).
 
 
 # %% tags=["path"]
@@ -166,41 +178,42 @@ def collect(hunters, preys):
     return InteractionDataset.from_arrays(observations, actions, agents, num_actions=5)
 
 
-data = collect(known, known)
-tests = {"known": collect(known, strangers), "strangers": collect(strangers, strangers)}
+data = collect(seen_ids, seen_ids)
+tests = {"seen": collect(seen_ids, unseen_ids), "unseen": collect(unseen_ids, unseen_ids)}
 
 # %% [markdown]
 # ## Method
-# The three arrays are all that goes on from here: no taste, no reward, no prey. As in the other
-# notebooks, an encoder learns from imitation and identification together (Emb-Hyb): the vector of one
-# episode must help to predict the actions in another one of the same agent, and it must lie nearer to
-# that one's vector than to those of others. Several encoders start from seeds of their own.
+# From here on there are only the three arrays: no taste, no reward, no prey. As in the other notebooks,
+# an encoder learns from imitation and identification together (Emb-Hyb): the vector of one episode must
+# help to predict the actions in another one of the same agent, and it must lie nearer to that one's
+# vector than to those of others. Every seed trains an encoder.
 
 # %% tags=["path"]
-settings = embeddings.Settings(identification_weight=identification_weight, num_updates=num_updates)
-models = [embeddings.learn(data, settings, generator=make_generator(seed, s)) for s in seeds]
+settings = embeddings.Settings(num_updates=num_updates)
+options = {"objective": objectives.Hybrid(identification_weight), "settings": settings}
+models = [embeddings.learn(data, **options, generator=make_generator(seed, s)) for s in seeds]
 vectors = {(kind, "Emb-Hyb"): [m.embed(test) for m in models] for kind, test in tests.items()}
 
 # %% [markdown]
-# Whatever you embed, put something beside it that learned nothing. An **untrained** encoder is the
-# same network with its first weights; **summary statistics** are means and standard deviations of all
-# that was seen and done in an episode. If they do as well, your agents are told apart without learning.
+# Whatever you embed, compare it with something that learned nothing. An **untrained** encoder is the
+# same network with its initial weights; **summary statistics** are means and standard deviations of
+# observations and actions in an episode. If they do as well, your agents are easy to tell apart.
 
 # %%
 for kind, test in tests.items():
     sizes = test.observation_size, test.action_size
     untrained = [
-        embeddings.PolicyEmbedder(*sizes, settings, generator=make_generator(seed, s, 1))
+        embeddings.PolicyEmbedder(*sizes, settings=settings, generator=make_generator(seed, s, 1))
         for s in seeds
     ]
     vectors[kind, "untrained"] = [model.embed(test) for model in untrained]
-    vectors[kind, "summary statistics"] = [embeddings.summary_statistics(test)]
+    vectors[kind, "summary statistics"] = [summary_statistics(test)]
 
 # %% [markdown]
 # The **intra-inter clustering ratio** (IICR) is the mean distance between episodes of one agent over
-# that between episodes of different agents: one says nothing of who it was, and lower is better. Beside
-# it, who is it? Of every second test episode we are told whose it is; the others are named after their
-# nearest neighbour among these. And for the picture, the first encoder's vectors in two dimensions.
+# that between episodes of different agents: at one, the vectors do not depend on the agent; lower is
+# better. Beside it, identification: every second test episode is labelled, and the others are named
+# after their nearest neighbour among these. The picture has the first encoder's vectors, projected.
 
 # %% tags=["path"]
 qualities = {
@@ -216,75 +229,71 @@ rows = [
     for title, measure in measures.items()
     for name, found in qualities.items()
 ]
-values = {
-    "rows": rows,
-    "qualities": qualities,
-    "earned": earned,
-    "points": points,
-    "angles": np.concatenate([angles[test.agents] for test in tests.values()]),
-    "num_points_of_known": len(tests["known"]),
-}
+shown_angles = np.concatenate([angles[test.agents] for test in tests.values()])
+values = {"rows": rows, "qualities": qualities, "earned": earned, "points": points}
+values |= {"angles": shown_angles, "num_seen_points": len(tests["seen"])}
 run.save(output, values, seeds=seeds)
 
 # %% [markdown]
 # ## Result
 
 # %%
-values = results.load(output)["values"]
+result = results.load(output)
+values = result["values"]
 tables.save_rows(output, "your_own_agents", values["rows"])
-points, turned = np.array(values["points"]), np.array(values["angles"]) + np.pi / 2
-colours = np.where(np.arange(len(points)) < values["num_points_of_known"], "#0072B2", "#D55E00")
+points, directions = np.array(values["points"]), np.array(values["angles"]) + np.pi / 2
+colours = np.where(np.arange(len(points)) < values["num_seen_points"], "#0072B2", "#D55E00")
+bars = {}
+for row in values["rows"]:
+    title, _, name = row["item"].partition(" ")
+    if title == "IICR":
+        numbers = np.array([row["ours"], row["low"], row["high"]], dtype=float)  # None: no interval
+        bars[name] = Estimate(*numbers.tolist(), row["num_runs"])
 print((output / "your_own_agents.md").read_text())
 
 # %% tags=["path"]
 plots.use_style()
 figure, axes = plt.subplots(1, 2, figsize=(6.75, 2.9), layout="constrained")
-axes[0].quiver(*points.T, np.cos(turned), np.sin(turned), color=colours, pivot="mid", scale=25)
-axes[0].set(xticks=[], yticks=[], title="known (blue), strangers (orange)")
-found = {name: [q["ratio"] for q in each] for name, each in values["qualities"].items()}
-bars = {name: bootstrap_interval(each, generator=rng) for name, each in found.items()}
+arrow = np.cos(directions), np.sin(directions)
+axes[0].quiver(*points.T, *arrow, color=colours, pivot="mid", scale=25)
+axes[0].set(xticks=[], yticks=[], title="seen (blue), unseen (orange)")
 plots.draw_bars(axes[1], bars, reference={}, xlabel="IICR (lower is better)")
 plots.save_figure(figure, output, "your_own_agents")
 plt.show()
 
 # %% [markdown]
 # **Left:** each arrow is one test episode, its vector projected on the two main axes. It points where
-# the hunter likes to go when the prey is straight above: up is at the prey, down is away from it, left
-# and right are round it. Nobody told the encoder of these angles. **Right:** IICR, with 95 % bootstrap
-# intervals over the encoders' seeds; summary statistics have no seed and no interval.
+# the hunter likes to go when the prey is straight above; the encoder never saw these angles. **Right:**
+# IICR, with 95 % bootstrap intervals over the encoders' seeds; summary statistics have no seed.
 #
 # With the default parameters, the arrows turn as one goes round the picture: the encoder has found the
-# circle of tastes, and it lays most strangers near the known hunters of the nearest tastes. By IICR the
-# learned vectors are far ahead of both references, with known hunters more than with strangers.
+# circle of tastes, and it lays most unseen hunters near the seen ones of the nearest tastes. By IICR
+# the learned vectors are far ahead of both references, with seen hunters more than with unseen ones.
 #
-# The nearest neighbour says less. It names known hunters best from learned vectors, but strangers just
-# as well, or better, from references that learned nothing: a neighbour asks for *one* similar episode,
-# the ratio for all episodes of an agent to be alike, whoever was met and wherever the two began. There
-# are fewer strangers than known hunters, with tastes further apart, and thus more is right by chance:
-# compare methods within a test, and not the two tests.
+# The nearest neighbour shows less: it names seen hunters best from learned vectors, but unseen hunters
+# just as well, or better, from references. It takes only *one* similar episode; a low ratio takes all
+# episodes of an agent to be alike, whatever the prey and the start. Unseen hunters are fewer, so chance
+# is higher: compare methods within a test, not the two tests.
 #
 # ## Ours against the paper
 # The paper has no such game; there is nothing to compare. **Where we deviate:** policies are matrices
 # that learn in seconds, where the paper's are networks. Intervals are over the encoders' seeds, for one
-# set of agents: they do not tell how others would do, and with another `seed` the ratio of four
-# strangers moves much more than these intervals say. Their prey is new to the encoder, but trained
-# like all the rest. That all candidates of a generation begin in one place was decided after a trial in
-# which a hunter had not learned its taste.
+# set of agents; with another `seed` the ratio of four unseen hunters moves much more. Their prey is new
+# to the encoder, but trained like all the rest. That all candidates of a generation begin in one place
+# was decided after a trial in which a hunter had not learned its taste.
 #
 # ## What it cost
-# The cells tagged `path` have fewer than 40 lines of code (a test counts them; blank lines and comments
-# are no code): they lead from the environment through episodes, dataset, encoders and IICR to the
-# figure. Not counted are parameters, imports, the references, saving and reading results, and the
-# agents' training, which has some 20 lines more and takes most of the time.
+# The cells tagged `path` lead from the environment through episodes, dataset, encoders and IICR to the
+# figure, in fewer than 40 lines of code (a test counts them). Parameters, imports, references, results
+# files and the agents' training, some 20 lines that take most of the time, are not among them.
 
 # %%
-result = results.load(output)
 print(f"{result['wall_time_seconds']:.0f} s on {result['machine']}")
 print(result["versions"])
 
 # %% [markdown]
 # ## Things to try
 # - Another game: put `simple_adversary_v3` or your own environment into `play`, with your own policies.
-#   The three arrays are all that has to come out. Then look at summary statistics first.
-# - `num_episodes = 1`: how few meetings of each pair are enough? And `num_seen = 16`: do strangers gain?
+#   It only has to return the three arrays. Then look at summary statistics first.
+# - `num_episodes = 1`: how few meetings of each pair are enough? And with `num_seen = 16`?
 # - Embed `test.first_steps(10)` in the place of `test`: how soon does a hunter give itself away?

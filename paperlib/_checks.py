@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from numbers import Integral
 from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
 
 
 def integer(name: str, value: Any, *, minimum: int) -> int:
@@ -11,3 +18,116 @@ def integer(name: str, value: Any, *, minimum: int) -> int:
     if isinstance(value, bool) or not isinstance(value, Integral) or value < minimum:
         raise ValueError(f"{name} must be an integer of at least {minimum}, got {value!r}")
     return int(value)
+
+
+def one_of(name: str, value: Any, options: Sequence[str]) -> None:
+    """Checks that ``value`` is one of ``options``."""
+    if value not in options:
+        raise ValueError(f"{name} must be one of {options}, got {value!r}")
+
+
+def observations(values: Iterable[ArrayLike]) -> list[NDArray[np.float32]]:
+    """The observations of each episode, (T_e, O) with one O."""
+    episodes = [array.astype(np.float32) for array in _episodes("observations", values)]
+    if not episodes or any(e.ndim != 2 or e.shape[1:] != episodes[0].shape[1:] for e in episodes):
+        raise ValueError("observations must be (E, T, O), or E arrays (T_e, O) with one O")
+    return episodes
+
+
+def actions(
+    values: Iterable[ArrayLike], *, lengths: Sequence[int], num_actions: int | None
+) -> tuple[list[np.ndarray], int]:
+    """The actions of each episode, uint8 (T_e,) or float32 (T_e, A), and their number: 0 where they
+    are continuous.
+
+    Args:
+        values: as they came.
+        lengths: of the episodes' observations.
+        num_actions: of categorical actions; by default the largest one + 1.
+    """
+    episodes = _episodes("actions", values)
+    if len(episodes) != len(lengths):
+        raise ValueError(f"actions: {len(episodes)} episodes came for {len(lengths)} observed ones")
+    categorical = all(np.issubdtype(episode.dtype, np.integer) for episode in episodes)
+    size = () if categorical else episodes[0].shape[1:]
+    for index, (episode, length) in enumerate(zip(episodes, lengths, strict=True)):
+        if length == 0 or episode.shape != (length, *size) or len(size) != (not categorical):
+            raise ValueError(
+                f"actions: episode {index} has shape {episode.shape} and {length} observations; "
+                "integers (T,) or floats (T, A) with T >= 1 would do"
+            )
+    if not categorical:
+        return [episode.astype(np.float32) for episode in episodes], 0
+    low, high = min(int(e.min()) for e in episodes), max(int(e.max()) for e in episodes)
+    count = high + 1 if num_actions is None else integer("num_actions", num_actions, minimum=1)
+    if low < 0 or high >= count or count > 255:
+        raise ValueError(
+            f"actions must lie in 0 to num_actions - 1 = {count - 1} (at most 254), "
+            f"got {low} to {high}"
+        )
+    return [episode.astype(np.uint8) for episode in episodes], count
+
+
+def ids(
+    name: str, values: ArrayLike | None, *, count: int, unknown: int | None = None
+) -> Int[Tensor, " episode"]:
+    """A non-negative integer for each episode; ``unknown`` for all where none came."""
+    if values is None and unknown is not None:
+        return torch.full((count,), unknown)
+    array = np.asarray(values)
+    if array.shape != (count,) or not np.issubdtype(array.dtype, np.integer) or (array < 0).any():
+        raise ValueError(
+            f"{name} must be {count} non-negative integers, one for each episode; "
+            f"got {array.dtype} of shape {array.shape}"
+        )
+    return torch.from_numpy(array.astype(np.int64))
+
+
+def returns(values: ArrayLike | None, *, count: int) -> Float[Tensor, " episode"]:
+    """A finite number for each episode; NaN for all where none came."""
+    if values is None:
+        return torch.full((count,), torch.nan)
+    array = np.array(values, dtype=np.float32)
+    if array.shape != (count,) or not np.isfinite(array).all():
+        raise ValueError(f"returns must be {count} finite numbers, got shape {array.shape}")
+    return torch.from_numpy(array)
+
+
+def outcomes(values: ArrayLike | None, *, count: int) -> Int[Tensor, " episode"]:
+    """+1, 0 or -1 for each episode; -128 for all where none came."""
+    array = np.full(count, -128) if values is None else np.asarray(values)
+    known = values is None or np.isin(array, (1, 0, -1)).all()
+    if array.shape != (count,) or not known:
+        raise ValueError(
+            f"outcomes must be {count} numbers, +1 (win), 0 (draw) or -1 (loss), "
+            f"got shape {array.shape}"
+        )
+    return torch.from_numpy(array.astype(np.int8))
+
+
+def enough_episodes(agents: Int[Tensor, " episode"], *, minimum: int) -> None:
+    """Checks that every agent has at least ``minimum`` episodes; names the one with the fewest."""
+    ids, counts = agents.unique(return_counts=True)
+    fewest = counts.argmin()
+    if counts[fewest] < minimum:
+        raise ValueError(
+            f"agent {ids[fewest]} has {counts[fewest]} episode(s) in the dataset; "
+            f"{minimum} are needed of every agent"
+        )
+
+
+def _episodes(name: str, values: Iterable[ArrayLike]) -> list[np.ndarray]:
+    """Each episode as an array of integers or of float32, all finite."""
+    arrays = []
+    for index, value in enumerate(values):
+        try:
+            array = np.asarray(value)
+            if not np.issubdtype(array.dtype, np.integer):
+                with np.errstate(over="ignore"):
+                    array = array.astype(np.float32)
+        except ValueError:
+            raise ValueError(f"{name}: episode {index} is no array of numbers") from None
+        if not np.isfinite(array).all():
+            raise ValueError(f"{name}: episode {index} holds NaN or infinity (in float32)")
+        arrays.append(array)
+    return arrays

@@ -1,19 +1,19 @@
-"""Episodes of many agents, held compactly: from ParticleWorld or from a user's own arrays."""
+"""Episodes of many agents, from any environment or from a user's own arrays."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Float32, Int, Int8, Int64, Shaped
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
-from paperlib import files
+from paperlib import _checks, files
 from paperlib.graphs import InteractionGraph
 
 WIN, DRAW, LOSS = 1, 0, -1
@@ -25,8 +25,8 @@ class EpisodeBatch(NamedTuple):
     Attributes:
         observations: (..., T, O).
         actions: (..., T, A); one-hot where actions are categorical.
-        step_weights: how many steps of the episode each stands for, (..., T): 1.0, and 0.0 for padding;
-            where steps are drawn at random, so much that the sum is the episode's length.
+        step_weights: how many steps of the episode each one stands for, (..., T): 1.0, and 0.0 for
+            padding; where steps are drawn at random, weights whose sum is the episode's length.
     """
 
     observations: Float[Tensor, "... time obs"]
@@ -34,28 +34,42 @@ class EpisodeBatch(NamedTuple):
     step_weights: Float[Tensor, "... time"]
 
 
+class AgentEpisodes(NamedTuple):
+    """Where each agent's episodes are.
+
+    Attributes:
+        order: indices of the episodes, sorted by agent, (E,).
+        starts: where each agent's begin in ``order``, (N,).
+        counts: how many each agent has, (N,).
+    """
+
+    order: Int[Tensor, " episode"]
+    starts: Int[Tensor, " agent"]
+    counts: Int[Tensor, " agent"]
+
+
 @dataclasses.dataclass(frozen=True)
 class InteractionDataset:
     """Episodes, each seen from one agent. `from_arrays` builds and checks one.
 
     Attributes:
-        observations: of the agent, (E, T, O), float32; zero in the padding.
+        observations: of the agent, (E, T, O); zero in the padding.
         actions: of the agent: categorical (E, T), uint8; or continuous (E, T, A), float32.
-        lengths: number of steps of each episode, 1 to T, (E,), int64.
-        agents: whose view it is, (E,), int64, non-negative.
-        partners: with whom, (E,), int64; -1 where not known.
-        returns: sum of rewards, (E,), float32; NaN where not known.
-        outcomes: +1 win, 0 draw, -1 loss of the agent, (E,), int8; -128 where there is none.
+        lengths: number of steps of each episode, 1 to T, (E,).
+        agents: whose view it is, (E,), non-negative.
+        partners: with whom, (E,); -1 where not known.
+        returns: sum of rewards, (E,); NaN where not known.
+        outcomes: +1 win, 0 draw, -1 loss of the agent, (E,); -128 where there is none.
         num_actions: number of categorical actions; 0 where actions are continuous.
     """
 
-    observations: Tensor
-    actions: Tensor
-    lengths: Tensor
-    agents: Tensor
-    partners: Tensor
-    returns: Tensor
-    outcomes: Tensor
+    observations: Float32[Tensor, "episode time obs"]
+    actions: Shaped[Tensor, "episode time *act"]
+    lengths: Int64[Tensor, " episode"]
+    agents: Int64[Tensor, " episode"]
+    partners: Int64[Tensor, " episode"]
+    returns: Float32[Tensor, " episode"]
+    outcomes: Int8[Tensor, " episode"]
     num_actions: int
 
     @classmethod
@@ -86,54 +100,18 @@ class InteractionDataset:
             ValueError: if shapes do not fit, a number is not finite, or an id is negative. The
                 message names the argument.
         """
-        rows = _episodes("observations", observations, np.floating)
-        if not rows or any(row.ndim != 2 or row.shape[1:] != rows[0].shape[1:] for row in rows):
-            raise ValueError("observations must be (E, T, O), or E arrays (T_e, O) with one O")
-        acts = _episodes("actions", actions, np.number)
-        if len(acts) != len(rows):
-            raise ValueError(f"actions: {len(acts)} episodes came for {len(rows)} of observations")
-        agents = _integers("agents", agents, len(rows))
-        categorical = all(np.issubdtype(row.dtype, np.integer) for row in acts)
-        size = () if categorical else acts[0].shape[1:]
-        for index, (row, act) in enumerate(zip(rows, acts, strict=True)):
-            if len(row) == 0 or act.shape != (len(row), *size) or len(size) != (not categorical):
-                raise ValueError(
-                    f"actions: episode {index} has the shape {act.shape} and its observations "
-                    f"{row.shape}; integers (T,) or floats (T, A) with T >= 1 would do"
-                )
-        if categorical:
-            low, high = min(int(a.min()) for a in acts), max(int(a.max()) for a in acts)
-            num_actions = high + 1 if num_actions is None else num_actions
-            if low < 0 or high >= num_actions or num_actions > 255:
-                raise ValueError(
-                    f"actions must lie in 0 to num_actions - 1 = {num_actions - 1} (at most 254), "
-                    f"got {low} to {high}"
-                )
-        lengths = [len(row) for row in rows]
-        count, longest = len(rows), max(lengths)
-        padded = torch.zeros(count, longest, rows[0].shape[1])
-        done = torch.zeros(count, longest, *size, dtype=torch.uint8 if categorical else None)
-        for index, (row, act) in enumerate(zip(rows, acts, strict=True)):
-            padded[index, : len(row)] = torch.from_numpy(row)
-            done[index, : len(act)] = torch.from_numpy(act).to(done.dtype)
-        results = np.full(count, np.nan) if returns is None else np.asarray(returns, np.float32)
-        if results.shape != (count,) or (returns is not None and not np.isfinite(results).all()):
-            raise ValueError(f"returns must be {count} finite numbers, got shape {results.shape}")
-        if outcomes is not None and not np.isin(outcomes, (WIN, DRAW, LOSS)).all():
-            raise ValueError("outcomes must be +1 (win), 0 (draw) or -1 (loss)")
-        met = np.full(count, -1) if partners is None else _integers("partners", partners, count)
-        ends = np.full(count, -128) if outcomes is None else np.asarray(outcomes)
-        if ends.shape != (count,):
-            raise ValueError(f"outcomes must be {count} numbers, got shape {ends.shape}")
+        rows = _checks.observations(observations)
+        lengths, count = [len(row) for row in rows], len(rows)
+        acts, num_actions = _checks.actions(actions, lengths=lengths, num_actions=num_actions)
         return cls(
-            padded,
-            done,
-            torch.tensor(lengths),
-            torch.from_numpy(agents),
-            torch.from_numpy(met.astype(np.int64)),
-            torch.from_numpy(results.astype(np.float32)),
-            torch.from_numpy(ends.astype(np.int8)),
-            num_actions if categorical else 0,
+            observations=_pad(rows),
+            actions=_pad(acts),
+            lengths=torch.tensor(lengths),
+            agents=_checks.ids("agents", agents, count=count),
+            partners=_checks.ids("partners", partners, count=count, unknown=-1),
+            returns=_checks.returns(returns, count=count),
+            outcomes=_checks.outcomes(outcomes, count=count),
+            num_actions=num_actions,
         )
 
     def __len__(self) -> int:
@@ -148,31 +126,23 @@ class InteractionDataset:
         """Numbers in an action as networks take it: one-hot where it is categorical."""
         return self.num_actions or self.actions.shape[-1]
 
-    @property
-    def agent_ids(self) -> list[int]:
-        """The agents whose views the dataset holds, ascending."""
-        return self.agents.unique().tolist()
-
     def batch(self, episodes: Int[Tensor, ...]) -> EpisodeBatch:
         """The episodes at these indices, any shape of them, as networks take them."""
-        observations = self.observations[episodes]
-        actions = self.actions[episodes]
+        observations, actions = self.observations[episodes], self.actions[episodes]
         if self.num_actions:
             kinds = torch.arange(self.num_actions, device=actions.device, dtype=torch.uint8)
             actions = actions.unsqueeze(-1) == kinds
-        step_weights = _steps_before(self.lengths[episodes], observations.shape[-2]).to(
-            observations
-        )
-        return EpisodeBatch(
-            observations, actions.to(observations) * step_weights.unsqueeze(-1), step_weights
-        )
+        within = _steps_before(self.lengths[episodes], observations.shape[-2])
+        step_weights = within.to(observations)
+        actions = actions.to(observations) * step_weights.unsqueeze(-1)
+        return EpisodeBatch(observations, actions, step_weights)
 
     def draw_steps(
         self, episodes: Int[Tensor, ...], num_time_steps: int, *, generator: torch.Generator
     ) -> EpisodeBatch:
-        """Steps drawn at random, with replacement, from the episodes at these indices: what takes
-        the place of `batch` in training on long episodes. Means over an episode's steps, and sums
-        weighted by the step_weights, keep their expectations.
+        """Random steps, with replacement, of the episodes at these indices: replaces `batch` when
+        training on long episodes. Means over an episode's steps, and sums weighted by
+        ``step_weights``, keep their expectations.
 
         Args:
             episodes: any shape of indices.
@@ -191,9 +161,8 @@ class InteractionDataset:
         return EpisodeBatch(observations, actions.to(observations), step_weights)
 
     def first_steps(self, num_time_steps: int) -> InteractionDataset:
-        """What was seen of every episode after so many steps."""
-        if num_time_steps < 1:
-            raise ValueError(f"num_time_steps must be at least 1, got {num_time_steps}")
+        """The same episodes, cut to so many steps."""
+        num_time_steps = _checks.integer("num_time_steps", num_time_steps, minimum=1)
         return dataclasses.replace(
             self,
             observations=self.observations[:, :num_time_steps],
@@ -201,26 +170,17 @@ class InteractionDataset:
             lengths=self.lengths.clamp(max=num_time_steps),
         )
 
-    def select(self, episodes: Tensor) -> InteractionDataset:
-        """The dataset of the episodes at these indices, or where this step_weights is true."""
+    def select(self, episodes: Shaped[Tensor, " selected"]) -> InteractionDataset:
+        """The dataset of the episodes at these indices, or where this mask is true."""
         return self._map(lambda tensor: tensor[episodes])
 
-    def rows_on_edges(self, graph: InteractionGraph) -> Tensor:
+    def rows_on_edges(self, graph: InteractionGraph) -> Int[Tensor, " row"]:
         """Indices of the episodes that were played on edges of ``graph``, from either side.
 
         Raises:
             ValueError: if an edge of the graph has no episode.
         """
-        pairs = torch.stack([self.agents, self.partners], dim=-1).sort(dim=-1).values
-        met, index = pairs.unique(dim=0, return_inverse=True)
-        wanted = {tuple(sorted(edge)) for edge in graph.edges}
-        missing = wanted - set(map(tuple, met.tolist()))
-        if missing:
-            raise ValueError(f"the dataset has no episode on edge {min(missing)} of the graph")
-        on_edge = torch.tensor(
-            [tuple(pair) in wanted for pair in met.tolist()], device=index.device
-        )
-        return on_edge[index].nonzero()[:, 0]
+        return graph.holds(self.agents, self.partners).nonzero()[:, 0]
 
     def on_edges(self, graph: InteractionGraph) -> InteractionDataset:
         """The dataset of the episodes at `rows_on_edges`."""
@@ -230,48 +190,24 @@ class InteractionDataset:
         """The dataset on another device."""
         return self._map(lambda tensor: tensor.to(device))
 
-    def _map(self, function) -> InteractionDataset:
-        mapped = {name: function(tensor) for name, tensor in self._tensors().items()}
-        return InteractionDataset(**mapped, num_actions=self.num_actions)
-
-    def episodes_of_agents(self, rows: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
-        """Where each agent's episodes stand.
+    def episodes_of_agents(self, rows: Int[Tensor, " row"] | None = None) -> AgentEpisodes:
+        """Where each agent's episodes are, in ascending order of agents.
 
         Args:
             rows: indices of the episodes that count; all of them by default.
-
-        Returns:
-            order: these indices, sorted by agent, (E,).
-            starts: where each agent's begin in ``order``, (agents,).
-            counts: how many each agent has, (agents,).
         """
         rows = torch.arange(len(self), device=self.agents.device) if rows is None else rows
         agents = self.agents[rows]
-        order = rows[torch.argsort(agents, stable=True)]
         _, counts = agents.unique(return_counts=True)
-        return order, counts.cumsum(0) - counts, counts
-
-    def require_episodes(self, count: int, rows: Tensor | None = None) -> None:
-        """Checks that every agent has at least ``count`` episodes (among those at ``rows``).
-
-        Raises:
-            ValueError: that names the agent with the fewest.
-        """
-        agents = self.agents if rows is None else self.agents[rows]
-        ids, counts = agents.unique(return_counts=True)
-        fewest = counts.argmin()
-        if counts[fewest] < count:
-            raise ValueError(
-                f"agent {ids[fewest]} has {counts[fewest]} episode(s) in the dataset; "
-                f"{count} are needed of every agent"
-            )
+        order = rows[torch.argsort(agents, stable=True)]
+        return AgentEpisodes(order, counts.cumsum(0) - counts, counts)
 
     def _tensors(self) -> dict[str, Tensor]:
-        return {
-            f.name: getattr(self, f.name)
-            for f in dataclasses.fields(self)
-            if f.name != "num_actions"
-        }
+        return {name: value for name, value in vars(self).items() if name != "num_actions"}
+
+    def _map(self, function: Callable[[Tensor], Tensor]) -> InteractionDataset:
+        mapped = {name: function(tensor) for name, tensor in self._tensors().items()}
+        return dataclasses.replace(self, **mapped)
 
     def checksum(self) -> str:
         """SHA-256 of the content."""
@@ -280,9 +216,9 @@ class InteractionDataset:
     def save(self, path: str | Path) -> None:
         """Writes one safetensors file with a checksum; padding takes no room in it."""
         tensors = self._tensors()
-        real = _steps_before(self.lengths, self.observations.shape[1])
+        within = _steps_before(self.lengths, self.observations.shape[1])
         for name in ("observations", "actions"):
-            tensors[name] = tensors[name][real]
+            tensors[name] = tensors[name][within]
         metadata = {"num_actions": self.num_actions, "num_time_steps": self.observations.shape[1]}
         files.save_tensors(path, tensors, metadata)
 
@@ -297,14 +233,9 @@ class InteractionDataset:
         expected = {field.name for field in dataclasses.fields(cls)} - {"num_actions"}
         if set(tensors) != expected or set(metadata) != {"num_actions", "num_time_steps"}:
             raise ValueError(f"{path} holds no interaction dataset")
-        shape = len(tensors["lengths"]), metadata["num_time_steps"]
-        real = _steps_before(tensors["lengths"], shape[1])
+        within = _steps_before(tensors["lengths"], metadata["num_time_steps"])
         for name in ("observations", "actions"):
-            steps = tensors[name]
-            # Memory that NumPy's zeros never touch is never taken: padding costs nothing.
-            padded = np.zeros((*shape, *steps.shape[1:]), dtype=steps.numpy().dtype)
-            padded[real.numpy()] = steps.numpy()
-            tensors[name] = torch.from_numpy(padded)
+            tensors[name] = _fill(tensors[name], within)
         return cls(**tensors, num_actions=metadata["num_actions"])
 
     @classmethod
@@ -323,28 +254,14 @@ def _steps_before(lengths: Tensor, num_time_steps: int) -> Tensor:
     return torch.arange(num_time_steps, device=lengths.device) < lengths.unsqueeze(-1)
 
 
-def _episodes(name: str, values: Iterable[ArrayLike], kind: type[np.number]) -> list[np.ndarray]:
-    """Each episode as an array: float32, or integers where ``kind`` lets them be."""
-    arrays = []
-    for index, value in enumerate(values):
-        try:
-            array = np.asarray(value)
-            if kind is np.floating or not np.issubdtype(array.dtype, np.integer):
-                with np.errstate(over="ignore"):
-                    array = array.astype(np.float32)
-        except ValueError:
-            raise ValueError(f"{name}: episode {index} is no array of numbers") from None
-        if not np.isfinite(array).all():
-            raise ValueError(f"{name}: episode {index} holds NaN or infinity (in float32)")
-        arrays.append(array)
-    return arrays
+def _pad(episodes: Iterable[np.ndarray]) -> Tensor:
+    """Episodes (T_e, ...) as one tensor (E, T, ...), with zeros after the shorter ones."""
+    return nn.utils.rnn.pad_sequence([torch.from_numpy(e) for e in episodes], batch_first=True)
 
 
-def _integers(name: str, values: ArrayLike, count: int) -> np.ndarray:
-    array = np.asarray(values)
-    if array.shape != (count,) or not np.issubdtype(array.dtype, np.integer) or (array < 0).any():
-        raise ValueError(
-            f"{name} must be {count} non-negative integers, one for each episode; "
-            f"got {array.dtype} of shape {array.shape}"
-        )
-    return array.astype(np.int64)
+def _fill(steps: Tensor, within: Tensor) -> Tensor:
+    """Steps of all episodes, one after the other, put in their places; zeros elsewhere."""
+    # Memory that NumPy's zeros never touch is never taken: padding costs nothing.
+    padded = np.zeros((*within.shape, *steps.shape[1:]), dtype=steps.numpy().dtype)
+    padded[within.numpy()] = steps.numpy()
+    return torch.from_numpy(padded)

@@ -1,49 +1,49 @@
-"""Learning embeddings of agents from a dataset of their episodes, and computing them."""
+"""Embeddings of agents: learned from their episodes, computed, and saved."""
 
 from __future__ import annotations
 
+import copy
 import dataclasses
-import functools
 from collections.abc import Callable
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from paperlib import files, objectives
+from paperlib import _checks, files
 from paperlib.datasets import EpisodeBatch, InteractionDataset
-from paperlib.encoders import ConditionalPolicy, EpisodeEncoder, RunningNormalizer, initialise
+from paperlib.encoders import (
+    LIKELIHOODS,
+    ConditionalPolicy,
+    EpisodeEncoder,
+    RunningNormalizer,
+    embedding_size_of,
+    initialise,
+)
 from paperlib.graphs import InteractionGraph
-from paperlib.streams import make_generator
-
-IMITATION, IDENTIFICATION = 0.0, float("inf")  # λ of Emb-Im and Emb-Id
+from paperlib.objectives import Hybrid, Networks, Objective, Triplets, draw_triplets, require_scalar
 
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """How embeddings are learned; the defaults are those of the notebooks.
+    """Sizes of the networks and how they are trained; the defaults are those of the notebooks.
 
     Attributes:
-        identification_weight: λ; 0 is Emb-Im, infinity is Emb-Id, anything between is Emb-Hyb.
-        num_updates: of Adam.
-        repetitions: n, draws of Algorithm 1 for all agents in one step.
+        num_updates: steps of Adam.
+        repetitions: n, draws of Algorithm 1 for all agents in one update.
         learning_rate: of Adam; falls to zero along half a cosine.
-        embedding_size: D.
-        hidden_size: of the encoder.
+        embedding_size: D; an encoder of your own has one of its own.
+        hidden_size: of the default encoder.
         policy_hidden_size: of the conditional policy.
         likelihood: of actions: "categorical", "gaussian" or "squared_error".
-        triplet_form: "softmax" or "margin".
-        steps_per_episode: drawn at random from each episode in every step of Adam, which estimates
-            the loss without bias of its sums and means; 0 takes all steps.
-        normalize_observations: whether observations are standardised by the training data first.
-        supervised: learn to name the agents of the training data instead, with labels that the
-            paper's methods do without: a reference.
+        steps_per_episode: how many random steps of each episode an update takes, which keeps the
+            expectations of sums and means; 0 takes all steps.
+        normalize_observations: whether to normalise observations by the training data first.
     """
 
-    identification_weight: float = 1.0
     num_updates: int = 2000
     repetitions: int = 2
     learning_rate: float = 5e-3
@@ -51,60 +51,68 @@ class Settings:
     hidden_size: int = 100
     policy_hidden_size: int = 64
     likelihood: str = "categorical"
-    triplet_form: str = "softmax"
     steps_per_episode: int = 0
     normalize_observations: bool = False
-    supervised: bool = False
 
     def __post_init__(self) -> None:
-        if not self.identification_weight >= 0:
-            raise ValueError(
-                f"identification_weight must be at least 0, got {self.identification_weight}"
-            )
-        if self.likelihood not in objectives.LIKELIHOODS:
-            raise ValueError(
-                f"likelihood must be one of {objectives.LIKELIHOODS}, got {self.likelihood!r}"
-            )
-        if self.triplet_form not in objectives.TRIPLET_FORMS:
-            raise ValueError(
-                f"triplet_form must be one of {objectives.TRIPLET_FORMS}, got {self.triplet_form!r}"
-            )
-        if self.steps_per_episode < 0:
-            raise ValueError(f"steps_per_episode must be at least 0, got {self.steps_per_episode}")
-        positive = ("num_updates", "repetitions", "learning_rate", "embedding_size")
-        for name in (*positive, "hidden_size", "policy_hidden_size"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+        sizes = ("embedding_size", "hidden_size", "policy_hidden_size")
+        minimum = dict.fromkeys(("num_updates", "repetitions", *sizes), 1)
+        for name, least in {**minimum, "steps_per_episode": 0}.items():
+            value = _checks.integer(name, getattr(self, name), minimum=least)
+            object.__setattr__(self, name, value)
+        rate = self.learning_rate
+        if not (isinstance(rate, Real) and 0 < rate < float("inf")):
+            raise ValueError(f"learning_rate must be positive and finite, got {rate!r}")
+        _checks.one_of("likelihood", self.likelihood, LIKELIHOODS)
 
 
 class PolicyEmbedder(nn.Module):
-    """A trained encoder f_θ with its conditional policy π_φ.
+    """An encoder f_θ with its conditional policy π_φ: what `learn` returns.
 
     Args:
         observation_size: O.
         action_size: A.
-        settings: with which it is or was trained.
-        generator: draws the weights.
+        settings: see `Settings`.
+        encoder: a copy of it is taken; by default an `EpisodeEncoder`.
+        generator: draws the weights of the default encoder and of the policy.
+
+    Raises:
+        ValueError: if the encoder does not return one vector for each episode.
     """
 
     def __init__(
         self,
         observation_size: int,
         action_size: int,
-        settings: Settings,
         *,
+        settings: Settings | None = None,
+        encoder: nn.Module | None = None,
         generator: torch.Generator,
     ) -> None:
         super().__init__()
-        self.settings = settings
+        settings = settings or Settings()
         self.sizes = observation_size, action_size
         self.source: dict[str, Any] = {}  # which stream and data it was learned from
-        sizes = {"embedding_size": settings.embedding_size, "generator": generator}
-        self.encoder = EpisodeEncoder(
-            observation_size, action_size, hidden_size=settings.hidden_size, **sizes
-        )
+        if encoder is None:
+            self.encoder = EpisodeEncoder(
+                observation_size,
+                action_size,
+                embedding_size=settings.embedding_size,
+                hidden_size=settings.hidden_size,
+                generator=generator,
+            )
+        else:
+            self.encoder = copy.deepcopy(encoder)
+            found = embedding_size_of(self.encoder, *self.sizes)
+            settings = dataclasses.replace(settings, embedding_size=found)
+        self.settings = settings
         self.policy = ConditionalPolicy(
-            observation_size, action_size, hidden_size=settings.policy_hidden_size, **sizes
+            observation_size,
+            action_size,
+            embedding_size=settings.embedding_size,
+            hidden_size=settings.policy_hidden_size,
+            likelihood=settings.likelihood,
+            generator=generator,
         )
         self.normalizer = (
             RunningNormalizer(observation_size)
@@ -118,8 +126,12 @@ class PolicyEmbedder(nn.Module):
 
     @torch.no_grad()
     def embed(
-        self, dataset: InteractionDataset, rows: Tensor | None = None, *, batch_size: int = 0
-    ) -> Tensor:
+        self,
+        dataset: InteractionDataset,
+        rows: Int[Tensor, " row"] | None = None,
+        *,
+        batch_size: int = 0,
+    ) -> Float[Tensor, "row embedding"]:
         """Embeddings of the episodes of ``dataset``, (E, D).
 
         Args:
@@ -141,203 +153,144 @@ class PolicyEmbedder(nn.Module):
         order = dataset.lengths[rows].argsort(stable=True)  # so that little is padding
         parts = []
         for chosen in rows[order].split(batch_size):
-            seen = dataset.first_steps(int(dataset.lengths[chosen[-1]]))
-            parts.append(self.encoder(*self.prepare(seen.batch(chosen))))
+            shortened = dataset.first_steps(int(dataset.lengths[chosen[-1]]))
+            parts.append(self.encoder(*self.prepare(shortened.batch(chosen))))
         embedded = torch.cat(parts)
         return torch.empty_like(embedded).index_copy_(0, order, embedded)
 
     def save(self, path: str | Path) -> None:
         """Writes weights and settings to one safetensors file with a checksum."""
-        settings = dataclasses.asdict(self.settings)
-        settings["identification_weight"] = str(settings["identification_weight"])  # may be inf
-        sizes = list(self.sizes)
-        files.save_tensors(
-            path, self.state_dict(), {"sizes": sizes, "settings": settings, "source": self.source}
-        )
+        metadata = {
+            "sizes": list(self.sizes),
+            "settings": files.plain(dataclasses.asdict(self.settings)),
+            "encoder": type(self.encoder).__name__,
+            "source": self.source,
+        }
+        files.save_tensors(path, self.state_dict(), metadata)
 
     @classmethod
-    def load(cls, path: str | Path) -> PolicyEmbedder:
+    def load(cls, path: str | Path, *, encoder: nn.Module | None = None) -> PolicyEmbedder:
         """Reads what `save` wrote.
 
+        Args:
+            path: of the file.
+            encoder: a module like the one that was trained, where it was not the default; a copy
+                of it gets the weights.
+
         Raises:
-            ValueError: if the file is damaged or holds no representation.
+            ValueError: if the file is damaged, holds no such thing, or another encoder's weights.
         """
         tensors, metadata = files.load_tensors(path)
-        if set(metadata) != {"sizes", "settings", "source"}:
-            raise ValueError(f"{path} holds no representation")
-        settings = metadata["settings"]
-        settings["identification_weight"] = float(settings["identification_weight"])
-        new = cls(*metadata["sizes"], Settings(**settings), generator=torch.Generator())
-        new.load_state_dict(tensors)
+        if set(metadata) != {"sizes", "settings", "encoder", "source"}:
+            raise ValueError(f"{path} holds no PolicyEmbedder")
+        given = EpisodeEncoder if encoder is None else type(encoder)
+        if given.__name__ != metadata["encoder"]:
+            raise ValueError(
+                f"encoder must be a {metadata['encoder']}, whose weights {path} holds; "
+                f"got {given.__name__}"
+            )
+        observation_size, action_size = metadata["sizes"]
+        new = cls(
+            observation_size,
+            action_size,
+            settings=Settings(**metadata["settings"]),
+            encoder=encoder,
+            generator=torch.Generator(),
+        )
+        try:
+            new.load_state_dict(tensors)
+        except RuntimeError:
+            raise ValueError(f"encoder: its weights do not have the shapes in {path}") from None
         new.source = metadata["source"]
-        return new
-
-
-class RunningEmbedding:
-    """Embeddings of episodes that are under way, many at once: f_θ of all steps so far.
-
-    Args:
-        model: whose encoder to use.
-        num_episodes: N, side by side.
-    """
-
-    def __init__(self, model: PolicyEmbedder, num_episodes: int) -> None:
-        self.model = model
-        self.sums = torch.zeros(num_episodes, model.settings.hidden_size)
-        self.counts = torch.zeros(num_episodes, 1)
-
-    @torch.no_grad()
-    def watch(
-        self,
-        observations: Float[Tensor, "episode obs"],
-        actions: Float[Tensor, "episode act"],
-        going_on: Bool[Tensor, " episode"],
-    ) -> None:
-        """Takes one more step in, of the episodes that go on."""
-        pairs = torch.cat([self.model.normalizer(observations), actions], dim=-1)
-        weight = going_on.unsqueeze(-1).to(pairs)
-        self.sums += weight * self.model.encoder.pairs(pairs)
-        self.counts += weight
-
-    @torch.no_grad()
-    def embeddings(self) -> Float[Tensor, "episode embedding"]:
-        """What `PolicyEmbedder.embed` would make of the steps so far; of none, f_θ of nothing."""
-        return self.model.encoder.out(self.sums / self.counts.clamp(min=1))
-
-    def begin(self, episodes: Tensor) -> None:
-        """Forgets what was seen of these."""
-        self.sums[episodes], self.counts[episodes] = 0.0, 0.0
+        return new.eval()
 
 
 def learn(
     dataset: InteractionDataset,
-    settings: Settings | None = None,
     *,
+    encoder: nn.Module | None = None,
+    objective: Objective | None = None,
+    settings: Settings | None = None,
     graph: InteractionGraph | None = None,
     generator: torch.Generator,
     progress: Callable[[int], None] = lambda done: None,
 ) -> PolicyEmbedder:
-    """Learns embeddings of the agents of ``dataset`` (Algorithm 1, every agent in every step).
+    """Learns embeddings of the agents of ``dataset`` (Algorithm 1, every agent in every update).
 
     Args:
         dataset: at least two agents with at least two episodes each.
+        encoder: any module ``(observations, actions, step_weights) -> embedding`` of shapes
+            (*batch, T, O), (*batch, T, A), (*batch, T) -> (*batch, D), any leading axes. A step
+            weighs 1, padding 0, steps drawn at random more than 1. A copy of it is trained, from
+            the weights that it has; by default an `EpisodeEncoder`.
+        objective: any callable ``(networks, triplets) -> scalar``; by default
+            `objectives.Hybrid()`. Where it is a module, a copy of it is trained along, with new
+            weights in its linear layers.
         settings: see `Settings`.
         graph: whose edges' episodes to learn from; all episodes by default.
         generator: draws weights and episodes; its device is where training runs.
-        progress: told of each hundred steps.
+        progress: called with the number of updates since the last call.
 
     Returns:
-        The representation; its attribute ``losses`` is the loss of each step, (num_updates,).
+        The trained networks; the attribute ``losses`` holds the loss of each update.
 
     Raises:
         ValueError: if an agent has a single episode, there is a single agent, an edge has no
-            episode, or the likelihood does not fit the kind of actions.
+            episode, the likelihood does not fit the kind of actions, the encoder does not return
+            one vector for each episode, or the objective no finite scalar at the start.
     """
     settings = settings or Settings()
+    objective = Hybrid() if objective is None else objective
     if (settings.likelihood == "categorical") != bool(dataset.num_actions):
+        kind = "categorical" if dataset.num_actions else "continuous"
         raise ValueError(
-            f"likelihood {settings.likelihood!r} does not fit the dataset's "
-            f"{'categorical' if dataset.num_actions else 'continuous'} actions"
+            f"likelihood {settings.likelihood!r} does not fit the dataset's {kind} actions"
         )
     dataset = dataset.to(generator.device)
     rows = None if graph is None else dataset.rows_on_edges(graph)
-    dataset.require_episodes(2, rows)
+    _checks.enough_episodes(dataset.agents if rows is None else dataset.agents[rows], minimum=2)
     grouped = dataset.episodes_of_agents(rows)
-    num_agents = len(grouped[2])
-    if num_agents < 2:
+    if len(grouped.counts) < 2:
         raise ValueError("dataset: embeddings tell agents apart; it holds only one agent")
-    sizes = dataset.observation_size, dataset.action_size
     start = torch.randint(2**62, (), generator=generator, device=generator.device).item()
     weights = torch.Generator().manual_seed(start)
-    model = PolicyEmbedder(*sizes, settings, generator=weights).to(generator.device)
+    model = PolicyEmbedder(
+        dataset.observation_size,
+        dataset.action_size,
+        settings=settings,
+        encoder=encoder,
+        generator=weights,
+    ).to(generator.device)
     parameters = list(model.parameters())
-    loss_of = functools.partial(_loss, model)
-    if settings.supervised:
-        head = nn.Linear(settings.embedding_size, num_agents)
-        initialise(head, weights)
-        parameters += head.to(generator.device).parameters()
-        loss_of = functools.partial(objectives.classification_loss, model.encoder, head)
+    if isinstance(objective, nn.Module):
+        objective = copy.deepcopy(objective)
+        initialise(objective, weights)
+        parameters += objective.to(generator.device).parameters()
     if settings.normalize_observations:
-        for part in grouped[0].split(100):
+        for part in grouped.order.split(100):
             batch = dataset.batch(part)
             model.normalizer.update(batch.observations[batch.step_weights > 0])
+    networks = Networks(model.train().encoder, model.policy)
     optimiser = torch.optim.Adam(parameters, lr=settings.learning_rate, fused=True)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, settings.num_updates)
     losses = torch.zeros(settings.num_updates, device=generator.device)
-    for step in range(settings.num_updates):
-        triplets = objectives.draw_triplets(
-            *(dataset, grouped, settings.repetitions, generator),
+    for update in range(settings.num_updates):
+        triplets = draw_triplets(
+            dataset,
+            grouped,
+            repetitions=settings.repetitions,
             steps_per_episode=settings.steps_per_episode,
+            generator=generator,
         )
-        loss = loss_of(objectives.Triplets(*map(model.prepare, triplets)))
+        loss = objective(networks, Triplets(*map(model.prepare, triplets)))
+        if update == 0:
+            require_scalar(loss)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
         schedule.step()
-        losses[step] = loss.detach()
-        if (step + 1) % 100 == 0:
+        losses[update] = loss.detach()
+        if (update + 1) % 100 == 0:
             progress(100)
     model.losses = losses.cpu()
-    return model
-
-
-def _loss(model: PolicyEmbedder, triplets: objectives.Triplets) -> Tensor:
-    return objectives.hybrid_loss(
-        model.encoder,
-        model.policy,
-        triplets,
-        identification_weight=model.settings.identification_weight,
-        likelihood=model.settings.likelihood,
-        form=model.settings.triplet_form,
-    )
-
-
-def learn_to_file(
-    *,
-    dataset: InteractionDataset | Path,
-    graph: InteractionGraph | None = None,
-    settings: Settings,
-    key: tuple[int, ...],
-    device: str,
-    path: Path,
-    progress: Callable[[int], None],
-) -> None:
-    """Learns from the stream ``key`` and writes ``path``; what is
-    there already, from the same settings, key and data, stays.
-
-    Args:
-        dataset: or the file that it was saved to, where it is too large to be handed around.
-        graph: see `learn`.
-
-    Raises:
-        ValueError: if a file is there and damaged.
-    """
-    dataset = InteractionDataset.load(dataset) if isinstance(dataset, Path) else dataset
-    source = {"key": list(key), "data": dataset.checksum()}
-    if graph is not None:
-        source["edges"] = [list(edge) for edge in graph.edges]
-    if path.exists():
-        present = PolicyEmbedder.load(path)
-        if present.settings == settings and present.source == source:
-            progress(settings.num_updates)
-            return
-    generator = make_generator(*key, device=device)
-    model = learn(dataset, settings, graph=graph, generator=generator, progress=progress)
-    model.source = source
-    model.save(path)
-
-
-def summary_statistics(dataset: InteractionDataset) -> Tensor:
-    """Means and standard deviations of observations and actions of each episode, (E, 2 (O + A)):
-    what an encoder must beat."""
-    parts = []
-    for index in torch.arange(len(dataset), device=dataset.agents.device).split(1000):
-        batch = dataset.batch(index)
-        pairs = torch.cat([batch.observations, batch.actions], dim=-1)
-        weight = (batch.step_weights / batch.step_weights.sum(-1, keepdim=True)).unsqueeze(-1)
-        mean = (pairs * weight).sum(-2)
-        variance = ((pairs - mean.unsqueeze(-2)).square() * weight).sum(-2)
-        parts.append(torch.cat([mean, variance.sqrt()], dim=-1))
-    features = torch.cat(parts)
-    spread = features.std(0, correction=int(len(features) > 1))
-    return features / spread.clamp(min=np.finfo(np.float32).eps)
+    return model.eval()

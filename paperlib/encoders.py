@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from paperlib import _checks
+
+LIKELIHOODS = ("categorical", "gaussian", "squared_error")
 MAX_NORMALIZED = 5.0
 
 
@@ -18,11 +21,34 @@ def initialise(module: nn.Module, generator: torch.Generator) -> None:
                 nn.init.uniform_(parameter, -bound, bound, generator=generator)
 
 
+@torch.no_grad()
+def embedding_size_of(encoder: nn.Module, observation_size: int, action_size: int) -> int:
+    """D of any encoder, by a trial on two episodes of three steps.
+
+    Raises:
+        ValueError: if it is no module, or does not return one vector for each episode.
+    """
+    if not isinstance(encoder, nn.Module):
+        raise ValueError(f"encoder must be a torch.nn.Module, got {type(encoder).__name__}")
+    device = next((parameter.device for parameter in encoder.parameters()), None)
+    shape = (2, 1, 3)  # (*batch, T)
+    observations = torch.zeros(*shape, observation_size, device=device)
+    actions = torch.zeros(*shape, action_size, device=device)
+    found = encoder.eval()(observations, actions, torch.ones(shape, device=device))
+    got = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
+    if len(got) != 3 or got[:2] != (2, 1):
+        raise ValueError(
+            "encoder must return (*batch, D): for observations (2, 1, 3, O), embeddings (2, 1, D); "
+            f"got {got}"
+        )
+    return got[-1]
+
+
 class EpisodeEncoder(nn.Module):
     """f_θ: the mean, over the steps of an episode, of an MLP on each (observation, action) pair.
 
     f_θ(e) = 1/|e| Σ_{(o,a) ∈ e} MLP(o, a), two hidden layers with ReLU. The last layer is linear,
-    so that it is applied after the mean, which is the same and costs one step instead of |e|.
+    so applying it after the mean gives the same result and costs one step instead of |e|.
 
     Args:
         observation_size: O.
@@ -66,15 +92,20 @@ class EpisodeEncoder(nn.Module):
 class ConditionalPolicy(nn.Module):
     """π_φ: an MLP on the concatenation of an observation and an embedding, to action parameters.
 
-    Two hidden layers with tanh. For categorical actions the outputs are logits; for Gaussian
-    actions they are means, and `log_std` holds the logarithms of the standard deviations, which do
-    not depend on the state.
+    Two hidden layers with tanh.
+
+    | likelihood      | the outputs μ are | log π_φ(a | o, f)                                 |
+    |-----------------|-------------------|---------------------------------------------------|
+    | "categorical"   | logits            | log softmax(μ)_a                                  |
+    | "gaussian"      | means             | log N(a; μ, σ²), σ learned, the same in any state |
+    | "squared_error" | means             | -½|a - μ|²: σ = 1, less a constant                |
 
     Args:
         observation_size: O.
         action_size: A.
         embedding_size: D.
         hidden_size: of both hidden layers.
+        likelihood: see the table.
         generator: draws the weights.
     """
 
@@ -85,9 +116,12 @@ class ConditionalPolicy(nn.Module):
         *,
         embedding_size: int = 100,
         hidden_size: int = 64,
+        likelihood: str = "categorical",
         generator: torch.Generator,
     ) -> None:
         super().__init__()
+        _checks.one_of("likelihood", likelihood, LIKELIHOODS)
+        self.likelihood = likelihood
         # The first layer on [o, f] is W_o o + W_f f + b: the second term once an episode.
         self.observation_in = nn.Linear(observation_size, hidden_size)
         self.embedding_in = nn.Linear(embedding_size, hidden_size, bias=False)
@@ -105,12 +139,28 @@ class ConditionalPolicy(nn.Module):
         observations: Float[Tensor, "*batch time obs"],
         embedding: Float[Tensor, "*batch embedding"],
     ) -> Float[Tensor, "*batch time act"]:
+        """The parameters μ of the distribution over actions."""
         context = self.embedding_in(embedding).unsqueeze(-2)
         return self.rest(self.observation_in(observations) + context)
 
+    def log_prob(
+        self,
+        observations: Float[Tensor, "*batch time obs"],
+        embedding: Float[Tensor, "*batch embedding"],
+        actions: Float[Tensor, "*batch time act"],
+    ) -> Float[Tensor, "*batch time"]:
+        """log π_φ(a | o, f) of each step; categorical actions are one-hot."""
+        output = self(observations, embedding)
+        if self.likelihood == "categorical":
+            return (output.log_softmax(-1) * actions).sum(-1)
+        if self.likelihood == "gaussian":
+            distribution = torch.distributions.Normal(output, self.log_std.exp())
+            return distribution.log_prob(actions).sum(-1)
+        return -0.5 * (output - actions).square().sum(-1)
+
 
 class RunningNormalizer(nn.Module):
-    """Takes off the mean and divides by the deviation of all inputs seen so far; cuts to ±5."""
+    """Normalises by the mean and standard deviation of all inputs so far; clips to ±5."""
 
     def __init__(self, size: int) -> None:
         super().__init__()
@@ -119,7 +169,7 @@ class RunningNormalizer(nn.Module):
         self.register_buffer("variance", torch.ones(size, dtype=torch.float64))
 
     def update(self, inputs: Float[Tensor, "... size"]) -> None:
-        """Counts more inputs in (Chan et al. 1979)."""
+        """Adds inputs to the statistics (Chan et al. 1979)."""
         rows = inputs.flatten(0, -2).double()
         total = self.count + len(rows)
         shift = rows.mean(0) - self.mean
@@ -132,5 +182,41 @@ class RunningNormalizer(nn.Module):
 
     def forward(self, inputs: Float[Tensor, "... size"]) -> Float[Tensor, "... size"]:
         scale = self.variance.clamp(min=1e-4).rsqrt().to(inputs)
-        standardised = (inputs - self.mean.to(inputs)) * scale
-        return standardised.clamp(-MAX_NORMALIZED, MAX_NORMALIZED)
+        normalized = (inputs - self.mean.to(inputs)) * scale
+        return normalized.clamp(-MAX_NORMALIZED, MAX_NORMALIZED)
+
+
+class RunningEmbedding:
+    """Embeddings of many episodes under way: f_θ of all steps so far.
+
+    Args:
+        model: a `PolicyEmbedder` whose encoder is an `EpisodeEncoder`.
+        num_episodes: N.
+    """
+
+    def __init__(self, model: nn.Module, num_episodes: int) -> None:
+        self.model = model
+        self.sums = torch.zeros(num_episodes, model.encoder.out.in_features)
+        self.counts = torch.zeros(num_episodes, 1)
+
+    @torch.no_grad()
+    def watch(
+        self,
+        observations: Float[Tensor, "episode obs"],
+        actions: Float[Tensor, "episode act"],
+        going_on: Bool[Tensor, " episode"],
+    ) -> None:
+        """Adds one step to the episodes that go on."""
+        pairs = torch.cat([self.model.normalizer(observations), actions], dim=-1)
+        weight = going_on.unsqueeze(-1).to(pairs)
+        self.sums += weight * self.model.encoder.pairs(pairs)
+        self.counts += weight
+
+    @torch.no_grad()
+    def embeddings(self) -> Float[Tensor, "episode embedding"]:
+        """What `PolicyEmbedder.embed` returns for the steps so far; before any, f_θ of mean 0."""
+        return self.model.encoder.out(self.sums / self.counts.clamp(min=1))
+
+    def begin(self, episodes: Int[Tensor, " begun"]) -> None:
+        """Forgets the steps of these episodes."""
+        self.sums[episodes], self.counts[episodes] = 0.0, 0.0

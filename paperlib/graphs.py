@@ -8,6 +8,8 @@ from itertools import combinations, product
 
 import networkx as nx
 import torch
+from jaxtyping import Bool, Int
+from torch import Tensor
 
 Edge = tuple[int, int]
 
@@ -65,6 +67,23 @@ class InteractionGraph:
         graph.add_nodes_from(self.agents)
         graph.add_edges_from(self.edges)
         return graph
+
+    def holds(
+        self, agents: Int[Tensor, " episode"], partners: Int[Tensor, " episode"]
+    ) -> Bool[Tensor, " episode"]:
+        """Which episodes were played on edges of this graph, from either side.
+
+        Raises:
+            ValueError: if an edge has no episode.
+        """
+        pairs = torch.stack([agents, partners], dim=-1).sort(dim=-1).values
+        met, index = pairs.unique(dim=0, return_inverse=True)
+        wanted = {tuple(sorted(edge)) for edge in self.edges}
+        missing = wanted - set(map(tuple, met.tolist()))
+        if missing:
+            raise ValueError(f"the dataset has no episode on edge {min(missing)} of the graph")
+        on_edge = [tuple(pair) in wanted for pair in met.tolist()]
+        return torch.tensor(on_edge, device=index.device)[index]
 
     def with_edges(self, edges: Iterable[Edge]) -> InteractionGraph:
         """The graph of these edges and the agents on them."""
@@ -127,7 +146,7 @@ def _shuffled(items: Sequence, generator: torch.Generator) -> list:
 def weak_split(
     graph: InteractionGraph, *, train_fraction: float = 0.6, generator: torch.Generator
 ) -> Split:
-    """Known agents, unseen edges: a connected training graph on all agents, the rest halved.
+    """Seen agents, unseen edges: a connected training graph on all agents, the rest halved.
 
     A random spanning tree comes first, then random edges up to the fraction.
 
@@ -155,7 +174,7 @@ def weak_split(
 def leave_edges_out(
     graph: InteractionGraph, agents: Sequence[int], *, generator: torch.Generator
 ) -> Split:
-    """Known agents, unseen edges: one random edge of each of ``agents`` for test, one more for
+    """Seen agents, unseen edges: one random edge of each of ``agents`` for test, one more for
     validation (the weak split of ParticleWorld, whose agents are the listeners).
 
     Raises:

@@ -1,4 +1,4 @@
-"""How good embeddings are: pure functions of arrays."""
+"""How good embeddings are, alone or averaged over episodes: pure functions of arrays."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
+from paperlib.datasets import InteractionDataset
+
 EXACT = "donot_use_mm_for_euclid_dist"  # the faster form of cdist loses digits
 
 
@@ -24,12 +26,14 @@ def intra_inter_clustering_ratio(
     the formula of Section 5.1 as recalled.
 
     Raises:
-        ValueError: if there are fewer than two agents, one of them has a single episode, or all
-            embeddings are the same.
+        ValueError: if there are fewer than two agents, one of them has a single episode, or
+            embeddings are not finite or all the same.
     """
     ids, index, counts = agents.unique(return_inverse=True, return_counts=True)
     if len(ids) < 2:
         raise ValueError(f"agents: a ratio takes two agents, got {len(ids)}")
+    if not embeddings.isfinite().all():
+        raise ValueError("embeddings must be finite, got NaN or infinity")
     if counts.min() < 2:
         raise ValueError(f"agents: agent {ids[counts.argmin()]} has a single episode; two are due")
     member = torch.nn.functional.one_hot(index).double()  # (episodes, agents)
@@ -51,7 +55,7 @@ def classifier_accuracy(
     *,
     method: str = "linear",
 ) -> float:
-    """Share of test labels that a classifier on frozen embeddings gets right, 0 to 1.
+    """Accuracy of a classifier on frozen embeddings, 0 to 1.
 
     For agent identification, labels are agents; for outcome prediction, features are the two
     agents' embeddings side by side and labels win, draw and loss.
@@ -80,9 +84,9 @@ def embedding_quality(
     """How well embeddings tell agents apart.
 
     Returns:
-        ``ratio``, the `intra_inter_clustering_ratio`; ``nearest`` and ``linear``, the accuracy with
-        which a classifier that knows every second embedding of each agent names the agent of the
-        others; ``chance``, one over the number of agents.
+        ``ratio``, the `intra_inter_clustering_ratio`; ``nearest`` and ``linear``, the accuracy of a
+        classifier that is trained on every second embedding of each agent and tested on the others;
+        ``chance``, one over the number of agents.
     """
     rank = torch.zeros_like(agents)
     for agent in agents.unique():
@@ -103,7 +107,8 @@ def ratings(pairs: ArrayLike, scores: ArrayLike, *, num_players: int) -> NDArray
     """Strengths of players after Bradley and Terry (1952), on the scale of chess, mean zero.
 
     P(i beats j) = 1 / (1 + 10^((R_j - R_i) / 400)), a draw counting as half a win for each; by
-    maximum likelihood with a weak penalty, which keeps who won every match from infinity.
+    maximum likelihood with a weak penalty, which keeps ratings finite where somebody won every
+    match. (choix has no draws, and its optimiser stops at slightly other numbers.)
 
     Args:
         pairs: numbers of the players of each match, (M, 2).
@@ -117,7 +122,7 @@ def ratings(pairs: ArrayLike, scores: ArrayLike, *, num_players: int) -> NDArray
     signs = np.zeros((len(pairs), num_players))
     signs[np.arange(len(pairs)), pairs[:, 0]] = 1.0
     signs[np.arange(len(pairs)), pairs[:, 1]] = -1.0
-    # Every match counts as a win with the score as weight, and a loss with what is left of it.
+    # Every match is a win of weight s and a loss of weight 1 - s.
     won = np.repeat([True, False], len(pairs))
     model = LogisticRegression(C=10.0, fit_intercept=False, max_iter=1000)
     model.fit(np.concatenate([signs, signs]), won, np.concatenate([scores, 1 - scores]))
@@ -126,8 +131,8 @@ def ratings(pairs: ArrayLike, scores: ArrayLike, *, num_players: int) -> NDArray
 
 
 def icc(values: ArrayLike) -> float:
-    """Share of the variance that lies between groups: the intraclass correlation ICC(1) (Shrout
-    and Fleiss 1979), (MSB - MSW) / (MSB + (k - 1) MSW); 1 where all measurements of a group agree.
+    """Intraclass correlation ICC(1), the share of the variance that lies between groups (Shrout and
+    Fleiss 1979): (MSB - MSW) / (MSB + (k - 1) MSW); 1 where all measurements of a group agree.
 
     Args:
         values: k measurements of each of n groups, (n, k).
@@ -137,3 +142,118 @@ def icc(values: ArrayLike) -> float:
     between = count * values.mean(axis=1).var(ddof=1)
     within = values.var(axis=1, ddof=1).mean()
     return float((between - within) / (between + (count - 1) * within))
+
+
+def summary_statistics(dataset: InteractionDataset) -> Float[Tensor, "episode feature"]:
+    """Means and standard deviations of observations and actions over an episode, (E, 2 (O + A)),
+    scaled to unit variance over episodes: a reference that an encoder must beat."""
+    parts = []
+    for index in torch.arange(len(dataset), device=dataset.agents.device).split(1000):
+        batch = dataset.batch(index)
+        pairs = torch.cat([batch.observations, batch.actions], dim=-1)
+        weight = (batch.step_weights / batch.step_weights.sum(-1, keepdim=True)).unsqueeze(-1)
+        mean = (pairs * weight).sum(-2)
+        variance = ((pairs - mean.unsqueeze(-2)).square() * weight).sum(-2)
+        parts.append(torch.cat([mean, variance.sqrt()], dim=-1))
+    features = torch.cat(parts)
+    spread = features.std(0, correction=int(len(features) > 1))
+    return features / spread.clamp(min=np.finfo(np.float32).eps)
+
+
+def average_episodes(
+    embeddings: Float[Tensor, "episode embedding"],
+    agents: Int[Tensor, " episode"],
+    *,
+    num_episodes: int,
+    num_averages: int,
+    generator: torch.Generator,
+) -> Float[Tensor, "agent average embedding"]:
+    """Mean embeddings of several random episodes of each agent, drawn anew for every mean.
+
+    Args:
+        embeddings: of single episodes.
+        agents: whose they are.
+        num_episodes: how many different episodes one mean is over.
+        num_averages: how many means of each agent.
+
+    Returns:
+        Rows for agents in ascending order of their ids.
+
+    Raises:
+        ValueError: if an agent has fewer than ``num_episodes``.
+    """
+    result = []
+    for agent in agents.unique().tolist():
+        own = embeddings[agents == agent]
+        if len(own) < num_episodes:
+            raise ValueError(f"agent {agent} has {len(own)} episodes, num_episodes={num_episodes}")
+        noise = torch.rand(num_averages, len(own), generator=generator, device=generator.device)
+        chosen = noise.argsort(dim=-1)[:, :num_episodes].to(own.device)
+        result.append(own[chosen].mean(1))
+    return torch.stack(result)
+
+
+def disjoint_averages(
+    embeddings: Float[Tensor, "episode embedding"],
+    agents: Int[Tensor, " episode"],
+    *,
+    num_episodes: int,
+    generator: torch.Generator,
+) -> tuple[Float[Tensor, "average embedding"], Int[Tensor, " average"]]:
+    """Mean embeddings of disjoint groups of random episodes of one agent, and the agent of each
+    group. Given the agent they are independent, as metrics assume; those of `average_episodes` are
+    not.
+
+    Args:
+        embeddings: of single episodes.
+        agents: whose they are.
+        num_episodes: how many episodes a group has.
+
+    Raises:
+        ValueError: if an agent has fewer than two groups.
+    """
+    means, owners = [], []
+    for agent in agents.unique().tolist():
+        own = embeddings[agents == agent]
+        count = len(own) // num_episodes
+        if count < 2:
+            raise ValueError(
+                f"agent {agent} has {len(own)} episodes; two groups of num_episodes={num_episodes} "
+                f"take {2 * num_episodes}"
+            )
+        order = torch.randperm(len(own), generator=generator, device=generator.device)
+        order = order.to(own.device)
+        means.append(own[order[: count * num_episodes]].unflatten(0, (count, -1)).mean(1))
+        owners.append(agents.new_full((count,), agent))
+    return torch.cat(means), torch.cat(owners)
+
+
+def average_others(
+    embeddings: Float[Tensor, "episode embedding"],
+    agents: Int[Tensor, " episode"],
+    *,
+    num_episodes: int,
+    generator: torch.Generator,
+) -> Float[Tensor, "episode embedding"]:
+    """For every episode, the mean embedding of random *other* episodes of its agent: what is known
+    of the agent without that episode.
+
+    Args:
+        embeddings: of single episodes.
+        agents: whose they are.
+        num_episodes: how many different episodes one mean is over; where an agent has fewer
+            others, all of them.
+
+    Raises:
+        ValueError: if an agent has a single episode.
+    """
+    result = torch.empty_like(embeddings)
+    for agent in agents.unique().tolist():
+        rows = (agents == agent).nonzero()[:, 0]
+        if len(rows) < 2:
+            raise ValueError(f"agent {agent} has a single episode; there is no other one")
+        noise = torch.rand(len(rows), len(rows), generator=generator, device=generator.device)
+        order = noise.fill_diagonal_(2.0).argsort(dim=-1)  # the episode itself comes last
+        chosen = order[:, : min(num_episodes, len(rows) - 1)].to(rows.device)
+        result[rows] = embeddings[rows[chosen]].mean(1)
+    return result

@@ -1,23 +1,26 @@
-"""The paper's objectives: imitation, agent identification, and the hybrid of both (Section 3).
+"""Objectives: imitation, identification, and the hybrid of both (Section 3).
 
-All are losses to minimise: scalars, functions of (networks, episodes). Episodes come as n
-repetitions of the draws of Algorithm 1 for all N agents at once: the leading axes are (n, N).
+An objective is any callable ``(networks, triplets) -> scalar``, a loss to minimise. Episodes come
+as n repetitions of the draws of Algorithm 1 for all N agents at once: leading axes are (n, N).
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import dataclasses
+from collections.abc import Callable
+from numbers import Real
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from paperlib.datasets import EpisodeBatch, InteractionDataset
-from paperlib.encoders import ConditionalPolicy, EpisodeEncoder
+from paperlib import _checks
+from paperlib.datasets import AgentEpisodes, EpisodeBatch, InteractionDataset
+from paperlib.encoders import ConditionalPolicy
 
-LIKELIHOODS = ("categorical", "gaussian", "squared_error")
-TRIPLET_FORMS = ("softmax", "margin")
+FORMS = ("softmax", "margin")
 
 
 class Triplets(NamedTuple):
@@ -34,18 +37,41 @@ class Triplets(NamedTuple):
     negative: EpisodeBatch
 
 
+@dataclasses.dataclass(frozen=True)
+class Networks:
+    """What an objective trains.
+
+    Attributes:
+        encoder: f_θ, ``(observations, actions, step_weights) -> embedding``.
+        policy: π_φ.
+    """
+
+    encoder: nn.Module
+    policy: ConditionalPolicy
+
+
+Objective = Callable[[Networks, Triplets], Tensor]
+
+
 def draw_triplets(
     dataset: InteractionDataset,
-    episodes_of_agents: tuple[Tensor, Tensor, Tensor],
-    repetitions: int,
-    generator: torch.Generator,
+    episodes: AgentEpisodes,
     *,
+    repetitions: int,
     steps_per_episode: int = 0,
+    generator: torch.Generator,
 ) -> Triplets:
-    """Episodes for ``repetitions`` passes of Algorithm 1: for every agent i two different episodes
-    e+ and e*, uniformly from its own, and one e-, which serves as negative for the others. Of each
-    all steps, or ``steps_per_episode`` random ones."""
-    order, starts, counts = episodes_of_agents
+    """Episodes for ``repetitions`` passes of Algorithm 1: for every agent i, two different episodes
+    e+ and e*, uniform among its own, and one e-, which serves as a negative for the others.
+
+    Args:
+        dataset: holds the episodes.
+        episodes: each agent's; at least two.
+        repetitions: n.
+        steps_per_episode: how many random steps of each episode to take; 0 for all of them.
+        generator: draws episodes and steps.
+    """
+    order, starts, counts = episodes
     shape = (3, repetitions, len(counts))
     numbers = torch.rand(shape, generator=generator, device=generator.device, dtype=torch.float64)
     available = counts - torch.tensor([0, 1, 0], device=counts.device)[:, None]  # (3, N)
@@ -60,12 +86,18 @@ def draw_triplets(
     return Triplets(*parts)
 
 
+def embed_triplets(
+    encoder: nn.Module, triplets: Triplets
+) -> Float[Tensor, "3 repetition agent embedding"]:
+    """r*, r+ and r- in one call of the encoder, each (n, N, D)."""
+    stacked = EpisodeBatch(*(torch.stack(parts) for parts in zip(*triplets, strict=True)))
+    return encoder(*stacked)
+
+
 def imitation_loss(
     policy: ConditionalPolicy,
     positive: EpisodeBatch,
     embedding: Float[Tensor, "*batch embedding"],
-    *,
-    likelihood: str = "categorical",
 ) -> Float[Tensor, ""]:
     """-Σ_{(o,a) ∈ e+} log π_φ(a | o, f_θ(e*)), eq. 1, averaged over episodes.
 
@@ -73,21 +105,9 @@ def imitation_loss(
         policy: π_φ.
         positive: e+.
         embedding: f_θ(e*).
-        likelihood: "categorical", "gaussian" (diagonal, state-independent standard deviations), or
-            "squared_error", ½|a - μ|², which is the Gaussian one with unit variance less a
-            constant.
     """
-    output = policy(positive.observations, embedding)
-    if likelihood == "categorical":
-        log_likelihood = (output.log_softmax(-1) * positive.actions).sum(-1)
-    elif likelihood == "gaussian":
-        distribution = torch.distributions.Normal(output, policy.log_std.exp())
-        log_likelihood = distribution.log_prob(positive.actions).sum(-1)
-    elif likelihood == "squared_error":
-        log_likelihood = -0.5 * (output - positive.actions).square().sum(-1)
-    else:
-        raise ValueError(f"likelihood must be one of {LIKELIHOODS}, got {likelihood!r}")
-    return -(log_likelihood * positive.step_weights).sum(-1).mean()
+    log_prob = policy.log_prob(positive.observations, embedding, positive.actions)
+    return -(log_prob * positive.step_weights).sum(-1).mean()
 
 
 def identification_loss(
@@ -107,68 +127,99 @@ def identification_loss(
         reference: embeddings r* of agent i's reference episodes.
         positive: r+ of its positive ones.
         negative: r- of one episode of each agent j.
+        form: "softmax" or "margin".
     """
+    _checks.one_of("form", form, FORMS)
     # ‖r*_i - r-_j‖ for all i, j at once: (*batch, i, j); the gradient at distance 0 is taken as 0
     negative_distance = torch.cdist(
         reference, negative, compute_mode="donot_use_mm_for_euclid_dist"
     )
     positive_distance = torch.linalg.vector_norm(reference - positive, dim=-1).unsqueeze(-1)
-    if form == "softmax":
-        loss = (
-            (positive_distance - negative_distance).sigmoid().square()
-        )  # (1 + exp(x))^-2 = σ(-x)²
-    elif form == "margin":
-        loss = functional.softplus(positive_distance - negative_distance)
-    else:
-        raise ValueError(f"form must be one of {TRIPLET_FORMS}, got {form!r}")
+    difference = positive_distance - negative_distance  # -x
+    # (1 + exp(x))^-2 = σ(-x)²
+    loss = difference.sigmoid().square() if form == "softmax" else functional.softplus(difference)
     own = torch.eye(loss.shape[-1], dtype=torch.bool, device=loss.device)
     return loss.masked_fill(own, 0.0).sum(-1).mean()
 
 
-def hybrid_loss(
-    encoder: EpisodeEncoder,
-    policy: ConditionalPolicy,
-    triplets: Triplets,
-    *,
-    identification_weight: float,
-    likelihood: str = "categorical",
-    form: str = "softmax",
-) -> Float[Tensor, ""]:
-    """Imitation loss + λ · identification loss, eq. 3: one pass of Algorithm 1 over all agents.
+def imitation(networks: Networks, triplets: Triplets) -> Float[Tensor, ""]:
+    """Emb-Im: the embedding of one episode must help to predict the actions in another, eq. 1."""
+    reference = networks.encoder(*triplets.reference)
+    return imitation_loss(networks.policy, triplets.positive, reference)
 
-    Args:
-        encoder: f_θ.
-        policy: π_φ.
-        triplets: episodes.
-        identification_weight: λ; 0 is Emb-Im, infinity is Emb-Id, which leaves π_φ alone.
-        likelihood: see `imitation_loss`.
-        form: see `identification_loss`.
+
+def identification(
+    networks: Networks, triplets: Triplets, *, form: str = "softmax"
+) -> Float[Tensor, ""]:
+    """Emb-Id: episodes of one agent must lie nearer to each other than to others', eq. 2."""
+    return identification_loss(*embed_triplets(networks.encoder, triplets), form=form)
+
+
+@dataclasses.dataclass(frozen=True)
+class Hybrid:
+    """Emb-Hyb: imitation loss + λ · identification loss, eq. 3.
+
+    Attributes:
+        identification_weight: λ; 0 is `imitation`, infinity is `identification`.
+        form: of the identification loss, "softmax" or "margin".
     """
-    if identification_weight == 0:
-        reference = encoder(*triplets.reference)
-        return imitation_loss(policy, triplets.positive, reference, likelihood=likelihood)
-    # r*, r+, r- in one call: each (n, N, D)
-    stacked = EpisodeBatch(*(torch.stack(parts) for parts in zip(*triplets, strict=True)))
-    reference, positive, negative = encoder(*stacked)
-    identification = identification_loss(reference, positive, negative, form=form)
-    if identification_weight == float("inf"):
-        return identification
-    imitation = imitation_loss(policy, triplets.positive, reference, likelihood=likelihood)
-    return imitation + identification_weight * identification
+
+    identification_weight: float = 1.0
+    form: str = "softmax"
+
+    def __post_init__(self) -> None:
+        weight = self.identification_weight
+        if not (isinstance(weight, Real) and weight >= 0):
+            raise ValueError(
+                f"identification_weight must be a number of at least 0, got {weight!r}"
+            )
+        _checks.one_of("form", self.form, FORMS)
+
+    def __call__(self, networks: Networks, triplets: Triplets) -> Float[Tensor, ""]:
+        if self.identification_weight == 0:
+            return imitation(networks, triplets)
+        if self.identification_weight == float("inf"):
+            return identification(networks, triplets, form=self.form)
+        reference, positive, negative = embed_triplets(networks.encoder, triplets)
+        identified = identification_loss(reference, positive, negative, form=self.form)
+        imitated = imitation_loss(networks.policy, triplets.positive, reference)
+        return imitated + self.identification_weight * identified
 
 
-def classification_loss(
-    encoder: EpisodeEncoder, head: nn.Linear, triplets: Triplets
-) -> Float[Tensor, ""]:
+class Classification(nn.Module):
     """Cross-entropy of naming the agent of an episode, -log softmax(W f_θ(e) + b)_i, averaged over
-    all: what labels would teach.
+    all episodes: a supervised reference, with labels that the paper's methods do without.
 
     Args:
-        encoder: f_θ.
-        head: from an embedding to a score for each of the N agents.
-        triplets: episodes; their axis N is in the order of the scores.
+        num_agents: N.
+        embedding_size: D.
     """
-    stacked = EpisodeBatch(*(torch.stack(parts) for parts in zip(*triplets, strict=True)))
-    scores = head(encoder(*stacked))  # (3, n, N, N)
-    agents = torch.arange(scores.shape[-1], device=scores.device).expand(scores.shape[:-1])
-    return functional.cross_entropy(scores.flatten(0, -2), agents.flatten())
+
+    def __init__(self, num_agents: int, embedding_size: int) -> None:
+        super().__init__()
+        self.head = nn.Linear(embedding_size, num_agents)
+
+    def forward(self, networks: Networks, triplets: Triplets) -> Float[Tensor, ""]:
+        scores = self.head(embed_triplets(networks.encoder, triplets))  # (3, n, N, N)
+        num_agents = scores.shape[-2]
+        if num_agents != self.head.out_features:
+            raise ValueError(
+                f"num_agents must be {num_agents}, as in the dataset, got {self.head.out_features}"
+            )
+        agents = torch.arange(num_agents, device=scores.device).expand(scores.shape[:-1])
+        return functional.cross_entropy(scores.flatten(0, -2), agents.flatten())
+
+
+def require_scalar(loss: Any) -> None:
+    """Checks what an objective returned.
+
+    Raises:
+        ValueError: if it is no scalar, a constant, or not finite.
+    """
+    if not isinstance(loss, Tensor) or loss.shape:
+        got = tuple(loss.shape) if isinstance(loss, Tensor) else type(loss).__name__
+        raise ValueError(f"objective must return a scalar tensor, got {got}")
+    if not loss.requires_grad:
+        raise ValueError("objective must return a loss that depends on networks, got a constant")
+    if not loss.isfinite():
+        raise ValueError(f"objective must return a finite loss, got {loss.item()} at the start")

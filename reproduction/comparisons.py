@@ -9,15 +9,17 @@ from pathlib import Path
 
 from torch import Tensor
 
-from paperlib import embeddings, files
+from paperlib import embeddings, files, metrics
 from paperlib.datasets import InteractionDataset
-from paperlib.embeddings import IDENTIFICATION, IMITATION, PolicyEmbedder, Settings
+from paperlib.embeddings import PolicyEmbedder, Settings
 from paperlib.graphs import InteractionGraph, Split
+from paperlib.objectives import Classification, Hybrid, Objective
 from paperlib.streams import make_generator
 from reproduction.jobs import run_jobs
 
 EPISODES, SPLITS = "episodes.safetensors", "splits.json"
 METHODS = ("Emb-Im", "Emb-Id", "Emb-Hyb")
+IMITATION, IDENTIFICATION = 0.0, float("inf")  # λ of Emb-Im and Emb-Id
 REFERENCES = ("untrained", "summary statistics")  # they learn nothing
 
 Splits = Mapping[tuple[str, int], Split]  # by kind of generalisation and seed
@@ -79,7 +81,8 @@ class Comparison:
             with the same settings, is kept.
         dataset: all episodes; also written to ``folder / "episodes.safetensors"``.
         splits: encoders learn from the training edges; also written to ``folder / "splits.json"``.
-        settings: of all encoders, except λ and the repetitions.
+        settings: of all encoders, except the repetitions.
+        form: of the identification loss, "softmax" or "margin".
         anchors_per_step: episodes that an update learns from: agents times repetitions.
         stream: encoders of a seed and the k-th kind draw from the stream (seed, stream, k).
         untrained_stream: the untrained encoder of a seed draws its weights from the stream (seed,
@@ -95,6 +98,7 @@ class Comparison:
     anchors_per_step: int
     stream: int
     untrained_stream: int
+    form: str = "softmax"
     num_workers: int = 1
     device: str = "cpu"
 
@@ -127,7 +131,7 @@ class Comparison:
         seed = self.seeds[0]
         pairs = [(kind, weight) for kind in self.kinds for weight in candidates]
         name = "weight_{:g}".format
-        self._learn([(kind, name(w), seed, {"identification_weight": w}) for kind, w in pairs], "λ")
+        self._learn([(kind, name(w), seed, w) for kind, w in pairs], "λ")
         found = {}
         for kind, weight in pairs:
             rows = self.dataset.rows_on_edges(self.splits[kind, seed].validation)
@@ -147,16 +151,11 @@ class Comparison:
         """
         wanted = []
         for kind in self.kinds:
-            methods = {
-                method: {"identification_weight": weight}
-                for method, weight in zip(
-                    METHODS, (IMITATION, IDENTIFICATION, weights[kind]), strict=True
-                )
-            }
+            methods = dict(zip(METHODS, (IMITATION, IDENTIFICATION, weights[kind]), strict=True))
             if supervised:
-                methods["supervised"] = {"identification_weight": 0.0, "supervised": True}
-            for method, own in methods.items():
-                wanted += [(kind, method, seed, own) for seed in self.seeds]
+                methods["supervised"] = None
+            for method, weight in methods.items():
+                wanted += [(kind, method, seed, weight) for seed in self.seeds]
         self._learn(wanted, "encoders")
 
     def untrained(self, kind: str, seed: int) -> PolicyEmbedder:
@@ -164,7 +163,7 @@ class Comparison:
         learned ones have one."""
         sizes = self.dataset.observation_size, self.dataset.action_size
         generator = make_generator(seed, self.untrained_stream)
-        model = PolicyEmbedder(*sizes, self.settings, generator=generator)
+        model = PolicyEmbedder(*sizes, settings=self.settings, generator=generator)
         if self.settings.normalize_observations:
             scale = self.load(kind, METHODS[0], seed).normalizer.state_dict()
             model.normalizer.load_state_dict(scale)
@@ -182,7 +181,7 @@ class Comparison:
         """
         seen = self.dataset if num_time_steps is None else self.dataset.first_steps(num_time_steps)
         if method == "summary statistics":
-            return embeddings.summary_statistics(seen.select(rows))
+            return metrics.summary_statistics(seen.select(rows))
         if method == "untrained":
             return self.untrained(kind, seed).embed(seen, rows)
         return self.load(kind, method, seed).embed(seen, rows)
@@ -220,26 +219,77 @@ class Comparison:
         save_splits(self.folder, self.splits)
         return path
 
-    def _learn(self, wanted: Sequence[tuple[str, str, int, dict]], name: str) -> None:
+    def _learn(self, wanted: Sequence[tuple[str, str, int, float | None]], name: str) -> None:
+        """Learns encoders by kind, method, seed, and λ, which is None for the supervised one."""
         jobs = []
-        for kind, method, seed, own in wanted:
+        for kind, method, seed, weight in wanted:
             graph = self.splits[kind, seed].train
             seen = self.dataset.agents[self.dataset.rows_on_edges(graph)].unique()
             repetitions = max(1, self.anchors_per_step // len(seen))
+            objective = (
+                Classification(len(seen), self.settings.embedding_size)
+                if weight is None
+                else Hybrid(weight, self.form)
+            )
             jobs.append(
                 {
                     "dataset": self._episodes,
                     "graph": graph,
-                    "settings": dataclasses.replace(self.settings, repetitions=repetitions, **own),
+                    "objective": objective,
+                    "settings": dataclasses.replace(self.settings, repetitions=repetitions),
                     "key": (seed, self.stream, self.kinds.index(kind)),
                     "device": self.device,
                     "path": encoder_path(self.folder, kind, method, seed),
                 }
             )
         run_jobs(
-            embeddings.learn_to_file,
+            learn_to_file,
             jobs,
             num_workers=self.num_workers,
             units=self.settings.num_updates * len(jobs),
             name=name,
         )
+
+
+def learn_to_file(
+    *,
+    dataset: InteractionDataset | Path,
+    graph: InteractionGraph | None = None,
+    objective: Objective | None = None,
+    settings: Settings,
+    key: tuple[int, ...],
+    device: str,
+    path: Path,
+    progress: Callable[[int], None],
+) -> None:
+    """Learns from the stream ``key`` and writes ``path``; what is there already, from the same
+    objective, settings, key and data, stays.
+
+    Args:
+        dataset: or the file that it was saved to, where it is too large to be handed around.
+        graph: see `learn`.
+        objective: see `learn`; the file names it by its ``repr``.
+
+    Raises:
+        ValueError: if a file is there and damaged.
+    """
+    dataset = InteractionDataset.load(dataset) if isinstance(dataset, Path) else dataset
+    objective = Hybrid() if objective is None else objective
+    source = {"key": list(key), "data": dataset.checksum(), "objective": repr(objective)}
+    if graph is not None:
+        source["edges"] = [list(edge) for edge in graph.edges]
+    if path.exists():
+        present = PolicyEmbedder.load(path)
+        if present.settings == settings and present.source == source:
+            progress(settings.num_updates)
+            return
+    model = embeddings.learn(
+        dataset,
+        objective=objective,
+        settings=settings,
+        graph=graph,
+        generator=make_generator(*key, device=device),
+        progress=progress,
+    )
+    model.source = source
+    model.save(path)

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from paperlib import metrics, pooling
+from paperlib import metrics
 from reproduction.statistics import Estimate, bootstrap_interval
 
 
@@ -43,7 +43,7 @@ def averaged_quality(
             f"num_episodes: fewer than two agents have the 2 * {num_episodes} episodes that two "
             f"disjoint means take; the most is {agents.bincount().max()}"
         )
-    groups = pooling.disjoint_averages(
+    groups = metrics.disjoint_averages(
         embeddings[enough], agents[enough], num_episodes=num_episodes, generator=generator
     )
     return metrics.embedding_quality(*groups)
@@ -86,7 +86,7 @@ def outcome_features(
         num_episodes: that one mean is taken over.
         generator: draws them.
     """
-    own = pooling.average_others(embeddings, agents, num_episodes=num_episodes, generator=generator)
+    own = metrics.average_others(embeddings, agents, num_episodes=num_episodes, generator=generator)
     opponent = own.unflatten(0, (-1, 2)).flip(1).flatten(0, 1)
     return torch.cat([own, opponent], dim=-1)
 

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from paperlib import pooling
+from paperlib import metrics
 from paperlib.agents import maddpg, populations
 from paperlib.agents.networks import StackedMLP
 from paperlib.datasets import InteractionDataset
@@ -84,7 +84,7 @@ class Task:
         mean, scale = self._scales[method]
         embedded = (self.encoders[method].embed(data) - mean) / scale
         parts = [
-            pooling.average_episodes(
+            metrics.average_episodes(
                 embedded,
                 data.agents,
                 num_episodes=count,

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from paperlib import embeddings
+from paperlib import metrics
 from paperlib.streams import Stream, make_generator
 from reproduction import measures
 from reproduction.comparisons import Comparison
@@ -41,7 +41,7 @@ class WrestlerMeasures:
     @functools.cached_property
     def _summary_statistics(self) -> Tensor:
         """Of all whole episodes, so that training and test matches have one scale."""
-        return embeddings.summary_statistics(self.comparison.dataset)
+        return metrics.summary_statistics(self.comparison.dataset)
 
     def embed(
         self, kind: str, method: str, seed: int, rows: Tensor, num_time_steps: int | None = None

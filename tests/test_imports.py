@@ -17,9 +17,8 @@ REPRODUCTION = [*modules("reproduction", "notebooks", "workflow"), ROOT / "workf
 TESTS = [path for path in modules("tests", "benchmarks") if "peers" not in path.parts]
 HELPERS = {path.stem for path in modules("tests/helpers")}
 BESIDE = {"benchmarks": {path.stem for path in (ROOT / "benchmarks").iterdir()}, "tests": HELPERS}
-# Reproduction needs these although no file imports them: kernels and the workflow are started,
-# pandas writes tables by tabulate and LaTeX by jinja2
-STARTED = {"ipykernel", "snakemake", "pandas", "tabulate", "jinja2"}
+# No file imports these: kernels and the workflow are started, and pandas writes Markdown by tabulate
+STARTED = {"ipykernel", "snakemake", "tabulate"}
 STARTED_BY_TESTS = {"beartype", "pytest-xdist", "ruff", "setuptools"}
 HEAVY = {"matplotlib", "nbconvert", "papermill", "reproduction", "seaborn", "snakemake"}
 

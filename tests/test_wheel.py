@@ -43,8 +43,8 @@ from paperlib import datasets, embeddings, streams
 rng = np.random.default_rng(0)
 observations, actions = rng.normal(size=(12, 5, 4)), rng.integers(0, 3, (12, 5))
 dataset = datasets.InteractionDataset.from_arrays(observations, actions, np.arange(12) // 4)
-settings = embeddings.Settings(identification_weight=1.0, num_updates=2)
-model = embeddings.learn(dataset, settings, generator=streams.make_generator(0))
+settings = embeddings.Settings(num_updates=2)
+model = embeddings.learn(dataset, settings=settings, generator=streams.make_generator(0))
 assert model.embed(dataset).shape == (12, 100)
 """
 PLAY = """

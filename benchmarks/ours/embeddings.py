@@ -22,7 +22,7 @@ from paperlib.environments.particleworld import EPISODE_LENGTH, FORCE_SIZE, list
 from paperlib.streams import make_generator
 
 NUM_AGENTS, NUM_EPISODES = 14, 100  # of each agent
-NUM_STEPS = 50  # of one call of `learn`
+NUM_UPDATES = 50  # of one call of `learn`
 WEIGHT = 1.0  # λ
 
 Draw = tuple[EpisodeBatch, EpisodeBatch, list[EpisodeBatch]]  # e+, e*, an e- of each other agent
@@ -55,20 +55,22 @@ def looped_loss(model: embeddings.PolicyEmbedder, draws: Iterable[Draw]) -> Tens
         embedding = model.encoder(*reference)
         logits = model.policy(positive.observations, embedding)
         loss = -(logits.log_softmax(-1) * positive.actions).sum()  # eq. 1
-        together = torch.linalg.vector_norm(embedding - model.encoder(*positive))
+        positive_distance = torch.linalg.vector_norm(embedding - model.encoder(*positive))
         for negative in negatives:
-            apart = torch.linalg.vector_norm(embedding - model.encoder(*negative))
-            loss = loss + WEIGHT * (1 + (apart - together).exp()) ** -2  # eq. 2
+            negative_distance = torch.linalg.vector_norm(embedding - model.encoder(*negative))
+            x = negative_distance - positive_distance
+            loss = loss + WEIGHT * (1 + x.exp()) ** -2  # eq. 2
         losses.append(loss)
     return torch.stack(losses).mean()
 
 
 def require_same_loss(model: embeddings.PolicyEmbedder, dataset: InteractionDataset) -> None:
     """Checks that both forms compute one loss where the loop gets the draws of the library."""
-    triplets = objectives.draw_triplets(dataset, dataset.episodes_of_agents(), 1, make_generator(2))
-    batched = objectives.hybrid_loss(
-        model.encoder, model.policy, triplets, identification_weight=WEIGHT
+    triplets = objectives.draw_triplets(
+        dataset, dataset.episodes_of_agents(), repetitions=1, generator=make_generator(2)
     )
+    networks = objectives.Networks(model.encoder, model.policy)
+    batched = objectives.Hybrid(WEIGHT)(networks, triplets)
     rows = [
         [EpisodeBatch(*(part[0, agent] for part in batch)) for agent in range(NUM_AGENTS)]
         for batch in (triplets.positive, triplets.reference, triplets.negative)
@@ -84,23 +86,22 @@ def make_case(form: str, repetitions: int, threads: int) -> Case:
 
     Args:
         form: "batched", the library's, or "looped".
-        repetitions: passes in each optimiser step of the batched form; the loop has one.
+        repetitions: passes in each update of the batched form; the loop has one.
         threads: of PyTorch.
     """
     torch.set_num_threads(threads)
     dataset = make_dataset()
-    settings = embeddings.Settings(
-        identification_weight=WEIGHT, num_updates=NUM_STEPS, repetitions=repetitions
-    )
-    generator = make_generator(1)
+    settings = embeddings.Settings(num_updates=NUM_UPDATES, repetitions=repetitions)
+    objective, generator = objectives.Hybrid(WEIGHT), make_generator(1)
     sizes = dataset.observation_size, dataset.action_size
-    model = embeddings.PolicyEmbedder(*sizes, settings, generator=generator)
+    model = embeddings.PolicyEmbedder(*sizes, settings=settings, generator=generator)
     require_same_loss(model, dataset)
     if form == "batched":
-        return (
-            lambda: embeddings.learn(dataset, settings, generator=generator),
-            NUM_STEPS * repetitions * NUM_AGENTS,
-        )
+
+        def learn() -> None:
+            embeddings.learn(dataset, objective=objective, settings=settings, generator=generator)
+
+        return learn, NUM_UPDATES * repetitions * NUM_AGENTS
     optimiser = torch.optim.Adam(model.parameters(), lr=settings.learning_rate, fused=True)
     order, _, counts = dataset.episodes_of_agents()
     episodes = [[dataset.batch(index) for index in own] for own in order.split(counts.tolist())]

@@ -7,7 +7,6 @@ large matrices, which are the arithmetic limit of the cores.
 
 from __future__ import annotations
 
-import itertools
 from unittest import mock
 
 import numpy as np
@@ -56,7 +55,7 @@ def make_case(form: str, threads: int) -> Case:
     dataset, generator = make_dataset(), make_generator(1)
 
     def learn() -> None:
-        embeddings.learn(dataset, SETTINGS, generator=generator)
+        embeddings.learn(dataset, settings=SETTINGS, generator=generator)
 
     with FlopCounterMode(display=False) as counter:
         learn()
@@ -64,13 +63,15 @@ def make_case(form: str, threads: int) -> Case:
     if form == "learn":
         return learn, count
     drawn = objectives.draw_triplets(
-        *(dataset, dataset.episodes_of_agents(), SETTINGS.repetitions, generator),
+        dataset,
+        dataset.episodes_of_agents(),
+        repetitions=SETTINGS.repetitions,
         steps_per_episode=SETTINGS.steps_per_episode,
+        generator=generator,
     )
 
     def without_drawing() -> None:
-        same = itertools.repeat(drawn)
-        with mock.patch.object(embeddings, "draw_triplets", lambda *_, **__: next(same)):
+        with mock.patch.object(embeddings, "draw_triplets", lambda *_, **__: drawn):
             learn()
 
     return without_drawing, count

@@ -82,7 +82,7 @@ def record(
 
 
 def player(robot: str, policies: str | None) -> Player:
-    """The robot's published policy "mlp-v1" if `published_policies.find` finds it, else a random one."""
+    """The robot's published policy "mlp-v1" if it is at hand, else a random one."""
     path = published_policies.find(robot, "mlp", folder=policies)
     if path is None:
         return UniformlyRandom(ROBOTS[robot].num_joints)

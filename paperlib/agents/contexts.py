@@ -14,7 +14,8 @@ from torch import Tensor
 from paperlib import streams
 from paperlib.agents import matches
 from paperlib.agents.robosumo_policies import Wrestler
-from paperlib.embeddings import PolicyEmbedder, RunningEmbedding
+from paperlib.embeddings import PolicyEmbedder
+from paperlib.encoders import RunningEmbedding
 from paperlib.environments.robosumo import RoboSumo
 from paperlib.environments.robosumo_rules import MAX_CYCLES
 

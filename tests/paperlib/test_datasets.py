@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from paperlib import files
+from paperlib import _checks, files
 from paperlib.datasets import InteractionDataset
 from paperlib.graphs import InteractionGraph
 
@@ -35,7 +35,7 @@ def test_fields_and_their_types():
         "returns": (torch.float32, (4,)),
         "outcomes": (torch.int8, (4,)),
     }
-    assert len(data) == 4 and data.agent_ids == [2, 7] and data.num_actions == 3
+    assert len(data) == 4 and data.agents.tolist() == [7, 7, 2, 2] and data.num_actions == 3
     assert (data.observation_size, data.action_size) == (2, 3)
 
 
@@ -140,9 +140,9 @@ def test_episodes_of_agents():
 
 def test_an_agent_with_too_few_episodes_is_named():
     data = make(agents=[7, 7, 3, 7])
-    data.require_episodes(1)
+    _checks.enough_episodes(data.agents, minimum=1)
     with pytest.raises(ValueError, match=r"agent 3 has 1 episode.* 2 are needed"):
-        data.require_episodes(2)
+        _checks.enough_episodes(data.agents, minimum=2)
 
 
 def test_episodes_on_edges_from_either_side():
@@ -271,4 +271,4 @@ def test_rows_on_edges_and_their_agents():
     assert order.tolist() == [0, 1, 4, 5] and counts.tolist() == [1, 2, 1]
     assert starts.tolist() == [0, 1, 3]
     with pytest.raises(ValueError, match="agent 0 has 1 episode"):
-        data.require_episodes(2, rows)
+        _checks.enough_episodes(data.agents[rows], minimum=2)

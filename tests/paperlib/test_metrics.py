@@ -7,8 +7,12 @@ import pytest
 import torch
 
 from paperlib import metrics
+from paperlib.datasets import InteractionDataset
 from paperlib.metrics import (
+    average_episodes,
+    average_others,
     classifier_accuracy,
+    disjoint_averages,
     icc,
     intra_inter_clustering_ratio,
     ratings,
@@ -82,6 +86,87 @@ def test_iicr_of_too_few(agents, message):
 def test_iicr_of_one_point():
     with pytest.raises(ValueError, match="all the same"):
         intra_inter_clustering_ratio(torch.ones(4, 2), torch.tensor([0, 0, 1, 1]))
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf"), -float("inf")])
+def test_iicr_of_what_is_not_finite(wrong):
+    embeddings = torch.rand(4, 2)
+    embeddings[2, 1] = wrong
+    with pytest.raises(ValueError, match=r"^embeddings must be finite"):
+        intra_inter_clustering_ratio(embeddings, torch.tensor([0, 0, 1, 1]))
+
+
+def test_summary_statistics_by_hand():
+    data = InteractionDataset.from_arrays(
+        [[[0.0], [4.0]], [[1.0], [1.0], [4.0]]], [[0, 1], [0, 0, 0]], [0, 1]
+    )
+    features = metrics.summary_statistics(data)
+    raw = torch.tensor([[2.0, 0.5, 0.5, 2.0, 0.5, 0.5], [2.0, 1.0, 0.0, 2**0.5, 0.0, 0.0]])
+    spread = raw.std(0).clamp(min=torch.finfo(torch.float32).eps)
+    assert features.shape == (2, 6)
+    torch.testing.assert_close(features, raw / spread)
+
+
+def test_averages_of_all_episodes_are_means(generator):
+    r, agents = torch.randn(6, 2, generator=generator), torch.tensor([3, 1, 3, 1, 3, 1])
+    means = average_episodes(r, agents, num_episodes=3, num_averages=2, generator=generator)
+    expected = torch.stack([r[agents == 1].mean(0), r[agents == 3].mean(0)])
+    torch.testing.assert_close(means, expected[:, None].expand(2, 2, 2))
+
+
+def test_averages_are_over_different_episodes(generator):
+    r, agents = 2.0 ** torch.arange(8)[:, None], torch.tensor([0] * 4 + [1] * 4)
+    options = {"num_episodes": 2, "num_averages": 300, "generator": generator}
+    sums = 2 * average_episodes(r, agents, **options)[..., 0]
+    pairs = {2.0**i + 2.0**j for i in range(4) for j in range(i)}
+    # a pair of six is missed in 300 draws once in 10^23
+    assert set(sums[0].tolist()) == pairs and set(sums[1].tolist()) == {16 * p for p in pairs}
+
+
+def test_too_few_episodes_to_average(generator):
+    options = {"num_episodes": 2, "num_averages": 1, "generator": generator}
+    with pytest.raises(ValueError, match="agent 5 has 1 episodes, num_episodes=2"):
+        average_episodes(torch.zeros(3, 2), torch.tensor([5, 0, 0]), **options)
+
+
+def test_disjoint_averages_share_no_episode(generator):
+    agents = torch.tensor([3] * 7 + [5] * 4)
+    one_hot = torch.eye(11)
+    means, owners = disjoint_averages(one_hot, agents, num_episodes=2, generator=generator)
+    assert owners.tolist() == [3, 3, 3, 5, 5]
+    assert ((means > 0).sum(0) <= 1).all() and ((means == 0.5).sum(1) == 2).all()
+    assert (one_hot[agents == 5].sum(0) * means[:3]).sum() == 0
+
+
+def test_disjoint_averages_need_two_groups(generator):
+    agents = torch.tensor([0] * 6 + [1] * 5)
+    with pytest.raises(ValueError, match="agent 1 has 5 episodes; two groups"):
+        disjoint_averages(torch.zeros(11, 2), agents, num_episodes=3, generator=generator)
+
+
+def test_averages_of_others_leave_the_episode_out(generator):
+    one_hot, agents = torch.eye(7), torch.tensor([2, 5, 2, 5, 2, 5, 2])
+    means = average_others(one_hot, agents, num_episodes=2, generator=generator)
+    assert means.diagonal().tolist() == [0.0] * 7
+    assert ((means == 0.5).sum(1) == 2).all()
+    same = agents[:, None] == agents
+    assert (means[~same] == 0).all()
+
+
+def test_averages_of_all_others(generator):
+    r, agents = torch.randn(6, 2, generator=generator), torch.tensor([1, 0, 1, 0, 1, 0])
+    means = average_others(r, agents, num_episodes=2, generator=generator)
+    torch.testing.assert_close(means[0], (r[2] + r[4]) / 2)
+    torch.testing.assert_close(means[3], (r[1] + r[5]) / 2)
+    more = average_others(r, agents, num_episodes=9, generator=generator)
+    torch.testing.assert_close(more, means)
+
+
+def test_an_agent_without_other_episodes(generator):
+    with pytest.raises(ValueError, match="agent 4 has a single episode"):
+        average_others(
+            torch.zeros(3, 2), torch.tensor([4, 0, 0]), num_episodes=1, generator=generator
+        )
 
 
 def draw_classes(seed):

@@ -6,15 +6,18 @@ import pytest
 import torch
 
 from paperlib import objectives
-from paperlib.datasets import EpisodeBatch
-from paperlib.encoders import ConditionalPolicy, EpisodeEncoder
+from paperlib.datasets import EpisodeBatch, InteractionDataset
+from paperlib.encoders import LIKELIHOODS, ConditionalPolicy, EpisodeEncoder
 from paperlib.objectives import (
-    LIKELIHOODS,
-    TRIPLET_FORMS,
+    FORMS,
+    Classification,
+    Hybrid,
+    Networks,
     Triplets,
     draw_triplets,
-    hybrid_loss,
+    identification,
     identification_loss,
+    imitation,
     imitation_loss,
 )
 
@@ -85,34 +88,65 @@ def doubled(batch):
     return EpisodeBatch(*(part.double() for part in batch))
 
 
-def make_networks(generator, *, action_size=3):
+def make_networks(generator, *, likelihood="categorical", action_size=3):
     """Small ones in double precision, with standard deviations that are not one."""
     sizes = {"embedding_size": 4, "hidden_size": 6, "generator": generator}
-    policy = ConditionalPolicy(2, action_size, **sizes)
+    policy = ConditionalPolicy(2, action_size, likelihood=likelihood, **sizes)
     policy.log_std.data = torch.linspace(-0.5, 0.5, action_size)
-    return EpisodeEncoder(2, action_size, **sizes).double(), policy.double()
+    return Networks(EpisodeEncoder(2, action_size, **sizes).double(), policy.double())
+
+
+def draw(dataset, repetitions, generator):
+    episodes = dataset.episodes_of_agents()
+    return draw_triplets(dataset, episodes, repetitions=repetitions, generator=generator)
 
 
 def make_triplets(dataset, generator, *, repetitions=2):
-    triplets = draw_triplets(dataset, dataset.episodes_of_agents(), repetitions, generator)
+    triplets = draw(dataset, repetitions, generator)
     assert not triplets.positive.step_weights.all()  # some padding
     return Triplets(*map(doubled, triplets))
 
 
-@pytest.mark.parametrize("form", TRIPLET_FORMS)
+@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("likelihood", LIKELIHOODS)
 @pytest.mark.parametrize("weight", [0.0, 1.0, 2.5])
 def test_equals_algorithm_1(weight, likelihood, form, dataset, continuous_dataset, generator):
     data = dataset if likelihood == "categorical" else continuous_dataset
-    (encoder, policy), triplets = make_networks(generator), make_triplets(data, generator)
-    loss = hybrid_loss(
-        encoder, policy, triplets, identification_weight=weight, likelihood=likelihood, form=form
-    )
-    numbers = [{n: p.detach().numpy() for n, p in m.named_parameters()} for m in (encoder, policy)]
+    networks = make_networks(generator, likelihood=likelihood)
+    triplets = make_triplets(data, generator)
+    loss = Hybrid(weight, form)(networks, triplets)
+    parts = networks.encoder, networks.policy
+    numbers = [{n: p.detach().numpy() for n, p in part.named_parameters()} for part in parts]
     draws = [[as_pairs(batch, k) for batch in triplets] for k in range(2)]
     expected = algorithm_1(*numbers, draws, weight=weight, likelihood=likelihood, form=form)
     # sums of some hundred float64 numbers
     assert loss.shape == () and loss.item() == pytest.approx(expected, rel=1e-11)
+
+
+# Triplets
+
+
+def numbered_dataset():
+    """Observation = (agent, episode), for agents with 2, 3 and 6 episodes."""
+    agents = [4] * 2 + [1] * 3 + [9] * 6
+    observations = [[[float(agent), float(number)]] for number, agent in enumerate(agents)]
+    return InteractionDataset.from_arrays(observations, [[0]] * len(agents), agents)
+
+
+def test_triplets_are_of_the_right_agents(generator):
+    data = numbered_dataset()
+    triplets = draw(data, 3000, generator)
+    names = torch.stack([batch.observations[:, :, 0] for batch in triplets]).long()
+    agents, (reference, positive, negative) = names[..., 0], names[..., 1]
+    assert (agents == torch.tensor([1, 4, 9])).all()
+    assert (reference != positive).all()
+    for episodes in (reference, positive, negative):
+        for column, count in enumerate((3, 2, 6)):
+            _, drawn = episodes[:, column].unique(return_counts=True)
+            # 5 standard errors of a frequency are at most 5 * 0.5 / sqrt(3000) = 0.046
+            torch.testing.assert_close(
+                drawn / 3000, torch.full((count,), 1 / count), rtol=0, atol=0.046
+            )
 
 
 # By hand
@@ -147,11 +181,10 @@ def test_an_agents_own_negative_does_not_count(generator):
     assert loss.tolist() == [0, 0]
 
 
-def constant_policy(output, embedding_size=2):
+def constant_policy(output, likelihood):
     """A policy that always gives the same output."""
-    policy = ConditionalPolicy(
-        1, len(output), embedding_size=embedding_size, generator=torch.Generator()
-    )
+    options = {"embedding_size": 2, "likelihood": likelihood, "generator": torch.Generator()}
+    policy = ConditionalPolicy(1, len(output), **options)
     for parameter in policy.parameters():
         parameter.data.zero_()
     policy.rest[-1].bias.data = torch.tensor(output)
@@ -169,39 +202,43 @@ def constant_policy(output, embedding_size=2):
 def test_imitation_by_hand(likelihood, expected):
     actions = torch.tensor([[[1.0, 0.0], [1.0, 0.0], [0.0, 0.0]]])
     positive = EpisodeBatch(torch.zeros(1, 3, 1), actions, torch.tensor([[1.0, 1.0, 0.0]]))
-    policy = constant_policy([0.0, 1.0])
-    loss = imitation_loss(policy, positive, torch.zeros(1, 2), likelihood=likelihood)
+    policy = constant_policy([0.0, 1.0], likelihood)
+    loss = imitation_loss(policy, positive, torch.zeros(1, 2))
     assert loss.shape == () and loss.item() == pytest.approx(expected)
 
 
 # Limits, invariances, gradients
 
 
-def losses(encoder, policy, triplets, weight=1.0):
-    return hybrid_loss(encoder, policy, triplets, identification_weight=weight)
-
-
 def test_hybrid_is_linear_in_its_weight(dataset, generator):
     networks, triplets = make_networks(generator), make_triplets(dataset, generator)
-    none, some, pure = (losses(*networks, triplets, w) for w in (0.0, 3.0, float("inf")))
+    none, some, pure = (Hybrid(w)(networks, triplets) for w in (0.0, 3.0, float("inf")))
     torch.testing.assert_close(some, none + 3 * pure)
     # λ → 0 and λ → ∞ are the limits: to first order, 1e-9 away
-    torch.testing.assert_close(losses(*networks, triplets, 1e-9), none, rtol=1e-8, atol=0)
-    torch.testing.assert_close(losses(*networks, triplets, 1e9) / 1e9, pure, rtol=1e-7, atol=0)
+    torch.testing.assert_close(Hybrid(1e-9)(networks, triplets), none, rtol=1e-8, atol=0)
+    torch.testing.assert_close(Hybrid(1e9)(networks, triplets) / 1e9, pure, rtol=1e-7, atol=0)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_three_objectives_are_one_family(form, dataset, generator):
+    networks, triplets = make_networks(generator), make_triplets(dataset, generator)
+    limits = Hybrid(0.0, form), Hybrid(float("inf"), form)
+    assert limits[0](networks, triplets) == imitation(networks, triplets)
+    assert limits[1](networks, triplets) == identification(networks, triplets, form=form)
 
 
 def test_limits_leave_the_other_network_alone(dataset, generator):
-    (encoder, policy), triplets = make_networks(generator), make_triplets(dataset, generator)
-    losses(encoder, policy, triplets, float("inf")).backward()
-    assert all(parameter.grad is None for parameter in policy.parameters())
-    assert all(parameter.grad.any() for parameter in encoder.parameters())
+    networks, triplets = make_networks(generator), make_triplets(dataset, generator)
+    identification(networks, triplets).backward()
+    assert all(parameter.grad is None for parameter in networks.policy.parameters())
+    assert all(parameter.grad.any() for parameter in networks.encoder.parameters())
 
 
 def test_emb_im_needs_no_negative(dataset, generator):
     networks, triplets = make_networks(generator), make_triplets(dataset, generator)
     nothing = EpisodeBatch(*(torch.full_like(part, torch.nan) for part in triplets.negative))
-    expected = losses(*networks, triplets, 0.0)
-    assert losses(*networks, triplets._replace(negative=nothing), 0.0) == expected
+    expected = imitation(networks, triplets)
+    assert imitation(networks, triplets._replace(negative=nothing)) == expected
 
 
 def padded(batch, value):
@@ -215,11 +252,10 @@ def padded(batch, value):
 @pytest.mark.parametrize("likelihood", LIKELIHOODS)
 def test_padding_does_not_matter(likelihood, dataset, continuous_dataset, generator):
     data = dataset if likelihood == "categorical" else continuous_dataset
-    networks, triplets = make_networks(generator), make_triplets(data, generator)
-    options = {"identification_weight": 1.0, "likelihood": likelihood}
+    networks = make_networks(generator, likelihood=likelihood)
+    triplets = make_triplets(data, generator)
     more = Triplets(*(padded(batch, 7.0) for batch in triplets))
-    expected = hybrid_loss(*networks, triplets, **options)
-    torch.testing.assert_close(hybrid_loss(*networks, more, **options), expected)
+    torch.testing.assert_close(Hybrid()(networks, more), Hybrid()(networks, triplets))
 
 
 def reordered(triplets, index, dim):
@@ -230,33 +266,34 @@ def reordered(triplets, index, dim):
 def test_the_order_of_repetitions_and_agents_does_not_matter(dim, order, dataset, generator):
     networks, triplets = make_networks(generator), make_triplets(dataset, generator)
     other = reordered(triplets, torch.tensor(order), dim)
-    torch.testing.assert_close(losses(*networks, other), losses(*networks, triplets))
+    loss = Hybrid()(networks, triplets)
+    torch.testing.assert_close(Hybrid()(networks, other), loss)
     swapped = triplets._replace(negative=other.negative)  # whose negative is whose does matter
-    assert dim == 0 or not losses(*networks, swapped).isclose(losses(*networks, triplets))
+    assert dim == 0 or not Hybrid()(networks, swapped).isclose(loss)
 
 
 def test_the_order_of_steps_does_not_matter_to_the_embedding(dataset, generator):
-    encoder, _ = make_networks(generator)
+    encoder = make_networks(generator).encoder
     batch = doubled(dataset.batch(torch.arange(3)))
     order = torch.randperm(batch.step_weights.shape[-1], generator=generator)
     shuffled = (batch.observations[:, order], batch.actions[:, order], batch.step_weights[:, order])
     torch.testing.assert_close(encoder(*shuffled), encoder(*batch))
 
 
-@pytest.mark.parametrize("form", TRIPLET_FORMS)
+@pytest.mark.parametrize("form", FORMS)
 def test_gradients_are_finite_where_episodes_are_the_same(form, dataset, generator):
-    (encoder, policy), triplets = make_networks(generator), make_triplets(dataset, generator)
+    networks, triplets = make_networks(generator), make_triplets(dataset, generator)
     one = triplets.reference
     same = EpisodeBatch(*(part[:, :1].expand_as(part) for part in one))
     for some in (Triplets(one, one, triplets.negative), Triplets(same, same, same)):
-        encoder.zero_grad()
-        hybrid_loss(encoder, policy, some, identification_weight=1.0, form=form).backward()
-        assert all(p.grad.isfinite().all() for p in encoder.parameters())
+        networks.encoder.zero_grad()
+        Hybrid(1.0, form)(networks, some).backward()
+        assert all(p.grad.isfinite().all() for p in networks.encoder.parameters())
 
 
 def test_gradients_stay_finite_far_apart():
     far = (1e4 * torch.tensor([[[1.0], [-1.0]]])).requires_grad_()
-    for form in TRIPLET_FORMS:
+    for form in FORMS:
         loss = identification_loss(far, -far.detach(), far.detach(), form=form)
         (gradient,) = torch.autograd.grad(loss, far)
         assert loss.isfinite() and gradient.isfinite().all()
@@ -266,9 +303,16 @@ def test_unknown_names_are_errors():
     r = torch.zeros(2, 3)
     with pytest.raises(ValueError, match=r"form must be one of .* 'hinge'"):
         identification_loss(r, r, r, form="hinge")
-    batch = EpisodeBatch(torch.zeros(1, 1, 1), torch.zeros(1, 1, 2), torch.ones(1, 1))
+    with pytest.raises(ValueError, match=r"form must be one of .* 'hinge'"):
+        Hybrid(form="hinge")
     with pytest.raises(ValueError, match=r"likelihood must be one of .* 'poisson'"):
-        imitation_loss(constant_policy([0.0, 1.0]), batch, torch.zeros(1, 2), likelihood="poisson")
+        constant_policy([0.0, 1.0], "poisson")
+
+
+@pytest.mark.parametrize("weight", [-1.0, float("nan"), "much"])
+def test_weights_out_of_range(weight, unchecked):
+    with pytest.raises(ValueError, match=r"^identification_weight must be"):
+        Hybrid(weight)
 
 
 def test_shapes_in_signatures_are_checked_here():
@@ -278,18 +322,19 @@ def test_shapes_in_signatures_are_checked_here():
 
 def test_classification_by_hand(generator):
     encoder = EpisodeEncoder(2, 3, embedding_size=4, hidden_size=5, generator=generator)
-    head = torch.nn.Linear(4, 2)
+    policy = ConditionalPolicy(2, 3, embedding_size=4, generator=generator)
+    objective = Classification(2, 4)
     shape = (3, 2)  # repetitions, agents
     episodes = [
         EpisodeBatch(torch.randn(*shape, 6, 2), torch.randn(*shape, 6, 3), torch.ones(*shape, 6))
         for _ in range(3)
     ]
-    found = objectives.classification_loss(encoder, head, Triplets(*episodes))
+    found = objective(Networks(encoder, policy), Triplets(*episodes))
     expected = []
     for batch in episodes:
-        scores = head(encoder(*batch)).detach().numpy().astype(float)
+        scores = objective.head(encoder(*batch)).detach().numpy().astype(float)
         named = np.exp(scores) / np.exp(scores).sum(-1, keepdims=True)
         expected += [-np.log(named[:, agent, agent]) for agent in range(2)]
     assert found.item() == pytest.approx(np.mean(expected), rel=1e-5)
     found.backward()
-    assert all(p.grad.isfinite().all() for p in (*encoder.parameters(), *head.parameters()))
+    assert all(p.grad.isfinite().all() for p in (*encoder.parameters(), *objective.parameters()))

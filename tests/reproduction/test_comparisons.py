@@ -7,15 +7,18 @@ import torch
 from samples import make_dataset
 
 from paperlib import files, graphs, streams
-from paperlib.embeddings import (
+from paperlib.embeddings import PolicyEmbedder, Settings
+from paperlib.metrics import summary_statistics
+from paperlib.objectives import Classification, Hybrid
+from reproduction import comparisons
+from reproduction.comparisons import (
     IDENTIFICATION,
     IMITATION,
-    PolicyEmbedder,
-    Settings,
-    summary_statistics,
+    METHODS,
+    REFERENCES,
+    Comparison,
+    learn_to_file,
 )
-from reproduction import comparisons
-from reproduction.comparisons import METHODS, REFERENCES, Comparison
 
 SMALL = Settings(num_updates=100, embedding_size=4, hidden_size=8, policy_hidden_size=8)
 
@@ -50,28 +53,29 @@ def test_the_weight_of_the_lowest_ratio_is_chosen(comparison):
     rows = comparison.dataset.rows_on_edges(comparison.splits["weak", 3].validation)
     for (embedded, agents), weight in zip(asked, (1.0, 10.0, 100.0), strict=True):
         model = comparison.load("weak", f"weight_{weight:g}", 3)
-        assert model.settings.identification_weight == weight and model.source["key"] == [3, 7, 0]
+        assert model.source["objective"] == repr(Hybrid(weight))
+        assert model.source["key"] == [3, 7, 0]
         assert torch.equal(embedded, model.embed(comparison.dataset, rows))
         assert torch.equal(agents, comparison.dataset.agents[rows])
 
 
 def test_every_method_learns_from_the_training_edges_of_every_seed(comparison):
     comparison.learn({"weak": 2.0}, supervised=True)
-    weights = dict(zip(METHODS, (IMITATION, IDENTIFICATION, 2.0), strict=True))
-    weights["supervised"] = 0.0
+    weights = IMITATION, IDENTIFICATION, 2.0
+    objectives = dict(zip(METHODS, map(Hybrid, weights), strict=True))
+    objectives["supervised"] = Classification(4, 4)
     for seed in (3, 5):
         edges = [list(edge) for edge in comparison.splits["weak", seed].train.edges]
-        for method, weight in weights.items():
+        for method, objective in objectives.items():
             model = comparison.load("weak", method, seed)
-            assert model.settings.identification_weight == weight
+            assert model.source["objective"] == repr(objective)
             assert model.settings.repetitions == 2  # 9 anchors of 4 agents
-            assert model.settings.supervised == (method == "supervised")
             assert model.source["edges"] == edges and model.source["key"] == [seed, 7, 0]
     saved = comparisons.load_episodes(comparison.folder)
     assert saved.checksum() == comparison.dataset.checksum()
     encoders = comparisons.load_encoders(comparison.folder, "weak", 3)
-    assert [model.settings.identification_weight for model in encoders.values()] == [
-        weights[method] for method in METHODS
+    assert [model.source["objective"] for model in encoders.values()] == [
+        repr(objectives[method]) for method in METHODS
     ]
 
 
@@ -115,7 +119,7 @@ def test_embeddings_of_encoders_and_references(comparison):
     rows = torch.tensor([5, 2, 9])
     first = comparison.dataset.first_steps(2)
     learned = comparison.load("weak", "Emb-Id", 5)
-    untrained = PolicyEmbedder(2, 3, SMALL, generator=streams.make_generator(5, 8))
+    untrained = PolicyEmbedder(2, 3, settings=SMALL, generator=streams.make_generator(5, 8))
     expected = {
         "Emb-Id": learned.embed(first, rows),
         "untrained": untrained.embed(first, rows),
@@ -152,3 +156,18 @@ def test_agents_of_each_part(comparison):
     agents = comparison.agents("weak")
     assert list(agents) == ["3", "5"] and agents["3"]["train"] == [0, 1, 2, 3]
     assert agents["5"]["test"] == list(comparison.splits["weak", 5].test.agents)
+
+
+def test_datasets_may_come_as_files(tmp_path, dataset):
+    dataset.save(tmp_path / "d.safetensors")
+    rest = {
+        "settings": dataclasses.replace(SMALL, num_updates=3),
+        "key": (1,),
+        "device": "cpu",
+        "progress": lambda n: None,
+    }
+    paths = [tmp_path / f"{k}.safetensors" for k in (0, 1)]
+    for path, source in zip(paths, (dataset, tmp_path / "d.safetensors"), strict=True):
+        learn_to_file(dataset=source, path=path, **rest)
+    one, other = (PolicyEmbedder.load(path) for path in paths)
+    assert torch.equal(one.embed(dataset), other.embed(dataset)) and one.source == other.source

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from paperlib import files, metrics, pooling
+from paperlib import files, metrics
 from reproduction import measures
 from reproduction.statistics import Estimate, bootstrap_interval
 
@@ -33,7 +33,7 @@ def test_agents_with_too_few_episodes_are_left_out(generator):
     found = measures.averaged_quality(embeddings, agents, **options)
     options["generator"].manual_seed(7)
     kept = agents != 1
-    groups = pooling.disjoint_averages(embeddings[kept], agents[kept], **options)
+    groups = metrics.disjoint_averages(embeddings[kept], agents[kept], **options)
     assert found == metrics.embedding_quality(*groups) and found["chance"] == 0.5
 
 

@@ -26,7 +26,7 @@ def study(tmp_path, generator):
     dataset.save(tmp_path / "episodes.safetensors")
     settings = Settings(embedding_size=6, hidden_size=5, likelihood="gaussian")
     for method in ("Emb-Im", "Emb-Id", "Emb-Hyb"):
-        model = PolicyEmbedder(120, 8, settings, generator=generator)
+        model = PolicyEmbedder(120, 8, settings=settings, generator=generator)
         model.save(tmp_path / f"strong_{method}_0.safetensors")
     folders = ("wrestlers", "table_1", "sumo_encoders", "policies")
     return {
@@ -95,7 +95,7 @@ def test_only_policies_of_one_study_meet(study):
         study["policies_folder"], ["random"], [0, 1]
     )  # both from random weights
     assert list(found) == [("random", 0), ("random", 1)]
-    other = PolicyEmbedder(120, 8, settings, generator=make_generator(5))
+    other = PolicyEmbedder(120, 8, settings=settings, generator=make_generator(5))
     other.save(folder / "strong_Emb-Id_0.safetensors")
     with pytest.raises(ValueError, match="its training had other encoders"):
         load()

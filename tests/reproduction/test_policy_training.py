@@ -32,7 +32,7 @@ GROUPS = {"train": [2, 0], "test": [1, 3]}
 def specs(tmp_path, generator):
     settings = Settings(embedding_size=6, hidden_size=5, likelihood="gaussian")
     path = tmp_path / "encoder.safetensors"
-    PolicyEmbedder(120, 8, settings, generator=generator).save(path)
+    PolicyEmbedder(120, 8, settings=settings, generator=generator).save(path)
     embeddings, offline = torch.randn(2, 9, 6, generator=generator)
     shared = {"context_size": 6, "embeddings": embeddings, "offline": offline[:4], "model": path}
     return {kind: {"kind": kind, **shared} for kind in ("online", "offline", "zeros")}

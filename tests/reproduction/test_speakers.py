@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 import torch
 
-from paperlib import graphs, pooling, streams
+from paperlib import graphs, metrics, streams
 from paperlib.agents import maddpg, populations
 from paperlib.agents.networks import StackedMLP
 from paperlib.embeddings import PolicyEmbedder, Settings
@@ -36,7 +36,9 @@ def task():
         graph, num_validation=1, num_test=1, sides=sides, generator=make_generator(3)
     )
     settings = Settings(embedding_size=3, hidden_size=8, policy_hidden_size=8)
-    encoders = {m: PolicyEmbedder(10, 5, settings, generator=make_generator(5)) for m in METHODS}
+    encoders = {
+        m: PolicyEmbedder(10, 5, settings=settings, generator=make_generator(5)) for m in METHODS
+    }
     return speakers.Task(6, population, split, *collect, encoders, episode_counts=[1, 2])
 
 
@@ -64,7 +66,7 @@ def test_each_count_draws_its_own_episodes(task):
     embedded = task.encoders["Emb-Im"].embed(train)
     found = task.averages("Emb-Im", train, num_averages=3)
     for index, count in enumerate(task.episode_counts):
-        expected = pooling.average_episodes(
+        expected = metrics.average_episodes(
             (embedded - embedded.mean(0)) / embedded.std(0).mean(),
             train.agents,
             num_episodes=count,

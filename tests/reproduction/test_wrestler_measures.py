@@ -51,10 +51,10 @@ def rows_of(measured, part):
 
 def test_whole_summary_statistics_have_one_scale(measured):
     rows, dataset = rows_of(measured, "test"), measured.comparison.dataset
-    whole = embeddings.summary_statistics(dataset)[rows]
+    whole = metrics.summary_statistics(dataset)[rows]
     for steps in (None, 5, 9):
         assert torch.equal(measured.embed("weak", "summary statistics", 3, rows, steps), whole)
-    few = embeddings.summary_statistics(dataset.first_steps(2).select(rows))
+    few = metrics.summary_statistics(dataset.first_steps(2).select(rows))
     assert torch.equal(measured.embed("weak", "summary statistics", 3, rows, 2), few)
 
 

@@ -126,7 +126,8 @@ def test_a_folder_with_a_space_in_its_name_will_do(tmp_path):
     command = [sys.executable, "-m", "snakemake", "--snakefile", "workflow/Snakefile"]
     command += [str(folder / result), "--nolock", "--cores", "1", "--resources", "mem_mb=1000"]
     command += ["--config", "profile=smoke", f"results={folder}"]
-    subprocess.run(command, cwd=ROOT, check=True, timeout=120)
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    subprocess.run(command, cwd=ROOT, env=environment, check=True, timeout=120)
     assert results.load((folder / result).parent)["item"] == "figure_1"
 
 

@@ -12,7 +12,8 @@ from paperlib.agents.contexts import ContextualPolicy, OpponentContext, meet
 from paperlib.agents.robosumo_policies import Wrestler
 from paperlib.agents.selfplay import Recipe, SelfPlay
 from paperlib.datasets import InteractionDataset
-from paperlib.embeddings import PolicyEmbedder, RunningEmbedding, Settings
+from paperlib.embeddings import PolicyEmbedder, Settings
+from paperlib.encoders import RunningEmbedding
 from paperlib.streams import make_generator
 
 SETTINGS = Settings(
@@ -32,7 +33,7 @@ RECIPE = Recipe(
 
 @pytest.fixture
 def model(generator):
-    model = PolicyEmbedder(120, 8, SETTINGS, generator=generator)
+    model = PolicyEmbedder(120, 8, settings=SETTINGS, generator=generator)
     model.normalizer.update(torch.randn(50, 120, generator=generator))
     return model
 
