@@ -167,7 +167,7 @@ class Wrestler(nn.Module):
         return new
 
     def reflected(self, flips: tuple[int, int]) -> Wrestler:
-        """The reflected policy: it plays the mirror image of every match.
+        """The reflected policy, which plays the reflection of every match.
 
         A robot's legs stand symmetrically and so does the ring, so that the reflected policy is
         exactly as strong. Which of its reflections a policy becomes is decided by chance, early in

@@ -57,11 +57,12 @@ def train(learners, checkpoint=None, **options):
 
 
 @pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(Settings)])
-@pytest.mark.parametrize("value", [0, -1])
-def test_settings_out_of_range(name, value):
-    value = type(getattr(TINY, name))(value)
-    with pytest.raises(ValueError, match=f"{name} must be positive, got {value}"):
-        Settings(**{name: value})
+def test_settings_out_of_range(name):
+    whole = isinstance(getattr(TINY, name), int)
+    kind = "an integer of at least 1" if whole else "positive and finite"
+    for value in (0, -1) if whole else (0.0, -1.0, float("inf"), float("nan")):
+        with pytest.raises(ValueError, match=f"{name} must be {kind}, got {value!r}"):
+            Settings(**{name: value})
 
 
 def test_sizes_that_do_not_fit_the_listeners():
