@@ -49,7 +49,7 @@ def opponents_of(study):
         ({"num_opponents": 3}, r"num_opponents must be 1 to 2, .* got 3"),
         ({"encoder_seed": 7}, r"encoder_seed must be one of Table 1's, 0; got 7"),
         ({"num_last_games": 0}, r"num_last_games must be at least 1, got 0"),
-        ({"num_epochs": 0}, r"num_epochs must be positive, got 0"),
+        ({"num_epochs": 0}, r"num_epochs must be an integer of at least 1, got 0"),
         ({"start": "z"}, r"start must be '' or one of a, .* got 'z'"),
     ],
 )
