@@ -97,6 +97,7 @@ def play(pair: tuple[str, str], seed: int, key: tuple[int, ...]) -> list[float]:
     return [shares[how] for how in ("won", "drawn", "lost")]
 
 
+# %%
 for number, pair in enumerate(pairs):
     name = f"{pair[1]} against {pair[0]}"
     outcomes[name] = [
@@ -138,8 +139,8 @@ plt.show()
 #
 # **What did and did not reproduce** (default profile). Conditioning on embeddings made no measurable
 # difference: Emb-Hyb wins 4 % of games more than it loses against no embedding, with an interval from -10
-# to 19. That the interval of Emb-Id against no embedding just excludes zero is to be expected by chance
-# of one in six. Figure 4 shows why: no policy has learned enough yet to make use of its context.
+# to 19. That the interval of Emb-Id against no embedding just excludes zero may be chance, being one of
+# six. Figure 4 shows why: no policy has learned enough yet to make use of its context.
 #
 # ## Where we deviate
 # The paper draws these rates over training; here they are those of the trained policies. The numbers of

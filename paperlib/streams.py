@@ -25,60 +25,61 @@ Generators = torch.Generator | Sequence[torch.Generator]
 class Stream(enum.IntEnum):
     """Every numbered stream of the reproduction; the number is part of a key.
 
-    Two names of one number are told apart by the rest of their keys, as the comments say.
+    Comments show the keys, in which _ stands for the number. Where two streams share a number,
+    their keys differ in length, or no training draws from them.
     """
 
-    FIDELITY_MATCH = 100  # (seed, ...): the match that is shown
+    FIDELITY_MATCH = 100  # (seed, _): the match that is shown
 
-    POPULATION_RETURNS = 101  # (seed, ..., pair): episodes of each pair
-    POPULATION_BOUND = 102  # (seed, ...): worlds of the upper bound
-    POPULATION_CROSS_PLAY = 103  # (seed, ..., speaker): episodes with every listener
-    POPULATION_EPISODE = 104  # (seed, ...): the episodes that are shown
+    POPULATION_RETURNS = 101  # (seed, _, pair): episodes of each pair
+    POPULATION_BOUND = 102  # (seed, _): worlds of the upper bound
+    POPULATION_CROSS_PLAY = 103  # (seed, _, speaker): episodes with every listener
+    POPULATION_EPISODE = 104  # (seed, _): the episodes that are shown
 
-    TABLE_2_EPISODES = 201  # (...,): the data set, which Table 3 shares
-    TABLE_2_WEAK_SPLIT = 202  # (seed, ...)
-    TABLE_2_STRONG_SPLIT = 203  # (seed, ...): Table 3 shares it
-    TABLE_2_ENCODERS = 204  # (seed, ..., kind of split): trainings
-    TABLE_2_SUBSET = 205  # (seed, ...): episodes that are measured
-    TABLE_2_AVERAGES = 206  # (seed, ...): which embeddings are averaged
-    TABLE_2_UNTRAINED = 207  # (seed, ...): weights of the untrained encoder
+    TABLE_2_EPISODES = 201  # (_,): the data set, which Table 3 shares
+    TABLE_2_WEAK_SPLIT = 202  # (seed, _)
+    TABLE_2_STRONG_SPLIT = 203  # (seed, _): Table 3 shares it
+    TABLE_2_ENCODERS = 204  # (seed, _, kind of split): trainings
+    TABLE_2_SUBSET = 205  # (seed, _): episodes that are measured
+    TABLE_2_AVERAGES = 206  # (seed, _): which embeddings are averaged
+    TABLE_2_UNTRAINED = 207  # (seed, _): weights of the untrained encoder
 
-    TABLE_1_MATCHES = 301  # (..., 0) and (..., 1): the data set
-    TABLE_1_WEAK_SPLIT = 302  # (seed, ...)
-    TABLE_1_STRONG_SPLIT = 303  # (seed, ...)
-    TABLE_1_ENCODERS = 304  # (seed, ..., kind of split): trainings
-    TABLE_1_AVERAGES = 306  # (seed, ...): which embeddings are averaged
-    TABLE_1_UNTRAINED = 307  # (seed, ...): weights of the untrained encoder
-    TABLE_1_OTHER_EPISODES = 308  # (seed, ...): episodes that predict the outcome of another
+    TABLE_1_MATCHES = 301  # (_, 0) and (_, 1): the data set
+    TABLE_1_WEAK_SPLIT = 302  # (seed, _)
+    TABLE_1_STRONG_SPLIT = 303  # (seed, _)
+    TABLE_1_ENCODERS = 304  # (seed, _, kind of split): trainings
+    TABLE_1_AVERAGES = 306  # (seed, _): which embeddings are averaged
+    TABLE_1_UNTRAINED = 307  # (seed, _): weights of the untrained encoder
+    TABLE_1_OTHER_EPISODES = 308  # (seed, _): episodes that predict the outcome of another
 
-    TABLE_3_NEW_EPISODES = 301  # (...,): those of the evaluation
-    TABLE_3_AVERAGES = 302  # (seed, ..., number of episodes): which embeddings are averaged
-    TABLE_3_NOISE = 303  # (seed, ..., number of vectors): contexts of the noise variant
-    TABLE_3_SPEAKERS = 304  # (seed, ..., variant): trainings
-    TABLE_3_EVALUATION = 305  # (seed, ..., index of the number of episodes)
-    TABLE_3_CONSTANT_MESSAGES = 306  # (seed, ...): episodes; Table 1 draws other things from it
+    TABLE_3_NEW_EPISODES = 301  # (_,): those of the evaluation
+    TABLE_3_AVERAGES = 302  # (seed, _, number of episodes): which embeddings are averaged
+    TABLE_3_NOISE = 303  # (seed, _, number of vectors): contexts of the noise variant
+    TABLE_3_SPEAKERS = 304  # (seed, _, variant): trainings
+    TABLE_3_EVALUATION = 305  # (seed, _, index of the number of episodes)
+    TABLE_3_CONSTANT_MESSAGES = 306  # (seed, _): episodes; Table 1 draws other things from it
 
-    FIGURE_3_EMBEDDINGS = 310  # (seed, ..., kind of split): wrestlers and episodes that are shown
-    EXPLORER_EPISODES = 340  # (seed, ..., environment, kind of split): episodes that are shown
+    FIGURE_3_EMBEDDINGS = 310  # (seed, _, kind of split): wrestlers and episodes that are shown
+    EXPLORER_EPISODES = 340  # (seed, _, environment, kind of split): episodes that are shown
 
-    WRESTLERS = 400  # (seed, ..., number in recipes/wrestlers.yaml): trainings
-    WRESTLERS_REFERENCES = 401  # (seed, ..., reference): matches
-    WRESTLERS_TOURNAMENT = 402  # (evaluation seed, ..., 0 or 1): matches
+    WRESTLERS = 400  # (seed, _, number in recipes/wrestlers.yaml): trainings
+    WRESTLERS_REFERENCES = 401  # (seed, _, reference): matches
+    WRESTLERS_TOURNAMENT = 402  # (evaluation seed, _, 0 or 1): matches
 
-    FIGURE_4_OPPONENTS = 501  # (encoder seed, ...): which wrestlers are the opponents
-    FIGURE_4_INITIAL_POLICY = 502  # (seed, ...): weights of a policy trained from scratch
-    FIGURE_4_POLICIES = 503  # (seed, ...): trainings
-    FIGURE_5_MATCHES = 510  # (seed, ..., evaluation seed, pair of variants)
+    FIGURE_4_OPPONENTS = 501  # (encoder seed, _): which wrestlers are the opponents
+    FIGURE_4_INITIAL_POLICY = 502  # (seed, _): weights of a policy trained from scratch
+    FIGURE_4_POLICIES = 503  # (seed, _): trainings
+    FIGURE_5_MATCHES = 510  # (seed, _, evaluation seed, pair of variants)
 
 
 class SelfPlayStream(enum.IntEnum):
     """What follows the key of a self-play training; each has streams of its own."""
 
-    INITIAL_WEIGHTS = 0  # (*key, ..., learner)
-    ROLLOUTS = 1  # (*key, ..., iteration): matches, actions, minibatches, pools
-    OPPONENTS = 2  # (*key, ..., iteration): opponents of a contextual policy
-    EVALUATION = 3  # (*key, ..., iteration, group of opponents): games of Figure 4's policies
-    CONTEXT_NOISE = 4  # (*key, ..., iteration): random contexts
+    INITIAL_WEIGHTS = 0  # (*key, _, learner)
+    ROLLOUTS = 1  # (*key, _, iteration): matches, actions, minibatches, pools
+    OPPONENTS = 2  # (*key, _, iteration): opponents of a contextual policy
+    EVALUATION = 3  # (*key, _, iteration, group of opponents): games of Figure 4's policies
+    CONTEXT_NOISE = 4  # (*key, _, iteration): random contexts
 
 
 def make_generator(*key: int, device: torch.device | str = "cpu") -> torch.Generator:

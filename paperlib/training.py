@@ -62,7 +62,7 @@ def run(
         training: what to train.
         checkpoint: a file, written after the last iteration and every ``checkpoint_every`` before.
         num_iterations: of the whole training.
-        progress: told of iterations, those in the checkpoint included.
+        progress: called with iterations as they are done; first with those in the checkpoint.
         checkpoint_every: iterations between two checkpoints.
         restart: whether to start over where the file is of another training; by default, that is an
             error.

@@ -187,7 +187,7 @@ def train_policy(
     Args:
         name: of the policy.
         folder: of all policies.
-        progress: told of each iteration.
+        progress: called with the iterations done.
         arguments: of `PolicyTraining`.
 
     Returns:

@@ -93,20 +93,20 @@ def train_population(
 ) -> Population:
     """Trains pairs of speaker and listener; those that end below ``floor`` start again.
 
-    Pair k in its a-th attempt draws from the stream (seed, k, a), and is evaluated on the stream
-    (seed, k, a, 1). The episodes that decide on a restart are not those that a reader
-    should judge by: evaluate the population anew.
+    Pair k draws from the stream (seed, k, a) in its a-th attempt, and is evaluated on the stream
+    (seed, k, a, 1). Since these evaluations decide on restarts, they are biased: evaluate the
+    population anew before you report its returns.
 
     Args:
         num_pairs: pairs.
         seed: of everything.
         settings: of MADDPG.
-        floor: mean return over ``num_evaluation_episodes`` that a pair must reach; those that never
-            do stay as they are in the end, with a warning.
-        max_restarts: how often a pair may start again.
-        pairs_per_job: pairs whose networks are stacked; part of what decides the last digits.
-        num_workers: jobs at once; decides nothing.
-        folder: where checkpoints stand, one for each job.
+        floor: mean return over ``num_evaluation_episodes`` that a pair must reach; there is a
+            warning if some never do.
+        max_restarts: of one pair.
+        pairs_per_job: pairs whose networks are stacked; affects the last digits.
+        num_workers: jobs at a time; does not affect the results.
+        folder: of the checkpoints, one for each job.
 
     Returns:
         The population; its ``provenance`` holds, for each pair, ``attempts`` (1: no restart),

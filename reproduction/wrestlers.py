@@ -25,7 +25,7 @@ def train(*, name: str, seed: int, folder: str | Path, progress: Progress = no_p
         name: of the run.
         seed: of the whole population.
         folder: of all runs.
-        progress: told of each iteration.
+        progress: called with the iterations done.
 
     Raises:
         ValueError: if there is no such run, or a file is damaged or of another training.

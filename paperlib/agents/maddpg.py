@@ -23,7 +23,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from paperlib import files, streams
+from paperlib import _checks, files, streams
 from paperlib.agents.networks import StackedMLP, descend, sample_bits, sample_one_hot
 from paperlib.agents.populations import against_each, play
 from paperlib.agents.replay import Replay
@@ -68,8 +68,11 @@ class Settings:
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
-            if not getattr(self, field.name) > 0:
-                raise ValueError(f"{field.name} must be positive, got {getattr(self, field.name)}")
+            value = getattr(self, field.name)
+            if isinstance(field.default, int):
+                _checks.integer(field.name, value, minimum=1)
+            else:
+                _checks.positive(field.name, value)
         if self.discount >= 1:
             raise ValueError(f"discount must be below 1, got {self.discount}")
 

@@ -1,4 +1,4 @@
-"""Populations of speakers and listeners, and the episodes that they play in ParticleWorld."""
+"""Populations of speakers and listeners, and the episodes that they play."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def play(
     *,
     context: Tensor | None = None,
 ) -> Episodes:
-    """Plays one new episode in every place of ``world``, whose batch has the shape (K, N).
+    """Plays a new episode in each of the (K, N) worlds of ``world``.
 
     Both agents draw their actions from their policies: each bit of the message from its Bernoulli,
     the force, one of five unit vectors, from its categorical distribution.
@@ -81,7 +81,7 @@ def play(
 
 
 def against_each(listeners: StackedMLP) -> Policies:
-    """Listeners as partners of every speaker: place n of N is played by listener n // (N / L)."""
+    """Listeners as partners of every speaker: listener n // (N / L) plays episode n of N."""
     num_listeners = len(listeners.biases[0])
 
     def logits(observations: Tensor) -> Tensor:
@@ -137,31 +137,31 @@ def best_constant_messages(
     generator: torch.Generator,
     dynamics: str = "mpe2",
 ) -> Tensor:
-    """What a speaker reaches that knows its listener by heart and says one word an episode.
+    """Returns of the best speaker that sends one message throughout an episode.
 
-    All 2^M words are tried with every listener; for each target the best one is chosen by half of
-    the episodes and judged by the other half.
+    All 2^M messages are tried with every listener; for each target, the best one is chosen on half
+    of the episodes and evaluated on the other half.
 
     Args:
         listeners: a stack of L.
         message_size: M, at most 8.
-        num_episodes: of each word with each listener; about 1/6 of them judge one target.
+        num_episodes: of each message with each listener; a sixth of them evaluate one target.
         generator: draws the episodes.
 
     Returns:
         The mean return with each listener, over the three targets, (L,).
 
     Raises:
-        ValueError: if there are too many words to try.
+        ValueError: if there are too many messages to try.
     """
     if message_size > 8:
-        raise ValueError(f"message_size must be at most 8 to try all words, got {message_size}")
-    words = torch.arange(2**message_size, device=generator.device)
-    bits = (words[:, None] >> torch.arange(message_size, device=generator.device)) & 1
+        raise ValueError(f"message_size must be at most 8 to try all messages, got {message_size}")
+    messages = torch.arange(2**message_size, device=generator.device)
+    bits = (messages[:, None] >> torch.arange(message_size, device=generator.device)) & 1
     logits = 60.0 * bits - 30.0
     num_listeners = len(listeners.biases[0])
     world = ParticleWorld(
-        (len(words), num_listeners * num_episodes),
+        (len(messages), num_listeners * num_episodes),
         generator=generator,
         message_size=message_size,
         dynamics=dynamics,
@@ -175,7 +175,7 @@ def best_constant_messages(
     target = episodes.colour.argmax(-1).unflatten(1, (num_listeners, num_episodes))
     half = torch.arange(num_episodes, device=returns.device) % 2
     tables = []
-    for part in (0, 1):  # mean return of each word: (words, L, targets)
+    for part in (0, 1):  # mean returns, (messages, L, targets)
         chosen = (target.unsqueeze(-1) == torch.arange(3, device=returns.device)) & (
             half == part
         ).unsqueeze(-1)

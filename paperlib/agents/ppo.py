@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from paperlib import _checks
 from paperlib.encoders import RunningNormalizer
 
 
@@ -45,8 +46,10 @@ class Settings:
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            if not (value > 0 or (value == 0 and field.name == "entropy_coef")):
-                raise ValueError(f"{field.name} must be positive, got {value}")
+            if isinstance(field.default, int):
+                _checks.integer(field.name, value, minimum=1)
+            elif field.name != "entropy_coef" or value != 0:
+                _checks.positive(field.name, value)
         if self.discount > 1 or self.gae_lambda > 1:
             raise ValueError(f"discount and gae_lambda must not exceed 1, got {self}")
 

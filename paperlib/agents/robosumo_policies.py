@@ -20,12 +20,12 @@ from paperlib.environments.robosumo_observations import observation_fields, obse
 def rotation(quaternion: Float[Tensor, "batch 4"]) -> Float[Tensor, "batch 3 3"]:
     """Matrices whose columns are a body's axes in the world; quaternions of any length, w first."""
     w, x, y, z = (quaternion / quaternion.norm(dim=-1, keepdim=True).clamp(min=1e-8)).unbind(-1)
-    numbers = [
-        *(1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)),
-        *(2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)),
-        *(2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)),
+    rows = [
+        torch.stack([1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)], dim=-1),
+        torch.stack([2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)], dim=-1),
+        torch.stack([2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)], dim=-1),
     ]
-    return torch.stack(numbers, dim=-1).unflatten(-1, (3, 3))
+    return torch.stack(rows, dim=-2)
 
 
 def egocentric(observations: Float[Tensor, "batch obs"], robot: str) -> Tensor:
@@ -44,13 +44,22 @@ def egocentric(observations: Float[Tensor, "batch obs"], robot: str) -> Tensor:
     position, opponent = field["position"], field["opponent_position"]
     to_centre = torch.cat([-position[:, :2], torch.zeros_like(position[:, :1])], dim=-1)
     to_opponent = opponent - position
-    rooms = [TATAMI_SIZE - p[:, :2].abs().amax(-1, keepdim=True) for p in (position, opponent)]
+    to_border = [TATAMI_SIZE - p[:, :2].abs().amax(-1, keepdim=True) for p in (position, opponent)]
     parts = [
-        *(position, opponent, *rooms, to_opponent[:, :2].norm(dim=-1, keepdim=True)),
-        *(seen(to_opponent), seen(to_centre), seen(field["velocity"]), field["angular_velocity"]),
-        *(to_own[:, :, 2], (to_own @ other)[:, :, [0, 2]].flatten(1)),
-        *(field["joint_angles"], field["joint_velocities"]),
-        *(field["contact_forces"], field["opponent_contact"]),
+        position,
+        opponent,
+        *to_border,
+        to_opponent[:, :2].norm(dim=-1, keepdim=True),
+        seen(to_opponent),
+        seen(to_centre),
+        seen(field["velocity"]),
+        field["angular_velocity"],
+        to_own[:, :, 2],  # the vertical
+        (to_own @ other)[:, :, [0, 2]].flatten(1),  # the opponent's axes
+        field["joint_angles"],
+        field["joint_velocities"],
+        field["contact_forces"],
+        field["opponent_contact"],
     ]
     return torch.cat(parts, dim=-1)
 
@@ -65,13 +74,11 @@ def _reflected_features(robot: str, flips: tuple[int, int]) -> tuple[Tensor, Ten
     flip = [*map(float, flips), 1.0]
     turned = [flips[0] * flips[1] * sign for sign in flip]  # angular velocity is a pseudovector
     axes = [sign * axis for sign in flip for axis in (flip[0], flip[2])]
-    signs = [
-        *(*flip, *flip, *[1.0] * 3),  # position, opponent, rooms, distance
-        *(*flip, *flip, *flip, *turned),  # to_opponent, to_centre, velocity, angular_velocity
-        *(*flip, *axes),  # the vertical, the opponent's axes
-        *(*joint_signs, *joint_signs),
-    ]
-    bodies = [0, *(1 + 3 * (joint // 2) + part for joint in joints[::2] for part in range(3))]
+    signs = flip * 2 + [1.0] * 3  # position, opponent; distances to the border and between them
+    signs += flip * 3 + turned  # to_opponent, to_centre, velocity; angular_velocity
+    signs += flip + axes  # the vertical, the opponent's axes
+    signs += [*joint_signs, *joint_signs]
+    bodies = [0] + [1 + 3 * (joint // 2) + part for joint in joints[::2] for part in range(3)]
     forces = [6 * body + number for body in bodies for number in range(6)]
     first = len(signs) - 2 * len(joints)  # of the joints
     blocks = [range(first), joints, joints, forces, range(6)]
@@ -160,7 +167,7 @@ class Wrestler(nn.Module):
         return new
 
     def reflected(self, flips: tuple[int, int]) -> Wrestler:
-        """The reflected policy: it plays the mirror image of every match.
+        """The reflected policy, which plays the reflection of every match.
 
         A robot's legs stand symmetrically and so does the ring, so that the reflected policy is
         exactly as strong. Which of its reflections a policy becomes is decided by chance, early in

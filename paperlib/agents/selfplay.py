@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from paperlib import files
+from paperlib import _checks, files
 from paperlib.agents import ppo
 from paperlib.agents.contexts import NoContext, OpponentContext
 from paperlib.agents.rewards import RewardWeights
@@ -68,8 +68,7 @@ class Recipe:
     def __post_init__(self) -> None:
         counts = "num_iterations", "num_rollouts", "num_envs", "rollout_length"
         for name in (*counts, "opponent_pool_size"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+            _checks.integer(name, getattr(self, name), minimum=1)
         others = self.zero_action_fraction, self.random_fraction, self.fixed_opponent_fraction
         if not 0 <= self.self_play_fraction <= 1 or min(others) < 0 or sum(others) > 1:
             raise ValueError(

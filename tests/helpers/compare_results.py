@@ -25,6 +25,7 @@ RENAMED = (
     (r"\bhand-made\b", "summary statistics"),
     (r"\bbest word\b", "best constant message"),
     (r"steps_per_round", "steps_per_iteration"),
+    (r"^figure_4/more seeds\b", "figure_4/more_seeds"),
     # your_own_agents
     (r"\bnum_points_of_known\b", "num_seen_points"),
     (r"\bstrangers\b", "unseen"),

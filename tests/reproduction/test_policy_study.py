@@ -1,6 +1,7 @@
 """The study of Figure 4: its opponents, contexts and recipe, and which policies may meet."""
 
 import pytest
+import torch
 
 from paperlib.agents import matches, robosumo_policies
 from paperlib.agents.robosumo_policies import Wrestler
@@ -49,7 +50,7 @@ def opponents_of(study):
         ({"num_opponents": 3}, r"num_opponents must be 1 to 2, .* got 3"),
         ({"encoder_seed": 7}, r"encoder_seed must be one of Table 1's, 0; got 7"),
         ({"num_last_games": 0}, r"num_last_games must be at least 1, got 0"),
-        ({"num_epochs": 0}, r"num_epochs must be positive, got 0"),
+        ({"num_epochs": 0}, r"num_epochs must be an integer of at least 1, got 0"),
         ({"start": "z"}, r"start must be '' or one of a, .* got 'z'"),
     ],
 )
@@ -62,6 +63,41 @@ def test_a_study_says_how_its_policies_learn(study):
     of_ppo = {"learning_rate": 1e-4, "num_epochs": 8, "minibatch_size": 512}
     recipe = Study(**study | of_ppo).job("random", 0)["recipe"]
     assert {name: getattr(recipe.ppo, name) for name in of_ppo} == of_ppo
+
+
+def test_opponents_are_of_the_parts_of_the_strong_split(study):
+    assert opponents_of(study).groups == {"train": [0, 1], "test": [2, 3]}
+    few = opponents_of(study | {"num_opponents": 1}).groups
+    assert few["train"] in ([0], [1]) and few["test"] == [2]
+
+
+def test_embeddings_are_of_matches_within_a_part(study):
+    opponents = opponents_of(study)
+    model, dataset = PolicyEmbedder.load(opponents.encoder("Emb-Hyb")), opponents.dataset
+    offline, online = opponents.context_spec("offline"), opponents.context_spec("Emb-Hyb")
+    train = dataset.on_edges(InteractionGraph.complete(4).induced([0, 1]))
+    for spec in (offline, online):
+        torch.testing.assert_close(spec["embeddings"], model.embed(train))
+    for agent in range(4):
+        own = dataset.rows_on_edges(InteractionGraph.complete(4).induced([agent, agent ^ 1]))
+        own = own[dataset.agents[own] == agent]
+        expected = model.embed(dataset, own).mean(0)
+        torch.testing.assert_close(offline["offline"][agent], expected)
+    assert opponents.context_spec("oracle") == {"kind": "oracle", "context_size": 6}
+
+
+def test_policies_start_from_a_shipped_wrestler_or_from_random_weights(study):
+    random, shipped = Study(**study), Study(**study | {"start": "b"})
+    assert random.recipe.action_std == 0.6 and shipped.recipe.action_std == 0.15
+    assert random.recipe.only_fixed_opponents and random.recipe.min_action_std == 0.1
+    weights = [
+        each.initial_policy(seed).network.policy[0].weight
+        for each in (random, shipped)
+        for seed in (0, 1)
+    ]
+    assert not torch.equal(weights[0], weights[1]) and torch.equal(weights[2], weights[3])
+    founder = robosumo_policies.load_shipped()[0]["b"].network.policy[0].weight
+    assert torch.equal(weights[2], founder)
 
 
 def test_unknown_variants_are_refused(study):
@@ -91,10 +127,12 @@ def test_only_policies_of_one_study_meet(study):
     folder, settings = study["sumo_encoders_folder"], Settings(embedding_size=6, hidden_size=5)
     train_policy(**Study(**study).job("random", 1))
     both = opponents_of(study)
-    found = both.load_policies(
-        study["policies_folder"], ["random"], [0, 1]
-    )  # both from random weights
-    assert list(found) == [("random", 0), ("random", 1)]
+    found = both.load_policies(study["policies_folder"], ["random"], [0, 1])
+    assert list(found) == [("random", 0), ("random", 1)]  # both from random weights
+    train("random", num_opponents=1)
+    with pytest.raises(ValueError, match=r"random 1.* its training was not that of random 0"):
+        both.load_policies(study["policies_folder"], ["random"], [0, 1])
+    train("random")
     other = PolicyEmbedder(120, 8, settings=settings, generator=make_generator(5))
     other.save(folder / "strong_Emb-Id_0.safetensors")
     with pytest.raises(ValueError, match="its training had other encoders"):

@@ -122,9 +122,17 @@ def test_more_games_are_played_anew(specs, tmp_path):
     assert more == run(specs["zeros"], tmp_path / "anew", num_games=2)
 
 
-def test_the_last_games_are_as_many_as_asked_for(specs, tmp_path):
+def test_the_last_games_are_as_many_as_asked_for(specs, tmp_path, monkeypatch):
+    played = []
+
+    def spy(*arguments, num_games, key):
+        played.append((num_games, key))
+        return evaluate(*arguments, num_games=num_games, key=key)
+
+    monkeypatch.setattr(policy_training, "evaluate", spy)
     curve = run(specs["zeros"], tmp_path, num_last_games=3)
-    assert curve[:-1] == run(specs["zeros"], tmp_path / "less")[:-1]
+    assert [num_games for num_games, _ in played] == [1, 1, 1, 1, 3, 3]  # of two groups
+    assert [key for _, key in played] == [(1, 3, k, group) for k in range(3) for group in (0, 1)]
     shares = np.array([list(of.values()) for of in curve[-1]["train"] + curve[-1]["test"]])
     np.testing.assert_allclose(3 * shares, np.round(3 * shares), atol=1e-9)
 

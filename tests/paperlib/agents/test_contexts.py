@@ -261,6 +261,7 @@ def test_the_second_game_is_played_with_embeddings_of_the_first(model):
     assert (spy.contexts[0] == 0).all() and (spy.contexts[4] == 0).all()
     second = spy.contexts[5]
     assert torch.equal(second, spy.contexts[9]) and len(second.unique(dim=0)) == 8
+    assert (context.running.counts == 5).all()  # steps of the second game alone
     still, moved = second[::2], second[1::2]
     assert torch.cdist(still, still).mean() < torch.cdist(still, moved).mean()
 

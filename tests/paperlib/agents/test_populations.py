@@ -205,7 +205,7 @@ def test_as_many_speakers_as_listeners():
         Population.from_tensors(population.state_dict(), provenance={})
 
 
-def test_the_best_word_is_found_by_trial(generator):
+def test_the_best_constant_message_is_found_by_trial(generator):
     # Listeners that go where bit 0 and bit 1 tell: right for 1x, left for 01, else nowhere.
     weights = torch.zeros(1, 11, 5)
     weights[0, 8, 2], weights[0, 9, 1] = 60.0, 30.0
@@ -220,7 +220,7 @@ def test_the_best_word_is_found_by_trial(generator):
     assert best.item() == pytest.approx(-25 * 4 / 3, abs=5)
 
 
-def test_too_many_words_to_try(generator):
+def test_too_many_messages_to_try(generator):
     listeners = StackedMLP((17, 5), generators=[generator])
     with pytest.raises(ValueError, match="message_size must be at most 8"):
         populations.best_constant_messages(

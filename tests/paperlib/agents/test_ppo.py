@@ -119,3 +119,20 @@ def test_learns_to_swing_a_pendulum_up():
 
 def test_one_seed_one_training():
     assert swing_up(seed=1, num_rounds=2) == swing_up(seed=1, num_rounds=2)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("minibatch_size", 0, "minibatch_size must be an integer of at least 1, got 0"),
+        ("learning_rate", float("inf"), "learning_rate must be positive and finite, got inf"),
+        ("target_kl", 0.0, "target_kl must be positive and finite, got 0.0"),
+        ("entropy_coef", -1.0, "entropy_coef must be positive and finite, got -1.0"),
+        ("discount", 1.5, "discount and gae_lambda must not exceed 1"),
+        ("gae_lambda", 1.5, "discount and gae_lambda must not exceed 1"),
+    ],
+)
+def test_settings_out_of_range(name, value, message):
+    with pytest.raises(ValueError, match=message):
+        ppo.Settings(**{name: value})
+    assert ppo.Settings(entropy_coef=0.0).entropy_coef == 0

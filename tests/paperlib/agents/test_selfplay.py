@@ -121,6 +121,20 @@ def test_learning_rate_falls():
     assert rates == pytest.approx([ppo.Settings().learning_rate * x for x in (1, 0.7, 0.4)])
 
 
+@pytest.mark.parametrize("fixed", [False, True])
+def test_only_fixed_opponents_have_a_stream_of_their_own(fixed):
+    """Mixed opponents are drawn from that of the rollouts, as in the shipped trainings."""
+    fractions = {"zero_action_fraction": 0.0, "random_fraction": 0.0, "self_play_fraction": 0.0}
+    recipe = dataclasses.replace(TINY, fixed_opponent_fraction=1.0, **fractions) if fixed else TINY
+    opponent = Wrestler(generator=make_generator(9)).state_dict()
+    selfplay, given = SelfPlay((1,), recipe, fixed_opponents=[opponent]), {}
+    begin = selfplay.rollouts.begin
+    selfplay.rollouts.begin = lambda **generators: given.update(generators) or begin(**generators)
+    selfplay.step()
+    assert (given["opponent_generator"] is given["generator"]) == (not fixed)
+    assert len(selfplay.opponents.pools[0]) == (not fixed)
+
+
 def test_history_counts_samples_and_averages_updates():
     selfplay = run(SelfPlay((1,), TINY), num_iterations=2)
     per_iteration = 24 * (16 + 8)  # steps; the learner is both robots in half of the matches
