@@ -17,7 +17,7 @@ REPRODUCTION = [*modules("reproduction", "notebooks", "workflow"), ROOT / "workf
 TESTS = [path for path in modules("tests", "benchmarks") if "peers" not in path.parts]
 HELPERS = {path.stem for path in modules("tests/helpers")}
 BESIDE = {"benchmarks": {path.stem for path in (ROOT / "benchmarks").iterdir()}, "tests": HELPERS}
-# No file imports these: kernels and the workflow are started, and pandas writes Markdown by tabulate
+# No file imports these: kernels and workflows are started, and pandas writes Markdown by tabulate
 STARTED = {"ipykernel", "snakemake", "tabulate"}
 STARTED_BY_TESTS = {"beartype", "pytest-xdist", "ruff", "setuptools"}
 HEAVY = {"matplotlib", "nbconvert", "papermill", "reproduction", "seaborn", "snakemake"}
