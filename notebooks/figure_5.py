@@ -72,7 +72,7 @@ opponents = Opponents(
 )
 if refused := {*variants} & {"offline", "oracle"}:
     raise ValueError(f"variants: {refused} need opponents of the population; these are new")
-policies = opponents.load_policies(policies_folder, variants, seeds)
+policies = opponents.load_policies(variants, seeds, policies_folder=policies_folder)
 
 # %% [markdown]
 # ## Method

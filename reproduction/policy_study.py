@@ -133,7 +133,7 @@ class Opponents:
         return spec
 
     def load_policies(
-        self, folder: str | Path, variants: Sequence[str], seeds: Sequence[int]
+        self, variants: Sequence[str], seeds: Sequence[int], *, policies_folder: str | Path
     ) -> dict[tuple[str, int], Wrestler]:
         """Figure 4's trained policies, by variant and seed.
 
@@ -146,7 +146,7 @@ class Opponents:
         for variant in variants:
             context = policy_training.context_checksum(self.context_spec(variant))
             for seed in seeds:
-                path = results.resolve(folder) / f"{variant} {seed}.safetensors"
+                path = results.resolve(policies_folder) / f"{variant} {seed}.safetensors"
                 found, provenance = robosumo_policies.load(path)
                 training = provenance["training"]
                 if training["context"] != context:

@@ -107,8 +107,9 @@ def test_unknown_variants_are_refused(study):
 
 def test_only_policies_of_one_study_meet(study):
     def load(**changes):
+        folder = study["policies_folder"]
         opponents = opponents_of(study | changes)
-        return opponents.load_policies(study["policies_folder"], ["random", "Emb-Id"], [0])
+        return opponents.load_policies(["random", "Emb-Id"], [0], policies_folder=folder)
 
     def train(variant, **changes):
         train_policy(**Study(**study | changes).job(variant, 0))
@@ -127,11 +128,11 @@ def test_only_policies_of_one_study_meet(study):
     folder, settings = study["sumo_encoders_folder"], Settings(embedding_size=6, hidden_size=5)
     train_policy(**Study(**study).job("random", 1))
     both = opponents_of(study)
-    found = both.load_policies(study["policies_folder"], ["random"], [0, 1])
+    found = both.load_policies(["random"], [0, 1], policies_folder=study["policies_folder"])
     assert list(found) == [("random", 0), ("random", 1)]  # both from random weights
     train("random", num_opponents=1)
     with pytest.raises(ValueError, match=r"random 1.* its training was not that of random 0"):
-        both.load_policies(study["policies_folder"], ["random"], [0, 1])
+        both.load_policies(["random"], [0, 1], policies_folder=study["policies_folder"])
     train("random")
     other = PolicyEmbedder(120, 8, settings=settings, generator=make_generator(5))
     other.save(folder / "strong_Emb-Id_0.safetensors")
