@@ -22,11 +22,12 @@ from torch import Tensor
 Generators = torch.Generator | Sequence[torch.Generator]
 
 
+@enum.unique
 class Stream(enum.IntEnum):
     """Every numbered stream of the reproduction; the number is part of a key.
 
-    Comments show the keys, in which _ stands for the number. Where two streams share a number,
-    their keys differ in length, or no training draws from them.
+    Comments show the keys, in which _ stands for the number. Trainings that a table compares with
+    each other share a key, so that they differ in nothing else; no two others do.
     """
 
     FIDELITY_MATCH = 100  # (seed, _): the match that is shown
@@ -52,13 +53,6 @@ class Stream(enum.IntEnum):
     TABLE_1_UNTRAINED = 307  # (seed, _): weights of the untrained encoder
     TABLE_1_OTHER_EPISODES = 308  # (seed, _): episodes that predict the outcome of another
 
-    TABLE_3_NEW_EPISODES = 301  # (_,): those of the evaluation
-    TABLE_3_AVERAGES = 302  # (seed, _, number of episodes): which embeddings are averaged
-    TABLE_3_NOISE = 303  # (seed, _, number of vectors): contexts of the noise variant
-    TABLE_3_SPEAKERS = 304  # (seed, _, variant): trainings
-    TABLE_3_EVALUATION = 305  # (seed, _, index of the number of episodes)
-    TABLE_3_CONSTANT_MESSAGES = 306  # (seed, _): episodes; Table 1 draws other things from it
-
     FIGURE_3_EMBEDDINGS = 310  # (seed, _, kind of split): wrestlers and episodes that are shown
     EXPLORER_EPISODES = 340  # (seed, _, environment, kind of split): episodes that are shown
 
@@ -71,7 +65,15 @@ class Stream(enum.IntEnum):
     FIGURE_4_POLICIES = 503  # (seed, _): trainings
     FIGURE_5_MATCHES = 510  # (seed, _, evaluation seed, pair of variants)
 
+    TABLE_3_NEW_EPISODES = 601  # (_,): those of the evaluation
+    TABLE_3_AVERAGES = 602  # (seed, _, number of episodes): which embeddings are averaged
+    TABLE_3_NOISE = 603  # (seed, _, number of vectors): contexts of the noise variant
+    TABLE_3_SPEAKERS = 604  # (seed, _, variant): trainings
+    TABLE_3_EVALUATION = 605  # (seed, _, index of the number of episodes)
+    TABLE_3_CONSTANT_MESSAGES = 606  # (seed, _): episodes
 
+
+@enum.unique
 class SelfPlayStream(enum.IntEnum):
     """What follows the key of a self-play training; each has streams of its own."""
 
