@@ -169,3 +169,12 @@ def test_outcomes_are_those_of_the_learner():
     found = rollouts.summary()
     assert [(part["won"], part["lost"]) for part in found["self-play"]] == [(0, 1), (1, 0)]
     assert found["zero action"][0]["matches"] == 0 and found["zero action"][1]["won"] == 1.0
+
+
+def test_each_learner_is_paid_for_its_own_robot():
+    rollouts = collector(zero_action_fraction=1.0, random_fraction=0.0)
+    rollouts.env.physics.positions[0, 0] = 2.5  # the first robot of match 0, self-play, is outside
+    one, other = rollouts.collect(1)
+    # Match 0 is the first of learner 0, and, after two with opponents, the third of learner 1
+    assert one.rewards[0, 0] < -0.5 and other.rewards[0, 2] > 0.5
+    assert one.rewards[0, 1:].abs().max() < 0.5
