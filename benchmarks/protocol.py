@@ -26,7 +26,7 @@ def serve(make_case: Callable[..., Case], *, packages: Sequence[str]) -> None:
 
     Args:
         make_case: from the options to a block of work and its number of units.
-        packages: whose versions are told.
+        packages: whose versions are reported.
     """
     block, units = make_case(**json.loads(sys.argv[1]))
     for _ in range(WARM_UP_BLOCKS):
@@ -42,7 +42,7 @@ def serve_table(make_table: Callable[..., Table], *, packages: Sequence[str]) ->
     Args:
         make_table: from the options, ``repeats`` and ``seconds`` to the table; what it prints is
             shown meanwhile.
-        packages: whose versions are told.
+        packages: whose versions are reported.
     """
     options = json.loads(sys.argv[1])
     _answer(versions={name: metadata.version(name) for name in packages})

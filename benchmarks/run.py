@@ -20,7 +20,7 @@ from workers import FOLDER, Missing, Worker, compare
 from paperlib.agents import published_policies
 from paperlib.environments.robosumo_bodies import ROBOTS
 
-Say = Callable[[str], None]
+Log = Callable[[str], None]
 
 
 def machine(threads: int) -> dict[str, str]:
@@ -39,9 +39,9 @@ def machine(threads: int) -> dict[str, str]:
     }
 
 
-def measure(group: Group, *, say: Say, **how: Any) -> dict[str, Any]:
+def measure(group: Group, *, log: Log, **how: Any) -> dict[str, Any]:
     """What the report needs of a group."""
-    found = compare(group.contenders, say=say, **how)
+    found = compare(group.contenders, log=log, **how)
     answers = [answer(question, found.rates) for question in group.questions]
     return {
         "name": group.name,
@@ -54,19 +54,19 @@ def measure(group: Group, *, say: Say, **how: Any) -> dict[str, Any]:
 
 
 def conduct(
-    survey: Survey, *, say: Say, pythons: dict, threads: int, repeats: int, seconds: float
+    survey: Survey, *, log: Log, pythons: dict, threads: int, repeats: int, seconds: float
 ) -> dict[str, Any]:
     """What the report needs of a survey."""
     label, python = survey.worker.label, pythons[survey.worker.environment]
     found: dict[str, Any] = {"name": survey.name, "table": None, "versions": {}, "missing": {}}
     try:
-        worker = Worker(survey.worker, python=python, threads=threads, hear=say)
+        worker = Worker(survey.worker, python=python, threads=threads, log=log)
         found["versions"][label] = worker.versions
         found["table"] = worker.tabulate(repeats=repeats, seconds=seconds)
         worker.stop()
     except Missing as reason:
         found["missing"][label] = str(reason)
-        say(f"{label} is skipped: {reason}")
+        log(f"{label} is skipped: {reason}")
     return found
 
 
@@ -119,7 +119,7 @@ def main() -> None:
         print(f"Other programs are running (load {facts['load before']}): the numbers will be off.")
     start = time.monotonic()
 
-    def say(text: str) -> None:
+    def log(text: str) -> None:
         print(f"[{time.monotonic() - start:5.0f} s] {text}", flush=True)
 
     how = {
@@ -127,12 +127,12 @@ def main() -> None:
         "threads": arguments.threads,
         "repeats": repeats,
         "seconds": seconds,
-        "say": say,
+        "log": log,
     }
     groups, surveys = [], []
     for part in arguments.only:
         for asked in PARTS[part](arguments):
-            say(asked.name)
+            log(asked.name)
             if isinstance(asked, Survey):
                 surveys.append(conduct(asked, **how))
             else:

@@ -43,7 +43,7 @@ class Worker:
         contender: whom.
         python: the interpreter of its environment.
         threads: that libraries may use.
-        hear: is told what it prints beside its answers.
+        log: called with each line that it prints beside its answers.
 
     Raises:
         Missing: if the environment lacks something, or the case fails.
@@ -55,10 +55,10 @@ class Worker:
         *,
         python: str | None,
         threads: int,
-        hear: Callable[[str], None] = lambda line: None,
+        log: Callable[[str], None] = lambda line: None,
     ) -> None:
         self.label = contender.label
-        self._hear = hear
+        self._log = log
         if python is None or not Path(python).exists():
             raise Missing(f"there is no environment {contender.environment!r}")
         variables = {name: str(threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
@@ -111,7 +111,7 @@ class Worker:
         for line in self.process.stdout:
             if line.startswith("{"):
                 return json.loads(line)
-            self._hear(line.strip())  # libraries may print as well
+            self._log(line.strip())  # libraries may print as well
         code = self.process.wait()
         self.log.seek(0)
         lines = self.log.read().strip().splitlines() or [f"exit code {code}"]
@@ -135,7 +135,7 @@ def compare(
     threads: int,
     repeats: int,
     seconds: float,
-    say: Callable[[str], None],
+    log: Callable[[str], None],
 ) -> Rates:
     """Measures all contenders in turn, ``repeats`` times, so that a slow minute hits all alike.
 
@@ -145,19 +145,19 @@ def compare(
         threads: that each may use.
         repeats: rounds; every other one goes backwards.
         seconds: of each measurement.
-        say: is told of every measurement.
+        log: called with a line on every measurement.
     """
     workers: list[Worker] = []
     missing: dict[str, str] = {}
     try:
         for contender in contenders:
-            say(f"starting and warming up: {contender.label}")
+            log(f"starting and warming up: {contender.label}")
             try:
                 python = pythons[contender.environment]
                 workers.append(Worker(contender, python=python, threads=threads))
             except Missing as reason:
                 missing[contender.label] = str(reason)
-                say(f"{contender.label} is skipped: {reason}")
+                log(f"{contender.label} is skipped: {reason}")
         rates: dict[str, list[float]] = {worker.label: [] for worker in workers}
         for repeat in range(repeats):
             for worker in list(workers[:: 1 if repeat % 2 == 0 else -1]):
@@ -167,9 +167,9 @@ def compare(
                     workers.remove(worker)
                     del rates[worker.label]
                     missing[worker.label] = str(reason)
-                    say(f"{worker.label} is skipped: {reason}")
+                    log(f"{worker.label} is skipped: {reason}")
                 else:
-                    say(f"{repeat + 1}/{repeats} {worker.label}: {rates[worker.label][-1]:.4g}/s")
+                    log(f"{repeat + 1}/{repeats} {worker.label}: {rates[worker.label][-1]:.4g}/s")
         return Rates(rates, {worker.label: worker.versions for worker in workers}, missing)
     finally:
         for worker in workers:
