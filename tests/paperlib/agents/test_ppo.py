@@ -117,6 +117,18 @@ def test_learns_to_swing_a_pendulum_up():
     assert np.mean(returns[-5:]) > -400
 
 
+def test_an_entropy_bonus_widens_the_actions():
+    given = rollout([[1.0, 2.0]] * 8, [[0.0, 0.0]] * 8, [[False, False]] * 8, [0.0, 0.0])
+    spreads = []
+    for weight in (0.0, 1.0):
+        model = ppo.ActorCritic(3, 2, generator=make_generator(0))
+        settings = ppo.Settings(entropy_coef=weight, target_kl=100.0, num_epochs=2)
+        optimiser = ppo.make_optimiser(model, settings)
+        ppo.update(model, optimiser, given, settings, generator=make_generator(1))
+        spreads.append(model.log_std.mean().item())
+    assert spreads[1] > spreads[0]
+
+
 def test_one_seed_one_training():
     assert swing_up(seed=1, num_rounds=2) == swing_up(seed=1, num_rounds=2)
 
