@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from paperlib import metrics
-from paperlib.agents import maddpg, populations
+from paperlib.agents import maddpg, populations, word_speakers
 from paperlib.agents.networks import StackedMLP
 from paperlib.datasets import InteractionDataset
 from paperlib.embeddings import PolicyEmbedder
@@ -172,13 +172,14 @@ class Task:
             )
             for name, value in zip(names, returns.mean((1, 2)).tolist(), strict=True):
                 found[name].append(value)
-        constant = populations.best_constant_messages(
+        tables = word_speakers.word_returns(
             listeners,
             message_size=self.population.message_size,
             num_episodes=num_episodes,
             generator=make_generator(self.seed, Stream.TABLE_3_CONSTANT_MESSAGES),
             dynamics=self.dynamics,
         )
+        constant = word_speakers.best_constant_returns(tables)
         return found | {CONSTANT: [constant.mean().item()]}
 
 

@@ -129,61 +129,6 @@ def cross_play(
     return episodes.rewards.sum(-1).unflatten(1, (num_listeners, num_episodes))
 
 
-def best_constant_messages(
-    listeners: StackedMLP,
-    *,
-    message_size: int,
-    num_episodes: int,
-    generator: torch.Generator,
-    dynamics: str = "mpe2",
-) -> Tensor:
-    """Returns of the best speaker that sends one message throughout an episode.
-
-    All 2^M messages are tried with every listener; for each target, the best one is chosen on half
-    of the episodes and evaluated on the other half.
-
-    Args:
-        listeners: a stack of L.
-        message_size: M, at most 8.
-        num_episodes: of each message with each listener; a sixth of them evaluate one target.
-        generator: draws the episodes.
-
-    Returns:
-        The mean return with each listener, over the three targets, (L,).
-
-    Raises:
-        ValueError: if there are too many messages to try.
-    """
-    if message_size > 8:
-        raise ValueError(f"message_size must be at most 8 to try all messages, got {message_size}")
-    messages = torch.arange(2**message_size, device=generator.device)
-    bits = (messages[:, None] >> torch.arange(message_size, device=generator.device)) & 1
-    logits = 60.0 * bits - 30.0
-    num_listeners = len(listeners.biases[0])
-    world = ParticleWorld(
-        (len(messages), num_listeners * num_episodes),
-        generator=generator,
-        message_size=message_size,
-        dynamics=dynamics,
-    )
-    episodes = play(
-        lambda colour: logits[:, None].expand(-1, colour.shape[1], -1),
-        against_each(listeners),
-        world,
-    )
-    returns = episodes.rewards.sum(-1).unflatten(1, (num_listeners, num_episodes))
-    target = episodes.colour.argmax(-1).unflatten(1, (num_listeners, num_episodes))
-    half = torch.arange(num_episodes, device=returns.device) % 2
-    tables = []
-    for part in (0, 1):  # mean returns, (messages, L, targets)
-        chosen = (target.unsqueeze(-1) == torch.arange(3, device=returns.device)) & (
-            half == part
-        ).unsqueeze(-1)
-        tables.append((returns.unsqueeze(-1) * chosen).sum(2) / chosen.sum(2).clamp(min=1))
-    best = tables[0].argmax(0, keepdim=True)
-    return tables[1].gather(0, best)[0].mean(-1)
-
-
 class Population(nn.Module):
     """K pairs of a speaker and a listener, trained together: pair k is row k of both stacks.
 

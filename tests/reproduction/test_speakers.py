@@ -113,10 +113,10 @@ def test_speakers_train_and_are_evaluated(task, tmp_path):
     networks, curves = trainings.train_speakers(**job, progress=lambda done: None)
     assert curves.shape == (1, len(SPEAKERS))
     for part in ("train", "test"):
-        found = task.evaluate(networks, part, num_episodes=2)
+        found = task.evaluate(networks, part, num_episodes=48)
         assert list(found) == [*SPEAKERS, SWAPPED, CONSTANT]
         assert all(len(found[name]) == 2 for name in SPEAKERS) and len(found[CONSTANT]) == 1
-    assert task.evaluate(networks, "test", num_episodes=2) == found
+    assert task.evaluate(networks, "test", num_episodes=48) == found
 
 
 def test_the_swapped_speaker_is_given_another_listeners_embedding(task, monkeypatch):
@@ -130,7 +130,7 @@ def test_the_swapped_speaker_is_given_another_listeners_embedding(task, monkeypa
     generators = [make_generator(k) for k in range(len(SPEAKERS))]
     stack = StackedMLP((3 + SIZE, 8, 2), generators=generators)
     networks = {name: tensor.numpy() for name, tensor in stack.state_dict().items()}
-    task.evaluate(networks, "train", num_episodes=2)
+    task.evaluate(networks, "train", num_episodes=48)
     expected = task.contexts("train", num_averages=speakers.NUM_VECTORS, new_episodes=True)
     hybrid = SPEAKERS.index("Emb-Hyb")
     for index, (used, contexts) in enumerate(played):

@@ -4,7 +4,6 @@ import pytest
 import torch
 
 from paperlib import files, streams
-from paperlib.agents import populations
 from paperlib.agents.networks import StackedMLP
 from paperlib.agents.populations import Population, against_each, collect, cross_play, play
 from paperlib.environments.particleworld import (
@@ -203,26 +202,3 @@ def test_as_many_speakers_as_listeners():
     population = Population(make_stack(3, 3), make_stack(11, 5, num_networks=2), provenance={})
     with pytest.raises(ValueError, match=r"3 speakers .* 2 listeners"):
         Population.from_tensors(population.state_dict(), provenance={})
-
-
-def test_the_best_constant_message_is_found_by_trial(generator):
-    # Listeners that go where bit 0 and bit 1 tell: right for 1x, left for 01, else nowhere.
-    weights = torch.zeros(1, 11, 5)
-    weights[0, 8, 2], weights[0, 9, 1] = 60.0, 30.0
-    bias = torch.zeros(1, 1, 5)
-    bias[..., 0] = 15.0
-    listeners = StackedMLP.from_tensors({"weights.0": weights, "biases.0": bias})
-    options = {"message_size": 3, "num_episodes": 600, "generator": generator}
-    best = populations.best_constant_messages(listeners, **options)
-    # Its listener never sees where a target is and best stands still: the mean squared distance of
-    # two points in the square is 4/3, 25 times; 600 episodes give it to about 1.5.
-    assert best.shape == (1,)
-    assert best.item() == pytest.approx(-25 * 4 / 3, abs=5)
-
-
-def test_too_many_messages_to_try(generator):
-    listeners = StackedMLP((17, 5), generators=[generator])
-    with pytest.raises(ValueError, match="message_size must be at most 8"):
-        populations.best_constant_messages(
-            listeners, message_size=9, num_episodes=2, generator=generator
-        )
