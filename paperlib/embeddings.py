@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import dataclasses
 from collections.abc import Callable
-from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,6 @@ from torch import Tensor, nn
 from paperlib import _checks, files
 from paperlib.datasets import EpisodeBatch, InteractionDataset
 from paperlib.encoders import (
-    LIKELIHOODS,
     ConditionalPolicy,
     EpisodeEncoder,
     RunningNormalizer,
@@ -25,45 +23,7 @@ from paperlib.encoders import (
 )
 from paperlib.graphs import InteractionGraph
 from paperlib.objectives import Hybrid, Networks, Objective, Triplets, draw_triplets, require_scalar
-
-
-@dataclasses.dataclass(frozen=True)
-class Settings:
-    """Sizes of the networks and how they are trained; the defaults are those of the notebooks.
-
-    Attributes:
-        num_updates: steps of Adam.
-        repetitions: n, draws of Algorithm 1 for all agents in one update.
-        learning_rate: of Adam; falls to zero along half a cosine.
-        embedding_size: D; an encoder of your own has one of its own.
-        hidden_size: of the default encoder.
-        policy_hidden_size: of the conditional policy.
-        likelihood: of actions: "categorical", "gaussian" or "squared_error".
-        steps_per_episode: how many random steps of each episode an update takes, which keeps the
-            expectations of sums and means; 0 takes all steps.
-        normalize_observations: whether to normalise observations by the training data first.
-    """
-
-    num_updates: int = 2000
-    repetitions: int = 2
-    learning_rate: float = 5e-3
-    embedding_size: int = 100
-    hidden_size: int = 100
-    policy_hidden_size: int = 64
-    likelihood: str = "categorical"
-    steps_per_episode: int = 0
-    normalize_observations: bool = False
-
-    def __post_init__(self) -> None:
-        sizes = ("embedding_size", "hidden_size", "policy_hidden_size")
-        minimum = dict.fromkeys(("num_updates", "repetitions", *sizes), 1)
-        for name, least in {**minimum, "steps_per_episode": 0}.items():
-            value = _checks.integer(name, getattr(self, name), minimum=least)
-            object.__setattr__(self, name, value)
-        rate = self.learning_rate
-        if not (isinstance(rate, Real) and 0 < rate < float("inf")):
-            raise ValueError(f"learning_rate must be positive and finite, got {rate!r}")
-        _checks.one_of("likelihood", self.likelihood, LIKELIHOODS)
+from paperlib.settings import Settings
 
 
 class PolicyEmbedder(nn.Module):

@@ -180,33 +180,6 @@ def test_what_cannot_be_learned_from(dataset, continuous_dataset, generator):
         learn(dataset, settings=changed(likelihood="gaussian"), generator=generator)
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"likelihood": "poisson"},
-        {"num_updates": 0},
-        {"num_updates": 2.5},
-        {"num_updates": 2.0},
-        {"num_updates": True},
-        {"num_updates": "2"},
-        {"num_updates": None},
-        {"repetitions": 0},
-        {"learning_rate": -1e-3},
-        {"learning_rate": 0.0},
-        {"learning_rate": float("nan")},
-        {"learning_rate": float("inf")},
-        {"learning_rate": "fast"},
-        {"steps_per_episode": -1},
-        {"embedding_size": 0},
-        {"hidden_size": 0},
-        {"policy_hidden_size": 0},
-    ],
-)
-def test_settings_out_of_range(wrong, unchecked):
-    with pytest.raises(ValueError, match=f"^{next(iter(wrong))} must be"):
-        Settings(**wrong)
-
-
 def test_integers_of_numpy_will_do(dataset, generator, tmp_path, unchecked):
     settings = changed(num_updates=np.int64(3), embedding_size=np.int32(5))
     model = learn(dataset, settings=settings, generator=generator)
