@@ -52,10 +52,9 @@ class GatedPoolingEncoder(nn.Module):
         _checks.positive("prior_weight", prior_weight)
         self.prior_weight = prior_weight
         in_size = observation_size + action_size
-        self.gate = _mlp(in_size, hidden_size, _checks.integer("num_slots", num_slots, minimum=1))
-        self.value = _mlp(
-            in_size, hidden_size, _checks.integer("value_size", value_size, minimum=1)
-        )
+        num_slots, value_size = _table_shape(num_slots, value_size)
+        self.gate = _mlp(in_size, hidden_size, num_slots)
+        self.value = _mlp(in_size, hidden_size, value_size)
         initialise(self, generator)
 
     def forward(
@@ -85,6 +84,9 @@ class ReadingPolicy(ConditionalPolicy):
         hidden_size: of all hidden layers.
         likelihood: see `ConditionalPolicy`.
         generator: draws the weights.
+
+    Raises:
+        ValueError: if a size is no positive integer, or the likelihood unknown.
     """
 
     def __init__(
@@ -98,6 +100,7 @@ class ReadingPolicy(ConditionalPolicy):
         likelihood: str = "categorical",
         generator: torch.Generator,
     ) -> None:
+        table_shape = _table_shape(num_slots, value_size)
         super().__init__(
             observation_size,
             action_size,
@@ -106,7 +109,7 @@ class ReadingPolicy(ConditionalPolicy):
             likelihood=likelihood,
             generator=generator,
         )
-        self.table_shape = num_slots, value_size
+        self.table_shape = table_shape
         self.query = _mlp(observation_size, hidden_size, num_slots)
         initialise(self.query, generator)
 
@@ -119,6 +122,13 @@ class ReadingPolicy(ConditionalPolicy):
         table = embedding.unflatten(-1, self.table_shape)  # (*batch, M, V)
         read = self.query(observations).softmax(-1) @ table  # (*batch, T, V)
         return self.rest(self.observation_in(observations) + self.embedding_in(read))
+
+
+def _table_shape(num_slots: int, value_size: int) -> tuple[int, int]:
+    return (
+        _checks.integer("num_slots", num_slots, minimum=1),
+        _checks.integer("value_size", value_size, minimum=1),
+    )
 
 
 def _mlp(in_size: int, hidden_size: int, out_size: int) -> nn.Sequential:
