@@ -7,7 +7,7 @@ as n repetitions of the draws of Algorithm 1 for all N agents at once: leading a
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from numbers import Real
 from typing import Any, NamedTuple
 
@@ -59,7 +59,7 @@ def draw_triplets(
     repetitions: int,
     steps_per_episode: int = 0,
     agents_per_update: int = 0,
-    reference_episodes: tuple[int, int] = (1, 1),
+    reference_episodes: Sequence[int] = (1, 1),
     generator: torch.Generator,
 ) -> Triplets:
     """Episodes for ``repetitions`` passes of Algorithm 1: for every agent i, two different episodes

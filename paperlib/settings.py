@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from numbers import Real
 
 from paperlib import _checks
@@ -40,7 +41,7 @@ class Settings:
     steps_per_episode: int = 0
     normalize_observations: bool = False
     agents_per_update: int = 0
-    reference_episodes: tuple[int, int] = (1, 1)
+    reference_episodes: Sequence[int] = (1, 1)
 
     def __post_init__(self) -> None:
         sizes = ("embedding_size", "hidden_size", "policy_hidden_size")

@@ -25,6 +25,14 @@ from paperlib.embeddings import Settings
         {"embedding_size": 0},
         {"hidden_size": 0},
         {"policy_hidden_size": 0},
+        {"agents_per_update": -1},
+        {"reference_episodes": 2},
+        {"reference_episodes": (0, 1)},
+        {"reference_episodes": (3, 2)},
+        {"reference_episodes": (1, 2, 3)},
+        {"reference_episodes": (1, 2.0)},
+        {"reference_episodes": (True, 2)},
+        {"reference_episodes": "12"},
     ],
 )
 def test_settings_out_of_range(wrong, unchecked):
