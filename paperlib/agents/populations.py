@@ -71,8 +71,9 @@ def play(
     seen, messages, forces, rewards = [observations.listener], [], [], []
     for step in range(EPISODE_LENGTH):
         messages.append(sample_bits(message_logits, noise[:, :, step, :size]))
-        heard = seen[-1].clone()
+        heard = seen[-1]
         if channel is not None and step > 0:
+            heard = heard.clone()
             heard[..., MESSAGE] = channel(heard[..., MESSAGE])
         forces.append(sample_one_hot(listeners(heard), noise[:, :, step, size:]))
         observations, reward = world.step(messages[-1], forces[-1])
