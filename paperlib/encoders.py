@@ -120,7 +120,7 @@ class EpisodeEncoder(nn.Module):
 class ConditionalPolicy(nn.Module):
     """π_φ: an MLP on the concatenation of an observation and an embedding, to action parameters.
 
-    Two hidden layers with tanh.
+    Two hidden layers, by default with tanh.
 
     | likelihood      | the outputs μ are | log π_φ(a | o, f)                                 |
     |-----------------|-------------------|---------------------------------------------------|
@@ -134,6 +134,7 @@ class ConditionalPolicy(nn.Module):
         embedding_size: D.
         hidden_size: of both hidden layers.
         likelihood: see the table.
+        activation: after both hidden layers.
         generator: draws the weights.
     """
 
@@ -145,6 +146,7 @@ class ConditionalPolicy(nn.Module):
         embedding_size: int = 100,
         hidden_size: int = 64,
         likelihood: str = "categorical",
+        activation: type[nn.Module] = nn.Tanh,
         generator: torch.Generator,
     ) -> None:
         super().__init__()
@@ -154,9 +156,9 @@ class ConditionalPolicy(nn.Module):
         self.observation_in = nn.Linear(observation_size, hidden_size)
         self.embedding_in = nn.Linear(embedding_size, hidden_size, bias=False)
         self.rest = nn.Sequential(
-            nn.Tanh(),
+            activation(),
             nn.Linear(hidden_size, hidden_size),
-            nn.Tanh(),
+            activation(),
             nn.Linear(hidden_size, action_size),
         )
         self.log_std = nn.Parameter(torch.zeros(action_size))

@@ -45,7 +45,7 @@ class GatedPoolingEncoder(nn.Module):
         num_slots: int = 16,
         value_size: int = 8,
         prior_weight: float = 2.0,
-        hidden_size: int = 64,
+        hidden_size: int = 128,
         generator: torch.Generator,
     ) -> None:
         super().__init__()
@@ -74,7 +74,7 @@ class ReadingPolicy(ConditionalPolicy):
     """π_φ: a conditional policy that reads, at every step, the slots that it asks for.
 
     r_t = Σ_m softmax_m(q(o_t)) E_m, of V numbers, takes the embedding's place in the MLP of
-    `ConditionalPolicy`; q is an MLP with one hidden layer (ReLU).
+    `ConditionalPolicy`, here with ReLU; q is an MLP with one hidden layer (ReLU).
 
     Args:
         observation_size: O.
@@ -96,7 +96,7 @@ class ReadingPolicy(ConditionalPolicy):
         *,
         num_slots: int = 16,
         value_size: int = 8,
-        hidden_size: int = 64,
+        hidden_size: int = 128,
         likelihood: str = "categorical",
         generator: torch.Generator,
     ) -> None:
@@ -107,6 +107,7 @@ class ReadingPolicy(ConditionalPolicy):
             embedding_size=value_size,
             hidden_size=hidden_size,
             likelihood=likelihood,
+            activation=nn.ReLU,
             generator=generator,
         )
         self.table_shape = table_shape

@@ -88,7 +88,7 @@ def test_reading_is_the_formula_in_numpy(likelihood, generator):
         first = policy.observation_in.weight.detach().numpy() @ o
         first += policy.embedding_in.weight.detach().numpy() @ read
         first += policy.observation_in.bias.detach().numpy()
-        hidden = policy.rest[1](torch.from_numpy(np.tanh(first))).tanh()
+        hidden = policy.rest[1](torch.from_numpy(np.maximum(first, 0))).relu()
         output.append(policy.rest[3](hidden))
     torch.testing.assert_close(policy(observations, embedding), torch.stack(output))
     expected = {
@@ -140,21 +140,19 @@ def languages(num_agents, *, num_episodes, seed):
 
 
 def test_words_of_new_agents_are_looked_up(generator):
-    settings = Settings(num_updates=300, learning_rate=1e-2, reference_episodes=(4, 6))
-    networks = [
-        kind(3, 3, **SIZES, generator=generator) for kind in (GatedPoolingEncoder, ReadingPolicy)
-    ]
+    sizes = {"num_slots": 8, "value_size": 4, "hidden_size": 16, "generator": generator}
     model = learn(
-        languages(20, num_episodes=8, seed=0),
-        encoder=networks[0],
-        policy=networks[1],
+        languages(30, num_episodes=8, seed=0),
+        encoder=GatedPoolingEncoder(3, 3, **sizes),
+        policy=ReadingPolicy(3, 3, **sizes),
         objective=objectives.imitation,
-        settings=settings,
+        settings=Settings(num_updates=300, learning_rate=1e-2, reference_episodes=(4, 6)),
         generator=generator,
     )
-    new = languages(20, num_episodes=13, seed=1)
-    rows = torch.arange(len(new)).unflatten(0, (20, 13))
-    embedding = model.embed(new, rows[:, :12])  # (20, D)
-    asked = new.batch(rows[:, 12])
+    new = languages(200, num_episodes=9, seed=1)
+    rows = torch.arange(len(new)).unflatten(0, (200, 9))
+    embedding = model.embed(new, rows[:, :8])  # (200, D)
+    asked = new.batch(rows[:, 8])
     right = model.policy(asked.observations, embedding).argmax(-1) == asked.actions.argmax(-1)
-    assert right.float().mean() > 0.8
+    # over five seeds 0.80 to 0.98; without the embedding a third
+    assert right.float().mean() > 0.7
