@@ -16,7 +16,7 @@ from paperlib.environments.particleworld import MESSAGE
 from paperlib.graphs import InteractionGraph
 
 WORDS = torch.tensor(list(itertools.product((0.0, 1.0), repeat=3)))
-SHIFT = ChannelSymmetry((1, 2, 0), (0, 1, 0))
+SHIFT = ChannelSymmetry((1, 2, 0), (0, 1, 1))
 IDENTITY = ChannelSymmetry((0, 1, 2), (0, 0, 0))
 
 
@@ -44,7 +44,7 @@ def collect_images(*channels, population=None):
 
 def test_a_symmetry_by_hand():
     said = torch.tensor([[1.0, 0, 0], [0, 0, 0], [0, 0.25, 1]])
-    expected = torch.tensor([[0.0, 1, 1], [0, 1, 0], [0.25, 0, 0]])
+    expected = torch.tensor([[0.0, 1, 0], [0, 1, 1], [0.25, 0, 1]])
     assert torch.equal(SHIFT(said), expected)
 
 
