@@ -20,6 +20,15 @@ def integer(name: str, value: Any, *, minimum: int) -> int:
     return int(value)
 
 
+def range_of_counts(name: str, value: Any) -> tuple[int, int]:
+    """``value`` as two positive integers, the second at least the first."""
+    pair = tuple(value) if isinstance(value, Sequence) else ()
+    integers = all(isinstance(v, Integral) and not isinstance(v, bool) for v in pair)
+    if len(pair) != 2 or not integers or not 1 <= pair[0] <= pair[1]:
+        raise ValueError(f"{name} must be two integers, 1 <= low <= high, got {value!r}")
+    return int(pair[0]), int(pair[1])
+
+
 def positive(name: str, value: Any) -> None:
     """Checks that ``value`` is a finite number above zero."""
     if isinstance(value, bool) or not isinstance(value, Real) or not 0 < value < float("inf"):

@@ -34,6 +34,15 @@ class EpisodeBatch(NamedTuple):
     step_weights: Float[Tensor, "... time"]
 
 
+def join_episodes(batch: EpisodeBatch) -> EpisodeBatch:
+    """The k episodes of the last leading axis as one, one after the other along time: shapes
+    (..., k, T, ·) become (..., k·T, ·). Padding stays where it is, with weight 0.
+    """
+    observations, actions, step_weights = batch
+    joined = observations.flatten(-3, -2), actions.flatten(-3, -2), step_weights.flatten(-2)
+    return EpisodeBatch(*joined)
+
+
 class AgentEpisodes(NamedTuple):
     """Where each agent's episodes are.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import dataclasses
 from collections.abc import Callable
-from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -14,56 +13,18 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from paperlib import _checks, files
-from paperlib.datasets import EpisodeBatch, InteractionDataset
+from paperlib.datasets import EpisodeBatch, InteractionDataset, join_episodes
 from paperlib.encoders import (
-    LIKELIHOODS,
     ConditionalPolicy,
     EpisodeEncoder,
     RunningNormalizer,
+    check_policy,
     embedding_size_of,
     initialise,
 )
 from paperlib.graphs import InteractionGraph
 from paperlib.objectives import Hybrid, Networks, Objective, Triplets, draw_triplets, require_scalar
-
-
-@dataclasses.dataclass(frozen=True)
-class Settings:
-    """Sizes of the networks and how they are trained; the defaults are those of the notebooks.
-
-    Attributes:
-        num_updates: steps of Adam.
-        repetitions: n, draws of Algorithm 1 for all agents in one update.
-        learning_rate: of Adam; falls to zero along half a cosine.
-        embedding_size: D; an encoder of your own has one of its own.
-        hidden_size: of the default encoder.
-        policy_hidden_size: of the conditional policy.
-        likelihood: of actions: "categorical", "gaussian" or "squared_error".
-        steps_per_episode: how many random steps of each episode an update takes, which keeps the
-            expectations of sums and means; 0 takes all steps.
-        normalize_observations: whether to normalise observations by the training data first.
-    """
-
-    num_updates: int = 2000
-    repetitions: int = 2
-    learning_rate: float = 5e-3
-    embedding_size: int = 100
-    hidden_size: int = 100
-    policy_hidden_size: int = 64
-    likelihood: str = "categorical"
-    steps_per_episode: int = 0
-    normalize_observations: bool = False
-
-    def __post_init__(self) -> None:
-        sizes = ("embedding_size", "hidden_size", "policy_hidden_size")
-        minimum = dict.fromkeys(("num_updates", "repetitions", *sizes), 1)
-        for name, least in {**minimum, "steps_per_episode": 0}.items():
-            value = _checks.integer(name, getattr(self, name), minimum=least)
-            object.__setattr__(self, name, value)
-        rate = self.learning_rate
-        if not (isinstance(rate, Real) and 0 < rate < float("inf")):
-            raise ValueError(f"learning_rate must be positive and finite, got {rate!r}")
-        _checks.one_of("likelihood", self.likelihood, LIKELIHOODS)
+from paperlib.settings import Settings
 
 
 class PolicyEmbedder(nn.Module):
@@ -74,10 +35,12 @@ class PolicyEmbedder(nn.Module):
         action_size: A.
         settings: see `Settings`.
         encoder: a copy of it is taken; by default an `EpisodeEncoder`.
-        generator: draws the weights of the default encoder and of the policy.
+        policy: a copy of it is taken; by default a `ConditionalPolicy`.
+        generator: draws the weights of the default encoder and policy.
 
     Raises:
-        ValueError: if the encoder does not return one vector for each episode.
+        ValueError: if the encoder does not return one vector for each episode, or the policy does
+            not take such vectors or return one number for each step.
     """
 
     def __init__(
@@ -87,6 +50,7 @@ class PolicyEmbedder(nn.Module):
         *,
         settings: Settings | None = None,
         encoder: nn.Module | None = None,
+        policy: nn.Module | None = None,
         generator: torch.Generator,
     ) -> None:
         super().__init__()
@@ -106,14 +70,18 @@ class PolicyEmbedder(nn.Module):
             found = embedding_size_of(self.encoder, *self.sizes)
             settings = dataclasses.replace(settings, embedding_size=found)
         self.settings = settings
-        self.policy = ConditionalPolicy(
-            observation_size,
-            action_size,
-            embedding_size=settings.embedding_size,
-            hidden_size=settings.policy_hidden_size,
-            likelihood=settings.likelihood,
-            generator=generator,
-        )
+        if policy is None:
+            self.policy = ConditionalPolicy(
+                observation_size,
+                action_size,
+                embedding_size=settings.embedding_size,
+                hidden_size=settings.policy_hidden_size,
+                likelihood=settings.likelihood,
+                generator=generator,
+            )
+        else:
+            self.policy = copy.deepcopy(policy)
+            check_policy(self.policy, *self.sizes, embedding_size=settings.embedding_size)
         self.normalizer = (
             RunningNormalizer(observation_size)
             if settings.normalize_observations
@@ -128,7 +96,7 @@ class PolicyEmbedder(nn.Module):
     def embed(
         self,
         dataset: InteractionDataset,
-        rows: Int[Tensor, " row"] | None = None,
+        rows: Int[Tensor, "row ..."] | None = None,
         *,
         batch_size: int = 0,
     ) -> Float[Tensor, "row embedding"]:
@@ -136,8 +104,9 @@ class PolicyEmbedder(nn.Module):
 
         Args:
             dataset: of the sizes that the encoder was trained with.
-            rows: indices of the episodes to embed; all of them by default.
-            batch_size: episodes at a time; 0 for some 100,000 steps.
+            rows: indices of the episodes to embed, (R,); all of them by default. Or (R, k): the
+                k episodes of a row are one input, one after the other, with one embedding.
+            batch_size: rows at a time; 0 for some 100,000 steps.
 
         Raises:
             ValueError: if the dataset's sizes are not those that the encoder was trained with.
@@ -149,12 +118,14 @@ class PolicyEmbedder(nn.Module):
                 f"encoder was trained with {self.sizes[0]} and {self.sizes[1]}"
             )
         rows = torch.arange(len(dataset), device=dataset.agents.device) if rows is None else rows
-        batch_size = batch_size or max(1, 102400 // dataset.observations.shape[1])
-        order = dataset.lengths[rows].argsort(stable=True)  # so that little is padding
+        rows = rows.reshape(len(rows), -1)  # (R, k)
+        batch_size = batch_size or max(1, 102400 // (dataset.observations.shape[1] * rows.shape[1]))
+        order = dataset.lengths[rows].amax(1).argsort(stable=True)  # so that little is padding
         parts = []
         for chosen in rows[order].split(batch_size):
-            shortened = dataset.first_steps(int(dataset.lengths[chosen[-1]]))
-            parts.append(self.encoder(*self.prepare(shortened.batch(chosen))))
+            shortened = dataset.first_steps(int(dataset.lengths[chosen[-1]].amax()))
+            joined = join_episodes(shortened.batch(chosen))
+            parts.append(self.encoder(*self.prepare(joined)))
         embedded = torch.cat(parts)
         return torch.empty_like(embedded).index_copy_(0, order, embedded)
 
@@ -164,43 +135,60 @@ class PolicyEmbedder(nn.Module):
             "sizes": list(self.sizes),
             "settings": files.plain(dataclasses.asdict(self.settings)),
             "encoder": type(self.encoder).__name__,
+            "policy": type(self.policy).__name__,
             "source": self.source,
         }
         files.save_tensors(path, self.state_dict(), metadata)
 
     @classmethod
-    def load(cls, path: str | Path, *, encoder: nn.Module | None = None) -> PolicyEmbedder:
+    def load(
+        cls,
+        path: str | Path,
+        *,
+        encoder: nn.Module | None = None,
+        policy: nn.Module | None = None,
+    ) -> PolicyEmbedder:
         """Reads what `save` wrote.
 
         Args:
             path: of the file.
             encoder: a module like the one that was trained, where it was not the default; a copy
                 of it gets the weights.
+            policy: the same for the policy.
 
         Raises:
-            ValueError: if the file is damaged, holds no such thing, or another encoder's weights.
+            ValueError: if the file is damaged, holds no such thing, or the weights of another
+                encoder or policy.
         """
         tensors, metadata = files.load_tensors(path)
-        if set(metadata) != {"sizes", "settings", "encoder", "source"}:
+        metadata.setdefault("policy", ConditionalPolicy.__name__)  # which older files do not name
+        if set(metadata) != {"sizes", "settings", "encoder", "policy", "source"}:
             raise ValueError(f"{path} holds no PolicyEmbedder")
-        given = EpisodeEncoder if encoder is None else type(encoder)
-        if given.__name__ != metadata["encoder"]:
-            raise ValueError(
-                f"encoder must be a {metadata['encoder']}, whose weights {path} holds; "
-                f"got {given.__name__}"
-            )
+        given = {
+            "encoder": EpisodeEncoder if encoder is None else type(encoder),
+            "policy": ConditionalPolicy if policy is None else type(policy),
+        }
+        for role, kind in given.items():
+            if kind.__name__ != metadata[role]:
+                raise ValueError(
+                    f"{role} must be a {metadata[role]}, whose weights {path} holds; "
+                    f"got {kind.__name__}"
+                )
         observation_size, action_size = metadata["sizes"]
         new = cls(
             observation_size,
             action_size,
             settings=Settings(**metadata["settings"]),
             encoder=encoder,
+            policy=policy,
             generator=torch.Generator(),
         )
-        try:
-            new.load_state_dict(tensors)
-        except RuntimeError:
-            raise ValueError(f"encoder: its weights do not have the shapes in {path}") from None
+        for role in given:
+            try:
+                getattr(new, role).load_state_dict(files.without_prefix(f"{role}.", tensors))
+            except RuntimeError:
+                raise ValueError(f"{role}: its weights do not have the shapes in {path}") from None
+        new.load_state_dict(tensors)
         new.source = metadata["source"]
         return new.eval()
 
@@ -209,6 +197,7 @@ def learn(
     dataset: InteractionDataset,
     *,
     encoder: nn.Module | None = None,
+    policy: nn.Module | None = None,
     objective: Objective | None = None,
     settings: Settings | None = None,
     graph: InteractionGraph | None = None,
@@ -218,11 +207,14 @@ def learn(
     """Learns embeddings of the agents of ``dataset`` (Algorithm 1, every agent in every update).
 
     Args:
-        dataset: at least two agents with at least two episodes each.
+        dataset: at least two agents, each with at least one episode more than a reference takes.
         encoder: any module ``(observations, actions, step_weights) -> embedding`` of shapes
             (*batch, T, O), (*batch, T, A), (*batch, T) -> (*batch, D), any leading axes. A step
             weighs 1, padding 0, steps drawn at random more than 1. A copy of it is trained, from
             the weights that it has; by default an `EpisodeEncoder`.
+        policy: any module with ``log_prob(observations, embedding, actions)`` of shapes
+            (*batch, T, O), (*batch, D), (*batch, T, A) -> (*batch, T). A copy of it is trained,
+            from the weights that it has; by default a `ConditionalPolicy`.
         objective: any callable ``(networks, triplets) -> scalar``; by default
             `objectives.Hybrid()`. Where it is a module, a copy of it is trained along, with new
             weights in its linear layers.
@@ -235,20 +227,22 @@ def learn(
         The trained networks; the attribute ``losses`` holds the loss of each update.
 
     Raises:
-        ValueError: if an agent has a single episode, there is a single agent, an edge has no
+        ValueError: if an agent has too few episodes, there is a single agent, an edge has no
             episode, the likelihood does not fit the kind of actions, the encoder does not return
-            one vector for each episode, or the objective no finite scalar at the start.
+            one vector for each episode, the policy not one number for each step, or the objective
+            no finite scalar at the start.
     """
     settings = settings or Settings()
     objective = Hybrid() if objective is None else objective
-    if (settings.likelihood == "categorical") != bool(dataset.num_actions):
+    likelihood = getattr(policy, "likelihood", settings.likelihood if policy is None else None)
+    if likelihood and (likelihood == "categorical") != bool(dataset.num_actions):
         kind = "categorical" if dataset.num_actions else "continuous"
-        raise ValueError(
-            f"likelihood {settings.likelihood!r} does not fit the dataset's {kind} actions"
-        )
+        raise ValueError(f"likelihood {likelihood!r} does not fit the dataset's {kind} actions")
     dataset = dataset.to(generator.device)
     rows = None if graph is None else dataset.rows_on_edges(graph)
-    _checks.enough_episodes(dataset.agents if rows is None else dataset.agents[rows], minimum=2)
+    agents = dataset.agents if rows is None else dataset.agents[rows]
+    needed = settings.reference_episodes[1] + 1
+    _checks.enough_episodes(agents, minimum=needed)
     grouped = dataset.episodes_of_agents(rows)
     if len(grouped.counts) < 2:
         raise ValueError("dataset: embeddings tell agents apart; it holds only one agent")
@@ -259,6 +253,7 @@ def learn(
         dataset.action_size,
         settings=settings,
         encoder=encoder,
+        policy=policy,
         generator=weights,
     ).to(generator.device)
     parameters = list(model.parameters())
@@ -280,6 +275,8 @@ def learn(
             grouped,
             repetitions=settings.repetitions,
             steps_per_episode=settings.steps_per_episode,
+            agents_per_update=settings.agents_per_update,
+            reference_episodes=settings.reference_episodes,
             generator=generator,
         )
         loss = objective(networks, Triplets(*map(model.prepare, triplets)))

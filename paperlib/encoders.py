@@ -44,6 +44,34 @@ def embedding_size_of(encoder: nn.Module, observation_size: int, action_size: in
     return got[-1]
 
 
+@torch.no_grad()
+def check_policy(
+    policy: nn.Module, observation_size: int, action_size: int, *, embedding_size: int
+) -> None:
+    """Tries any conditional policy on two episodes of three steps.
+
+    Raises:
+        ValueError: if it is no module with a method ``log_prob``, does not take these sizes, or
+            does not return one number for each step.
+    """
+    if not isinstance(policy, nn.Module) or not callable(getattr(policy, "log_prob", None)):
+        raise ValueError(
+            f"policy must be a torch.nn.Module with a method log_prob, got {type(policy).__name__}"
+        )
+    device = next((parameter.device for parameter in policy.parameters()), None)
+    shapes = (2, 1, 3, observation_size), (2, 1, embedding_size), (2, 1, 3, action_size)
+    try:
+        found = policy.eval().log_prob(*(torch.zeros(shape, device=device) for shape in shapes))
+        got = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
+    except (RuntimeError, TypeError) as error:
+        got = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+    if got != (2, 1, 3):
+        raise ValueError(
+            "policy must have log_prob(observations, embedding, actions) -> (*batch, T): for "
+            f"{shapes[0]}, {shapes[1]}, {shapes[2]}, log-probabilities (2, 1, 3); got {got}"
+        )
+
+
 class EpisodeEncoder(nn.Module):
     """f_θ: the mean, over the steps of an episode, of an MLP on each (observation, action) pair.
 
@@ -92,7 +120,7 @@ class EpisodeEncoder(nn.Module):
 class ConditionalPolicy(nn.Module):
     """π_φ: an MLP on the concatenation of an observation and an embedding, to action parameters.
 
-    Two hidden layers with tanh.
+    Two hidden layers, by default with tanh.
 
     | likelihood      | the outputs μ are | log π_φ(a | o, f)                                 |
     |-----------------|-------------------|---------------------------------------------------|
@@ -106,6 +134,7 @@ class ConditionalPolicy(nn.Module):
         embedding_size: D.
         hidden_size: of both hidden layers.
         likelihood: see the table.
+        activation: after both hidden layers.
         generator: draws the weights.
     """
 
@@ -117,6 +146,7 @@ class ConditionalPolicy(nn.Module):
         embedding_size: int = 100,
         hidden_size: int = 64,
         likelihood: str = "categorical",
+        activation: type[nn.Module] = nn.Tanh,
         generator: torch.Generator,
     ) -> None:
         super().__init__()
@@ -126,9 +156,9 @@ class ConditionalPolicy(nn.Module):
         self.observation_in = nn.Linear(observation_size, hidden_size)
         self.embedding_in = nn.Linear(embedding_size, hidden_size, bias=False)
         self.rest = nn.Sequential(
-            nn.Tanh(),
+            activation(),
             nn.Linear(hidden_size, hidden_size),
-            nn.Tanh(),
+            activation(),
             nn.Linear(hidden_size, action_size),
         )
         self.log_std = nn.Parameter(torch.zeros(action_size))

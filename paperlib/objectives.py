@@ -7,7 +7,7 @@ as n repetitions of the draws of Algorithm 1 for all N agents at once: leading a
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from numbers import Real
 from typing import Any, NamedTuple
 
@@ -17,8 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from paperlib import _checks
-from paperlib.datasets import AgentEpisodes, EpisodeBatch, InteractionDataset
-from paperlib.encoders import ConditionalPolicy
+from paperlib.datasets import AgentEpisodes, EpisodeBatch, InteractionDataset, join_episodes
 
 FORMS = ("softmax", "margin")
 
@@ -27,7 +26,7 @@ class Triplets(NamedTuple):
     """Episodes for one evaluation of an objective; the leading axes of each are (n, N).
 
     Attributes:
-        reference: e*, of agent i.
+        reference: e*, of agent i; its time axis may hold several episodes, one after the other.
         positive: e+, another episode of agent i.
         negative: e-, an episode of agent j, which serves all i ≠ j of its repetition.
     """
@@ -43,11 +42,11 @@ class Networks:
 
     Attributes:
         encoder: f_θ, ``(observations, actions, step_weights) -> embedding``.
-        policy: π_φ.
+        policy: π_φ, with ``log_prob(observations, embedding, actions)``, see `ConditionalPolicy`.
     """
 
     encoder: nn.Module
-    policy: ConditionalPolicy
+    policy: nn.Module
 
 
 Objective = Callable[[Networks, Triplets], Tensor]
@@ -59,6 +58,8 @@ def draw_triplets(
     *,
     repetitions: int,
     steps_per_episode: int = 0,
+    agents_per_update: int = 0,
+    reference_episodes: Sequence[int] = (1, 1),
     generator: torch.Generator,
 ) -> Triplets:
     """Episodes for ``repetitions`` passes of Algorithm 1: for every agent i, two different episodes
@@ -66,14 +67,21 @@ def draw_triplets(
 
     Args:
         dataset: holds the episodes.
-        episodes: each agent's; at least two.
+        episodes: each agent's; at least two, and one more than the longest e* takes.
         repetitions: n.
         steps_per_episode: how many random steps of each episode to take; 0 for all of them.
-        generator: draws episodes and steps.
+        agents_per_update: how many random agents to take; 0 for all of them, in their order.
+        reference_episodes: the fewest and the most different episodes that make up e*; their
+            number is uniform in this range, and the same for all agents.
+        generator: draws agents, episodes and steps.
     """
     order, starts, counts = episodes
+    source = {"generator": generator, "device": generator.device}
+    if 0 < agents_per_update < len(counts):
+        some = torch.randperm(len(counts), **source)[:agents_per_update]
+        starts, counts = starts[some], counts[some]
     shape = (3, repetitions, len(counts))
-    numbers = torch.rand(shape, generator=generator, device=generator.device, dtype=torch.float64)
+    numbers = torch.rand(shape, **source, dtype=torch.float64)
     available = counts - torch.tensor([0, 1, 0], device=counts.device)[:, None]  # (3, N)
     index = (numbers * available[:, None]).long()
     index[1] += index[1] >= index[0]  # the second of two different ones
@@ -83,19 +91,39 @@ def draw_triplets(
         parts = (EpisodeBatch(*(tensor[k] for tensor in drawn)) for k in range(3))
     else:
         parts = map(dataset.batch, chosen)
-    return Triplets(*parts)
+    triplets = Triplets(*parts)
+    low, high = reference_episodes
+    size = low if low == high else int(torch.randint(low, high + 1, (), **source))
+    if size == 1:
+        return triplets
+    taken = index[:2]  # e* and e+; what follows is e*'s other episodes
+    for number in torch.rand((size - 1, *shape[1:]), **source, dtype=torch.float64):
+        new = (number * (counts - len(taken))).long()
+        # the new-th episode that is not taken: one further for each of those before it
+        before = taken.sort(0).values - torch.arange(len(taken), device=new.device)[:, None, None]
+        taken = torch.cat([taken, (new + (before <= new).sum(0))[None]])
+    others = order[taken[2:] + starts].movedim(0, -1)  # (n, N, k - 1)
+    if steps_per_episode:
+        more = dataset.draw_steps(others, steps_per_episode, generator=generator)
+    else:
+        more = dataset.batch(others)
+    pairs = zip(triplets.reference, more, strict=True)
+    stacked = EpisodeBatch(*(torch.cat([one.unsqueeze(2), rest], dim=2) for one, rest in pairs))
+    return triplets._replace(reference=join_episodes(stacked))
 
 
 def embed_triplets(
     encoder: nn.Module, triplets: Triplets
 ) -> Float[Tensor, "3 repetition agent embedding"]:
-    """r*, r+ and r- in one call of the encoder, each (n, N, D)."""
+    """r*, r+ and r-, each (n, N, D), in one call of the encoder where they are of one length."""
+    if triplets.reference.step_weights.shape != triplets.positive.step_weights.shape:
+        return torch.stack([encoder(*batch) for batch in triplets])
     stacked = EpisodeBatch(*(torch.stack(parts) for parts in zip(*triplets, strict=True)))
     return encoder(*stacked)
 
 
 def imitation_loss(
-    policy: ConditionalPolicy,
+    policy: nn.Module,
     positive: EpisodeBatch,
     embedding: Float[Tensor, "*batch embedding"],
 ) -> Float[Tensor, ""]:

@@ -13,15 +13,11 @@ from paperlib import files, streams
 from paperlib.agents.networks import StackedMLP, sample_bits, sample_one_hot
 from paperlib.datasets import InteractionDataset
 from paperlib.environments import particleworld
-from paperlib.environments.particleworld import (
-    EPISODE_LENGTH,
-    FORCE_SIZE,
-    SPEAKER_SIZE,
-    ParticleWorld,
-)
+from paperlib.environments.particleworld import EPISODE_LENGTH, FORCE_SIZE, MESSAGE, ParticleWorld
 from paperlib.graphs import InteractionGraph
 
 Policies = Callable[[Tensor], Tensor]  # inputs (K, N, I) -> logits (K, N, A), row k by policy k
+Channel = Callable[[Tensor], Tensor]  # messages (..., M) -> what is heard of them (..., M)
 
 
 class Episodes(NamedTuple):
@@ -51,6 +47,7 @@ def play(
     world: ParticleWorld,
     *,
     context: Tensor | None = None,
+    channel: Channel | None = None,
 ) -> Episodes:
     """Plays a new episode in each of the (K, N) worlds of ``world``.
 
@@ -62,6 +59,8 @@ def play(
         listeners: from (K, N, 8 + M) to the logits of each force, (K, N, 5).
         world: ParticleWorld, which also holds the generator of all draws.
         context: appended to the speaker's observation, (K, N, C).
+        channel: from messages to what listeners hear, (K, N, M); the record holds the messages. It
+            leaves the silence of the first step alone. By default they hear what was said.
     """
     observations = world.reset()
     colour, batch = observations.speaker, world.batch_shape
@@ -72,7 +71,11 @@ def play(
     seen, messages, forces, rewards = [observations.listener], [], [], []
     for step in range(EPISODE_LENGTH):
         messages.append(sample_bits(message_logits, noise[:, :, step, :size]))
-        forces.append(sample_one_hot(listeners(seen[-1]), noise[:, :, step, size:]))
+        heard = seen[-1]
+        if channel is not None and step > 0:
+            heard = heard.clone()
+            heard[..., MESSAGE] = channel(heard[..., MESSAGE])
+        forces.append(sample_one_hot(listeners(heard), noise[:, :, step, size:]))
         observations, reward = world.step(messages[-1], forces[-1])
         seen.append(observations.listener)
         rewards.append(reward)
@@ -183,7 +186,7 @@ class Population(nn.Module):
         speakers = StackedMLP.from_tensors(tensors, prefix="speakers.")
         listeners = StackedMLP.from_tensors(tensors, prefix="listeners.")
         sizes = speakers.sizes[0], listeners.sizes[0] - speakers.sizes[-1], listeners.sizes[-1]
-        expected = SPEAKER_SIZE, particleworld.listener_size(0), FORCE_SIZE
+        expected = particleworld.SPEAKER_SIZE, particleworld.listener_size(0), FORCE_SIZE
         if sizes != expected:
             raise ValueError(f"sizes of the networks must be {expected}, got {sizes}")
         counts = len(speakers.biases[0]), len(listeners.biases[0])
@@ -198,6 +201,7 @@ def collect(
     *,
     num_episodes: int,
     generator: torch.Generator,
+    channel: Channel | None = None,
 ) -> InteractionDataset:
     """The episodes of every edge of ``graph``, seen from the listener.
 
@@ -206,6 +210,7 @@ def collect(
         graph: bipartite, edges (speaker, listener).
         num_episodes: on each edge.
         generator: draws the episodes.
+        channel: between speakers and listeners, see `play`.
 
     Raises:
         ValueError: if an edge is not of a speaker and a listener of the population.
@@ -223,7 +228,7 @@ def collect(
             dynamics=population.provenance.get("dynamics", "mpe2"),
         )
         listeners = against_each(population.listeners.rows(partners))
-        episodes = play(population.speakers.rows([speaker]), listeners, world)
+        episodes = play(population.speakers.rows([speaker]), listeners, world, channel=channel)
         size = len(partners) * num_episodes
         parts.append(
             InteractionDataset(

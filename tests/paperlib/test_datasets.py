@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from paperlib import _checks, files
-from paperlib.datasets import InteractionDataset
+from paperlib.datasets import InteractionDataset, join_episodes
 from paperlib.graphs import InteractionGraph
 
 
@@ -57,6 +57,16 @@ def test_episodes_of_different_lengths():
 def test_continuous_actions():
     data = make(actions=np.ones((4, 3, 5)))
     assert data.actions.dtype == torch.float32 and data.num_actions == 0 and data.action_size == 5
+
+
+def test_joined_episodes_follow_one_another():
+    data = InteractionDataset.from_arrays(
+        [[[1]], [[2], [3]], [[4], [5]]], [[1], [0, 1], [1, 1]], [0] * 3
+    )
+    joined = join_episodes(data.batch(torch.tensor([[0, 1], [2, 0]])))
+    assert joined.observations.tolist() == [[[1], [0], [2], [3]], [[4], [5], [1], [0]]]
+    assert joined.actions.argmax(-1).tolist() == [[1, 0, 0, 1], [1, 1, 1, 0]]
+    assert joined.step_weights.tolist() == [[1, 0, 1, 1], [1, 1, 1, 0]]
 
 
 wrong_arguments = [

@@ -10,6 +10,7 @@ from torch import nn
 from paperlib import files, objectives, streams
 from paperlib.datasets import InteractionDataset
 from paperlib.embeddings import PolicyEmbedder, Settings, learn
+from paperlib.encoders import ConditionalPolicy
 from paperlib.graphs import InteractionGraph
 from paperlib.metrics import intra_inter_clustering_ratio
 from paperlib.objectives import Classification, Hybrid
@@ -164,6 +165,21 @@ def test_learning_is_determined_by_the_generator(dataset):
     assert not torch.equal(one.embed(dataset), other.embed(dataset))
 
 
+@pytest.mark.parametrize("batch_size", [0, 1, 2])
+def test_episodes_of_a_row_are_embedded_as_one(batch_size, dataset, generator):
+    model = PolicyEmbedder(2, 3, settings=changed(normalize_observations=True), generator=generator)
+    model.normalizer.update(dataset.observations)
+    rows = torch.tensor([[7, 2], [0, 1], [11, 3]])
+    for row, found in zip(rows, model.embed(dataset, rows, batch_size=batch_size), strict=True):
+        steps = [(k, slice(0, dataset.lengths[k])) for k in row]
+        observations = torch.cat([dataset.observations[step] for step in steps])
+        actions = torch.eye(3)[torch.cat([dataset.actions[step] for step in steps]).long()]
+        expected = model.encoder(
+            model.normalizer(observations), actions, torch.ones(len(observations))
+        )
+        torch.testing.assert_close(found, expected)
+
+
 def test_embeddings_do_not_depend_on_the_batch(dataset, generator):
     model = PolicyEmbedder(2, 3, settings=SMALL, generator=generator)
     torch.testing.assert_close(model.embed(dataset, batch_size=5), model.embed(dataset))
@@ -178,33 +194,6 @@ def test_what_cannot_be_learned_from(dataset, continuous_dataset, generator):
         learn(continuous_dataset, settings=SMALL, generator=generator)
     with pytest.raises(ValueError, match=r"'gaussian' does not fit .* categorical"):
         learn(dataset, settings=changed(likelihood="gaussian"), generator=generator)
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"likelihood": "poisson"},
-        {"num_updates": 0},
-        {"num_updates": 2.5},
-        {"num_updates": 2.0},
-        {"num_updates": True},
-        {"num_updates": "2"},
-        {"num_updates": None},
-        {"repetitions": 0},
-        {"learning_rate": -1e-3},
-        {"learning_rate": 0.0},
-        {"learning_rate": float("nan")},
-        {"learning_rate": float("inf")},
-        {"learning_rate": "fast"},
-        {"steps_per_episode": -1},
-        {"embedding_size": 0},
-        {"hidden_size": 0},
-        {"policy_hidden_size": 0},
-    ],
-)
-def test_settings_out_of_range(wrong, unchecked):
-    with pytest.raises(ValueError, match=f"^{next(iter(wrong))} must be"):
-        Settings(**wrong)
 
 
 def test_integers_of_numpy_will_do(dataset, generator, tmp_path, unchecked):
@@ -305,6 +294,128 @@ def test_an_encoder_of_ones_own_outlives_its_file(dataset, generator, tmp_path):
         assert "\n" not in str(error.value)
 
 
+class Returns(nn.Module):
+    """An encoder that returns what it is told to."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def forward(self, observations, actions, step_weights):
+        return self.function(observations)
+
+
+class Habit(nn.Module):
+    """A policy that heeds the embedding alone."""
+
+    def __init__(self, embedding_size, action_size=3):
+        super().__init__()
+        self.logits = nn.Linear(embedding_size, action_size)
+
+    def log_prob(self, observations, embedding, actions):
+        return (self.logits(embedding).log_softmax(-1).unsqueeze(-2) * actions).sum(-1)
+
+
+def test_learning_with_a_policy_of_ones_own(generator, tmp_path):
+    data, policy, path = habits(), Habit(4), tmp_path / "m.safetensors"
+    before = policy.logits.weight.clone()
+    options = {"objective": objectives.imitation, "settings": SMALL, "generator": generator}
+    model = learn(data, policy=policy, **options)
+    assert torch.equal(policy.logits.weight, before)  # a copy is trained
+    assert model.losses[-10:].mean() < 0.3 * model.losses[:10].mean()
+    model.save(path)
+    again = PolicyEmbedder.load(path, policy=Habit(4))
+    assert torch.equal(again.policy.logits.weight, model.policy.logits.weight)
+    for given, message in (
+        (None, "policy must be a Habit, .* got ConditionalPolicy"),
+        (nn.Identity(), "policy must be a Habit, .* got Identity"),
+        (Habit(5), r"policy must have log_prob.* \(2, 1, 4\).* got RuntimeError: "),
+    ):
+        with pytest.raises(ValueError, match=f"^{message}") as error:
+            PolicyEmbedder.load(path, policy=given)
+        assert "\n" not in str(error.value)
+
+
+def test_a_policys_weights_of_another_shape(dataset, generator, tmp_path):
+    def policy(hidden_size):
+        return ConditionalPolicy(
+            2, 3, embedding_size=4, hidden_size=hidden_size, generator=generator
+        )
+
+    model = PolicyEmbedder(2, 3, settings=SMALL, policy=policy(5), generator=generator)
+    model.save(tmp_path / "m.safetensors")
+    with pytest.raises(ValueError, match=r"^policy: its weights do not have the shapes in"):
+        PolicyEmbedder.load(tmp_path / "m.safetensors", policy=policy(6))
+
+
+def test_files_from_before_policies_of_ones_own(dataset, generator, tmp_path):
+    model = PolicyEmbedder(2, 3, settings=SMALL, generator=generator)
+    model.save(tmp_path / "m.safetensors")
+    tensors, metadata = files.load_tensors(tmp_path / "m.safetensors")
+    del metadata["policy"]
+    for name in ("agents_per_update", "reference_episodes"):
+        del metadata["settings"][name]
+    files.save_tensors(tmp_path / "old.safetensors", tensors, metadata)
+    again = PolicyEmbedder.load(tmp_path / "old.safetensors")
+    assert again.settings == SMALL
+    assert torch.equal(again.embed(dataset), model.embed(dataset))
+
+
+class Answers(nn.Module):
+    """A policy that returns what it is told to."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.log_prob = function
+
+
+@pytest.mark.parametrize(
+    ("policy", "message"),
+    [
+        (Answers(lambda o, e, a: a.sum()), r"have log_prob.* \(2, 1, 3\); got \(\)$"),
+        (Answers(lambda o, e, a: a), r"have log_prob.* got \(2, 1, 3, 3\)$"),
+        (Answers(lambda o, e, a: None), r"have log_prob.* got NoneType$"),
+        (Answers(lambda o, e: o), r"have log_prob.* got TypeError: "),
+        (Habit(7), r"have log_prob.* \(2, 1, 4\).* got RuntimeError: "),
+        (nn.Identity(), "be a torch.nn.Module with a method log_prob, got Identity$"),
+    ],
+)
+def test_what_is_no_policy(policy, message, dataset, generator):
+    with pytest.raises(ValueError, match=f"^policy must {message}") as error:
+        learn(dataset, policy=policy, settings=SMALL, generator=generator)
+    assert "\n" not in str(error.value)
+
+
+def test_the_likelihood_of_a_policy_of_ones_own(continuous_dataset, generator):
+    options = {"embedding_size": 4, "generator": generator}
+    gaussian = ConditionalPolicy(2, 3, likelihood="gaussian", **options)
+    learn(continuous_dataset, policy=gaussian, settings=changed(num_updates=1), generator=generator)
+    categorical = ConditionalPolicy(2, 3, **options)
+    with pytest.raises(ValueError, match=r"'categorical' does not fit .* continuous"):
+        learn(continuous_dataset, policy=categorical, settings=SMALL, generator=generator)
+
+
+@pytest.mark.parametrize("steps_per_episode", [0, 3])
+def test_learning_from_references_of_several_episodes(steps_per_episode, generator):
+    seen, data = set(), habits()
+
+    def objective(networks, triplets):
+        shapes = [batch.observations.shape for batch in triplets]
+        length = steps_per_episode or 5
+        assert shapes[1] == shapes[2] == (2, 2, length, 2)  # n, agents, steps, O
+        seen.add(shapes[0][2] // length)
+        return Hybrid()(networks, triplets)
+
+    settings = changed(
+        steps_per_episode=steps_per_episode, reference_episodes=(1, 3), agents_per_update=2
+    )
+    model = learn(data, objective=objective, settings=settings, generator=generator)
+    assert seen == {1, 2, 3}
+    assert intra_inter_clustering_ratio(model.embed(data), data.agents) < 0.5
+    with pytest.raises(ValueError, match=r"has 6 episode\(s\) in the dataset; 7 are needed"):
+        learn(data, settings=changed(reference_episodes=(1, 6)), generator=generator)
+
+
 class Bilinear(nn.Module):
     """An objective with weights of its own."""
 
@@ -330,17 +441,6 @@ def test_weights_of_an_objective_are_drawn_anew_and_trained(dataset, generator):
     learn(dataset, objective=objective, settings=changed(num_updates=3), generator=generator)
     assert torch.equal(objective.products.weight, given)
     assert len(seen) == 3 and len({weight.sum().item() for weight in seen}) == 3
-
-
-class Returns(nn.Module):
-    """An encoder that returns what it is told to."""
-
-    def __init__(self, function):
-        super().__init__()
-        self.function = function
-
-    def forward(self, observations, actions, step_weights):
-        return self.function(observations)
 
 
 @pytest.mark.parametrize(

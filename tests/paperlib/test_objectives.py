@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from paperlib import objectives
+from paperlib import objectives, streams
 from paperlib.datasets import EpisodeBatch, InteractionDataset
 from paperlib.encoders import LIKELIHOODS, ConditionalPolicy, EpisodeEncoder
 from paperlib.objectives import (
@@ -126,9 +126,9 @@ def test_equals_algorithm_1(weight, likelihood, form, dataset, continuous_datase
 # Triplets
 
 
-def numbered_dataset():
-    """Observation = (agent, episode), for agents with 2, 3 and 6 episodes."""
-    agents = [4] * 2 + [1] * 3 + [9] * 6
+def numbered_dataset(*, counts=(2, 3, 6)):
+    """Observation = (agent, episode), for agents 4, 1 and 9 with so many episodes."""
+    agents = [4] * counts[0] + [1] * counts[1] + [9] * counts[2]
     observations = [[[float(agent), float(number)]] for number, agent in enumerate(agents)]
     return InteractionDataset.from_arrays(observations, [[0]] * len(agents), agents)
 
@@ -147,6 +147,85 @@ def test_triplets_are_of_the_right_agents(generator):
             torch.testing.assert_close(
                 drawn / 3000, torch.full((count,), 1 / count), rtol=0, atol=0.046
             )
+
+
+def references(dataset, generator, *, reference_episodes, repetitions=500, **options):
+    """The numbers of the episodes that make up each e*, (n, N, k), and of e+, (n, N)."""
+    triplets = draw_triplets(
+        dataset,
+        dataset.episodes_of_agents(),
+        repetitions=repetitions,
+        reference_episodes=reference_episodes,
+        generator=generator,
+        **options,
+    )
+    names = [batch.observations.long() for batch in triplets]  # one step, (agent, episode)
+    assert (names[0][..., 0] == names[1][..., :1, 0]).all()  # all of one agent
+    return names[0][..., 1], names[1][..., 0, 1]
+
+
+@pytest.mark.parametrize("steps_per_episode", [0, 1])
+def test_references_of_several_different_episodes(steps_per_episode, generator):
+    data = numbered_dataset(counts=(4, 5, 6))
+    options = {"repetitions": 3000, "steps_per_episode": steps_per_episode}
+    reference, positive = references(data, generator, reference_episodes=(3, 3), **options)
+    assert reference.shape == (3000, 3, 3)
+    drawn = torch.cat([reference, positive.unsqueeze(-1)], dim=-1)  # all four differ
+    assert (drawn.sort(-1).values.diff(dim=-1) > 0).all()
+    for column, count in enumerate((5, 4, 6)):
+        for place in range(4):
+            _, found = drawn[:, column, place].unique(return_counts=True)
+            # 5 standard errors, as above
+            expected = torch.full((count,), 1 / count)
+            torch.testing.assert_close(found / 3000, expected, rtol=0, atol=0.046)
+
+
+def test_the_number_of_reference_episodes_is_drawn(generator):
+    data = numbered_dataset(counts=(4, 5, 6))
+    options = {"reference_episodes": (1, 3), "repetitions": 2}
+    sizes = [references(data, generator, **options)[0].shape[-1] for _ in range(300)]
+    # 5 standard errors of a third of 300 are 41
+    assert [abs(sizes.count(size) - 100) < 41 for size in range(5)] == [0, 1, 1, 1, 0]
+
+
+def test_single_references_are_drawn_as_ever(dataset, generator):
+    # the draws that the numbers of the notebooks rest on
+    order, starts, counts = dataset.episodes_of_agents()
+    triplets = draw(dataset, 2, generator)
+    again = streams.make_generator(0)
+    numbers = torch.rand(3, 2, 4, generator=again, dtype=torch.float64)
+    reference = (numbers[0] * counts).long()
+    positive = (numbers[1] * (counts - 1)).long()
+    positive += positive >= reference
+    negative = (numbers[2] * counts).long()
+    for batch, index in zip(triplets, (reference, positive, negative), strict=True):
+        assert torch.equal(batch.observations, dataset.observations[order[index + starts]])
+    assert torch.equal(torch.rand(3, generator=generator), torch.rand(3, generator=again))
+
+
+def test_some_agents_of_all(generator):
+    data = numbered_dataset(counts=(2,) * 3)
+    triplets = [
+        draw_triplets(
+            data, data.episodes_of_agents(), repetitions=1, agents_per_update=2, generator=generator
+        )
+        for _ in range(300)
+    ]
+    agents = torch.stack([t.reference.observations[0, :, 0, 0] for t in triplets])  # (300, 2)
+    assert (agents[:, 0] != agents[:, 1]).all()
+    _, found = agents.unique(return_counts=True)
+    # each is in two of three draws; 5 standard errors are 5 · sqrt(300 · 2/9) = 41
+    assert (found - 200).abs().max() < 41
+
+
+def test_references_of_several_episodes_are_embedded_apart(dataset, generator):
+    networks = make_networks(generator)
+    episodes = dataset.episodes_of_agents()
+    options = {"repetitions": 2, "reference_episodes": (2, 2), "generator": generator}
+    triplets = Triplets(*map(doubled, draw_triplets(dataset, episodes, **options)))
+    embedded = objectives.embed_triplets(networks.encoder, triplets)
+    for found, batch in zip(embedded, triplets, strict=True):
+        torch.testing.assert_close(found, networks.encoder(*batch))
 
 
 # By hand

@@ -1,0 +1,137 @@
+"""Relabelled channels: a listener that hears T(m) for every message m is a valid listener, too.
+
+The M bits of a message may change places and values: M!·2^M symmetries T, 48 for M = 3. To predict
+its actions the *image* of a listener under T needs a language of its own, so that few listeners
+become many. Hu et al. (2020, "Other-Play") use the same symmetries, of both players at once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Iterable
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from paperlib import _checks
+from paperlib.agents import populations
+from paperlib.agents.populations import Population
+from paperlib.datasets import InteractionDataset
+from paperlib.environments.particleworld import MESSAGE
+from paperlib.graphs import InteractionGraph
+
+
+@dataclasses.dataclass(frozen=True)
+class ChannelSymmetry:
+    """T: bit j of T(m) is bit order_j of m, turned over where flips_j is 1.
+
+    Attributes:
+        order: a permutation of 0 to M - 1.
+        flips: 0 or 1 for each bit.
+
+    Raises:
+        ValueError: if ``order`` is no permutation, or ``flips`` not as many zeros and ones.
+    """
+
+    order: tuple[int, ...]
+    flips: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        if not self.order or sorted(self.order) != list(range(len(self.order))):
+            raise ValueError(f"order must be a permutation of 0 to M - 1, got {self.order}")
+        if len(self.flips) != len(self.order) or not set(self.flips) <= {0, 1}:
+            raise ValueError(f"flips must be {len(self.order)} zeros and ones, got {self.flips}")
+
+    @property
+    def inverse(self) -> ChannelSymmetry:
+        """T⁻¹."""
+        order = tuple(self.order.index(bit) for bit in range(len(self.order)))
+        return ChannelSymmetry(order, tuple(self.flips[place] for place in order))
+
+    def __call__(self, messages: Float[Tensor, "... bit"]) -> Float[Tensor, "... bit"]:
+        """T(m) of messages in [0, 1].
+
+        Raises:
+            ValueError: if they do not have M numbers.
+        """
+        if messages.shape[-1] != len(self.order):
+            raise ValueError(
+                f"symmetry: it is one of {len(self.order)} bits, messages have {messages.shape[-1]}"
+            )
+        return (messages[..., list(self.order)] - messages.new_tensor(self.flips)).abs()
+
+
+def channel_symmetries(message_size: int) -> list[ChannelSymmetry]:
+    """All M!·2^M symmetries of M bits, the identity first.
+
+    Raises:
+        ValueError: if M is no integer from 1 to 5: there would be more than 3,840.
+    """
+    size = _checks.integer("message_size", message_size, minimum=1)
+    if size > 5:
+        raise ValueError(f"message_size must be at most 5 to list all symmetries, got {size}")
+    orders, flips = itertools.permutations(range(size)), itertools.product((0, 1), repeat=size)
+    return [ChannelSymmetry(*parts) for parts in itertools.product(orders, flips)]
+
+
+def collect_images(
+    population: Population,
+    graph: InteractionGraph,
+    *,
+    symmetries: Iterable[ChannelSymmetry],
+    num_episodes: int,
+    generator: torch.Generator,
+) -> InteractionDataset:
+    """The episodes of every edge of ``graph`` behind every channel, seen from the listener.
+
+    Speakers say what they always say, and the record holds it; listeners hear T(m), but silence in
+    the first step. Every image is an agent of its own: a listener behind channel s is agent
+    s·num_pairs higher than in `populations.collect`; `base_listeners` leads back. Images of one
+    listener are not independent: intervals count base listeners.
+
+    Args:
+        population: speaker k is agent k, listener k is agent num_pairs + k.
+        graph: bipartite, edges (speaker, listener).
+        symmetries: s = 0, 1, ...; `channel_symmetries` lists all.
+        num_episodes: on each edge, behind each channel.
+        generator: draws the episodes.
+
+    Raises:
+        ValueError: if there is no symmetry, one is of another number of bits than the population's
+            messages, or an edge is not of a speaker and a listener of the population.
+    """
+    parts = []
+    for number, symmetry in enumerate(symmetries):
+        options = {"num_episodes": num_episodes, "generator": generator, "channel": symmetry}
+        part = populations.collect(population, graph, **options)
+        agents = part.agents + number * population.num_pairs
+        parts.append(dataclasses.replace(part, agents=agents))
+    if not parts:
+        raise ValueError("symmetries must hold at least one, got none")
+    return InteractionDataset.concatenate(parts)
+
+
+def base_listeners(agents: Int[Tensor, ...], num_pairs: int) -> Int[Tensor, ...]:
+    """The listeners, as agents of `populations.collect`, of which these agents are images."""
+    return num_pairs + agents % num_pairs
+
+
+def heard(dataset: InteractionDataset, symmetry: ChannelSymmetry) -> InteractionDataset:
+    """The same episodes with what was heard behind a channel in the place of what was said.
+
+    Raises:
+        ValueError: if observations hold no messages, or messages of another number of bits.
+    """
+    if dataset.observation_size <= MESSAGE.start:
+        raise ValueError(
+            f"dataset: messages follow {MESSAGE.start} other numbers in observations of listeners; "
+            f"these have {dataset.observation_size}"
+        )
+    observations = dataset.observations.clone()
+    steps = torch.arange(observations.shape[1], device=observations.device)
+    said = (steps > 0) & (steps < dataset.lengths.unsqueeze(-1))  # neither silence nor padding
+    messages = observations[..., MESSAGE]
+    observations[..., MESSAGE] = symmetry(messages).where(said.unsqueeze(-1), messages)
+    return dataclasses.replace(dataset, observations=observations)

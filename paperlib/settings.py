@@ -1,0 +1,58 @@
+"""Sizes of the networks that learn embeddings, and how they are trained."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from numbers import Real
+
+from paperlib import _checks
+from paperlib.encoders import LIKELIHOODS
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """Sizes of the networks and how they are trained; the defaults are those of the notebooks.
+
+    Attributes:
+        num_updates: steps of Adam.
+        repetitions: n, draws of Algorithm 1 for all agents in one update.
+        learning_rate: of Adam; falls to zero along half a cosine.
+        embedding_size: D; an encoder of your own has one of its own.
+        hidden_size: of the default encoder.
+        policy_hidden_size: of the default conditional policy.
+        likelihood: of actions: "categorical", "gaussian" or "squared_error"; a policy of your own
+            has one of its own.
+        steps_per_episode: how many random steps of each episode an update takes, which keeps the
+            expectations of sums and means; 0 takes all steps.
+        normalize_observations: whether to normalise observations by the training data first.
+        agents_per_update: how many random agents an update takes; 0 takes all of them.
+        reference_episodes: the fewest and the most episodes that make up a reference e*, one after
+            the other; every update draws a number from this range.
+    """
+
+    num_updates: int = 2000
+    repetitions: int = 2
+    learning_rate: float = 5e-3
+    embedding_size: int = 100
+    hidden_size: int = 100
+    policy_hidden_size: int = 64
+    likelihood: str = "categorical"
+    steps_per_episode: int = 0
+    normalize_observations: bool = False
+    agents_per_update: int = 0
+    reference_episodes: Sequence[int] = (1, 1)
+
+    def __post_init__(self) -> None:
+        sizes = ("embedding_size", "hidden_size", "policy_hidden_size")
+        minimum = dict.fromkeys(("num_updates", "repetitions", *sizes), 1)
+        minimum.update(steps_per_episode=0, agents_per_update=0)
+        for name, least in minimum.items():
+            value = _checks.integer(name, getattr(self, name), minimum=least)
+            object.__setattr__(self, name, value)
+        rate = self.learning_rate
+        if not (isinstance(rate, Real) and 0 < rate < float("inf")):
+            raise ValueError(f"learning_rate must be positive and finite, got {rate!r}")
+        _checks.one_of("likelihood", self.likelihood, LIKELIHOODS)
+        fewest_and_most = _checks.range_of_counts("reference_episodes", self.reference_episodes)
+        object.__setattr__(self, "reference_episodes", fewest_and_most)

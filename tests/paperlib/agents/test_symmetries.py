@@ -1,0 +1,157 @@
+"""Relabelled channels, and listeners behind them."""
+
+import dataclasses
+import itertools
+
+import pytest
+import torch
+
+from paperlib import streams
+from paperlib.agents import symmetries
+from paperlib.agents.networks import StackedMLP
+from paperlib.agents.populations import Population, collect
+from paperlib.agents.symmetries import ChannelSymmetry, base_listeners, channel_symmetries, heard
+from paperlib.datasets import InteractionDataset
+from paperlib.environments.particleworld import MESSAGE
+from paperlib.graphs import InteractionGraph
+
+WORDS = torch.tensor(list(itertools.product((0.0, 1.0), repeat=3)))
+SHIFT = ChannelSymmetry((1, 2, 0), (0, 1, 1))
+IDENTITY = ChannelSymmetry((0, 1, 2), (0, 0, 0))
+
+
+def make_population(num_pairs=3):
+    """Speakers and listeners whose actions leave no doubt: their logits are very large."""
+    stacks = []
+    for seed, sizes in enumerate([(3, 8, 3), (11, 8, 5)]):
+        generators = [streams.make_generator(seed, k) for k in range(num_pairs)]
+        stack = StackedMLP(sizes, generators=generators)
+        for parameter in (stack.weights[-1], stack.biases[-1]):
+            parameter.data *= 1e5
+        stacks.append(stack)
+    return Population(*stacks, provenance={})
+
+
+def collect_images(*channels, population=None):
+    return symmetries.collect_images(
+        population or make_population(),
+        InteractionGraph.bipartite(3, 3),
+        symmetries=channels,
+        num_episodes=2,
+        generator=streams.make_generator(3),
+    )
+
+
+def test_a_symmetry_by_hand():
+    said = torch.tensor([[1.0, 0, 0], [0, 0, 0], [0, 0.25, 1]])
+    expected = torch.tensor([[0.0, 1, 0], [0, 1, 1], [0.25, 0, 1]])
+    assert torch.equal(SHIFT(said), expected)
+
+
+def table(symmetry):
+    return tuple(map(tuple, symmetry(WORDS).tolist()))
+
+
+def test_the_48_symmetries_are_a_group():
+    group = channel_symmetries(3)
+    tables = {table(symmetry) for symmetry in group}
+    assert len(group) == len(tables) == 48 and group[0] == IDENTITY
+    assert all(len(set(rows)) == 8 for rows in tables)  # no two words are heard as one
+    products = {
+        tuple(map(tuple, one(other(WORDS)).tolist()))
+        for one, other in itertools.product(group, group)
+    }
+    assert products == tables
+    for symmetry in group:
+        assert torch.equal(symmetry.inverse(symmetry(WORDS)), WORDS)
+        assert torch.equal(symmetry(symmetry.inverse(WORDS)), WORDS)
+
+
+@pytest.mark.parametrize(("message_size", "count"), [(1, 2), (2, 8), (4, 384)])
+def test_how_many_symmetries_there_are(message_size, count):
+    assert len(set(channel_symmetries(message_size))) == count
+
+
+def test_behind_the_identity_all_is_as_without_channel():
+    graph, generator = InteractionGraph.bipartite(3, 3), streams.make_generator(3)
+    plain = collect(make_population(), graph, num_episodes=2, generator=generator)
+    assert collect_images(IDENTITY).checksum() == plain.checksum()
+
+
+def test_images_act_on_what_they_hear_and_silence_is_silence():
+    population, graph = make_population(), InteractionGraph.bipartite(3, 3)
+    options = {"num_episodes": 20, "generator": streams.make_generator(3), "channel": SHIFT}
+    data = collect(population, graph, **options)
+    assert (data.observations[:, 0, MESSAGE] == 0).all()
+    through = heard(data, SHIFT)
+    assert (through.observations[:, 0, MESSAGE] == 0).all()
+
+    def answers(observations):  # of the listener whose episode it is
+        own = population.listeners.rows((data.agents - 3).tolist())
+        return own(observations).argmax(-1)
+
+    assert torch.equal(answers(through.observations), data.actions.long())
+    assert not torch.equal(answers(data.observations), data.actions.long())
+    # in the first step, what a listener would do on hearing T(silence) is another thing
+    loud = through.observations.clone()
+    loud[:, 0, MESSAGE] = SHIFT(loud[:, 0, MESSAGE])
+    assert not torch.equal(answers(loud)[:, 0], data.actions[:, 0].long())
+
+
+def test_speakers_say_what_they_always_say():
+    population = make_population()
+    colours = torch.full((3, 3), 0.15) + 0.5 * torch.eye(3)
+    words = population.speakers(colours.expand(3, 3, 3)) > 0  # (speaker, colour, bit)
+    data = collect_images(IDENTITY, SHIFT, SHIFT.inverse, population=population)
+    for row, speaker in enumerate(data.partners.tolist()):
+        said = data.observations[row, 1:, MESSAGE]
+        assert (said == said[0]).all() and said[0].tolist() in words[speaker].float().tolist()
+
+
+def test_every_image_is_an_agent_of_its_own():
+    data = collect_images(IDENTITY, SHIFT, SHIFT.inverse)
+    assert data.agents.unique().tolist() == list(range(3, 12))
+    blocks = data.agents.unflatten(0, (3, -1))
+    assert torch.equal(blocks[1], blocks[0] + 3) and torch.equal(blocks[2], blocks[0] + 6)
+    assert torch.equal(
+        base_listeners(data.agents, 3).unflatten(0, (3, -1)), blocks[:1].expand(3, -1)
+    )
+
+
+def test_padding_is_not_heard():
+    data = dataclasses.replace(collect_images(IDENTITY), lengths=torch.full((18,), 4))
+    found = heard(data, SHIFT).observations
+    assert torch.equal(found[:, 4:], data.observations[:, 4:])
+    assert not torch.equal(found[:, :4], data.observations[:, :4])
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        (((0, 2), (0, 0)), "order must be a permutation"),
+        (((0, 0), (0, 0)), "order must be a permutation"),
+        (((), ()), "order must be a permutation"),
+        (((1, 0), (0,)), "flips must be 2 zeros and ones"),
+        (((1, 0), (0, 2)), "flips must be 2 zeros and ones"),
+    ],
+)
+def test_what_is_no_symmetry(parts, message):
+    with pytest.raises(ValueError, match=f"^{message}") as error:
+        ChannelSymmetry(*parts)
+    assert "\n" not in str(error.value)
+
+
+def test_symmetries_of_another_size_and_data_without_messages():
+    small = ChannelSymmetry((1, 0), (0, 0))
+    with pytest.raises(ValueError, match=r"^symmetry: it is one of 2 bits, messages have 3$"):
+        collect_images(small)
+    with pytest.raises(ValueError, match=r"^symmetry: it is one of 2 bits, messages have 3$"):
+        heard(collect_images(IDENTITY), small)
+    silent = InteractionDataset.from_arrays(torch.zeros(2, 3, 8), [[0] * 3] * 2, [0, 1])
+    with pytest.raises(ValueError, match=r"^dataset: messages follow 8 .* these have 8$"):
+        heard(silent, SHIFT)
+    with pytest.raises(ValueError, match=r"^symmetries must hold at least one"):
+        collect_images()
+    for size in (0, 6):
+        with pytest.raises(ValueError, match=r"^message_size must be"):
+            channel_symmetries(size)
