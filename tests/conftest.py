@@ -29,6 +29,12 @@ def is_fast(item):
     return item.get_closest_marker("slow") is None
 
 
+@pytest.fixture(autouse=True)
+def seeded_modules():
+    """Torch's own modules, as a user's may hold, draw their weights from the global generator."""
+    torch.manual_seed(0)
+
+
 @pytest.fixture
 def generator():
     return streams.make_generator(0)

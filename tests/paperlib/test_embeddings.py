@@ -322,7 +322,7 @@ def test_learning_with_a_policy_of_ones_own(generator, tmp_path):
     options = {"objective": objectives.imitation, "settings": SMALL, "generator": generator}
     model = learn(data, policy=policy, **options)
     assert torch.equal(policy.logits.weight, before)  # a copy is trained
-    assert model.losses[-10:].mean() < 0.3 * model.losses[:10].mean()
+    assert model.losses[-10:].mean() < 0.5 * model.losses[:10].mean()
     model.save(path)
     again = PolicyEmbedder.load(path, policy=Habit(4))
     assert torch.equal(again.policy.logits.weight, model.policy.logits.weight)

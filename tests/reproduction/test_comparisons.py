@@ -92,6 +92,24 @@ def test_what_was_learned_stays_and_workers_change_nothing(comparison):
     assert torch.equal(again.embed(comparison.dataset), first.embed(comparison.dataset))
 
 
+def test_another_weight_is_learned_anew(comparison):
+    comparison.learn({"weak": 2.0})
+    paths = [comparisons.encoder_path(comparison.folder, "weak", m, 3) for m in METHODS]
+    written = [path.stat().st_mtime_ns for path in paths]
+    comparison.learn({"weak": 3.0})
+    assert comparison.load("weak", "Emb-Hyb", 3).source["objective"] == repr(Hybrid(3.0))
+    changed = [path.stat().st_mtime_ns != old for path, old in zip(paths, written, strict=True)]
+    assert changed == [False, False, True]
+
+
+def test_every_kind_of_split_has_a_stream(comparison):
+    split = comparison.splits["weak", 3]
+    two = dataclasses.replace(comparison, splits={("weak", 3): split, ("again", 3): split})
+    two.learn({"weak": 2.0, "again": 2.0})
+    keys = [two.load(kind, "Emb-Im", 3).source["key"] for kind in ("weak", "again")]
+    assert keys == [[3, 7, 0], [3, 7, 1]]
+
+
 def test_splits_are_kept_with_the_encoders(comparison):
     graph = graphs.InteractionGraph.complete(9)
     strong = graphs.strong_split(
