@@ -1,5 +1,7 @@
 """What several tests need."""
 
+import functools
+
 # While jaxtyping's hook loads a module of ours, what that imports is compiled anew, whole libraries
 # that stand there compiled: some ten seconds. What is imported before is not.
 import beartype.door  # noqa: F401
@@ -54,3 +56,11 @@ def continuous_dataset():
 def unchecked(monkeypatch):
     """Leaves wrong types to the library's own checks, as it is outside of tests."""
     monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+
+
+@pytest.fixture
+def short_games(monkeypatch):
+    """Games that judge Figure 4's policies end after 100 steps."""
+    from paperlib.agents import contexts  # loads MuJoCo, which most tests do without
+
+    monkeypatch.setattr(contexts, "meet", functools.partial(contexts.meet, max_cycles=100))

@@ -12,6 +12,8 @@ from reproduction import results
 from reproduction.policy_study import Opponents, Study
 from reproduction.policy_training import train_policy
 
+pytestmark = pytest.mark.usefixtures("short_games")
+
 STATES = [Wrestler(generator=make_generator(k)).state_dict() for k in range(4)]
 
 

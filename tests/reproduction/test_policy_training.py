@@ -14,6 +14,8 @@ from paperlib.streams import make_generator
 from reproduction import policy_training
 from reproduction.policy_training import evaluate, make_opponent_context, train_policy
 
+pytestmark = pytest.mark.usefixtures("short_games")
+
 RECIPE = Recipe(
     num_iterations=2,
     num_rollouts=1,

@@ -172,9 +172,10 @@ def test_what_is_known_of_opponents_outlives_an_interruption(model, tmp_path):
 
 
 def test_all_variants_meet_the_same_opponents(model):
-    met, recipe = [], dataclasses.replace(RECIPE, rollout_length=510)  # matches end after 501 steps
+    met, recipe = [], dataclasses.replace(RECIPE, rollout_length=30)
     for kind in ("zeros", "online", "random"):
         selfplay, drawn = make_selfplay(kind, model, recipe), []
+        selfplay.rollouts.env.max_cycles = 20  # steps until a match ends
         begin = selfplay.context.begin
 
         def spy(env_ids, opponents, *, generator, begin=begin, drawn=drawn):
