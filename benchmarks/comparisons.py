@@ -94,7 +94,7 @@ def training_groups(arguments: argparse.Namespace) -> Iterator[Group]:
                 "num_envs": num_envs,
                 "threads": threads,
                 "steps_per_update": round_steps // EPISODE_LENGTH,  # a round has 25 updates
-                "replay_size": settings.replay_rounds * round_steps,
+                "replay_size": settings.replay_iterations * round_steps,
                 "hidden_size": settings.hidden_size,
                 "settings": {
                     "batch_size": settings.batch_size,
