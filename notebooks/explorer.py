@@ -48,7 +48,7 @@ from paperlib.datasets import InteractionDataset
 from paperlib.embeddings import PolicyEmbedder
 from paperlib.graphs import InteractionGraph
 from paperlib.streams import Stream, make_generator
-from reproduction import comparisons, plots, results
+from reproduction import comparison_files, plots, results
 from reproduction.site import explorer
 
 # %%
@@ -75,12 +75,13 @@ sources = {
     "RoboSumo": (results.resolve(table_1_folder), results.resolve(sumo_encoders_folder)),
     "ParticleWorld": (results.resolve(table_2_folder), results.resolve(encoders_folder)),
 }
-kinds, methods = ("weak", "strong"), comparisons.METHODS
+kinds, methods = ("weak", "strong"), comparison_files.METHODS
 episodes, tables, labels, encoders, seeds = {}, {}, {}, {}, {}
 for world, (table, folder) in sources.items():
-    episodes[world] = InteractionDataset.load(folder / comparisons.EPISODES)
-    tables[world], labels[world] = files.load_tensors(table / "test_embeddings.safetensors")
     seeds[world] = results.load(table)["seeds"][0]
+    path = comparison_files.episodes_path(folder, seeds[world])
+    episodes[world] = InteractionDataset.load(path)
+    tables[world], labels[world] = files.load_tensors(table / "test_embeddings.safetensors")
     for kind in kinds:
         for method in methods:
             path = folder / f"{kind}_{method}_{seeds[world]}.safetensors"

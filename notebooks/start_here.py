@@ -33,7 +33,7 @@ num_episodes = 30  # of each agent
 episode_length = 40  # steps
 num_updates = 800  # of training
 embedding_size = 8  # D
-identification_weight = 10.0  # λ
+identification_weight = 0.25  # λ
 output_folder = "results/laptop/start_here"  # where the results go, relative to the repository
 
 # %%

@@ -29,17 +29,18 @@
 # ## Parameters
 
 # %% tags=["parameters"]
-seeds = [0, 1, 2, 3, 4]  # each draws its own split, weights and episodes
+seeds = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]  # runs: each has its own episodes, splits and weights
+num_populations = 5  # run s plays with population s mod num_populations
 episodes_per_edge = 64  # of every speaker with every listener
 num_validation = 7  # pairs held out for validation in the strong split
 num_test = 7  # pairs held out for test in the strong split
-num_updates = 2000  # of Adam, for each encoder
-learning_rate = 0.005  # of Adam
+update_counts = [400, 1200]  # of Adam; chosen on validation data, like the next two
+learning_rates = [0.003, 0.01]  # of Adam
+identification_weights = [0.0003, 0.003, 0.03, 0.3, 3.0]  # λ of Emb-Hyb
 anchors_per_step = 28  # episodes that an update learns from: agents times repetitions
 embedding_size = 100  # D
 hidden_size = 100  # of the encoder
 triplet_form = "softmax"  # or "margin"
-identification_weights = [1.0, 10.0, 100.0]  # λ to choose from on validation data, for Emb-Hyb
 episode_counts = [1, 2, 4, 8, 16]  # episodes that one embedding averages over
 max_per_agent = 448  # test episodes of each agent that are measured
 num_workers = 2  # processes; does not affect the results
@@ -53,27 +54,27 @@ from functools import partial
 from itertools import product
 
 import matplotlib.pyplot as plt
-import numpy as np
 import torch
 
-from paperlib import embeddings, files, graphs
-from paperlib.agents import populations
-from paperlib.streams import Stream, make_generator
-from reproduction import comparison_plots, comparisons, measures, plots, results, tables
+from paperlib import embeddings, files
+from paperlib.streams import Stream
+from reproduction import comparison_plots, comparisons, listeners, measures, plots, results, tables
+from reproduction.comparisons import CONTROL, IDENTIFICATION, IMITATION, METHODS, Choice
 
 # %%
 parameters = dict(
     seeds=seeds,
+    num_populations=num_populations,
     episodes_per_edge=episodes_per_edge,
     num_validation=num_validation,
     num_test=num_test,
-    num_updates=num_updates,
-    learning_rate=learning_rate,
+    update_counts=update_counts,
+    learning_rates=learning_rates,
+    identification_weights=identification_weights,
     anchors_per_step=anchors_per_step,
     embedding_size=embedding_size,
     hidden_size=hidden_size,
     triplet_form=triplet_form,
-    identification_weights=identification_weights,
     episode_counts=episode_counts,
     max_per_agent=max_per_agent,
     num_workers=num_workers,
@@ -85,33 +86,28 @@ output = results.resolve(output_folder)
 
 # %% [markdown]
 # ## Data
-# Every speaker plays with every listener; an episode is recorded from the listener's view. Each seed
-# draws a weak split (one edge of every listener for test, one for validation) and a strong one (the
-# pairs are divided into three parts, and only edges within a part are used).
+# In each run, every speaker of a population plays with every listener; an episode is recorded from the
+# listener's view. The *weak* split keeps one edge of every listener for test and one for validation. The
+# *strong* split divides the pairs into three parts and uses only edges within a part. The difference of
+# the two is not due to generalisation alone: the weak split has 28 listeners with one partner each, the
+# strong one seven with seven. For C3, encoders of the split *known* are tested on the strong split's
+# episodes, but half of the 14 listeners that they learned from, with other partners, are those of the test.
 
 # %%
-population = populations.Population.load(
-    results.resolve(population_folder) / "population.safetensors"
-)
-count = population.num_pairs
-speakers, listeners = range(count), range(count, 2 * count)
-graph = graphs.InteractionGraph.bipartite(count, count)
-generator = make_generator(Stream.TABLE_2_EPISODES)
-dataset = populations.collect(
-    population, graph, num_episodes=episodes_per_edge, generator=generator
-)
-splits = {}
-for seed in seeds:
-    generator = make_generator(seed, Stream.TABLE_2_WEAK_SPLIT)
-    splits["weak", seed] = graphs.leave_edges_out(graph, listeners, generator=generator)
-    splits["strong", seed] = graphs.strong_split(
-        graph,
+runs = {
+    seed: listeners.make_run(
+        seed,
+        population=listeners.load_population(population_folder, seed % num_populations),
+        episodes_per_edge=episodes_per_edge,
         num_validation=num_validation,
         num_test=num_test,
-        sides=[speakers, listeners],
-        generator=make_generator(seed, Stream.TABLE_2_STRONG_SPLIT),
     )
-print(f"{len(dataset)} episodes on {len(graph.edges)} edges")
+    for seed in seeds
+}
+kinds = ("weak", "strong", "known")
+splits = {(kind, seed): runs[seed].splits[kind] for kind in kinds for seed in seeds}
+populations = [seed % num_populations for seed in seeds]
+print(f"{len(seeds)} runs of {len(runs[seeds[0]].dataset)} episodes each")
 
 # %% [markdown]
 # ## Method
@@ -122,14 +118,9 @@ print(f"{len(dataset)} episodes on {len(graph.edges)} edges")
 # %%
 comparison = comparisons.Comparison(
     results.resolve(encoders_folder),
-    dataset,
+    {seed: runs[seed].dataset for seed in seeds},
     splits,
-    settings=embeddings.Settings(
-        num_updates=num_updates,
-        learning_rate=learning_rate,
-        embedding_size=embedding_size,
-        hidden_size=hidden_size,
-    ),
+    settings=embeddings.Settings(embedding_size=embedding_size, hidden_size=hidden_size),
     form=triplet_form,
     anchors_per_step=anchors_per_step,
     stream=Stream.TABLE_2_ENCODERS,
@@ -137,93 +128,144 @@ comparison = comparisons.Comparison(
     num_workers=num_workers,
     device=device,
 )
+quality = partial(listeners.quality, max_per_agent=max_per_agent)
 
 
-# %%
-def quality(embedded: torch.Tensor, agents: torch.Tensor, number: int, seed: int) -> dict:
-    generator = make_generator(seed, Stream.TABLE_2_SUBSET)
-    rows = measures.draw_of_each(agents, max_per_agent=max_per_agent, generator=generator)
-    generator = make_generator(seed, Stream.TABLE_2_AVERAGES)
-    return measures.averaged_quality(
-        embedded[rows], agents[rows], num_episodes=number, generator=generator
-    )
+def ratio(embedded: torch.Tensor, agents: torch.Tensor) -> float:
+    return quality(embedded, agents, num_episodes=1, seed=0)["ratio"]
 
 
 # %% [markdown]
-# First the weight $\lambda$ of Emb-Hyb: encoders of the first seed, one for each candidate; the one
-# with the lowest ratio on *validation* data is used for all seeds. Then all encoders are learned.
+# All three methods get the same care: in each run, the learning rate and the number of updates with the
+# lowest ratio on its *validation* episodes are chosen; for Emb-Hyb, its weight $\lambda$ before that. The
+# imitation loss is a mean per step, so that $\lambda$ has one meaning for episodes of any length.
 
 # %%
-chosen, validation_ratios = comparison.choose_weights(
-    identification_weights, lambda embedded, agents: quality(embedded, agents, 1, 0)["ratio"]
+first = Choice(0.0, learning_rates[0], update_counts[0])
+asked = {"kinds": kinds[:2], "ratio": ratio}
+weights, rows_of_weights = comparison.choose(
+    lambda *case: [first._replace(identification_weight=w) for w in identification_weights],
+    methods=["Emb-Hyb"],
+    **asked,
 )
-print(validation_ratios, chosen)
-comparison.learn(chosen)
+
+
+def candidates(kind: str, method: str, seed: int) -> list[Choice]:
+    fixed = {"Emb-Im": IMITATION, "Emb-Id": IDENTIFICATION}
+    weight = fixed.get(method) or (
+        weights[kind, method, seed].identification_weight if method == "Emb-Hyb" else IMITATION
+    )
+    return [Choice(weight, *rest) for rest in product(learning_rates, update_counts)]
+
+
+choices, rows_of_choices = comparison.choose(candidates, **asked)
+for method, seed in product(METHODS, seeds):
+    choices["known", method, seed] = choices["strong", method, seed]
+for kind, seed in product(kinds[:2], seeds):  # the same method, to be told from itself
+    choices[kind, CONTROL, seed] = choices[kind, "Emb-Im", seed]
+comparison.learn(choices)
 
 # %% [markdown]
 # Now the test episodes. Two references learn nothing: an **untrained** encoder, and **summary
 # statistics** (means and standard deviations of all observations and actions). *Identification*: half
 # of each agent's embeddings are labelled, and a classifier (nearest neighbour, linear probe) names the
-# agents of the other half.
-
+# agents of the other half. A **negative control** is Emb-Im trained again, from other weights.
 
 # %%
-def measure(kind: str, method: str, seed: int) -> dict[str, float]:
-    rows = dataset.rows_on_edges(splits[kind, seed].test)
-    embedded = comparison.embed(kind, method, seed, rows)
-    found = {n: quality(embedded, dataset.agents[rows], n, seed) for n in episode_counts}
-    return {f"{name} {n}": found[n][name] for n in episode_counts for name in found[n]}
-
-
-kinds, methods = comparison.kinds, comparisons.METHODS
-everyone = (*methods, *comparisons.REFERENCES)
-measured = measures.over_seeds(measure, kinds=kinds, methods=everyone, seeds=seeds)
+everyone = (*METHODS, CONTROL, *comparisons.REFERENCES)
+measured = listeners.measure_all(
+    comparison,
+    [(kind, m) for kind in kinds[:2] for m in everyone] + [("known", m) for m in METHODS],
+    episode_counts=episode_counts,
+    max_per_agent=max_per_agent,
+    num_workers=num_workers,
+)
 
 # %% [markdown]
 # ## Result
-# The rows of the table, and the claims that they test. A claim compares methods seed by seed, on the
-# same split: it is *reproduced* if the whole 95 % interval of the difference has the claimed sign.
+# The rows of the table, and the claims that they test ([how](claims.py)). A claim compares methods run by
+# run, on the same episodes; runs that share a population count as one.
 
 # %%
-estimate = partial(measures.estimate, measured, generator=np.random.default_rng(0))
+estimate = partial(measures.estimate, measured, clusters=populations)
+part = partial(measures.part, measured, quantity="IICR", clusters=populations)
 paper = tables.paper_numbers()["table_2"]
 rows = [
     tables.row(f"IICR {kind}, {m}", estimate(f"{kind} {m} ratio 1"), paper=paper[kind][m])
-    for kind in kinds
-    for m in methods
+    for kind in kinds[:2]
+    for m in METHODS
 ]
-for kind, other in product(kinds, ("Emb-Im", "Emb-Hyb")):
-    difference = estimate(f"{kind} Emb-Id ratio 1", f"{kind} {other} ratio 1")
-    rows.append(tables.claim(f"C2 {kind}: IICR of Emb-Id minus {other} < 0", difference))
-for m in methods:
-    difference = estimate(f"strong {m} ratio 1", f"weak {m} ratio 1")
-    title = f"C3: IICR of {m}, strong minus weak > 0"
-    rows.append(tables.claim(title, difference, better="higher"))
+names = {(k, m): f"{k} {m} ratio 1" for k in kinds for m in everyone}
+rows += tables.claim_rows(
+    "C2",
+    [
+        part(
+            f"{k}: IICR of Emb-Id minus {m}",
+            key=names[k, "Emb-Id"],
+            minus=names[k, m],
+            expected="less",
+        )
+        for k, m in product(kinds[:2], ("Emb-Im", "Emb-Hyb"))
+    ],
+)
+rows += tables.claim_rows(
+    "C3",
+    [
+        part(
+            f"IICR of {m}, unseen minus known",
+            key=names["strong", m],
+            minus=names["known", m],
+        )
+        for m in METHODS
+    ],
+)
+rows += tables.claim_rows(
+    "control",
+    [
+        part(
+            f"{k}: IICR of {CONTROL} minus Emb-Im",
+            key=names[k, CONTROL],
+            minus=names[k, "Emb-Im"],
+        )
+        for k in kinds[:2]
+    ],
+)
 
 # %%
-bars = {kind: {m: estimate(f"{kind} {m} ratio 1") for m in everyone} for kind in kinds}
+shown_methods = (*METHODS, *comparisons.REFERENCES)
+bars = {kind: {m: estimate(f"{kind} {m} ratio 1") for m in shown_methods} for kind in kinds[:2]}
 curves = {}
-for kind, name in product(kinds, ("ratio", "linear")):
+for kind, name in product(kinds[:2], ("ratio", "linear")):
     curves[f"{kind} {name}"] = {
         m: [estimate(f"{kind} {m} {name} {n}") for n in episode_counts]
-        for m in (*methods, "summary statistics")
+        for m in (*METHODS, "summary statistics")
     }
+losses = {
+    f"{kind} {m}": [comparison.losses(kind, m, seed) for seed in seeds]
+    for kind, m in product(kinds[:2], METHODS)
+}
 values = {
     "rows": rows,
     "measured": measured,
     "bars": bars,
     "curves": curves,
-    "validation_ratios": validation_ratios,
-    "identification_weights": chosen,
+    "losses": losses,
+    "candidates": [*rows_of_weights, *rows_of_choices],
+    "choices": [
+        {"kind": k, "method": m, "seed": s, **c._asdict()} for (k, m, s), c in choices.items()
+    ],
     "episode_counts": episode_counts,
 }
 run.save(output, values, seeds=seeds)
 tables.save_rows(output, "table_2", rows)
+tables.save_runs(output, "table_2", measures.as_runs(measured, seed=seeds, population=populations))
+tables.save_runs(output, "table_2_candidates", values["candidates"])
 
 # %%
-names = [f"{side} {number}" for side in ("speaker", "listener") for number in range(count)]
-shown = comparison.test_embeddings(comparison.embed, everyone)  # for the explorer
-files.save_tensors(output / "test_embeddings.safetensors", shown, {"names": names})
+shown = comparison.test_embeddings(
+    comparison.embed, shown_methods, kinds=kinds[:2]
+)  # for the explorer
+files.save_tensors(output / "test_embeddings.safetensors", shown, {"names": runs[seeds[0]].names})
 
 # %% [markdown]
 # ## Ours against the paper

@@ -43,7 +43,7 @@ num_candidates = 32  # policies that each generation tries, for each role
 num_elites = 8  # that make the next generation
 episode_length = 25  # steps
 num_episodes = 4  # of each hunter with each prey
-identification_weight = 10.0  # λ
+identification_weight = 0.4  # λ
 num_updates = 600  # of the encoder's training
 output_folder = "results/laptop/your_own_agents"  # where the results go, relative to the repository
 

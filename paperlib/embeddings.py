@@ -57,6 +57,7 @@ class PolicyEmbedder(nn.Module):
         settings = settings or Settings()
         self.sizes = observation_size, action_size
         self.source: dict[str, Any] = {}  # which stream and data it was learned from
+        self.losses = torch.zeros(0)  # of each update of the training
         if encoder is None:
             self.encoder = EpisodeEncoder(
                 observation_size,
@@ -130,7 +131,7 @@ class PolicyEmbedder(nn.Module):
         return torch.empty_like(embedded).index_copy_(0, order, embedded)
 
     def save(self, path: str | Path) -> None:
-        """Writes weights and settings to one safetensors file with a checksum."""
+        """Writes weights, settings and losses to one safetensors file with a checksum."""
         metadata = {
             "sizes": list(self.sizes),
             "settings": files.plain(dataclasses.asdict(self.settings)),
@@ -138,7 +139,7 @@ class PolicyEmbedder(nn.Module):
             "policy": type(self.policy).__name__,
             "source": self.source,
         }
-        files.save_tensors(path, self.state_dict(), metadata)
+        files.save_tensors(path, {**self.state_dict(), "losses": self.losses}, metadata)
 
     @classmethod
     def load(
@@ -188,6 +189,7 @@ class PolicyEmbedder(nn.Module):
                 getattr(new, role).load_state_dict(files.without_prefix(f"{role}.", tensors))
             except RuntimeError:
                 raise ValueError(f"{role}: its weights do not have the shapes in {path}") from None
+        new.losses = tensors.pop("losses", new.losses)  # which older files lack
         new.load_state_dict(tensors)
         new.source = metadata["source"]
         return new.eval()

@@ -105,7 +105,8 @@ class Split:
     """Training, validation and test graphs of one interaction graph.
 
     Attributes:
-        kind: "weak" (no edge in two graphs) or "strong" (no agent in two graphs either).
+        kind: "weak" (no edge in two graphs, and training sees every agent), "strong" (no agent in
+            two graphs either), or "edges" (no edge in two graphs, and no more).
 
     Raises:
         ValueError: if graphs share what they must not, if one is empty, if the training graph is
@@ -118,8 +119,8 @@ class Split:
     test: InteractionGraph
 
     def __post_init__(self) -> None:
-        if self.kind not in ("weak", "strong"):
-            raise ValueError(f"kind must be 'weak' or 'strong', got {self.kind!r}")
+        if self.kind not in ("weak", "strong", "edges"):
+            raise ValueError(f"kind must be 'weak', 'strong' or 'edges', got {self.kind!r}")
         parts = {"train": self.train, "validation": self.validation, "test": self.test}
         for name, graph in parts.items():
             if not graph.edges:

@@ -127,7 +127,10 @@ def imitation_loss(
     positive: EpisodeBatch,
     embedding: Float[Tensor, "*batch embedding"],
 ) -> Float[Tensor, ""]:
-    """-Σ_{(o,a) ∈ e+} log π_φ(a | o, f_θ(e*)), eq. 1, averaged over episodes.
+    """-1/|e+| Σ_{(o,a) ∈ e+} log π_φ(a | o, f_θ(e*)), eq. 1, averaged over episodes.
+
+    The paper sums over steps. A mean, in nats per step, gives λ one meaning for episodes of any
+    length.
 
     Args:
         policy: π_φ.
@@ -135,7 +138,8 @@ def imitation_loss(
         embedding: f_θ(e*).
     """
     log_prob = policy.log_prob(positive.observations, embedding, positive.actions)
-    return -(log_prob * positive.step_weights).sum(-1).mean()
+    weights = positive.step_weights
+    return -((log_prob * weights).sum(-1) / weights.sum(-1)).mean()
 
 
 def identification_loss(

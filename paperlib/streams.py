@@ -37,10 +37,10 @@ class Stream(enum.IntEnum):
     POPULATION_CROSS_PLAY = 103  # (seed, _, speaker): episodes with every listener
     POPULATION_EPISODE = 104  # (seed, _): the episodes that are shown
 
-    TABLE_2_EPISODES = 201  # (_,): the data set, which Table 3 shares
+    TABLE_2_EPISODES = 201  # (seed, _): the episodes of a run, which Table 3 shares
     TABLE_2_WEAK_SPLIT = 202  # (seed, _)
     TABLE_2_STRONG_SPLIT = 203  # (seed, _): Table 3 shares it
-    TABLE_2_ENCODERS = 204  # (seed, _, kind of split): trainings
+    TABLE_2_ENCODERS = 204  # (seed, _, kind of split), and 1 for a second training
     TABLE_2_SUBSET = 205  # (seed, _): episodes that are measured
     TABLE_2_AVERAGES = 206  # (seed, _): which embeddings are averaged
     TABLE_2_UNTRAINED = 207  # (seed, _): weights of the untrained encoder

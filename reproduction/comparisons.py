@@ -4,72 +4,51 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from paperlib import embeddings, files, metrics
+from paperlib import files, metrics
 from paperlib.datasets import InteractionDataset
 from paperlib.embeddings import PolicyEmbedder, Settings
-from paperlib.graphs import InteractionGraph, Split
 from paperlib.objectives import Classification, Hybrid, Objective
 from paperlib.streams import make_generator
+from reproduction.comparison_files import (
+    METHODS,
+    Splits,
+    encoder_path,
+    episodes_path,
+    learn_to_file,
+    save_splits,
+)
 from reproduction.jobs import run_jobs
 
-EPISODES, SPLITS = "episodes.safetensors", "splits.json"
-METHODS = ("Emb-Im", "Emb-Id", "Emb-Hyb")
 IMITATION, IDENTIFICATION = 0.0, float("inf")  # λ of Emb-Im and Emb-Id
 REFERENCES = ("untrained", "summary statistics")  # they learn nothing
+SUPERVISED = "supervised"
+CONTROL, UNTRAINED_CONTROL = "Emb-Im, other weights", "untrained, other weights"
 
-Splits = Mapping[tuple[str, int], Split]  # by kind of generalisation and seed
-
-
-def encoder_path(folder: Path, kind: str, method: str, seed: int) -> Path:
-    """Where the encoder of a kind of split, a method and a seed is stored."""
-    return folder / f"{kind}_{method}_{seed}.safetensors"
+Ratio = Callable[[Tensor, Tensor], float]  # of embeddings (E, D) and their agents (E,)
 
 
-def save_splits(folder: Path, splits: Splits) -> None:
-    """Writes splits to ``folder / "splits.json"``."""
-    saved = [{"seed": seed, **dataclasses.asdict(split)} for (_, seed), split in splits.items()]
-    files.save_json(folder / SPLITS, {"splits": saved})
+class Choice(NamedTuple):
+    """What is chosen on validation episodes.
 
-
-def load_splits(folder: Path, kind: str, seeds: Sequence[int]) -> dict[int, Split]:
-    """Splits that `save_splits` wrote, by seed.
-
-    Args:
-        folder: of the encoders.
-        kind: of generalisation, "weak" or "strong".
-        seeds: which ones.
-
-    Raises:
-        FileNotFoundError: if there are none.
-        ValueError: if the file is damaged or lacks a seed.
+    Attributes:
+        identification_weight: λ.
+        learning_rate: of Adam.
+        num_updates: of Adam.
     """
-    found = {}
-    for saved in files.load_json(folder / SPLITS)["splits"]:
-        if saved["kind"] == kind and saved["seed"] in seeds:
-            parts = (saved[part] for part in ("train", "validation", "test"))
-            graphs = (
-                InteractionGraph(tuple(part["agents"]), tuple(map(tuple, part["edges"])))
-                for part in parts
-            )
-            found[saved["seed"]] = Split(kind, *graphs)
-    if missing := sorted({*seeds} - {*found}):
-        raise ValueError(f"seeds: {folder / SPLITS} has no {kind} split of seed {missing[0]}")
-    return {seed: found[seed] for seed in seeds}
+
+    identification_weight: float
+    learning_rate: float
+    num_updates: int
 
 
-def load_episodes(folder: Path) -> InteractionDataset:
-    """All episodes of a comparison."""
-    return InteractionDataset.load(folder / EPISODES)
-
-
-def load_encoders(folder: Path, kind: str, seed: int) -> dict[str, PolicyEmbedder]:
-    """The encoders of all `METHODS`."""
-    return {m: PolicyEmbedder.load(encoder_path(folder, kind, m, seed)) for m in METHODS}
+Choices = Mapping[tuple[str, str, int], Choice]  # by kind, method and seed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,9 +58,10 @@ class Comparison:
     Attributes:
         folder: of the encoders' files. An encoder that is there already, learned from the same data
             with the same settings, is kept.
-        dataset: all episodes; also written to ``folder / "episodes.safetensors"``.
+        datasets: the episodes of each seed; also written to ``folder``, see `episodes_path`. Seeds
+            may share a dataset, which is then stored under the first of them.
         splits: encoders learn from the training edges; also written to ``folder / "splits.json"``.
-        settings: of all encoders, except the repetitions.
+        settings: of all encoders, except the repetitions and what is chosen.
         form: of the identification loss, "softmax" or "margin".
         anchors_per_step: episodes that an update learns from: agents times repetitions.
         stream: encoders of a seed and the k-th kind draw from the stream (seed, stream, k).
@@ -92,7 +72,7 @@ class Comparison:
     """
 
     folder: Path
-    dataset: InteractionDataset
+    datasets: Mapping[int, InteractionDataset]
     splits: Splits
     settings: Settings
     anchors_per_step: int
@@ -115,54 +95,85 @@ class Comparison:
         """An encoder that was learned."""
         return PolicyEmbedder.load(encoder_path(self.folder, kind, method, seed))
 
-    def choose_weights(
-        self, candidates: Sequence[float], ratio: Callable[[Tensor, Tensor], float]
-    ) -> tuple[dict[str, float], dict[str, float]]:
-        """Chooses λ of Emb-Hyb for each kind: an encoder of the first seed is learned with each
-        candidate, and the one with the lowest ratio on validation episodes wins.
+    def choose(
+        self,
+        candidates: Callable[[str, str, int], Sequence[Choice]],
+        ratio: Ratio,
+        *,
+        methods: Sequence[str] = METHODS,
+        seeds: Sequence[int] | None = None,
+        kinds: Sequence[str] | None = None,
+    ) -> tuple[dict[tuple[str, str, int], Choice], list[dict[str, Any]]]:
+        """Chooses the candidate with the lowest ratio on validation episodes, for each kind, method
+        and seed. All of them are learned, so that `learn` need not learn the chosen one again.
 
         Args:
-            candidates: weights.
-            ratio: IICR of embeddings (E, D) and their agents (E,).
+            candidates: of a kind, method and seed.
+            ratio: IICR of embeddings and their agents.
+            methods, seeds, kinds: for which; all by default.
 
         Returns:
-            The weight of each kind, and the ratios of all candidates.
+            The choices, and a row on each candidate with its ratio.
         """
-        seed = self.seeds[0]
-        pairs = [(kind, weight) for kind in self.kinds for weight in candidates]
-        name = "weight_{:g}".format
-        self._learn([(kind, name(w), seed, w) for kind, w in pairs], "λ")
-        found = {}
-        for kind, weight in pairs:
-            rows = self.dataset.rows_on_edges(self.splits[kind, seed].validation)
-            embedded = self.load(kind, name(weight), seed).embed(self.dataset, rows)
-            found[kind, weight] = ratio(embedded, self.dataset.agents[rows])
-        chosen = {
-            kind: min(candidates, key=lambda weight: found[kind, weight]) for kind in self.kinds
-        }
-        return chosen, {f"{kind}, λ = {weight:g}": r for (kind, weight), r in found.items()}
+        asked = [
+            (kind, method, seed, choice)
+            for kind in kinds or self.kinds
+            for method in methods
+            for seed in seeds or self.seeds
+            for choice in candidates(kind, method, seed)
+        ]
+        self._learn([(*case, self._trial_path(*case)) for case in asked], "candidates")
+        rows, best = [], {}
+        for kind, method, seed, choice in asked:
+            validation = self.datasets[seed].rows_on_edges(self.splits[kind, seed].validation)
+            model = PolicyEmbedder.load(self._trial_path(kind, method, seed, choice))
+            embedded = model.embed(self.datasets[seed], validation)
+            found = ratio(embedded, self.datasets[seed].agents[validation])
+            case = {"kind": kind, "method": method, "seed": seed}
+            rows.append({**case, **choice._asdict(), "validation_ratio": found})
+            key = kind, method, seed
+            if key not in best or found < best[key][0]:
+                best[key] = found, choice
+        return {key: choice for key, (_, choice) in best.items()}, rows
 
-    def learn(self, weights: Mapping[str, float], *, supervised: bool = False) -> None:
+    def _trial_path(self, kind: str, method: str, seed: int, choice: Choice) -> Path:
+        name = "_".join(f"{number:g}" for number in choice)
+        return encoder_path(self.folder / "candidates", kind, f"{method}_{name}", seed)
+
+    def learn(self, choices: Choices, *, supervised: bool = False) -> None:
         """Learns the encoders of all kinds, methods and seeds.
 
         Args:
-            weights: λ of Emb-Hyb, for each kind.
-            supervised: whether to learn encoders of the method "supervised", too.
+            choices: for each of them.
+            supervised: whether to learn encoders of the method "supervised", too, by the settings
+                of Emb-Im.
         """
         wanted = []
-        for kind in self.kinds:
-            methods = dict(zip(METHODS, (IMITATION, IDENTIFICATION, weights[kind]), strict=True))
-            if supervised:
-                methods["supervised"] = None
-            for method, weight in methods.items():
-                wanted += [(kind, method, seed, weight) for seed in self.seeds]
+        for (kind, method, seed), choice in choices.items():
+            path, trial = (
+                encoder_path(self.folder, kind, method, seed),
+                self._trial_path(kind, method, seed, choice),
+            )
+            if trial.exists():
+                with files.replacing(path) as temporary:
+                    shutil.copyfile(trial, temporary)
+            wanted.append((kind, method, seed, choice, path))
+            if supervised and method == METHODS[0]:
+                path = encoder_path(self.folder, kind, SUPERVISED, seed)
+                wanted.append((kind, SUPERVISED, seed, choice, path))
         self._learn(wanted, "encoders")
 
-    def untrained(self, kind: str, seed: int) -> PolicyEmbedder:
-        """An encoder with the initial weights of a seed, and the observations' scale where the
-        learned ones have one."""
-        sizes = self.dataset.observation_size, self.dataset.action_size
-        generator = make_generator(seed, self.untrained_stream)
+    def losses(self, kind: str, method: str, seed: int, *, num_windows: int = 20) -> list[float]:
+        """The learning curve of an encoder: its loss, averaged over equal parts of the training."""
+        parts = self.load(kind, method, seed).losses.tensor_split(num_windows)
+        return [part.mean().item() for part in parts if len(part)]
+
+    def untrained(self, kind: str, seed: int, *, control: bool = False) -> PolicyEmbedder:
+        """An encoder with the initial weights of a seed, or others, and the observations' scale
+        where the learned ones have one."""
+        dataset, key = self.datasets[seed], (seed, self.untrained_stream)
+        sizes = dataset.observation_size, dataset.action_size
+        generator = make_generator(*key, 1) if control else make_generator(*key)
         model = PolicyEmbedder(*sizes, settings=self.settings, generator=generator)
         if self.settings.normalize_observations:
             scale = self.load(kind, METHODS[0], seed).normalizer.state_dict()
@@ -179,11 +190,13 @@ class Comparison:
             rows: indices of episodes.
             num_time_steps: first steps of an episode that the encoder sees; all by default.
         """
-        seen = self.dataset if num_time_steps is None else self.dataset.first_steps(num_time_steps)
+        dataset = self.datasets[seed]
+        seen = dataset if num_time_steps is None else dataset.first_steps(num_time_steps)
         if method == "summary statistics":
             return metrics.summary_statistics(seen.select(rows))
-        if method == "untrained":
-            return self.untrained(kind, seed).embed(seen, rows)
+        if method in ("untrained", UNTRAINED_CONTROL):
+            control = method == UNTRAINED_CONTROL
+            return self.untrained(kind, seed, control=control).embed(seen, rows)
         return self.load(kind, method, seed).embed(seen, rows)
 
     def agents(self, kind: str) -> dict[str, dict[str, list[int]]]:
@@ -195,7 +208,11 @@ class Comparison:
         }
 
     def test_embeddings(
-        self, embed: Callable[[str, str, int, Tensor], Tensor], methods: Sequence[str]
+        self,
+        embed: Callable[[str, str, int, Tensor], Tensor],
+        methods: Sequence[str],
+        *,
+        kinds: Sequence[str] | None = None,
     ) -> dict[str, Tensor]:
         """Test episodes of the first seed: rows of the dataset under "KIND/episodes", their agents
         under "KIND/agents", and their embeddings by each method under "KIND/METHOD".
@@ -203,93 +220,55 @@ class Comparison:
         Args:
             embed: like `embed`.
             methods: with which.
+            kinds: of split; all by default.
         """
         shown, seed = {}, self.seeds[0]
-        for kind in self.kinds:
-            rows = self.dataset.rows_on_edges(self.splits[kind, seed].test)
-            shown[f"{kind}/episodes"], shown[f"{kind}/agents"] = rows, self.dataset.agents[rows]
+        for kind in kinds or self.kinds:
+            rows = self.datasets[seed].rows_on_edges(self.splits[kind, seed].test)
+            shown[f"{kind}/episodes"] = rows
+            shown[f"{kind}/agents"] = self.datasets[seed].agents[rows]
             shown |= {f"{kind}/{method}": embed(kind, method, seed, rows) for method in methods}
         return shown
 
     @functools.cached_property
-    def _episodes(self) -> Path:
-        """The file of all episodes, which workers read; written once, with the splits beside it."""
-        path = self.folder / EPISODES
-        self.dataset.save(path)
+    def episodes(self) -> dict[int, Path]:
+        """The file of each seed's episodes, which workers read; written once, with the splits."""
+        found: dict[int, Path] = {}
+        first: dict[int, int] = {}  # by the identity of a dataset: the first seed that has it
+        for seed, dataset in self.datasets.items():
+            path = episodes_path(self.folder, first.setdefault(id(dataset), seed))
+            if path not in found.values():
+                dataset.save(path)
+            found[seed] = path
         save_splits(self.folder, self.splits)
-        return path
+        return found
 
-    def _learn(self, wanted: Sequence[tuple[str, str, int, float | None]], name: str) -> None:
-        """Learns encoders by kind, method, seed, and λ, which is None for the supervised one."""
+    def _learn(self, wanted: Sequence[tuple[str, str, int, Choice, Path]], name: str) -> None:
+        """Learns encoders by kind, method, seed and choice, to a path."""
         jobs = []
-        for kind, method, seed, weight in wanted:
-            graph = self.splits[kind, seed].train
-            seen = self.dataset.agents[self.dataset.rows_on_edges(graph)].unique()
-            repetitions = max(1, self.anchors_per_step // len(seen))
-            objective = (
-                Classification(len(seen), self.settings.embedding_size)
-                if weight is None
-                else Hybrid(weight, self.form)
+        for kind, method, seed, choice, path in wanted:
+            graph, dataset = self.splits[kind, seed].train, self.datasets[seed]
+            seen = dataset.agents[dataset.rows_on_edges(graph)].unique()
+            objective: Objective = Hybrid(choice.identification_weight, self.form)
+            if method == SUPERVISED:
+                objective = Classification(len(seen), self.settings.embedding_size)
+            settings = dataclasses.replace(
+                self.settings,
+                repetitions=max(1, self.anchors_per_step // len(seen)),
+                learning_rate=choice.learning_rate,
+                num_updates=choice.num_updates,
             )
+            key = seed, self.stream, self.kinds.index(kind)
             jobs.append(
                 {
-                    "dataset": self._episodes,
+                    "dataset": self.episodes[seed],
                     "graph": graph,
                     "objective": objective,
-                    "settings": dataclasses.replace(self.settings, repetitions=repetitions),
-                    "key": (seed, self.stream, self.kinds.index(kind)),
+                    "settings": settings,
+                    "key": (*key, 1) if method == CONTROL else key,
                     "device": self.device,
-                    "path": encoder_path(self.folder, kind, method, seed),
+                    "path": path,
                 }
             )
-        run_jobs(
-            learn_to_file,
-            jobs,
-            num_workers=self.num_workers,
-            units=self.settings.num_updates * len(jobs),
-            name=name,
-        )
-
-
-def learn_to_file(
-    *,
-    dataset: InteractionDataset | Path,
-    graph: InteractionGraph | None = None,
-    objective: Objective | None = None,
-    settings: Settings,
-    key: tuple[int, ...],
-    device: str,
-    path: Path,
-    progress: Callable[[int], None],
-) -> None:
-    """Learns from the stream ``key`` and writes ``path``; what is there already, from the same
-    objective, settings, key and data, stays.
-
-    Args:
-        dataset: or the file that it was saved to, where it is too large to be handed around.
-        graph: see `learn`.
-        objective: see `learn`; the file names it by its ``repr``.
-
-    Raises:
-        ValueError: if a file is there and damaged.
-    """
-    dataset = InteractionDataset.load(dataset) if isinstance(dataset, Path) else dataset
-    objective = Hybrid() if objective is None else objective
-    source = {"key": list(key), "data": dataset.checksum(), "objective": repr(objective)}
-    if graph is not None:
-        source["edges"] = [list(edge) for edge in graph.edges]
-    if path.exists():
-        present = PolicyEmbedder.load(path)
-        if present.settings == settings and present.source == source:
-            progress(settings.num_updates)
-            return
-    model = embeddings.learn(
-        dataset,
-        objective=objective,
-        settings=settings,
-        graph=graph,
-        generator=make_generator(*key, device=device),
-        progress=progress,
-    )
-    model.source = source
-    model.save(path)
+        units = sum(job["settings"].num_updates for job in jobs)
+        run_jobs(learn_to_file, jobs, num_workers=self.num_workers, units=units, name=name)

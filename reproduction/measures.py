@@ -11,7 +11,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from paperlib import metrics
-from reproduction.statistics import Estimate, bootstrap_interval
+from reproduction import claims, verdicts
+from reproduction.statistics import Estimate, cluster_means, t_interval
 
 
 def draw_of_each(
@@ -135,22 +136,63 @@ def over_seeds(
 def estimate(
     measured: Mapping[str, Sequence[float]],
     key: str,
-    minus: str | None = None,
     *,
-    generator: np.random.Generator,
+    clusters: Sequence[int] | None = None,
 ) -> Estimate:
-    """Mean over runs with its bootstrap interval, or the mean of a paired difference.
+    """Mean over runs with its interval by Student's t.
 
     Runs without a finite value are left out: a split may hold no family of two agents.
 
     Args:
         measured: numbers of all runs, by name.
         key: what to estimate.
-        minus: what is subtracted, run by run.
-        generator: draws the resamples.
+        clusters: of each run, see `statistics.cluster_means`.
     """
-    numbers = np.array(measured[key]) - (0 if minus is None else np.array(measured[minus]))
-    return bootstrap_interval(numbers[np.isfinite(numbers)], generator=generator)
+    numbers = np.array(measured[key], dtype=float)
+    finite = np.isfinite(numbers)
+    chosen = None if clusters is None else np.array(clusters)[finite]
+    return t_interval(cluster_means(numbers[finite], chosen))
+
+
+def part(
+    measured: Mapping[str, Sequence[float]],
+    name: str,
+    *,
+    key: str,
+    minus: str,
+    quantity: str,
+    expected: str = "greater",
+    clusters: Sequence[int] | None = None,
+) -> verdicts.Part:
+    """The part of a claim that compares two measures run by run.
+
+    Args:
+        measured: numbers of all runs, by name.
+        name: of the part.
+        key, minus: what is compared.
+        quantity: one of `claims.SMALLEST_EFFECTS`.
+        expected: by the claim, see `verdicts.Part`.
+        clusters: of each run.
+    """
+    differences = np.subtract(measured[key], measured[minus])
+    smallest_effect = claims.smallest_effect(quantity)
+    return verdicts.Part(name, differences, smallest_effect, expected, clusters)
+
+
+def as_runs(
+    measured: Mapping[str, Sequence[float]], **columns: Sequence[Any]
+) -> list[dict[str, Any]]:
+    """Every number with its run, for `tables.save_runs`.
+
+    Args:
+        measured: numbers of all runs, by name.
+        columns: what is known of each run, such as ``seed``.
+    """
+    return [
+        {**{name: values[run] for name, values in columns.items()}, "measure": key, "value": number}
+        for key, numbers in measured.items()
+        for run, number in enumerate(numbers)
+    ]
 
 
 def restored(saved: Any) -> Any:

@@ -20,7 +20,7 @@ from paperlib.embeddings import PolicyEmbedder
 from paperlib.graphs import InteractionGraph
 from paperlib.streams import Stream, make_generator
 from reproduction import policy_training, results, training_runs
-from reproduction.comparisons import EPISODES, METHODS
+from reproduction.comparison_files import METHODS, episodes_path
 
 # The kind of opponent context of each variant
 VARIANTS = {
@@ -86,8 +86,10 @@ class Opponents:
 
     @functools.cached_property
     def dataset(self) -> InteractionDataset:
-        """The matches of Table 1."""
-        return InteractionDataset.load(results.resolve(self.sumo_encoders_folder) / EPISODES)
+        """The matches of Table 1, which all of its seeds share."""
+        first = results.load(results.resolve(self.table_1_folder))["seeds"][0]
+        folder = results.resolve(self.sumo_encoders_folder)
+        return InteractionDataset.load(episodes_path(folder, first))
 
     def encoder(self, method: str) -> Path:
         """Where the encoder of a method is."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -73,6 +72,21 @@ def t_interval(values: ArrayLike) -> Estimate:
     return Estimate(mean, mean - half, mean + half, len(values))
 
 
+def cluster_means(values: ArrayLike, clusters: ArrayLike | None = None) -> NDArray[np.float64]:
+    """Means of the values of each cluster, in the order of their names; the values themselves
+    without clusters.
+
+    Args:
+        values: (S,).
+        clusters: to which each belongs, (S,): runs that share a population are not independent.
+    """
+    values = np.asarray(values, dtype=float)
+    if clusters is None:
+        return values
+    _, index = np.unique(np.asarray(clusters), return_inverse=True)
+    return np.bincount(index, values) / np.bincount(index)
+
+
 def wilson_interval(successes: ArrayLike) -> Estimate:
     """A proportion with its 95 % Wilson score interval.
 
@@ -129,28 +143,3 @@ def stratified_bootstrap(
         found.append(statistic(*again))
     low, high = np.quantile(found, [0.025, 0.975])
     return Estimate(statistic(*arrays), float(low), float(high), len(arrays[0]))
-
-
-def required_num_runs(
-    difference: Estimate, *, student: bool = False, min_runs: int = 2
-) -> int | None:
-    """About how many runs it takes until the 95 % interval of a mean difference excludes zero, if
-    mean and spread stay as they are; None if that cannot be said.
-
-    Args:
-        difference: mean and interval so far.
-        student: whether the interval is by Student's t, whose quantile falls with the number of
-            runs; others are taken to shrink with its square root alone.
-        min_runs: the least number to return.
-    """
-    num_runs, half = difference.num_runs, (difference.high - difference.low) / 2
-    if not np.isfinite(half) or difference.mean == 0 or num_runs < 2:
-        return None
-    if not student:
-        needed = num_runs * (half / difference.mean) ** 2
-        return max(num_runs, min_runs, math.ceil(needed - 1e-9))
-    spread = half * math.sqrt(num_runs) / stats.t.ppf(0.975, num_runs - 1)
-    needed = max(num_runs, min_runs, math.floor((1.96 * spread / difference.mean) ** 2))
-    while stats.t.ppf(0.975, needed - 1) * spread / math.sqrt(needed) > abs(difference.mean):
-        needed += 1
-    return needed

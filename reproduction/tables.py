@@ -19,14 +19,13 @@ from typing import Any
 import pandas as pd
 
 from paperlib import files
-from reproduction import results
-from reproduction.statistics import Estimate
+from reproduction import results, verdicts
+from reproduction.statistics import Estimate, t_interval
 
 Row = Mapping[str, Any]
 COLUMNS = ("item", "paper", "ours", "low", "high", "num_runs", "verdict")
 README_MARKS = ("<!-- results: begin -->", "<!-- results: end -->")
 CLAIMS_MARKS = ("<!-- claims: begin -->", "<!-- claims: end -->")
-MIN_RUNS, MIN_RUNS_BY_T = 5, 3  # for a verdict: by bootstrap, by Student's t
 FIGURE_SUFFIXES = (".pdf", ".png", ".gif", ".csv", ".md", ".tex")
 # What pandas leaves as it is, but LaTeX's usual fonts lack
 LATEX_SYMBOLS = str.maketrans(
@@ -59,41 +58,35 @@ def row(item: str, estimate: Estimate, *, paper: float | None = None, verdict: s
     return dict(zip(COLUMNS, (item, paper, mean, low, high, num_runs, verdict), strict=True))
 
 
-def claim(
-    item: str, difference: Estimate, *, better: str = "lower", min_runs: int = MIN_RUNS
-) -> Row:
-    """A row on the claim that a difference has a certain sign.
+def claim_rows(claim: str, parts: Sequence[verdicts.Part]) -> list[Row]:
+    """Rows on all parts of a claim, judged together (`verdicts.judge_parts`).
 
-    The verdict is "reproduced" where the whole 95 % interval has that sign, "not reproduced" where
-    it has the other one, else "undecided"; always "undecided" with fewer than ``min_runs`` runs.
-
-    Args:
-        item: the claim.
-        difference: over paired runs.
-        better: "lower" if the claim is that the difference is below zero, else "higher".
-        min_runs: `MIN_RUNS` for bootstraps, `MIN_RUNS_BY_T` for intervals by Student's t.
-    """
-    sign = -1 if better == "lower" else 1
-    low, high = sorted((sign * difference.low, sign * difference.high))
-    verdict = "reproduced" if low > 0 else "not reproduced" if high < 0 else "undecided"
-    if difference.num_runs < min_runs:
-        verdict = "undecided"
-    return row(item, difference, verdict=verdict)
-
-
-def signed_effect(part: Row) -> tuple[float, float, float] | None:
-    """Low, mean and high of a claim's difference, divided by half the width of its interval, and
-    with the sign that makes positive values speak for the claim; None without an interval.
+    Beside the usual keys they have "claim", the part's "differences", "clusters",
+    "smallest_effect" and "expected", and "needed": about how many independent runs would decide an
+    undecided part, or None.
 
     Args:
-        part: from `claim`; its item ends in "< 0" or "> 0".
+        claim: its name, such as "C2"; or "control", for methods that could be exchanged.
+        parts: with their data. Where one has too few runs, no part gets another verdict.
     """
-    low, mean, high = (part[name] for name in ("low", "ours", "high"))
-    if low is None or high is None or low == high:
-        return None
-    half = (high - low) / 2 * (-1 if part["item"].endswith("< 0") else 1)
-    one, other = sorted((low / half, high / half))
-    return one, mean / half, other
+    if min(len(part.units) for part in parts) < verdicts.MIN_RUNS:
+        found = ["too few runs"] * len(parts)
+    else:
+        found = [verdict.verdict for verdict in verdicts.judge_parts(parts)]
+    rows = []
+    for part, verdict in zip(parts, found, strict=True):
+        undecided = verdict == "undecided"
+        entry = row(f"{claim} {part.name}", t_interval(part.units), verdict=verdict)
+        data = {name: files.plain(value) for name, value in vars(part).items() if name != "name"}
+        needed = verdicts.required_num_runs(part, num_parts=len(parts)) if undecided else None
+        rows.append({**entry, "claim": claim, **data, "needed": needed})
+    return rows
+
+
+def save_runs(folder: str | Path, name: str, runs: Sequence[Mapping[str, Any]]) -> None:
+    """Writes the numbers of single runs beside a table, as ``NAME_runs.csv``: a line for each."""
+    with files.replacing(Path(folder) / f"{name}_runs.csv") as temporary:
+        pd.DataFrame(list(runs)).to_csv(temporary, index=False, na_rep="nan")
 
 
 def _number(value: float | None, digits: int = 2) -> str:
@@ -176,7 +169,7 @@ def terminal_table(results_dir: str | Path) -> str:
             cost = (seconds, file) if rank == 0 else ("", "")
             body.append((r["item"], _number(r["paper"]), interval(r), r["verdict"], *cost))
     header = ("item", "paper", "ours [95 %]", "verdict", "seconds", "file")
-    note = "paper: reported numbers, unverified; intervals: 95 %, over seeds where there are some"
+    note = "paper: reported numbers, unverified; intervals: 95 %, over runs where there are some"
     return markdown_table(header, body, style="simple") + note
 
 

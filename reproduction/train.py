@@ -1,7 +1,8 @@
 """Trains anything that has a name: ``python -m reproduction.train "Emb-Hyb 0" --profile smoke``.
 
-Names are ``population`` (all pairs of ParticleWorld), the wrestlers' training runs, such as
-``self-hasty-e``, and the policies of Figure 4, a variant and a seed. ``--list`` shows them all.
+Names are ``population 0`` (all pairs of a population of ParticleWorld), the wrestlers' training
+runs, such as ``self-hasty-e``, and the policies of Figure 4, a variant and a seed. ``--list`` shows
+them all.
 Parameters are those of the notebook that uses the result, in the profile. A training that was
 stopped goes on from its checkpoint, and a finished one is kept. Wrestlers and policies are jobs for
 one core each, so that a cluster can train them side by side; parents must be there first.
@@ -25,11 +26,11 @@ from reproduction import policy_training, runner, training_runs, trainings, wres
 from reproduction.policy_study import Study
 
 
-def train_population(parameters: Mapping[str, Any]) -> None:
-    """The pairs of population.py, which takes them from their checkpoints."""
+def train_population(parameters: Mapping[str, Any], number: int) -> None:
+    """A population of population.py, which takes its pairs from their checkpoints."""
     trainings.train_population(
         num_pairs=parameters["num_pairs"],
-        seed=parameters["seed"],
+        seed=parameters["seed"] + number,
         settings=maddpg.Settings(
             num_iterations=parameters["num_iterations"],
             learning_rate=parameters["learning_rate"],
@@ -42,7 +43,7 @@ def train_population(parameters: Mapping[str, Any]) -> None:
         max_restarts=parameters["max_restarts"],
         num_evaluation_episodes=parameters["num_evaluation_episodes"],
         num_workers=parameters["num_workers"],
-        folder=parameters["checkpoint_folder"],
+        folder=Path(parameters["checkpoint_folder"]) / str(number),
         device=parameters["device"],
     )
 
@@ -76,7 +77,9 @@ def trainings_of(profile: str, results_folder: str | Path) -> dict[str, Callable
         runner.parameters_of(notebook, profile, results_folder)
         for notebook in ("population", "wrestlers", "figure_4")
     )
-    named: dict[str, Callable[[], None]] = {"population": lambda: train_population(population)}
+    named: dict[str, Callable[[], None]] = {}
+    for number in population["trained"]:
+        named[f"population {number}"] = lambda n=number: train_population(population, n)
     for name in training_runs.RUNS:
         named[name] = lambda name=name: train_wrestlers(sumo, name)
     for variant in figure_4["variants"]:
@@ -88,7 +91,7 @@ def trainings_of(profile: str, results_folder: str | Path) -> dict[str, Callable
 def main(arguments: list[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description="Train anything that has a name.")
-    parser.add_argument("name", nargs="?", help='such as population, self-hasty-e, "Emb-Hyb 0"')
+    parser.add_argument("name", nargs="?", help='such as "population 0", self-hasty-e, "Emb-Hyb 0"')
     parser.add_argument("--profile", default="laptop", help="one of workflow/parameters.yaml")
     parser.add_argument("--results", default="results", type=Path, help="folder of all results")
     parser.add_argument("--list", action="store_true", help="show all names in the profile")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
+
+from reproduction.statistics import cluster_means
 
 Numbers = Sequence[float] | NDArray[np.floating]
 
@@ -16,7 +18,7 @@ LEVEL = 0.05  # of all tests of a claim together
 MIN_RUNS = 5
 MAX_RUNS = 10_000  # that `required_num_runs` looks for
 EXPECTED = ("greater", "less", "equal")
-VERDICTS = ("reproduced", "contradicted", "equivalent", "undecided")
+VERDICTS = ("contradicted", "too few runs", "undecided", "equivalent", "reproduced")  # worst first
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,7 +35,7 @@ class Part:
             all are.
 
     Raises:
-        ValueError: if an argument is out of range, or there are fewer than `MIN_RUNS` clusters.
+        ValueError: if an argument is out of range.
     """
 
     name: str
@@ -60,20 +62,11 @@ class Part:
                 f"clusters of {self.name!r} must be {len(differences)}, one a run; got shape "
                 f"{np.shape(self.clusters)}"
             )
-        if len(self.units) < MIN_RUNS:
-            raise ValueError(
-                f"differences of {self.name!r}: a verdict takes at least {MIN_RUNS} independent "
-                f"runs or clusters, got {len(self.units)}"
-            )
 
     @property
     def units(self) -> NDArray[np.float64]:
         """Independent differences: of the runs, or the mean of each cluster."""
-        differences = np.asarray(self.differences, dtype=float)
-        if self.clusters is None:
-            return differences
-        _, index = np.unique(np.asarray(self.clusters), return_inverse=True)
-        return np.bincount(index, differences) / np.bincount(index)
+        return cluster_means(self.differences, self.clusters)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -147,10 +140,16 @@ def judge_parts(parts: Sequence[Part]) -> list[Verdict]:
     by a difference shown to be beyond ±Δ.
 
     Raises:
-        ValueError: if there is no part.
+        ValueError: if there is no part, or one has fewer than `MIN_RUNS` runs or clusters.
     """
     if not parts:
         raise ValueError("parts: a claim takes at least one")
+    for part in parts:
+        if len(part.units) < MIN_RUNS:
+            raise ValueError(
+                f"differences of {part.name!r}: a verdict takes at least {MIN_RUNS} independent "
+                f"runs or clusters, got {len(part.units)}"
+            )
     moments = [(p.units.mean(), p.units.std(ddof=1), len(p.units)) for p in parts]
     raw = [_p_values(p, *found) for p, found in zip(parts, moments, strict=True)]
     adjusted = [holm(column) for column in zip(*raw, strict=True)]
@@ -186,18 +185,7 @@ def required_num_runs(part: Part, *, num_parts: int = 1) -> int | None:
     return high
 
 
-def judge(parts: Sequence[Part]) -> tuple[str, list[Verdict]]:
-    """The verdict on a claim, and on its parts.
-
-    "contradicted" if any part is; "reproduced" if all are; "equivalent" if all are either that or
-    reproduced; else "undecided".
-    """
-    verdicts = judge_parts(parts)
-    found = {verdict.verdict for verdict in verdicts}
-    for whole, allowed in (
-        ("reproduced", {"reproduced"}),
-        ("equivalent", {"reproduced", "equivalent"}),
-    ):
-        if found <= allowed:
-            return whole, verdicts
-    return ("contradicted" if "contradicted" in found else "undecided"), verdicts
+def whole(found: Iterable[str]) -> str:
+    """The verdict on a claim, from those on its parts: the worst one, in the order of `VERDICTS`;
+    "equivalent" if parts are either that or reproduced."""
+    return min(found, key=VERDICTS.index)

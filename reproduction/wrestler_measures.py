@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from paperlib import metrics
+from paperlib.datasets import InteractionDataset
 from paperlib.streams import Stream, make_generator
 from reproduction import measures
 from reproduction.comparisons import Comparison
@@ -33,6 +34,11 @@ class WrestlerMeasures:
     step_counts: Sequence[int]
     episode_counts: Sequence[int]
 
+    @property
+    def dataset(self) -> InteractionDataset:
+        """The episodes, which all seeds share."""
+        return next(iter(self.comparison.datasets.values()))
+
     @functools.cached_property
     def families(self) -> list[str]:
         """Each wrestler's founder."""
@@ -41,13 +47,13 @@ class WrestlerMeasures:
     @functools.cached_property
     def _summary_statistics(self) -> Tensor:
         """Of all whole episodes, so that training and test matches have one scale."""
-        return metrics.summary_statistics(self.comparison.dataset)
+        return metrics.summary_statistics(self.dataset)
 
     def embed(
         self, kind: str, method: str, seed: int, rows: Tensor, num_time_steps: int | None = None
     ) -> Tensor:
         """Embeddings of the episodes at ``rows``; see `Comparison.embed`."""
-        longest = self.comparison.dataset.observations.shape[1]
+        longest = self.dataset.observations.shape[1]
         whole = num_time_steps is None or num_time_steps >= longest
         if method == "summary statistics" and whole:
             return self._summary_statistics[rows]
@@ -62,7 +68,7 @@ class WrestlerMeasures:
             of predicted outcomes (`measures.outcome_accuracy`), and under "ratio within families"
             and "ratio without reflections" IICR of subsets.
         """
-        split, dataset = self.comparison.splits[kind, seed], self.comparison.dataset
+        split, dataset = self.comparison.splits[kind, seed], self.dataset
         train, test = (dataset.rows_on_edges(part) for part in (split.train, split.test))
         agents, found = dataset.agents[test], {}
         for steps in self.step_counts:
@@ -93,7 +99,7 @@ class WrestlerMeasures:
         self, embedded: Tensor, rows: Tensor, number: int, seed: int
     ) -> tuple[Tensor, Tensor]:
         """What predicts the outcome of each match, and the outcome."""
-        dataset = self.comparison.dataset
+        dataset = self.dataset
         generator = make_generator(seed, Stream.TABLE_1_OTHER_EPISODES)
         features = measures.outcome_features(
             embedded, dataset.agents[rows], num_episodes=number, generator=generator

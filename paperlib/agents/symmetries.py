@@ -18,6 +18,7 @@ from torch import Tensor
 from paperlib import _checks
 from paperlib.agents import populations
 from paperlib.agents.populations import Population
+from paperlib.agents.word_speakers import words
 from paperlib.datasets import InteractionDataset
 from paperlib.environments.particleworld import MESSAGE
 from paperlib.graphs import InteractionGraph
@@ -118,20 +119,64 @@ def base_listeners(agents: Int[Tensor, ...], num_pairs: int) -> Int[Tensor, ...]
     return num_pairs + agents % num_pairs
 
 
+def relabelled_returns(
+    returns: Float[Tensor, "listener target word"], symmetries: Iterable[ChannelSymmetry]
+) -> Float[Tensor, "image target word"]:
+    """Returns of every word with the images of L listeners, from those with the listeners: R[l,
+    target, T(w)]. Images are in the order of the agents of `collect_images`, (S·L, 3, W).
+
+    Args:
+        returns: as `word_speakers.word_returns` measures them.
+        symmetries: S of them.
+    """
+    message_size = (returns.shape[-1] - 1).bit_length()
+    bits = words(message_size).double()
+    digits = 2 ** torch.arange(message_size)
+    parts = [returns[..., symmetry(bits).long() @ digits] for symmetry in symmetries]
+    return torch.cat(parts)
+
+
+def by_message(dataset: InteractionDataset) -> InteractionDataset:
+    """The same episodes, in which every agent is divided by the message that it mostly heard.
+
+    The episodes of one new agent share a meaning, so that what an agent does on one message can be
+    learned before what it does on each: training on them first, and then on ``dataset``, takes
+    gated pooling past its plateau.
+
+    Returns:
+        Agent a on message w is agent 2^M a + w; what was mostly heard is taken bit by bit.
+
+    Raises:
+        ValueError: if observations hold no messages.
+    """
+    _require_messages(dataset)
+    steps = torch.arange(dataset.observations.shape[1])
+    said = ((steps > 0) & (steps < dataset.lengths.unsqueeze(-1))).unsqueeze(-1)
+    messages = dataset.observations[..., MESSAGE]
+    share = (messages * said).sum(1) / said.sum(1).clamp(min=1)  # (E, M)
+    size = messages.shape[-1]
+    word = (share > 0.5).long() @ 2 ** torch.arange(size)
+    return dataclasses.replace(dataset, agents=2**size * dataset.agents + word)
+
+
 def heard(dataset: InteractionDataset, symmetry: ChannelSymmetry) -> InteractionDataset:
     """The same episodes with what was heard behind a channel in the place of what was said.
 
     Raises:
         ValueError: if observations hold no messages, or messages of another number of bits.
     """
-    if dataset.observation_size <= MESSAGE.start:
-        raise ValueError(
-            f"dataset: messages follow {MESSAGE.start} other numbers in observations of listeners; "
-            f"these have {dataset.observation_size}"
-        )
+    _require_messages(dataset)
     observations = dataset.observations.clone()
     steps = torch.arange(observations.shape[1], device=observations.device)
     said = (steps > 0) & (steps < dataset.lengths.unsqueeze(-1))  # neither silence nor padding
     messages = observations[..., MESSAGE]
     observations[..., MESSAGE] = symmetry(messages).where(said.unsqueeze(-1), messages)
     return dataclasses.replace(dataset, observations=observations)
+
+
+def _require_messages(dataset: InteractionDataset) -> None:
+    if dataset.observation_size <= MESSAGE.start:
+        raise ValueError(
+            f"dataset: messages follow {MESSAGE.start} other numbers in observations of listeners; "
+            f"these have {dataset.observation_size}"
+        )

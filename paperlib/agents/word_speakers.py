@@ -155,6 +155,7 @@ def train_speakers(
     learning_rate: float = 3e-3,
     hidden_size: int = 128,
     entropy_weight: float = 2.0,
+    contexts_per_update: int = 0,
 ) -> tuple[StackedMLP, Float[Tensor, "update speaker"]]:
     """Speakers with the highest mean `expected_returns`, by Adam on all listeners at once.
 
@@ -165,10 +166,12 @@ def train_speakers(
         contexts: given to each of K speakers with each of L listeners, (K, L, P, C).
         returns: R of the training listeners.
         generators: one for each speaker; draws its weights.
-        num_updates: of Adam, each on all contexts.
+        num_updates: of Adam.
         learning_rate: of Adam; falls to zero along half a cosine.
         hidden_size: of both hidden layers.
         entropy_weight: τ at the start, in units of the return.
+        contexts_per_update: how many random ones of each listener's P contexts an update takes; 0
+            takes all of them.
 
     Returns:
         A stack of K speakers, and J averaged over listeners before each update.
@@ -180,6 +183,7 @@ def train_speakers(
     hidden_size = _checks.integer("hidden_size", hidden_size, minimum=1)
     if len(generators) != len(contexts):
         raise ValueError(f"generators: {len(generators)} came for {len(contexts)} speakers")
+    num_listeners, num_contexts = contexts.shape[1:3]
     inputs = _inputs(contexts)
     sizes = SPEAKER_SIZE + contexts.shape[-1], hidden_size, hidden_size, returns.shape[-1]
     speakers = StackedMLP(sizes, generators=generators).to(contexts.device)
@@ -187,6 +191,11 @@ def train_speakers(
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, num_updates)
     curve = []
     for update in range(num_updates):
+        if 0 < contexts_per_update < num_contexts:
+            shape = num_listeners, contexts_per_update
+            chosen = [torch.randint(num_contexts, shape, generator=g) for g in generators]
+            index = torch.stack(chosen)[..., None].to(contexts.device)  # (K, L, p, 1)
+            inputs = _inputs(contexts.take_along_dim(index, dim=2))
         log_probs = speakers(inputs).log_softmax(-1)
         found = _expected(log_probs.exp(), returns).mean(1)  # J, (K,)
         entropy = -(log_probs.exp() * log_probs).sum(-1).mean(1)  # H, (K,)

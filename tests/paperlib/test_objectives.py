@@ -69,7 +69,8 @@ def algorithm_1(encoder, policy, draws, *, weight, likelihood, form):
             r_reference, r_positive = embed(encoder, reference[i]), embed(encoder, positive[i])
             imitation = identification = 0.0
             for observation, action in positive[i]:
-                imitation -= log_likelihood(policy, observation, action, r_reference, likelihood)
+                found = log_likelihood(policy, observation, action, r_reference, likelihood)
+                imitation -= found / len(positive[i])
             for j in range(num_agents):
                 if j != i:
                     r_negative = embed(encoder, negative[j])
@@ -273,9 +274,9 @@ def constant_policy(output, likelihood):
 @pytest.mark.parametrize(
     ("likelihood", "expected"),
     [
-        ("categorical", 2 * np.log(1 + np.e)),  # -log softmax([0, 1])[0], twice
-        ("squared_error", 2 * 0.5 * 2),  # ½ ((1 - 0)² + (0 - 1)²), twice
-        ("gaussian", 2 * (0.5 * 2 + np.log(2 * np.pi))),
+        ("categorical", np.log(1 + np.e)),  # -log softmax([0, 1])[0] in both steps
+        ("squared_error", 0.5 * 2),  # ½ ((1 - 0)² + (0 - 1)²)
+        ("gaussian", 0.5 * 2 + np.log(2 * np.pi)),
     ],
 )
 def test_imitation_by_hand(likelihood, expected):

@@ -1,0 +1,113 @@
+"""Files of the encoders that a table compares, with their episodes and splits."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from paperlib import embeddings, files
+from paperlib.datasets import InteractionDataset
+from paperlib.embeddings import PolicyEmbedder, Settings
+from paperlib.graphs import InteractionGraph, Split
+from paperlib.objectives import Hybrid, Objective
+from paperlib.streams import make_generator
+
+SPLITS = "splits.json"
+METHODS = ("Emb-Im", "Emb-Id", "Emb-Hyb")
+
+Splits = Mapping[tuple[str, int], Split]  # by name, such as "weak", and seed
+
+
+def encoder_path(folder: Path, kind: str, method: str, seed: int) -> Path:
+    """Where the encoder of a kind of split, a method and a seed is stored."""
+    return folder / f"{kind}_{method}_{seed}.safetensors"
+
+
+def episodes_path(folder: Path, seed: int) -> Path:
+    """Where the episodes of a seed are stored."""
+    return folder / f"episodes_{seed}.safetensors"
+
+
+def save_splits(folder: Path, splits: Splits) -> None:
+    """Writes splits to ``folder / "splits.json"``."""
+    saved = [
+        {"name": name, "seed": seed, **dataclasses.asdict(split)}
+        for (name, seed), split in splits.items()
+    ]
+    files.save_json(folder / SPLITS, {"splits": saved})
+
+
+def load_splits(folder: Path, name: str, seeds: Sequence[int]) -> dict[int, Split]:
+    """Splits that `save_splits` wrote, by seed.
+
+    Args:
+        folder: of the encoders.
+        name: of the splits, such as "weak" or "strong".
+        seeds: which ones.
+
+    Raises:
+        FileNotFoundError: if there are none.
+        ValueError: if the file is damaged or lacks a seed.
+    """
+    found = {}
+    for saved in files.load_json(folder / SPLITS)["splits"]:
+        if saved["name"] == name and saved["seed"] in seeds:
+            parts = (saved[part] for part in ("train", "validation", "test"))
+            graphs = (
+                InteractionGraph(tuple(part["agents"]), tuple(map(tuple, part["edges"])))
+                for part in parts
+            )
+            found[saved["seed"]] = Split(saved["kind"], *graphs)
+    if missing := sorted({*seeds} - {*found}):
+        raise ValueError(f"seeds: {folder / SPLITS} has no {name} split of seed {missing[0]}")
+    return {seed: found[seed] for seed in seeds}
+
+
+def load_encoders(folder: Path, kind: str, seed: int) -> dict[str, PolicyEmbedder]:
+    """The encoders of all `METHODS`."""
+    return {m: PolicyEmbedder.load(encoder_path(folder, kind, m, seed)) for m in METHODS}
+
+
+def learn_to_file(
+    *,
+    dataset: InteractionDataset | Path,
+    graph: InteractionGraph | None = None,
+    objective: Objective | None = None,
+    settings: Settings,
+    key: tuple[int, ...],
+    device: str,
+    path: Path,
+    progress: Callable[[int], None],
+) -> None:
+    """Learns from the stream ``key`` and writes ``path``; what is there already, from the same
+    objective, settings, key and data, stays.
+
+    Args:
+        dataset: or the file that it was saved to, where it is too large to be handed around.
+        graph: see `learn`.
+        objective: see `learn`; the file names it by its ``repr``.
+
+    Raises:
+        ValueError: if a file is there and damaged.
+    """
+    dataset = InteractionDataset.load(dataset) if isinstance(dataset, Path) else dataset
+    objective = Hybrid() if objective is None else objective
+    source = {"key": list(key), "data": dataset.checksum(), "objective": repr(objective)}
+    if graph is not None:
+        source["edges"] = [list(edge) for edge in graph.edges]
+    if path.exists():
+        present = PolicyEmbedder.load(path)
+        if present.settings == settings and present.source == source:
+            progress(settings.num_updates)
+            return
+    model = embeddings.learn(
+        dataset,
+        objective=objective,
+        settings=settings,
+        graph=graph,
+        generator=make_generator(*key, device=device),
+        progress=progress,
+    )
+    model.source = source
+    model.save(path)

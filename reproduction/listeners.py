@@ -1,0 +1,187 @@
+"""Runs of ParticleWorld's tables: a population, its episodes and splits, and measures of them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from paperlib import graphs, metrics
+from paperlib.agents import populations
+from paperlib.agents.populations import Population
+from paperlib.datasets import InteractionDataset
+from paperlib.embeddings import PolicyEmbedder
+from paperlib.graphs import InteractionGraph, Split
+from paperlib.streams import Stream, make_generator
+from reproduction import comparison_files, measures, results
+from reproduction.comparisons import REFERENCES, Comparison
+from reproduction.jobs import run_jobs
+
+
+@dataclasses.dataclass(frozen=True)
+class ListenerRun:
+    """What one run of a table draws.
+
+    Attributes:
+        population: whose pairs play.
+        dataset: the episodes of every speaker with every listener, seen from the listener.
+        splits: by kind, "weak", "strong" and "known"; see `make_run`.
+    """
+
+    population: Population
+    dataset: InteractionDataset
+    splits: dict[str, Split]
+
+    @property
+    def names(self) -> list[str]:
+        """Of the agents, by number."""
+        pairs = range(self.population.num_pairs)
+        return [f"{side} {pair}" for side in ("speaker", "listener") for pair in pairs]
+
+
+def load_population(folder: str | Path, number: int) -> Population:
+    """A population that the notebook ``population`` left in its folder."""
+    return Population.load(results.resolve(folder) / f"population_{number}.safetensors")
+
+
+def make_run(
+    seed: int,
+    *,
+    population: Population,
+    episodes_per_edge: int,
+    num_validation: int,
+    num_test: int,
+) -> ListenerRun:
+    """Draws the episodes and splits of one run.
+
+    The weak split keeps one edge of every listener for test and one for validation; the strong one
+    divides the pairs into three parts and uses only edges within a part. "known" has the strong
+    split's validation and test; as many listeners and edges are for training, but among them are
+    the test listeners, with the training speakers.
+
+    Args:
+        seed: of the run.
+        population: whose pairs play.
+        episodes_per_edge: of every speaker with every listener.
+        num_validation, num_test: pairs in those parts of the strong split.
+    """
+    count = population.num_pairs
+    speakers, listeners = range(count), range(count, 2 * count)
+    graph = InteractionGraph.bipartite(count, count)
+    dataset = populations.collect(
+        population,
+        graph,
+        num_episodes=episodes_per_edge,
+        generator=make_generator(seed, Stream.TABLE_2_EPISODES),
+    )
+    weak = graphs.leave_edges_out(
+        graph, listeners, generator=make_generator(seed, Stream.TABLE_2_WEAK_SPLIT)
+    )
+    strong = graphs.strong_split(
+        graph,
+        num_validation=num_validation,
+        num_test=num_test,
+        sides=[speakers, listeners],
+        generator=make_generator(seed, Stream.TABLE_2_STRONG_SPLIT),
+    )
+    own = [agent for agent in strong.train.agents if agent >= count]
+    tested = [agent for agent in strong.test.agents if agent >= count]
+    partners = [agent for agent in strong.train.agents if agent < count]
+    learned = (tested + own)[: len(own)]
+    known = graph.with_edges([(speaker, agent) for speaker in partners for agent in learned])
+    splits = {"weak": weak, "strong": strong}
+    splits["known"] = dataclasses.replace(strong, kind="edges", train=known)
+    return ListenerRun(population, dataset, splits)
+
+
+def quality(
+    embedded: Float[Tensor, "episode embedding"],
+    agents: Int[Tensor, " episode"],
+    *,
+    num_episodes: int,
+    seed: int,
+    max_per_agent: int,
+) -> dict[str, float]:
+    """`measures.averaged_quality` of at most ``max_per_agent`` random episodes of each agent."""
+    generator = make_generator(seed, Stream.TABLE_2_SUBSET)
+    rows = measures.draw_of_each(agents, max_per_agent=max_per_agent, generator=generator)
+    return measures.averaged_quality(
+        embedded[rows],
+        agents[rows],
+        num_episodes=num_episodes,
+        generator=make_generator(seed, Stream.TABLE_2_AVERAGES),
+    )
+
+
+def measure_all(
+    comparison: Comparison,
+    cases: Sequence[tuple[str, str]],
+    *,
+    episode_counts: Sequence[int],
+    max_per_agent: int,
+    num_workers: int,
+) -> dict[str, list[float]]:
+    """Measures test episodes, side by side.
+
+    Args:
+        comparison: of encoders that were learned.
+        cases: kinds of split and methods.
+        episode_counts: numbers of episodes that one embedding averages over.
+        max_per_agent: see `quality`.
+        num_workers: processes.
+
+    Returns:
+        The measures of `metrics.embedding_quality` of all seeds, under "KIND METHOD MEASURE COUNT".
+    """
+    jobs = []
+    for kind, method in cases:
+        for seed in comparison.seeds:
+            path = comparison_files.encoder_path(comparison.folder, kind, method, seed)
+            untrained = comparison.untrained(kind, seed) if method == "untrained" else None
+            jobs.append(
+                {
+                    "episodes": comparison.episodes[seed],
+                    "edges": comparison.splits[kind, seed].test,
+                    "model": untrained if method in REFERENCES else path,
+                    "seed": seed,
+                    "episode_counts": episode_counts,
+                    "max_per_agent": max_per_agent,
+                }
+            )
+    found = run_jobs(measure, jobs, num_workers=num_workers, units=len(jobs), name="measures")
+    measured: dict[str, list[float]] = {}
+    names = [f"{kind} {method}" for kind, method in cases for _ in comparison.seeds]
+    for name, numbers in zip(names, found, strict=True):
+        for measure_name, number in numbers.items():
+            measured.setdefault(f"{name} {measure_name}", []).append(number)
+    return measured
+
+
+def measure(
+    *,
+    episodes: Path,
+    edges: InteractionGraph,
+    model: PolicyEmbedder | Path | None,
+    seed: int,
+    episode_counts: Sequence[int],
+    max_per_agent: int,
+    progress: Callable[[int], None],
+) -> dict[str, float]:
+    """A job of `measure_all`: of an encoder, or its file, or summary statistics."""
+    dataset = InteractionDataset.load(episodes)
+    tested = dataset.select(dataset.rows_on_edges(edges))
+    if model is None:
+        embedded = metrics.summary_statistics(tested)
+    else:
+        loaded = PolicyEmbedder.load(model) if isinstance(model, Path) else model
+        embedded = loaded.embed(tested)
+    found = {}
+    for count in episode_counts:
+        options = {"num_episodes": count, "seed": seed, "max_per_agent": max_per_agent}
+        numbers = quality(embedded, tested.agents, **options)
+        found |= {f"{name} {count}": number for name, number in numbers.items()}
+    progress(1)
+    return found

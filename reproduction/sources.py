@@ -1,0 +1,106 @@
+"""Listeners to learn from: pairs of one or several populations, and the episodes they play."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from paperlib.agents import symmetries, word_speakers
+from paperlib.agents.populations import Population
+from paperlib.agents.symmetries import ChannelSymmetry
+from paperlib.datasets import InteractionDataset
+from paperlib.embeddings import PolicyEmbedder
+from paperlib.graphs import InteractionGraph
+
+EPISODES_PER_IMAGE = 56  # of each listener behind each channel, about
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """Some pairs of a population: their speakers talk to their listeners."""
+
+    population: Population
+    pairs: Sequence[int]
+
+    @property
+    def listeners(self) -> list[int]:
+        """Their numbers as agents."""
+        return [self.population.num_pairs + pair for pair in self.pairs]
+
+    def collect(
+        self, channels: Sequence[ChannelSymmetry], *, num_episodes: int, generator: torch.Generator
+    ) -> InteractionDataset:
+        """Episodes of every speaker with every listener behind every channel; listener n behind
+        channel s is agent n + s·N of N listeners."""
+        count = self.population.num_pairs
+        graph = InteractionGraph.bipartite(count, count).with_edges(
+            [(speaker, listener) for speaker in self.pairs for listener in self.listeners]
+        )
+        found = symmetries.collect_images(
+            self.population,
+            graph,
+            symmetries=channels,
+            num_episodes=num_episodes,
+            generator=generator,
+        )
+        place = torch.zeros(count, dtype=torch.long)
+        place[list(self.pairs)] = torch.arange(len(self.pairs))
+        agents = place[found.agents % count] + len(self.pairs) * (found.agents // count - 1)
+        return dataclasses.replace(found, agents=agents)
+
+    def word_returns(
+        self, *, num_episodes: int, generator: torch.Generator
+    ) -> Float[Tensor, "2 listener target word"]:
+        """See `word_speakers.word_returns`."""
+        return word_speakers.word_returns(
+            self.population.listeners.rows(list(self.pairs)),
+            message_size=self.population.message_size,
+            num_episodes=num_episodes,
+            generator=generator,
+            dynamics=self.population.provenance["dynamics"],
+        )
+
+
+def collect(
+    sources: Sequence[Source], *, symmetric: bool, generator: torch.Generator
+) -> InteractionDataset:
+    """Some `EPISODES_PER_IMAGE` episodes of each listener of all sources, behind every channel or
+    the plain one; agents are numbered source after source."""
+    channels = channels_of(sources[0], symmetric=symmetric)
+    parts, first = [], 0
+    for source in sources:
+        num_episodes = -(-EPISODES_PER_IMAGE // len(source.pairs))
+        if not symmetric:
+            num_episodes *= 4
+        part = source.collect(channels, num_episodes=num_episodes, generator=generator)
+        parts.append(dataclasses.replace(part, agents=part.agents + first))
+        first += len(channels) * len(source.pairs)
+    return InteractionDataset.concatenate(parts)
+
+
+def channels_of(source: Source, *, symmetric: bool) -> list[ChannelSymmetry]:
+    found = symmetries.channel_symmetries(source.population.message_size)
+    return found if symmetric else found[:1]
+
+
+def contexts(
+    model: PolicyEmbedder,
+    dataset: InteractionDataset,
+    *,
+    agents: Sequence[int],
+    num_episodes: int,
+    num_contexts: int,
+    generator: torch.Generator,
+) -> Float[Tensor, "agent context embedding"]:
+    """Embeddings of ``num_contexts`` draws of ``num_episodes`` different episodes of each agent."""
+    rows = []
+    for agent in agents:
+        own = (dataset.agents == agent).nonzero()[:, 0]
+        order = torch.rand((num_contexts, len(own)), generator=generator).argsort(-1)
+        rows.append(own[order[:, :num_episodes]])
+    chosen = torch.stack(rows)  # (N, P, k)
+    return model.embed(dataset, chosen.flatten(0, 1)).unflatten(0, chosen.shape[:2])
