@@ -98,7 +98,7 @@ def draw_delay(ax: Axes, lean: ArrayLike, costs: ArrayLike, uses_silence: ArrayL
     """
     lean, costs, uses_silence = np.asarray(lean), np.asarray(costs), np.asarray(uses_silence)
     for used, label, look in (
-        (False, "never sends 000", {"color": "#0072B2", "marker": "o"}),
+        (False, "does not send 000", {"color": "#0072B2", "marker": "o"}),
         (True, "sends 000", {"color": "#D55E00", "marker": "D"}),
     ):
         own = uses_silence == used
@@ -123,10 +123,11 @@ def draw_distances(ax: Axes, ours: Sequence[ArrayLike], theirs: Sequence[ArrayLi
         sides.append(np.concatenate([100 * stats.rankdata(p) / len(p) for p in pairs]))
     edges = np.linspace(0, 100, 11)
     counts = np.histogram2d(*sides, bins=edges)[0].T
-    ax.pcolormesh(edges, edges, counts, cmap="Greys", vmin=0, rasterized=True)
+    mesh = ax.pcolormesh(edges, edges, counts, cmap="cividis", vmin=0, rasterized=True)
+    ax.figure.colorbar(mesh, ax=ax, label="number of distances", shrink=0.9)
     ax.set_aspect("equal")
-    ax.set(xlabel="distance of embeddings (percentile)")
-    ax.set(ylabel="distance of languages (percentile)")
+    ax.set(xlabel="embeddings (percentile)")
+    ax.set(ylabel="languages (percentile)")
 
 
 def draw_correlations(ax: Axes, comparisons: Mapping[str, Mapping[str, Any]]) -> None:
@@ -152,7 +153,7 @@ def draw_map(ax: Axes, places: ArrayLike, labels: Sequence[int], *, title: str) 
 
     Args:
         ax: to draw on.
-        places: (N, 2).
+        places: (N, 2), in units of the return.
         labels: a word of each language.
         title: of the legend.
     """
@@ -162,6 +163,10 @@ def draw_map(ax: Axes, places: ArrayLike, labels: Sequence[int], *, title: str) 
         own = places[labels == word]
         look = {"color": colours[word], "marker": "osD^vPX*"[word]}
         ax.scatter(*own.T, s=16, linewidths=0, alpha=0.9, label=name, **look)
+    left, bottom = places.min(0)
+    ax.plot([left, left + 5], [bottom - 1, bottom - 1], color="black", lw=1)
+    ax.text(left + 2.5, bottom - 1.4, "5 of return", ha="center", va="top", fontsize=7)
     ax.set(xticks=[], yticks=[], aspect="equal")
     ax.spines[:].set_visible(False)
-    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), title=title, handletextpad=0.2)
+    below = {"loc": "upper center", "bbox_to_anchor": (0.5, 0.0), "ncols": 4}
+    ax.legend(title=title, handletextpad=0.2, columnspacing=1.2, **below)

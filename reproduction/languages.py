@@ -53,6 +53,15 @@ def words_understood(
     return returns >= returns.max(-1, keepdims=True) - tolerance
 
 
+def synonymy(codes: Codes, returns: Returns, *, threshold: float, tolerance: float) -> float:
+    """Share of the further words that the listener understands: of `words_sent` beside the most
+    frequent one for a target, how many are `words_understood`; NaN if there are none."""
+    further = words_sent(codes, threshold=threshold)
+    np.put_along_axis(further, codes.argmax(-1, keepdims=True), False, axis=-1)
+    understood = words_understood(returns, tolerance=tolerance)[further]
+    return float(understood.mean()) if len(understood) else np.nan
+
+
 def bit_distances(num_words: int) -> Float[np.ndarray, "word word"]:
     """The number of bits in which two words differ (Hamming distance)."""
     words = word_speakers.words(num_words.bit_length() - 1).numpy()

@@ -10,10 +10,10 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
-from paperlib import streams
+from paperlib import metrics, streams
 from paperlib.agents.networks import sample_bits
 from paperlib.agents.populations import Policies, Population, play
 from paperlib.datasets import InteractionDataset
@@ -126,6 +126,25 @@ def idle_share(dataset: InteractionDataset) -> Float[Tensor, "episode 1"]:
     return (dataset.actions == 0).float().mean(1, keepdim=True)
 
 
+def whitened(
+    vectors: Float[Tensor, "episode feature"], agents: Int[Tensor, " episode"]
+) -> Float[Tensor, "episode kept"]:
+    """Vectors in units of their scatter within agents: no direction counts for more because it is
+    large, and one without scatter is left out.
+
+    Args:
+        vectors: of E episodes.
+        agents: whose they are.
+    """
+    vectors = vectors.double()
+    index, counts = agents.unique(return_inverse=True, return_counts=True)[1:]
+    sums = vectors.new_zeros(len(counts), vectors.shape[1]).index_add_(0, index, vectors)
+    within = vectors - (sums / counts[:, None])[index]
+    values, directions = torch.linalg.eigh(within.T @ within / len(vectors))
+    kept = values > 1e-10 * values.max()
+    return vectors @ directions[:, kept] / values[kept].sqrt()
+
+
 def embedding_distances(
     dataset: InteractionDataset, embed: Callable[[InteractionDataset], Tensor]
 ) -> Float[np.ndarray, "agent agent"]:
@@ -138,3 +157,26 @@ def embedding_distances(
     vectors = embed(dataset).double()
     means = [vectors[dataset.agents == agent].mean(0) for agent in dataset.agents.unique()]
     return distances.between(torch.stack(means).numpy())
+
+
+def all_distances(
+    dataset: InteractionDataset, embed: Callable[[InteractionDataset], Tensor]
+) -> dict[str, Float[np.ndarray, "agent agent"]]:
+    """Distances between listeners by an encoder, and by what needs no learning.
+
+    Args:
+        dataset: of all listeners.
+        embed: the encoder, from E episodes to vectors (E, D).
+
+    Returns:
+        By name: "Emb-Im", the same "whitened", "summary statistics", "idle steps" and "pushes on
+        each word".
+    """
+    found = {
+        "Emb-Im": embed,
+        "Emb-Im, whitened": lambda data: whitened(embed(data), data.agents),
+        "summary statistics": metrics.summary_statistics,
+        "idle steps": idle_share,
+    }
+    found = {name: embedding_distances(dataset, each) for name, each in found.items()}
+    return found | {"pushes on each word": distances.between(word_statistics(dataset).numpy())}

@@ -59,6 +59,15 @@ def test_words_that_are_sent_and_understood():
     assert understood[0, 0].nonzero()[0].tolist() == [0, 1]
 
 
+def test_further_words_are_synonyms_if_they_are_understood():
+    codes, returns = sure([0, 1, 2]), np.full((1, 3, 8), -20.0)
+    codes[0, 0, :3], codes[0, 1, [1, 3]] = (0.5, 0.3, 0.2), (0.9, 0.1)
+    returns[0, 0, [0, 2]], returns[0, 1, [1, 3]] = (-9, -9.5), (-9, -12)
+    options = {"threshold": 0.05, "tolerance": 1.0}
+    assert languages.synonymy(codes, returns, **options) == pytest.approx(1 / 3)
+    assert np.isnan(languages.synonymy(sure([0, 1, 2]), returns, **options))
+
+
 def test_bits_apart_by_hand():
     assert languages.bit_distances(8)[3].tolist() == [2, 1, 1, 0, 3, 2, 2, 1]
     codes = sure([0, 1, 3], [0, 7, 7])

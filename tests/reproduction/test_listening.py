@@ -107,3 +107,15 @@ def test_distances_are_of_mean_vectors(dataset):
 
     found = listening.embedding_distances(dataset, embed)
     np.testing.assert_allclose(found, np.hypot(1, 10) * (1 - np.eye(2)))
+
+
+def test_whitened_vectors_have_unit_scatter_within_agents(generator):
+    agents = torch.arange(5).repeat_interleave(40)
+    noise = torch.randn(200, 3, generator=generator) @ torch.tensor(
+        [[100.0, 3.0, 0.0], [0.0, 1.0, 0.5], [0.0, 0.0, 0.1]]
+    )
+    found = listening.whitened(agents[:, None] + noise, agents)
+    within = torch.cat([found[agents == k] - found[agents == k].mean(0) for k in range(5)])
+    torch.testing.assert_close(within.T @ within / 200, torch.eye(3, dtype=torch.float64))
+    flat = torch.cat([noise, noise[:, :1]], dim=1)  # a direction without scatter
+    assert listening.whitened(flat, agents).shape == (200, 3)
