@@ -87,6 +87,12 @@ def test_a_map_is_better_than_its_start_and_always_the_same():
     places, stress = distances.planar_map(wanted)
     assert 0 < stress < worse and start.shape == (12, 2)
     np.testing.assert_array_equal(distances.planar_map(wanted)[0], places)
-    shifted = wanted.copy()
-    shifted[0, 1] = shifted[1, 0] = -1.0  # counts as zero
-    assert np.isfinite(distances.planar_map(shifted)[1])
+
+
+def test_distances_below_zero_count_as_zero():
+    zero, negative = (distances.between(cloud(0, num_features=6)) for _ in range(2))
+    zero[0, 1] = zero[1, 0] = 0.0
+    negative[0, 1] = negative[1, 0] = -1.0
+    places, stress = distances.planar_map(negative)
+    np.testing.assert_array_equal(places, distances.planar_map(zero)[0])
+    assert stress == distances.planar_map(zero)[1] and negative[0, 1] == -1
