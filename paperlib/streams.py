@@ -72,6 +72,13 @@ class Stream(enum.IntEnum):
     TABLE_3_EVALUATION = 605  # (seed, _, index of the number of episodes)
     TABLE_3_CONSTANT_MESSAGES = 606  # (seed, _): episodes
 
+    LANGUAGES_RETURNS = 701  # (seed, _, population): episodes of the tables of returns
+    LANGUAGES_CROSS_PLAY = 702  # (seed, _, population): episodes that check the tables
+    LANGUAGES_OPENINGS = 703  # (seed, _, population): episodes with three openings
+    LANGUAGES_SHUFFLES = 704  # (seed, _): of words and of agents
+    LANGUAGES_EPISODES = 705  # (seed, _, population): those that embeddings are learned from
+    LANGUAGES_ENCODERS = 706  # (seed, _, population): trainings
+
 
 @enum.unique
 class SelfPlayStream(enum.IntEnum):

@@ -14,7 +14,13 @@ from paperlib import files, streams
 from paperlib.agents.networks import StackedMLP, sample_bits, sample_one_hot
 from paperlib.datasets import InteractionDataset
 from paperlib.environments import particleworld
-from paperlib.environments.particleworld import EPISODE_LENGTH, FORCE_SIZE, MESSAGE, ParticleWorld
+from paperlib.environments.particleworld import (
+    EPISODE_LENGTH,
+    FORCE_SIZE,
+    MESSAGE,
+    ParticleWorld,
+    State,
+)
 from paperlib.graphs import InteractionGraph
 
 Policies = Callable[[Tensor], Tensor]  # inputs (K, N, I) -> logits (K, N, A), row k by policy k
@@ -49,6 +55,7 @@ def play(
     *,
     context: Tensor | None = None,
     channel: Channel | None = None,
+    start: State | None = None,
 ) -> Episodes:
     """Plays a new episode in each of the (K, N) worlds of ``world``.
 
@@ -62,8 +69,9 @@ def play(
         context: appended to the speaker's observation, (K, N, C).
         channel: from messages to what listeners hear, (K, N, M); the record holds the messages. It
             leaves the silence of the first step alone. By default they hear what was said.
+        start: of the (K, N) episodes; drawn by default. A message in it is heard in the first step.
     """
-    observations = world.reset()
+    observations = world.reset(start)
     colour, batch = observations.speaker, world.batch_shape
     context = colour.new_zeros(*batch, 0) if context is None else context
     message_logits = speakers(torch.cat([colour, context], dim=-1))

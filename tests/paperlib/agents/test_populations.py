@@ -12,6 +12,7 @@ from paperlib.environments.particleworld import (
     MESSAGE,
     VELOCITY,
     ParticleWorld,
+    observe,
 )
 from paperlib.graphs import InteractionGraph
 
@@ -70,6 +71,16 @@ def test_shapes_of_episodes(message_size, generator):
     assert [part.shape for part in episodes] == [(3, 2, *shape) for shape in shapes]
     assert ((episodes.messages == 0) | (episodes.messages == 1)).all()
     assert (episodes.forces.sum(-1) == 1).all()
+
+
+def test_episodes_can_start_anywhere_with_a_message_in_the_channel(generator):
+    population, world = make_population(), ParticleWorld((3, 4), generator=generator)
+    world.reset()
+    start = world.state._replace(message=torch.ones(3, 4, 3))
+    episodes = play(population.speakers, population.listeners, world, start=start)
+    assert torch.equal(episodes.listener[:, :, 0], observe(start).listener)
+    assert torch.equal(episodes.colour.argmax(-1), start.target)
+    assert torch.equal(episodes.listener[:, :, 1, MESSAGE], episodes.messages[:, :, 0])
 
 
 def test_agents_do_what_their_policies_say(generator):
