@@ -29,6 +29,7 @@ from paperlib.streams import make_generator
 from reproduction.sources import Source, channels_of, collect, contexts
 
 MAX_IMAGES = 672  # with which a speaker trains
+MAX_CONTEXTS = 64  # of each of them, for one episode; fewer for more
 ENCODERS = ("mean-MLP", "gated pooling")
 
 
@@ -190,28 +191,28 @@ def evaluate(
     agents = torch.randperm(len(returns), generator=generator)[:MAX_IMAGES]
     unseen = test.collect(channels[:1], num_episodes=40, generator=generator)
     unseen_returns = test.word_returns(**options, generator=generator).mean(0)
-    given, asked = [], []
+    found: dict[str, list[float]] = {"training": [], "unseen": []}
     for count in episode_counts:
         draws = {"num_episodes": count, "generator": generator}
-        own = contexts(model, dataset, agents=agents.tolist(), num_contexts=16, **draws)
-        mean, std = own.flatten(0, 1).mean(0), own.flatten(0, 1).std(0) + 1e-6
-        others = range(len(test.pairs))
-        new = contexts(model, unseen, agents=others, num_contexts=64, **draws)
-        given.append((own - mean) / std)
-        asked.append((new - mean) / std)
-    speakers, curve = word_speakers.train_speakers(
-        torch.stack(given),
-        returns[agents],
-        generators=[make_generator(*key, 1, count) for count in episode_counts],
-        num_updates=num_updates,
-        hidden_size=64,
-        contexts_per_update=1,
-    )
-    found = word_speakers.expected_returns(speakers, torch.stack(asked), unseen_returns)
-    return {
-        "training": curve[-max(1, num_updates // 10) :].mean(0).tolist(),
-        "unseen": found.mean(1).tolist(),
-    }
+        num_contexts = max(16, MAX_CONTEXTS // count)
+        given = contexts(model, dataset, agents=agents, num_contexts=num_contexts, **draws)
+        others = torch.arange(len(test.pairs))
+        asked = contexts(model, unseen, agents=others, num_contexts=64, **draws)
+        mean, std = given.flatten(0, 1).mean(0), given.flatten(0, 1).std(0) + 1e-6
+        speakers, curve = word_speakers.train_speakers(
+            ((given - mean) / std)[None],
+            returns[agents],
+            generators=[make_generator(*key, 1, count)],
+            num_updates=num_updates,
+            hidden_size=64,
+            contexts_per_update=1,
+        )
+        judged = word_speakers.expected_returns(
+            speakers, ((asked - mean) / std)[None], unseen_returns
+        )
+        found["training"].append(curve[-max(1, num_updates // 10) :].mean().item())
+        found["unseen"].append(judged.mean().item())
+    return found
 
 
 def references(

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from paperlib.agents import symmetries, word_speakers
@@ -91,16 +91,17 @@ def contexts(
     model: PolicyEmbedder,
     dataset: InteractionDataset,
     *,
-    agents: Sequence[int],
+    agents: Int[Tensor, " agent"],
     num_episodes: int,
     num_contexts: int,
     generator: torch.Generator,
 ) -> Float[Tensor, "agent context embedding"]:
-    """Embeddings of ``num_contexts`` draws of ``num_episodes`` different episodes of each agent."""
+    """Embeddings of ``num_contexts`` draws of ``num_episodes`` different episodes of each of some
+    agents, who are numbered without gaps."""
+    order, starts, counts = dataset.episodes_of_agents()
     rows = []
-    for agent in agents:
-        own = (dataset.agents == agent).nonzero()[:, 0]
-        order = torch.rand((num_contexts, len(own)), generator=generator).argsort(-1)
-        rows.append(own[order[:, :num_episodes]])
+    for start, count in zip(starts[agents].tolist(), counts[agents].tolist(), strict=True):
+        drawn = torch.rand((num_contexts, count), generator=generator).argsort(-1)
+        rows.append(order[start + drawn[:, :num_episodes]])
     chosen = torch.stack(rows)  # (N, P, k)
     return model.embed(dataset, chosen.flatten(0, 1)).unflatten(0, chosen.shape[:2])
