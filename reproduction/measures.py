@@ -8,10 +8,13 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float, Int
+from numpy.typing import NDArray
 from torch import Tensor
 
 from paperlib import metrics
-from reproduction.statistics import Estimate, bootstrap_interval
+from reproduction import claims, statistics
+from reproduction.statistics import Estimate
+from reproduction.verdicts import Clusters, Part
 
 
 def draw_of_each(
@@ -137,9 +140,9 @@ def estimate(
     key: str,
     minus: str | None = None,
     *,
-    generator: np.random.Generator,
+    clusters: Clusters | None = None,
 ) -> Estimate:
-    """Mean over runs with its bootstrap interval, or the mean of a paired difference.
+    """Mean over runs, or mean of a paired difference, with its 95 % interval by Student's t.
 
     Runs without a finite value are left out: a split may hold no family of two agents.
 
@@ -147,10 +150,64 @@ def estimate(
         measured: numbers of all runs, by name.
         key: what to estimate.
         minus: what is subtracted, run by run.
-        generator: draws the resamples.
+        clusters: of each run, see `statistics.cluster_interval`.
     """
-    numbers = np.array(measured[key]) - (0 if minus is None else np.array(measured[minus]))
-    return bootstrap_interval(numbers[np.isfinite(numbers)], generator=generator)
+    numbers = _differences(measured, key, minus)
+    finite = np.isfinite(numbers)
+    kept = None if clusters is None else np.asarray(clusters)[finite]
+    return statistics.cluster_interval(numbers[finite], kept)
+
+
+def part(
+    measured: Mapping[str, Sequence[float]],
+    name: str,
+    key: str,
+    minus: str,
+    expected: str = "greater",
+    *,
+    smallest_effect: str,
+    clusters: Clusters | None = None,
+) -> Part:
+    """A part of a claim: the paired difference of two measures.
+
+    Args:
+        measured: numbers of all runs, by name.
+        name: of the part.
+        key, minus: see `estimate`.
+        expected: of the difference: "greater" than zero, "less", or "equal".
+        smallest_effect: the name of one in `claims.SMALLEST_EFFECTS`.
+        clusters: of each run.
+    """
+    delta = claims.smallest_effect(smallest_effect)
+    return Part(name, _differences(measured, key, minus), delta, expected, clusters)
+
+
+def _differences(
+    measured: Mapping[str, Sequence[float]], key: str, minus: str | None
+) -> NDArray[np.float64]:
+    return np.array(measured[key]) - (0 if minus is None else np.array(measured[minus]))
+
+
+def as_runs(
+    measured: Mapping[str, Sequence[float]],
+    seeds: Sequence[int],
+    populations: Sequence[int] | None = None,
+) -> list[dict[str, Any]]:
+    """Rows for `tables.save_runs`: one for each run and quantity.
+
+    Args:
+        measured: numbers of all runs, by name.
+        seeds: of the runs.
+        populations: of the runs, where they have several.
+    """
+    runs = [{"seed": seed} for seed in seeds]
+    if populations is not None:
+        runs = [run | {"population": p} for run, p in zip(runs, populations, strict=True)]
+    return [
+        {**run, "quantity": name, "value": value}
+        for name, values in measured.items()
+        for run, value in zip(runs, values, strict=True)
+    ]
 
 
 def restored(saved: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -13,7 +14,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from paperlib import files
-from reproduction import statistics, tables
+from reproduction import claims, statistics
 from reproduction.statistics import Estimate
 
 STYLE = Path(__file__).with_name("paper.mplstyle")
@@ -25,6 +26,13 @@ METHOD_COLOURS = {
     "offline": "#CC79A7",
     "random": "#E69F00",
     "oracle": "black",
+}
+VERDICT_COLOURS = {
+    "reproduced": "#0072B2",
+    "contradicted": "#D55E00",
+    "equivalent": "#009E73",
+    "undecided": "0.5",
+    "too few runs": "0.75",
 }
 
 
@@ -232,25 +240,25 @@ def draw_outcomes(ax: Axes, outcomes: Mapping[str, ArrayLike]) -> None:
     ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
 
 
-def draw_claims(ax: Axes, parts: Sequence[Mapping[str, float | str]]) -> None:
-    """Intervals of differences, one line for each part of a claim, divided by half their width, and
-    with the sign that puts the paper's claim on the right.
+def draw_claims(ax: Axes, parts: Sequence[Mapping[str, Any]]) -> None:
+    """Intervals of differences, one line for each part of a claim, in units of the smallest effect,
+    and with the sign that puts the paper's claim on the right; shaded: effects that do not matter.
 
     Args:
         ax: to draw on.
-        parts: rows with "item" (which ends in "< 0" or "> 0"), "ours", "low", "high", "verdict".
+        parts: rows of `tables.claim_rows`.
     """
-    colours = {"reproduced": "#0072B2", "not reproduced": "#D55E00", "undecided": "0.5"}
     places = np.arange(len(parts))[::-1]
+    ax.axvspan(-1, 1, color="0.9", lw=0)
     for place, part in zip(places, parts, strict=True):
-        if effect := tables.signed_effect(part):
-            low, mean, high = effect
-            ax.plot([low, high], [place, place], color=colours[part["verdict"]], lw=2)
-            ax.plot(mean, place, "o", color=colours[part["verdict"]], ms=4)
+        low, mean, high = claims.effect(part)
+        colour = VERDICT_COLOURS[part["verdict"]]
+        ax.plot([low, high], [place, place], color=colour, lw=2)
+        ax.plot(mean, place, "o", color=colour, ms=4)
     ax.axvline(0, color="black", lw=0.7)
     ax.set_yticks(places, [str(part["item"]) for part in parts], fontsize=6)
     ax.set_xscale("symlog", linthresh=2)
     left, right = ax.get_xlim()
     ticks = [k for k in (-100, -10, -5, -2, -1, 0, 1, 2, 5, 10, 100) if left <= k <= right]
     ax.set_xticks(ticks, [str(tick).replace("-", "−") for tick in ticks])
-    ax.set_xlabel("difference / half the width of its 95 % interval")
+    ax.set_xlabel("difference / smallest effect of interest")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -67,10 +66,48 @@ def t_half_width(values: ArrayLike) -> NDArray[np.float64]:
 
 def t_interval(values: ArrayLike) -> Estimate:
     """Mean over runs (S,) with its 95 % interval by Student's t, which holds from two runs on if
-    the values are about normal."""
+    the values are about normal.
+
+    Raises:
+        ValueError: if there is no value, or one is not finite.
+    """
     values = np.asarray(values, dtype=float)
+    if values.ndim != 1 or len(values) == 0 or not np.isfinite(values).all():
+        raise ValueError(f"values must be at least one finite number, got {values}")
     mean, half = float(values.mean()), float(t_half_width(values))
     return Estimate(mean, mean - half, mean + half, len(values))
+
+
+def cluster_means(values: ArrayLike, clusters: ArrayLike | None) -> NDArray[np.float64]:
+    """The mean of each cluster, (C,), by rising number; without clusters, the values themselves.
+
+    Args:
+        values: one number per run, (S,).
+        clusters: what each run shares with others, such as its population: integers, (S,).
+
+    Raises:
+        ValueError: if there is not one cluster per run.
+    """
+    values = np.asarray(values, dtype=float)
+    if clusters is None:
+        return values
+    if np.shape(clusters) != values.shape:
+        raise ValueError(f"clusters must be {len(values)}, one a run; got {np.shape(clusters)}")
+    _, index = np.unique(np.asarray(clusters), return_inverse=True)
+    return np.bincount(index, values) / np.bincount(index)
+
+
+def cluster_interval(values: ArrayLike, clusters: ArrayLike | None = None) -> Estimate:
+    """Mean over clusters of runs with its 95 % interval by Student's t on their means.
+
+    Runs of one cluster share something, such as a population, and are not independent: the number
+    of runs of the estimate is that of clusters.
+
+    Args:
+        values: one number per run, (S,).
+        clusters: of each run, (S,); by default each run is its own.
+    """
+    return t_interval(cluster_means(values, clusters))
 
 
 def wilson_interval(successes: ArrayLike) -> Estimate:
@@ -129,28 +166,3 @@ def stratified_bootstrap(
         found.append(statistic(*again))
     low, high = np.quantile(found, [0.025, 0.975])
     return Estimate(statistic(*arrays), float(low), float(high), len(arrays[0]))
-
-
-def required_num_runs(
-    difference: Estimate, *, student: bool = False, min_runs: int = 2
-) -> int | None:
-    """About how many runs it takes until the 95 % interval of a mean difference excludes zero, if
-    mean and spread stay as they are; None if that cannot be said.
-
-    Args:
-        difference: mean and interval so far.
-        student: whether the interval is by Student's t, whose quantile falls with the number of
-            runs; others are taken to shrink with its square root alone.
-        min_runs: the least number to return.
-    """
-    num_runs, half = difference.num_runs, (difference.high - difference.low) / 2
-    if not np.isfinite(half) or difference.mean == 0 or num_runs < 2:
-        return None
-    if not student:
-        needed = num_runs * (half / difference.mean) ** 2
-        return max(num_runs, min_runs, math.ceil(needed - 1e-9))
-    spread = half * math.sqrt(num_runs) / stats.t.ppf(0.975, num_runs - 1)
-    needed = max(num_runs, min_runs, math.floor((1.96 * spread / difference.mean) ** 2))
-    while stats.t.ppf(0.975, needed - 1) * spread / math.sqrt(needed) > abs(difference.mean):
-        needed += 1
-    return needed

@@ -2,7 +2,8 @@
 
 Every results file may hold ``values["rows"]``: a list of rows with the keys ``item`` (what it is),
 ``paper`` (reported number or None), ``ours``, ``low``, ``high`` (mean and 95 % interval),
-``num_runs`` and ``verdict``. All tables are made from them alone.
+``num_runs`` and ``verdict``. All tables are made from them alone. Rows on a claim, from
+`claim_rows`, also hold the data that it is judged by.
 """
 
 from __future__ import annotations
@@ -19,14 +20,13 @@ from typing import Any
 import pandas as pd
 
 from paperlib import files
-from reproduction import results
+from reproduction import results, verdicts
 from reproduction.statistics import Estimate
 
 Row = Mapping[str, Any]
 COLUMNS = ("item", "paper", "ours", "low", "high", "num_runs", "verdict")
 README_MARKS = ("<!-- results: begin -->", "<!-- results: end -->")
 CLAIMS_MARKS = ("<!-- claims: begin -->", "<!-- claims: end -->")
-MIN_RUNS, MIN_RUNS_BY_T = 5, 3  # for a verdict: by bootstrap, by Student's t
 FIGURE_SUFFIXES = (".pdf", ".png", ".gif", ".csv", ".md", ".tex")
 # What pandas leaves as it is, but LaTeX's usual fonts lack
 LATEX_SYMBOLS = str.maketrans(
@@ -59,41 +59,35 @@ def row(item: str, estimate: Estimate, *, paper: float | None = None, verdict: s
     return dict(zip(COLUMNS, (item, paper, mean, low, high, num_runs, verdict), strict=True))
 
 
-def claim(
-    item: str, difference: Estimate, *, better: str = "lower", min_runs: int = MIN_RUNS
-) -> Row:
-    """A row on the claim that a difference has a certain sign.
+def claim_rows(claim: str, parts: Sequence[verdicts.Part]) -> list[Row]:
+    """Rows on the parts of one claim, which are judged together (`verdicts.judge_parts`).
 
-    The verdict is "reproduced" where the whole 95 % interval has that sign, "not reproduced" where
-    it has the other one, else "undecided"; always "undecided" with fewer than ``min_runs`` runs.
-
-    Args:
-        item: the claim.
-        difference: over paired runs.
-        better: "lower" if the claim is that the difference is below zero, else "higher".
-        min_runs: `MIN_RUNS` for bootstraps, `MIN_RUNS_BY_T` for intervals by Student's t.
-    """
-    sign = -1 if better == "lower" else 1
-    low, high = sorted((sign * difference.low, sign * difference.high))
-    verdict = "reproduced" if low > 0 else "not reproduced" if high < 0 else "undecided"
-    if difference.num_runs < min_runs:
-        verdict = "undecided"
-    return row(item, difference, verdict=verdict)
-
-
-def signed_effect(part: Row) -> tuple[float, float, float] | None:
-    """Low, mean and high of a claim's difference, divided by half the width of its interval, and
-    with the sign that makes positive values speak for the claim; None without an interval.
+    Each is a `row` with the difference, its 95 % interval by Student's t and the number of
+    independent runs, and holds the part's data under "claim", "differences", "clusters",
+    "smallest_effect" and "expected".
 
     Args:
-        part: from `claim`; its item ends in "< 0" or "> 0".
+        claim: its name, or "control" for differences of exchangeable methods.
+        parts: all that the claim has.
     """
-    low, mean, high = (part[name] for name in ("low", "ours", "high"))
-    if low is None or high is None or low == high:
-        return None
-    half = (high - low) / 2 * (-1 if part["item"].endswith("< 0") else 1)
-    one, other = sorted((low / half, high / half))
-    return one, mean / half, other
+    rows = []
+    for part, found in zip(parts, verdicts.judge_parts(parts), strict=True):
+        estimate = Estimate(found.mean, found.low, found.high, len(part.units))
+        data = {
+            "claim": claim,
+            "differences": [float(number) for number in part.differences],
+            "clusters": None if part.clusters is None else [int(c) for c in part.clusters],
+            "smallest_effect": part.smallest_effect,
+            "expected": part.expected,
+        }
+        rows.append({**row(f"{claim} {part.name}", estimate, verdict=found.verdict), **data})
+    return rows
+
+
+def restored_part(entry: Row) -> verdicts.Part:
+    """The part of a claim that a row of `claim_rows` is on."""
+    data = (entry[name] for name in ("differences", "smallest_effect", "expected", "clusters"))
+    return verdicts.Part(entry["item"].removeprefix(f"{entry['claim']} "), *data)
 
 
 def _number(value: float | None, digits: int = 2) -> str:
@@ -147,6 +141,26 @@ def save_rows(folder: str | Path, name: str, rows: Sequence[Row]) -> None:
     for suffix, text in texts.items():
         with files.replacing(Path(folder) / f"{name}{suffix}") as temporary:
             temporary.write_text(text)
+
+
+def save_runs(
+    folder: str | Path, name: str, runs: pd.DataFrame | Sequence[Mapping[str, Any]]
+) -> None:
+    """Writes the numbers of all runs, which a table has means of, to ``NAME_runs.csv``.
+
+    Args:
+        folder: to write to.
+        name: of the table.
+        runs: one row for each run and quantity, or for each run, with its seed and the like.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    frame = pd.DataFrame(runs)
+    if frame.empty:
+        raise ValueError(f"runs: {name} has none to save")
+    with files.replacing(Path(folder) / f"{name}_runs.csv") as temporary:
+        temporary.write_text(frame.to_csv(index=False, na_rep="nan"))
 
 
 def load_all(results_dir: str | Path) -> dict[str, dict[str, Any]]:
