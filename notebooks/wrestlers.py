@@ -132,12 +132,16 @@ for name, value in icc.items():
 # ## Result
 
 # %%
-generator = np.random.default_rng(seed)
-rows = []
+rows, runs = [], []
 for title in shares:
     for how, rates in (("won", won[title]), ("lost", lost[title])):
-        found = statistics.bootstrap_interval(rates, generator=generator)
+        found = statistics.t_interval(rates)
         rows.append(tables.row(f"matches {how} against {title}, mean of wrestlers", found))
+        quantity = f"matches {how} against {title}"
+        runs += [
+            {"wrestler": name, "quantity": quantity, "value": rate}
+            for name, rate in zip(names, rates, strict=True)
+        ]
 for name, value in icc.items():
     found = statistics.Estimate(value, np.nan, np.nan, 1)
     rows.append(tables.row(f"share of variance between wrestlers: {name}", found))
@@ -161,6 +165,7 @@ values = {
 }
 run.save(output, values, seeds=evaluation_seeds)
 tables.save_rows(output, "wrestlers", rows)
+tables.save_runs(output, "wrestlers", runs)
 
 # %%
 values = results.load(output)["values"]

@@ -59,22 +59,17 @@ from paperlib.datasets import InteractionDataset
 from paperlib.metrics import embedding_quality, summary_statistics
 from paperlib.streams import make_generator
 from reproduction import plots, results, tables
-from reproduction.statistics import Estimate, bootstrap_interval
+from reproduction.statistics import Estimate, t_interval
 
 # %%
+# fmt: off
 parameters = dict(
-    seed=seed,
-    seeds=seeds,
-    num_seen=num_seen,
-    num_unseen=num_unseen,
-    num_generations=num_generations,
-    num_candidates=num_candidates,
-    num_elites=num_elites,
-    episode_length=episode_length,
-    num_episodes=num_episodes,
-    identification_weight=identification_weight,
-    num_updates=num_updates,
+    seed=seed, seeds=seeds, num_seen=num_seen, num_unseen=num_unseen,
+    num_generations=num_generations, num_candidates=num_candidates, num_elites=num_elites,
+    episode_length=episode_length, num_episodes=num_episodes,
+    identification_weight=identification_weight, num_updates=num_updates,
 )
+# fmt: on
 run = results.Run("your_own_agents", parameters)
 torch.set_num_threads(1)
 output = results.resolve(output_folder)
@@ -224,15 +219,22 @@ points = PCA(2).fit_transform(torch.cat([vectors[kind, "Emb-Hyb"][0] for kind in
 
 # %%
 measures = {"IICR": "ratio", "named by nearest neighbour": "nearest"}
-rows = [
-    tables.row(f"{title} {name}", bootstrap_interval([q[measure] for q in found], generator=rng))
+measured = {
+    f"{title} {name}": [quality[measure] for quality in found]
     for title, measure in measures.items()
     for name, found in qualities.items()
+}
+rows = [tables.row(item, t_interval(numbers)) for item, numbers in measured.items()]
+runs = [
+    {"seed": s, "quantity": item, "value": number}  # summary statistics have no seed
+    for item, numbers in measured.items()
+    for s, number in zip(seeds, numbers, strict=False)
 ]
 shown_angles = np.concatenate([angles[test.agents] for test in tests.values()])
 values = {"rows": rows, "qualities": qualities, "earned": earned, "points": points}
 values |= {"angles": shown_angles, "num_seen_points": len(tests["seen"])}
 run.save(output, values, seeds=seeds)
+tables.save_runs(output, "your_own_agents", runs)
 
 # %% [markdown]
 # ## Result
@@ -250,7 +252,6 @@ for row in values["rows"]:
         numbers = np.array([row["ours"], row["low"], row["high"]], dtype=float)  # None: no interval
         bars[name] = Estimate(*numbers.tolist(), row["num_runs"])
 print((output / "your_own_agents.md").read_text())
-
 # %% tags=["path"]
 plots.use_style()
 figure, axes = plt.subplots(1, 2, figsize=(6.75, 2.9), layout="constrained")
@@ -264,7 +265,7 @@ plt.show()
 # %% [markdown]
 # **Left:** each arrow is one test episode, its vector projected on the two main axes. It points where
 # the hunter likes to go when the prey is straight above; the encoder never saw these angles. **Right:**
-# IICR, with 95 % bootstrap intervals over the encoders' seeds; summary statistics have no seed.
+# IICR, with 95 % intervals over the encoders' seeds (Student's t); summary statistics have no seed.
 #
 # With the default parameters, the arrows turn as one goes round the picture: the encoder has found the
 # circle of tastes, and it lays most unseen hunters near the seen ones of the nearest tastes. By IICR

@@ -52,6 +52,7 @@ class Stream(enum.IntEnum):
     TABLE_1_AVERAGES = 306  # (seed, _): which embeddings are averaged
     TABLE_1_UNTRAINED = 307  # (seed, _): weights of the untrained encoder
     TABLE_1_OTHER_EPISODES = 308  # (seed, _): episodes that predict the outcome of another
+    TABLE_1_CONTROL = 309  # (seed, _): other weights of the untrained encoder
 
     FIGURE_3_EMBEDDINGS = 310  # (seed, _, kind of split): wrestlers and episodes that are shown
     EXPLORER_EPISODES = 340  # (seed, _, environment, kind of split): episodes that are shown

@@ -1,8 +1,8 @@
-"""The paper's claims, judged from the results of all notebooks."""
+"""The paper's claims, and negative controls, judged from the results of all notebooks."""
 
 from __future__ import annotations
 
-import re
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,7 +14,7 @@ CLAIMS = {
     "C3": "On ParticleWorld, IICR is worse with strong than with weak generalisation.",
     "C4": "Outcomes are predicted better than by chance (the majority class), weak and strong.",
     "C5": "PPO with Emb-Hyb wins more than PPO without, against training and test opponents.",
-    "C6": "Online embeddings win more than offline, zero and random ones.",
+    "C6": "Online embeddings win more than offline and random ones (than zeros: C5).",
     "C7": "Speakers with embeddings match the baseline on seen listeners, beat it on unseen.",
     "C7b": "The same with gated pooling and relabelled channels for the paper's encoder.",
 }
@@ -26,60 +26,135 @@ SMALLEST_EFFECTS = {
     "win rate": 0.05,  # one match in twenty
     "return": 1.0,  # the squared distance to the target, summed over an episode
 }
+CONTROL = "control"  # the "claim" that two exchangeable methods are equal
+# The smallest differences that matter, by quantity, chosen before the runs: size, unit, reason
+SMALLEST_EFFECTS = {
+    "IICR": (0.02, "a ratio", "the least lead of Emb-Hyb in the paper's Table 1"),
+    "accuracy": (0.02, "a share", "the lead of the paper's best method, weak; one match in fifty"),
+    "win rate": (0.05, "a share", "one game in twenty; fewer would hardly be noticed"),
+    "return": (0.5, "reward in an episode", "under half of the least gain in the paper's Table 3"),
+    "match": (1.0, "reward in an episode", "for two speakers to match: below that least gain"),
+}
+OLD_VERDICTS = ("reproduced", "not reproduced", "undecided")  # of rows without smallest effect
+EXPECTED = {"greater": "> 0", "less": "< 0", "equal": "= 0"}
+FALSE_ALARM = "false alarm: a difference between methods that do not differ"
 
 Claim = Mapping[str, Any]
+Results = Mapping[str, Mapping[str, Any]]
 
 
 def smallest_effect(quantity: str) -> float:
-    """Δ of a quantity.
+    """The smallest difference of a quantity that matters.
 
     Raises:
-        ValueError: if none was written down.
+        ValueError: if `SMALLEST_EFFECTS` has none.
     """
     if quantity not in SMALLEST_EFFECTS:
-        raise ValueError(
-            f"a claim on {quantity!r} has no smallest effect; there are those of "
-            f"{', '.join(SMALLEST_EFFECTS)}"
-        )
-    return SMALLEST_EFFECTS[quantity]
+        known = ", ".join(SMALLEST_EFFECTS)
+        raise ValueError(f"smallest effect of {quantity!r} is not written down; known: {known}")
+    return SMALLEST_EFFECTS[quantity][0]
 
 
-def judge(all_results: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Every claim with its verdict and the evidence for it.
-
-    A claim's parts are the rows with its name, which one notebook judged together.
+def judge(all_results: Results) -> list[dict[str, Any]]:
+    """Every claim with its verdict (`verdicts.judge`) and the evidence for it.
 
     Args:
         all_results: from `tables.load_all`.
 
     Returns:
-        For each claim "claim", "text", "verdict" (see `verdicts.whole`, or "not tested" without
-        parts), "sentence", and its "parts": rows.
+        For each claim "claim", "text", "verdict" ("not tested" without parts), "sentence", and its
+        "parts": rows with "notebook" and "required_num_runs", which is None where a part is decided
+        or no number of runs would do.
 
     Raises:
-        ValueError: if parts of a claim come from several notebooks.
+        ValueError: if a row has no smallest effect, is on no claim, or was judged without the other
+            parts of its claim, or they come from several notebooks.
     """
+    found: dict[str, dict[str, list[tables.Row]]] = {name: {} for name in CLAIMS}
+    for notebook, rows in _rows(all_results).items():
+        for row in rows:
+            if row["claim"] == CONTROL:
+                continue
+            if row["claim"] not in CLAIMS:
+                raise ValueError(f"{notebook}: {row['item']!r} is on none of {', '.join(CLAIMS)}")
+            found[row["claim"]].setdefault(notebook, []).append(row)
     judged = []
     for name, text in CLAIMS.items():
-        parts = rows_of(all_results, name)
-        if len(notebooks := {part["notebook"] for part in parts}) > 1:
-            raise ValueError(f"{name} must be judged in one notebook, got {sorted(notebooks)}")
-        verdict = verdicts.whole(part["verdict"] for part in parts) if parts else "not tested"
-        sentence = _sentence(parts)
+        if len(found[name]) > 1:
+            raise ValueError(
+                f"{name} has parts in {' and '.join(found[name])}; all must be judged in one"
+            )
+        verdict, parts = "not tested", []
+        for notebook, rows in found[name].items():
+            verdict, parts = _judge(notebook, rows)
         judged.append(
-            {"claim": name, "text": text, "verdict": verdict, "sentence": sentence, "parts": parts}
+            {
+                "claim": name,
+                "text": text,
+                "verdict": verdict,
+                "sentence": _sentence(parts),
+                "parts": parts,
+            }
         )
     return judged
 
 
-def rows_of(all_results: Mapping[str, Mapping[str, Any]], name: str) -> list[dict[str, Any]]:
-    """All rows on a claim, or on `CONTROL`, with their notebooks."""
-    return [
-        {**row, "notebook": notebook}
-        for notebook, result in all_results.items()
-        for row in result["values"].get("rows", [])
-        if row.get("claim") == name
-    ]
+def controls(all_results: Results) -> list[tables.Row]:
+    """The negative controls of all notebooks: rows like the parts of `judge`, whose verdict is
+    "equivalent", "undecided", "too few runs" or `FALSE_ALARM`."""
+
+    def outcome(row: tables.Row) -> str:
+        if row["verdict"] == "reproduced" and row["expected"] == "equal":
+            return "equivalent"
+        return FALSE_ALARM if row["verdict"] in ("reproduced", "contradicted") else row["verdict"]
+
+    found = []
+    for notebook, rows in _rows(all_results).items():
+        if rows := [row for row in rows if row["claim"] == CONTROL]:
+            _, judged = _judge(notebook, rows)
+            found += [{**row, "verdict": outcome(row)} for row in judged]
+    return found
+
+
+def _rows(all_results: Results) -> dict[str, list[tables.Row]]:
+    """Rows that are judged, by notebook."""
+    found = {}
+    for notebook, result in all_results.items():
+        rows = result["values"].get("rows", [])
+        if old := [row for row in rows if "claim" not in row and row["verdict"] in OLD_VERDICTS]:
+            raise ValueError(
+                f"{notebook}: {old[0]['item']!r} is judged without a smallest effect; run it again"
+            )
+        found[notebook] = [row for row in rows if "claim" in row]
+    return found
+
+
+def _judge(notebook: str, rows: Sequence[tables.Row]) -> tuple[str, list[dict[str, Any]]]:
+    """The verdict on the parts of one claim together, and on each of them."""
+    parts = [tables.restored_part(row) for row in rows]
+    verdict, judged = verdicts.judge(parts)
+    found = []
+    for row, part, one in zip(rows, parts, judged, strict=True):
+        if one.verdict != row["verdict"]:
+            raise ValueError(
+                f"{notebook}: {row['item']!r} is {one.verdict} beside all parts of its claim, but "
+                f"{row['verdict']} in the results; judge them in one call of tables.claim_rows"
+            )
+        needed = None
+        if one.verdict in ("undecided", verdicts.TOO_FEW):
+            needed = verdicts.required_num_runs(part, num_parts=len(parts))
+        found.append({**row, "notebook": notebook, "required_num_runs": needed})
+    return verdict, found
+
+
+def effect(part: tables.Row) -> tuple[float, float, float]:
+    """Low, mean and high of a part's difference, in units of its smallest effect, and with the sign
+    that makes positive values speak for the claim."""
+    unit = part["smallest_effect"] * (-1 if part["expected"] == "less" else 1)
+    low, mean, high = (
+        math.nan if part[name] is None else part[name] / unit for name in ("low", "ours", "high")
+    )
+    return (low, mean, high) if unit > 0 else (high, mean, low)
 
 
 def _sentence(parts: Sequence[tables.Row]) -> str:
@@ -88,12 +163,14 @@ def _sentence(parts: Sequence[tables.Row]) -> str:
         return "No results file holds a test of it."
 
     def rank(part: tables.Row) -> tuple[int, float]:
-        return verdicts.VERDICTS.index(part["verdict"]), signed_effect(part)[1]
+        mean = effect(part)[1]
+        support = -abs(mean) if part["expected"] == "equal" else mean
+        return verdicts.VERDICTS.index(part["verdict"]), support
 
     worst = min(parts, key=rank)
     reproduced = sum(part["verdict"] == "reproduced" for part in parts)
     how = "the least clear" if reproduced == len(parts) else worst["verdict"]
-    what = re.sub(r"^C\w+ ", "", worst["item"])
+    what = f"{tables.restored_part(worst).name} {EXPECTED[worst['expected']]}"
     return (
         f"{reproduced} of {len(parts)} parts reproduced; {how}: {what}, {tables.interval(worst)}."
     )
@@ -112,44 +189,40 @@ def signed_effect(part: tables.Row) -> tuple[float, float, float]:
 
 def table(judged: Sequence[Claim]) -> str:
     """The claims as a Markdown table, one line for each."""
-    header = ("claim", "what it says", "verdict", "evidence: difference [95 %]")
+    header = ("claim", "what it says", "verdict", "evidence", "independent runs")
     body = [
-        (claim["claim"], claim["text"], f"**{claim['verdict']}**", claim["sentence"])
+        (
+            claim["claim"],
+            claim["text"],
+            f"**{claim['verdict']}**",
+            claim["sentence"],
+            min((part["num_runs"] for part in claim["parts"]), default="–"),
+        )
         for claim in judged
     ]
     return tables.markdown_table(header, body)
 
 
 def parts_table(parts: Sequence[tables.Row]) -> str:
-    """Parts of one claim as a Markdown table, with the number of runs that would decide them."""
-    signs = {"greater": "> 0", "less": "< 0", "equal": "≈ 0"}
+    """Parts of claims, or controls, as a Markdown table."""
+    header = ("part", "claimed", "difference [95 %]", "smallest effect", "independent runs")
+    header = (*header, "verdict", "runs it would take, about")
     body = [
         (
-            f"{part['item']} {signs[part['expected']]}",
+            part["item"],
+            EXPECTED[part["expected"]],
             tables.interval(part),
-            part["smallest_effect"],
+            f"{part['smallest_effect']:g}",
             part["num_runs"],
             part["verdict"],
-            part["needed"] or "",
+            part["required_num_runs"] or "",
         )
         for part in parts
     ]
-    runs = "independent runs", "verdict", "runs it would take, about"
-    return tables.markdown_table(("part", "difference", "smallest effect", *runs), body)
-
-
-def controls_table(rows: Sequence[tables.Row]) -> str:
-    """Negative controls as a Markdown table: a decided difference is a false alarm."""
-    body = [
-        (
-            part["notebook"],
-            part["item"].removeprefix(f"{CONTROL} "),
-            tables.interval(part),
-            part["smallest_effect"],
-            part["num_runs"],
-            "false alarm" if part["verdict"] in ("reproduced", "contradicted") else part["verdict"],
-        )
-        for part in rows
-    ]
-    header = ("notebook", "control", "difference", "smallest effect", "independent runs", "verdict")
     return tables.markdown_table(header, body)
+
+
+def effects_table() -> str:
+    """The smallest effects of interest as a Markdown table."""
+    body = [(name, f"{size:g}", *rest) for name, (size, *rest) in SMALLEST_EFFECTS.items()]
+    return tables.markdown_table(("quantity", "smallest effect", "unit", "reason"), body)

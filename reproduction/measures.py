@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float, Int
+from numpy.typing import NDArray
 from torch import Tensor
 
 from paperlib import metrics
-from reproduction import claims, verdicts
-from reproduction.statistics import Estimate, cluster_means, t_interval
+from reproduction import claims, statistics
+from reproduction.statistics import Estimate
+from reproduction.verdicts import Clusters, Part
 
 
 def draw_of_each(
@@ -137,61 +139,73 @@ def estimate(
     measured: Mapping[str, Sequence[float]],
     key: str,
     *,
-    clusters: Sequence[int] | None = None,
+    clusters: Clusters | None = None,
 ) -> Estimate:
-    """Mean over runs with its interval by Student's t.
+    """Mean over runs, or mean of a paired difference, with its 95 % interval by Student's t.
 
     Runs without a finite value are left out: a split may hold no family of two agents.
 
     Args:
         measured: numbers of all runs, by name.
         key: what to estimate.
-        clusters: of each run, see `statistics.cluster_means`.
+        minus: what is subtracted, run by run.
+        clusters: of each run, see `statistics.cluster_interval`.
     """
-    numbers = np.array(measured[key], dtype=float)
+    numbers = _differences(measured, key, minus)
     finite = np.isfinite(numbers)
-    chosen = None if clusters is None else np.array(clusters)[finite]
-    return t_interval(cluster_means(numbers[finite], chosen))
+    kept = None if clusters is None else np.asarray(clusters)[finite]
+    return statistics.cluster_interval(numbers[finite], kept)
 
 
 def part(
     measured: Mapping[str, Sequence[float]],
     name: str,
-    *,
     key: str,
     minus: str,
-    quantity: str,
     expected: str = "greater",
-    clusters: Sequence[int] | None = None,
-) -> verdicts.Part:
-    """The part of a claim that compares two measures run by run.
+    *,
+    smallest_effect: str,
+    clusters: Clusters | None = None,
+) -> Part:
+    """A part of a claim: the paired difference of two measures.
 
     Args:
         measured: numbers of all runs, by name.
         name: of the part.
-        key, minus: what is compared.
-        quantity: one of `claims.SMALLEST_EFFECTS`.
-        expected: by the claim, see `verdicts.Part`.
+        key, minus: see `estimate`.
+        expected: of the difference: "greater" than zero, "less", or "equal".
+        smallest_effect: the name of one in `claims.SMALLEST_EFFECTS`.
         clusters: of each run.
     """
-    differences = np.subtract(measured[key], measured[minus])
-    smallest_effect = claims.smallest_effect(quantity)
-    return verdicts.Part(name, differences, smallest_effect, expected, clusters)
+    delta = claims.smallest_effect(smallest_effect)
+    return Part(name, _differences(measured, key, minus), delta, expected, clusters)
+
+
+def _differences(
+    measured: Mapping[str, Sequence[float]], key: str, minus: str | None
+) -> NDArray[np.float64]:
+    return np.array(measured[key]) - (0 if minus is None else np.array(measured[minus]))
 
 
 def as_runs(
-    measured: Mapping[str, Sequence[float]], **columns: Sequence[Any]
+    measured: Mapping[str, Sequence[float]],
+    seeds: Sequence[int],
+    populations: Sequence[int] | None = None,
 ) -> list[dict[str, Any]]:
-    """Every number with its run, for `tables.save_runs`.
+    """Rows for `tables.save_runs`: one for each run and quantity.
 
     Args:
         measured: numbers of all runs, by name.
-        columns: what is known of each run, such as ``seed``.
+        seeds: of the runs.
+        populations: of the runs, where they have several.
     """
+    runs = [{"seed": seed} for seed in seeds]
+    if populations is not None:
+        runs = [run | {"population": p} for run, p in zip(runs, populations, strict=True)]
     return [
-        {**{name: values[run] for name, values in columns.items()}, "measure": key, "value": number}
-        for key, numbers in measured.items()
-        for run, number in enumerate(numbers)
+        {**run, "quantity": name, "value": value}
+        for name, values in measured.items()
+        for run, value in zip(runs, values, strict=True)
     ]
 
 

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from paperlib import files
-from reproduction import statistics
+from reproduction import claims, statistics
 from reproduction.statistics import Estimate
 
 STYLE = Path(__file__).with_name("paper.mplstyle")
@@ -26,6 +26,13 @@ METHOD_COLOURS = {
     "offline": "#CC79A7",
     "random": "#E69F00",
     "oracle": "black",
+}
+VERDICT_COLOURS = {
+    "reproduced": "#0072B2",
+    "contradicted": "#D55E00",
+    "equivalent": "#009E73",
+    "undecided": "0.5",
+    "too few runs": "0.75",
 }
 
 
@@ -234,21 +241,20 @@ def draw_outcomes(ax: Axes, outcomes: Mapping[str, ArrayLike]) -> None:
 
 
 def draw_claims(ax: Axes, parts: Sequence[Mapping[str, Any]]) -> None:
-    """Intervals of differences in units of the smallest effect, one line for each part of a claim,
-    with the sign that puts the paper's claim on the right.
+    """Intervals of differences, one line for each part of a claim, in units of the smallest effect,
+    and with the sign that puts the paper's claim on the right; shaded: effects that do not matter.
 
     Args:
         ax: to draw on.
         parts: rows of `tables.claim_rows`.
     """
-    colours = {"reproduced": "#0072B2", "contradicted": "#D55E00", "equivalent": "#009E73"}
     places = np.arange(len(parts))[::-1]
-    ax.axvspan(-1, 1, color="0.93", lw=0)
+    ax.axvspan(-1, 1, color="0.9", lw=0)
     for place, part in zip(places, parts, strict=True):
-        low, mean, high = claims.signed_effect(part)
-        colour = colours.get(part["verdict"], "0.5")
+        low, mean, high = claims.effect(part)
+        colour = VERDICT_COLOURS[part["verdict"]]
         ax.plot([low, high], [place, place], color=colour, lw=2)
-        ax.plot(mean, place, "s" if part["expected"] == "equal" else "o", color=colour, ms=4)
+        ax.plot(mean, place, "o", color=colour, ms=4)
     ax.axvline(0, color="black", lw=0.7)
     ax.set_yticks(places, [str(part["item"]) for part in parts], fontsize=6)
     ax.set_xscale("symlog", linthresh=2)

@@ -66,25 +66,48 @@ def t_half_width(values: ArrayLike) -> NDArray[np.float64]:
 
 def t_interval(values: ArrayLike) -> Estimate:
     """Mean over runs (S,) with its 95 % interval by Student's t, which holds from two runs on if
-    the values are about normal."""
+    the values are about normal.
+
+    Raises:
+        ValueError: if there is no value, or one is not finite.
+    """
     values = np.asarray(values, dtype=float)
+    if values.ndim != 1 or len(values) == 0 or not np.isfinite(values).all():
+        raise ValueError(f"values must be at least one finite number, got {values}")
     mean, half = float(values.mean()), float(t_half_width(values))
     return Estimate(mean, mean - half, mean + half, len(values))
 
 
-def cluster_means(values: ArrayLike, clusters: ArrayLike | None = None) -> NDArray[np.float64]:
-    """Means of the values of each cluster, in the order of their names; the values themselves
-    without clusters.
+def cluster_means(values: ArrayLike, clusters: ArrayLike | None) -> NDArray[np.float64]:
+    """The mean of each cluster, (C,), by rising number; without clusters, the values themselves.
 
     Args:
-        values: (S,).
-        clusters: to which each belongs, (S,): runs that share a population are not independent.
+        values: one number per run, (S,).
+        clusters: what each run shares with others, such as its population: integers, (S,).
+
+    Raises:
+        ValueError: if there is not one cluster per run.
     """
     values = np.asarray(values, dtype=float)
     if clusters is None:
         return values
+    if np.shape(clusters) != values.shape:
+        raise ValueError(f"clusters must be {len(values)}, one a run; got {np.shape(clusters)}")
     _, index = np.unique(np.asarray(clusters), return_inverse=True)
     return np.bincount(index, values) / np.bincount(index)
+
+
+def cluster_interval(values: ArrayLike, clusters: ArrayLike | None = None) -> Estimate:
+    """Mean over clusters of runs with its 95 % interval by Student's t on their means.
+
+    Runs of one cluster share something, such as a population, and are not independent: the number
+    of runs of the estimate is that of clusters.
+
+    Args:
+        values: one number per run, (S,).
+        clusters: of each run, (S,); by default each run is its own.
+    """
+    return t_interval(cluster_means(values, clusters))
 
 
 def wilson_interval(successes: ArrayLike) -> Estimate:

@@ -2,7 +2,8 @@
 
 Every results file may hold ``values["rows"]``: a list of rows with the keys ``item`` (what it is),
 ``paper`` (reported number or None), ``ours``, ``low``, ``high`` (mean and 95 % interval),
-``num_runs`` and ``verdict``. All tables are made from them alone.
+``num_runs`` and ``verdict``. All tables are made from them alone. Rows on a claim, from
+`claim_rows`, also hold the data that it is judged by.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import pandas as pd
 
 from paperlib import files
 from reproduction import results, verdicts
-from reproduction.statistics import Estimate, t_interval
+from reproduction.statistics import Estimate
 
 Row = Mapping[str, Any]
 COLUMNS = ("item", "paper", "ours", "low", "high", "num_runs", "verdict")
@@ -59,34 +60,34 @@ def row(item: str, estimate: Estimate, *, paper: float | None = None, verdict: s
 
 
 def claim_rows(claim: str, parts: Sequence[verdicts.Part]) -> list[Row]:
-    """Rows on all parts of a claim, judged together (`verdicts.judge_parts`).
+    """Rows on the parts of one claim, which are judged together (`verdicts.judge_parts`).
 
-    Beside the usual keys they have "claim", the part's "differences", "clusters",
-    "smallest_effect" and "expected", and "needed": about how many independent runs would decide an
-    undecided part, or None.
+    Each is a `row` with the difference, its 95 % interval by Student's t and the number of
+    independent runs, and holds the part's data under "claim", "differences", "clusters",
+    "smallest_effect" and "expected".
 
     Args:
-        claim: its name, such as "C2"; or "control", for methods that could be exchanged.
-        parts: with their data. Where one has too few runs, no part gets another verdict.
+        claim: its name, or "control" for differences of exchangeable methods.
+        parts: all that the claim has.
     """
-    if min(len(part.units) for part in parts) < verdicts.MIN_RUNS:
-        found = ["too few runs"] * len(parts)
-    else:
-        found = [verdict.verdict for verdict in verdicts.judge_parts(parts)]
     rows = []
-    for part, verdict in zip(parts, found, strict=True):
-        undecided = verdict == "undecided"
-        entry = row(f"{claim} {part.name}", t_interval(part.units), verdict=verdict)
-        data = {name: files.plain(value) for name, value in vars(part).items() if name != "name"}
-        needed = verdicts.required_num_runs(part, num_parts=len(parts)) if undecided else None
-        rows.append({**entry, "claim": claim, **data, "needed": needed})
+    for part, found in zip(parts, verdicts.judge_parts(parts), strict=True):
+        estimate = Estimate(found.mean, found.low, found.high, len(part.units))
+        data = {
+            "claim": claim,
+            "differences": [float(number) for number in part.differences],
+            "clusters": None if part.clusters is None else [int(c) for c in part.clusters],
+            "smallest_effect": part.smallest_effect,
+            "expected": part.expected,
+        }
+        rows.append({**row(f"{claim} {part.name}", estimate, verdict=found.verdict), **data})
     return rows
 
 
-def save_runs(folder: str | Path, name: str, runs: Sequence[Mapping[str, Any]]) -> None:
-    """Writes the numbers of single runs beside a table, as ``NAME_runs.csv``: a line for each."""
-    with files.replacing(Path(folder) / f"{name}_runs.csv") as temporary:
-        pd.DataFrame(list(runs)).to_csv(temporary, index=False, na_rep="nan")
+def restored_part(entry: Row) -> verdicts.Part:
+    """The part of a claim that a row of `claim_rows` is on."""
+    data = (entry[name] for name in ("differences", "smallest_effect", "expected", "clusters"))
+    return verdicts.Part(entry["item"].removeprefix(f"{entry['claim']} "), *data)
 
 
 def _number(value: float | None, digits: int = 2) -> str:
@@ -140,6 +141,26 @@ def save_rows(folder: str | Path, name: str, rows: Sequence[Row]) -> None:
     for suffix, text in texts.items():
         with files.replacing(Path(folder) / f"{name}{suffix}") as temporary:
             temporary.write_text(text)
+
+
+def save_runs(
+    folder: str | Path, name: str, runs: pd.DataFrame | Sequence[Mapping[str, Any]]
+) -> None:
+    """Writes the numbers of all runs, which a table has means of, to ``NAME_runs.csv``.
+
+    Args:
+        folder: to write to.
+        name: of the table.
+        runs: one row for each run and quantity, or for each run, with its seed and the like.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    frame = pd.DataFrame(runs)
+    if frame.empty:
+        raise ValueError(f"runs: {name} has none to save")
+    with files.replacing(Path(folder) / f"{name}_runs.csv") as temporary:
+        temporary.write_text(frame.to_csv(index=False, na_rep="nan"))
 
 
 def load_all(results_dir: str | Path) -> dict[str, dict[str, Any]]:

@@ -10,15 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from reproduction.statistics import cluster_means
+from reproduction import statistics
 
 Numbers = Sequence[float] | NDArray[np.floating]
+Clusters = Sequence[int] | NDArray[np.integer]  # of each run
 
 LEVEL = 0.05  # of all tests of a claim together
-MIN_RUNS = 5
+MIN_RUNS = 5  # independent ones, for a verdict
 MAX_RUNS = 10_000  # that `required_num_runs` looks for
 EXPECTED = ("greater", "less", "equal")
-VERDICTS = ("contradicted", "too few runs", "undecided", "equivalent", "reproduced")  # worst first
+TOO_FEW = "too few runs"
+VERDICTS = ("contradicted", TOO_FEW, "undecided", "equivalent", "reproduced")  # the worst first
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,23 +37,23 @@ class Part:
             all are.
 
     Raises:
-        ValueError: if an argument is out of range.
+        ValueError: if an argument is out of range, or there is no smallest effect.
     """
 
     name: str
     differences: Numbers
-    smallest_effect: float
+    smallest_effect: float | None = None
     expected: str = "greater"
-    clusters: Sequence[int] | NDArray[np.integer] | None = None
+    clusters: Clusters | None = None
 
     def __post_init__(self) -> None:
         differences = np.asarray(self.differences, dtype=float)
-        if differences.ndim != 1 or not np.isfinite(differences).all():
+        if differences.ndim != 1 or not len(differences) or not np.isfinite(differences).all():
             raise ValueError(f"differences of {self.name!r} must be finite numbers, one a run")
-        if not (0 < self.smallest_effect < math.inf):
+        if self.smallest_effect is None or not (0 < self.smallest_effect < math.inf):
             raise ValueError(
-                f"smallest_effect of {self.name!r} must be positive and finite, got "
-                f"{self.smallest_effect}"
+                f"smallest_effect of {self.name!r} must be positive, finite and chosen before the "
+                f"runs; got {self.smallest_effect}"
             )
         if self.expected not in EXPECTED:
             raise ValueError(
@@ -66,7 +68,7 @@ class Part:
     @property
     def units(self) -> NDArray[np.float64]:
         """Independent differences: of the runs, or the mean of each cluster."""
-        return cluster_means(self.differences, self.clusters)
+        return statistics.cluster_means(self.differences, self.clusters)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,7 +79,7 @@ class Verdict:
         part: the name of the part.
         verdict: one of `VERDICTS`.
         mean: of the independent differences, with its 95 % interval (not corrected for the number
-            of parts) from ``low`` to ``high``.
+            of parts) from ``low`` to ``high``, NaN for a single run.
         difference_p: of the test against zero (for "equal": of an effect beyond Δ), Holm-adjusted.
         equivalence_p: of the two one-sided tests against ±Δ, Holm-adjusted.
     """
@@ -109,8 +111,18 @@ def _tail(mean: float, error: float, bound: float, degrees: int) -> float:
     return float(special.stdtr(degrees, (bound - mean) / error))
 
 
+def _moments(part: Part) -> tuple[float, float, int]:
+    """Mean and spread (NaN for a single one) of the independent differences, and their number."""
+    units = part.units
+    spread = units.std(ddof=1) if len(units) > 1 else math.nan
+    return float(units.mean()), float(spread), len(units)
+
+
 def _p_values(part: Part, mean: float, spread: float, num_runs: int) -> tuple[float, float]:
-    """p of a difference, two-sided, and of equivalence, from the statistics of independent runs."""
+    """p of a difference, two-sided, and of equivalence, from the statistics of independent runs;
+    both are 1 where there are too few."""
+    if num_runs < MIN_RUNS:
+        return 1.0, 1.0
     error, degrees, delta = spread / math.sqrt(num_runs), num_runs - 1, part.smallest_effect
     null = delta if part.expected == "equal" else 0.0
     beyond = min(_tail(mean, error, null, degrees), _tail(-mean, error, null, degrees))
@@ -137,46 +149,43 @@ def judge_parts(parts: Sequence[Part]) -> list[Verdict]:
     A part is "equivalent" if its difference is shown to be smaller than Δ, even where it is not
     zero; else "reproduced" or "contradicted" by the sign of a significant difference; else
     "undecided". One that is expected to be equal is "reproduced" by equivalence, and "contradicted"
-    by a difference shown to be beyond ±Δ.
+    by a difference shown to be beyond ±Δ. One with fewer than `MIN_RUNS` independent runs has "too
+    few runs".
 
     Raises:
         ValueError: if there is no part, or one has fewer than `MIN_RUNS` runs or clusters.
     """
     if not parts:
         raise ValueError("parts: a claim takes at least one")
-    for part in parts:
-        if len(part.units) < MIN_RUNS:
-            raise ValueError(
-                f"differences of {part.name!r}: a verdict takes at least {MIN_RUNS} independent "
-                f"runs or clusters, got {len(part.units)}"
-            )
-    moments = [(p.units.mean(), p.units.std(ddof=1), len(p.units)) for p in parts]
+    moments = [_moments(part) for part in parts]
     raw = [_p_values(p, *found) for p, found in zip(parts, moments, strict=True)]
     adjusted = [holm(column) for column in zip(*raw, strict=True)]
     verdicts = []
     for part, (mean, spread, num_runs), *p_values in zip(parts, moments, *adjusted, strict=True):
+        found = _decide(part, mean, *p_values) if num_runs >= MIN_RUNS else TOO_FEW
         half = special.stdtrit(num_runs - 1, 1 - LEVEL / 2) * spread / math.sqrt(num_runs)
-        found = _decide(part, mean, *p_values)
         low, high = float(mean - half), float(mean + half)
-        verdicts.append(Verdict(part.name, found, float(mean), low, high, *map(float, p_values)))
+        verdicts.append(Verdict(part.name, found, mean, low, high, *map(float, p_values)))
     return verdicts
 
 
 def required_num_runs(part: Part, *, num_parts: int = 1) -> int | None:
     """About how many independent runs or clusters would decide an undecided part, if mean and
-    spread stay as they are; None where `MAX_RUNS` would not do.
+    spread stay as they are; None where `MAX_RUNS` would not do, or a single run has no spread.
 
     Args:
         part: with the runs so far.
         num_parts: of its claim. The part is taken to be the least clear of them.
     """
-    mean, spread = part.units.mean(), part.units.std(ddof=1)
+    mean, spread, num_runs = _moments(part)
+    if num_runs == 1:
+        return None
 
     def decided(count: int) -> bool:
         p_values = (min(1.0, num_parts * p) for p in _p_values(part, mean, spread, count))
         return _decide(part, mean, *p_values) != "undecided"
 
-    low, high = len(part.units) - 1, MAX_RUNS
+    low, high = max(num_runs, MIN_RUNS) - 1, MAX_RUNS
     if not decided(high):
         return None
     while high - low > 1:  # more runs never undo a decision
@@ -185,7 +194,52 @@ def required_num_runs(part: Part, *, num_parts: int = 1) -> int | None:
     return high
 
 
-def whole(found: Iterable[str]) -> str:
-    """The verdict on a claim, from those on its parts: the worst one, in the order of `VERDICTS`;
-    "equivalent" if parts are either that or reproduced."""
-    return min(found, key=VERDICTS.index)
+def judge(parts: Sequence[Part]) -> tuple[str, list[Verdict]]:
+    """The verdict on a claim, and on its parts.
+
+    The worst verdict of any part, in the order of `VERDICTS`.
+    """
+    verdicts = judge_parts(parts)
+    return min((part.verdict for part in verdicts), key=VERDICTS.index), verdicts
+
+
+def _null(kind: str, shape: tuple[int, int], generator: np.random.Generator) -> NDArray[np.float64]:
+    """Differences of two methods whose names could be exchanged."""
+    draw = {
+        "normal": lambda: generator.normal(size=shape),
+        "skewed": lambda: generator.exponential(size=shape),
+        "win rates": lambda: generator.binomial(50, 0.4, size=shape) / 50,
+    }[kind]
+    return draw() - draw()
+
+
+def error_rate(
+    *,
+    num_runs: int,
+    num_parts: int = 1,
+    clusters: Clusters | None = None,
+    kind: str = "normal",
+    num_claims: int = 2000,
+    generator: np.random.Generator,
+) -> float:
+    """Share of simulated claims, about two exchangeable methods, that have a part called
+    "reproduced" or "contradicted": it should be `LEVEL`, with a standard error of 0.5 % in 2,000.
+
+    Args:
+        num_runs: of each part.
+        num_parts: of each claim, independent of each other.
+        clusters: of each run, (S,); runs of one share an effect as large as their noise.
+        kind: of a method's noise: "normal", "skewed" or "win rates" (of 50 games).
+        num_claims: number of claims.
+        generator: draws them.
+    """
+    wrong = 0
+    for _ in range(num_claims):
+        data = _null(kind, (num_parts, num_runs), generator)
+        if clusters is not None:
+            numbers, index = np.unique(clusters, return_inverse=True)
+            data += _null(kind, (num_parts, len(numbers)), generator)[:, index]
+        # Δ is so small that nothing is equivalent
+        found = judge_parts([Part("", row, 1e-9, clusters=clusters) for row in data])
+        wrong += any(part.verdict in ("reproduced", "contradicted") for part in found)
+    return wrong / num_claims

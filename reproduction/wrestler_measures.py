@@ -1,10 +1,11 @@
-"""What Table 1 measures of embeddings of wrestlers: clustering, identification and outcomes."""
+"""What Table 1 measures of embeddings of wrestlers, and the claims that it tests."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import product
 
 import torch
 from torch import Tensor
@@ -12,9 +13,11 @@ from torch import Tensor
 from paperlib import metrics
 from paperlib.datasets import InteractionDataset
 from paperlib.streams import Stream, make_generator
-from reproduction import measures
-from reproduction.comparisons import Comparison
+from reproduction import claims, measures, tables
+from reproduction.comparisons import METHODS, Comparison
 from reproduction.training_runs import founder
+
+OTHER_WEIGHTS = "untrained, other weights"  # exchangeable with "untrained": a negative control
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,12 +55,17 @@ class WrestlerMeasures:
     def embed(
         self, kind: str, method: str, seed: int, rows: Tensor, num_time_steps: int | None = None
     ) -> Tensor:
-        """Embeddings of the episodes at ``rows``; see `Comparison.embed`."""
-        longest = self.dataset.observations.shape[1]
+        """Embeddings of the episodes at ``rows``; see `Comparison.embed`. The untrained encoder
+        with `OTHER_WEIGHTS` is a method, too."""
+        longest = self.comparison.dataset.observations.shape[1]
         whole = num_time_steps is None or num_time_steps >= longest
         if method == "summary statistics" and whole:
             return self._summary_statistics[rows]
-        return self.comparison.embed(kind, method, seed, rows, num_time_steps=num_time_steps)
+        comparison = self.comparison
+        if method == OTHER_WEIGHTS:
+            comparison = dataclasses.replace(comparison, untrained_stream=Stream.TABLE_1_CONTROL)
+            method = "untrained"
+        return comparison.embed(kind, method, seed, rows, num_time_steps=num_time_steps)
 
     def measure(self, kind: str, method: str, seed: int) -> dict[str, float]:
         """All measures of one method.
@@ -105,3 +113,46 @@ class WrestlerMeasures:
             embedded, dataset.agents[rows], num_episodes=number, generator=generator
         )
         return features, dataset.outcomes[rows]
+
+
+def claim_rows(measured: Mapping[str, Sequence[float]], kinds: Sequence[str]) -> list[tables.Row]:
+    """Rows on C1, C4 and a negative control, all of single episodes.
+
+    Args:
+        measured: of all seeds, from `measures.over_seeds` with `WrestlerMeasures.measure`.
+        kinds: of split.
+    """
+    part = functools.partial(measures.part, measured)
+    key = "{} {} {}, 1 episodes".format
+    clustering = [
+        part(
+            f"{kind}: IICR of Emb-Hyb minus {other}",
+            key(kind, "Emb-Hyb", "ratio"),
+            key(kind, other, "ratio"),
+            "less",
+            smallest_effect="IICR",
+        )
+        for kind, other in product(kinds, ("Emb-Im", "Emb-Id"))
+    ]
+    outcomes = [
+        part(
+            f"{kind}: Acc of {method} minus majority class",
+            key(kind, method, "outcome"),
+            key(kind, method, "majority"),
+            smallest_effect="accuracy",
+        )
+        for kind, method in product(kinds, METHODS)
+    ]
+    quantities = (("IICR", "ratio", "IICR"), ("Acc", "outcome", "accuracy"))
+    controls = [
+        part(
+            f"{kind}: {title} of {OTHER_WEIGHTS}, minus untrained",
+            key(kind, OTHER_WEIGHTS, name),
+            key(kind, "untrained", name),
+            "equal",
+            smallest_effect=effect,
+        )
+        for kind, (title, name, effect) in product(kinds, quantities)
+    ]
+    parts = {"C1": clustering, "C4": outcomes, claims.CONTROL: controls}
+    return [row for claim, own in parts.items() for row in tables.claim_rows(claim, own)]

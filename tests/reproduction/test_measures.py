@@ -9,7 +9,7 @@ import torch
 
 from paperlib import files, metrics
 from reproduction import measures
-from reproduction.statistics import Estimate, bootstrap_interval
+from reproduction.statistics import Estimate, t_interval
 
 
 def clusters(generator, *, spread, counts):
@@ -91,13 +91,35 @@ def test_every_kind_method_and_seed_is_measured():
     }
 
 
+MEASURED = {"a": [1.0, 2.0, 4.0, float("nan")], "b": [0.5, 0.0, 1.0, 2.0]}
+
+
 def test_estimates_of_numbers_and_of_paired_differences():
-    measured = {"a": [1.0, 2.0, 4.0, float("nan")], "b": [0.5, 0.0, 1.0, 2.0]}
-    estimate = partial(measures.estimate, measured, generator=np.random.default_rng(1))
-    again = partial(bootstrap_interval, generator=np.random.default_rng(1))
-    assert estimate("a") == again([1.0, 2.0, 4.0])
-    assert estimate("a", "b") == again([0.5, 2.0, 3.0])
-    assert estimate("b") == again(measured["b"])
+    estimate = partial(measures.estimate, MEASURED)
+    assert estimate("a") == t_interval([1.0, 2.0, 4.0])
+    assert estimate("a", "b") == t_interval([0.5, 2.0, 3.0])
+    assert estimate("b") == t_interval(MEASURED["b"])
+    assert estimate("a", clusters=[7, 3, 7, 3]) == t_interval([2.0, 2.5])
+
+
+def test_parts_of_claims_are_paired_differences():
+    measured = {"a": MEASURED["a"][:3], "b": MEASURED["b"][:3]}
+    options = {"smallest_effect": "win rate", "clusters": [0, 1, 1]}
+    part = measures.part(measured, "x", "a", "b", "less", **options)
+    assert part.differences.tolist() == [0.5, 2.0, 3.0] and part.units.tolist() == [0.5, 2.5]
+    assert (part.name, part.smallest_effect, part.expected) == ("x", 0.05, "less")
+    with pytest.raises(ValueError, match="smallest effect of 'elo' is not written down"):
+        measures.part(measured, "x", "a", "b", smallest_effect="elo")
+
+
+def test_runs_in_long_form():
+    measured = {"a": [0.5, 1.5], "b": [2.5, 3.5]}
+    first, *_, last = measures.as_runs(measured, [4, 5], [0, 1])
+    assert first == {"seed": 4, "population": 0, "quantity": "a", "value": 0.5}
+    assert last == {"seed": 5, "population": 1, "quantity": "b", "value": 3.5}
+    assert measures.as_runs({"a": [0.5]}, [4]) == [{"seed": 4, "quantity": "a", "value": 0.5}]
+    with pytest.raises(ValueError, match="longer"):
+        measures.as_runs(measured, [4])
 
 
 def test_estimates_survive_a_results_file():

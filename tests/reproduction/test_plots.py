@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from matplotlib.container import ErrorbarContainer
 
-from reproduction import plots
+from reproduction import plots, verdicts
 from reproduction.statistics import Estimate
 
 
@@ -107,14 +107,23 @@ def test_outcomes_of_a_single_run_have_no_intervals(ax):
 
 
 def test_claims_point_to_the_right_where_they_hold(ax):
-    kept = {"ours": -0.2, "low": -0.3, "high": -0.1, "verdict": "reproduced"}
-    broken = {"ours": 0.2, "low": 0.1, "high": 0.3, "verdict": "not reproduced"}
+    data = {"smallest_effect": 0.05, "low": -0.3, "high": -0.1, "ours": -0.2}
+    alone = {**data, "low": None, "high": None, "verdict": "too few runs"}
     parts = [
-        {"item": "C1: a < 0", **kept},
-        {"item": "C1: b < 0", **broken},
-        {"item": "c > 0", **broken},
+        {"item": "C1 a", "expected": "less", "verdict": "reproduced", **data},
+        {"item": "C1 b", "expected": "greater", "verdict": "contradicted", **data},
+        {"item": "C1 c", "expected": "less", **alone},
     ]
     plots.draw_claims(ax, parts)
-    spans = [line.get_xdata() for line in ax.lines if len(line.get_xdata()) == 2][:3]
-    assert [span[0] > 0 for span in spans] == [True, False, True]
-    assert spans[0] == pytest.approx([1, 3])
+    spans = [line.get_xdata() for line in ax.lines if line.get_marker() == "None"][:3]
+    assert spans[0] == pytest.approx([2, 6]) and spans[1] == pytest.approx([-6, -2])
+    assert np.isnan(spans[2]).all()
+    means = [line.get_xdata()[0] for line in ax.lines if line.get_marker() == "o"]
+    assert means == pytest.approx([4, -4, 4])
+    assert len({line.get_color() for line in ax.lines[:6]}) == 3
+    (shaded,) = ax.patches
+    assert (shaded.get_x(), shaded.get_width()) == (-1, 2)
+
+
+def test_every_verdict_has_a_colour():
+    assert set(plots.VERDICT_COLOURS) == set(verdicts.VERDICTS)

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from paperlib import files
-from reproduction import results, tables
+from reproduction import results, statistics, tables
 from reproduction.statistics import Estimate
+from reproduction.verdicts import Part
 
 
 def estimate(mean, low, high, runs=5):
@@ -27,26 +28,28 @@ def test_row_compares_with_the_paper(paper, verdict):
     assert tables.row("x", estimate(0.5, 0.4, 0.6), paper=paper)["verdict"] == verdict
 
 
-@pytest.mark.parametrize(
-    ("interval", "better", "verdict"),
-    [
-        ((-0.2, -0.1), "lower", "reproduced"),
-        ((-0.2, 0.1), "lower", "undecided"),
-        ((0.1, 0.2), "lower", "not reproduced"),
-        ((0.1, 0.2), "higher", "reproduced"),
-        ((-0.2, -0.1), "higher", "not reproduced"),
-    ],
-)
-def test_claim(interval, better, verdict):
-    difference = estimate(np.mean(interval), *interval)
-    assert tables.claim("x", difference, better=better)["verdict"] == verdict
+def test_parts_of_a_claim_are_judged_together():
+    weak = [0.9, 1.1, 1.0, 0.8, 1.2, 1.0, 0.95, 1.05, 1.1, 0.9]
+    weak = [10 * number - 9.1 for number in weak]  # p = 0.04 alone
+    parts = [Part("weak: x", weak, 0.5), Part("strong: x", weak, 0.5, "less", [0, 1] * 5)]
+    (alone,), (first, second) = tables.claim_rows("C9", parts[:1]), tables.claim_rows("C9", parts)
+    assert (alone["verdict"], first["verdict"]) == ("reproduced", "undecided")
+    assert first["item"] == "C9 weak: x" and first["differences"] == weak
+    interval = statistics.t_interval(weak)
+    assert [first[name] for name in ("ours", "low", "high")] == pytest.approx(interval[:3])
+    assert (second["verdict"], second["num_runs"]) == ("too few runs", 2)
+    data = ("claim", "clusters", "smallest_effect", "expected", "paper")
+    assert [second[name] for name in data] == ["C9", [0, 1] * 5, 0.5, "less", None]
+    assert tables.restored_part(second) == parts[1]
 
 
-def test_few_runs_decide_nothing():
-    difference = estimate(-0.15, -0.2, -0.1, runs=4)
-    assert tables.claim("x", difference)["verdict"] == "undecided"
-    lonely = estimate(-0.15, np.nan, np.nan, runs=1)
-    assert tables.claim("x", lonely)["verdict"] == "undecided"
+def test_runs_are_saved(tmp_path):
+    runs = [{"seed": 0, "quantity": "λ", "value": 0.1 + 0.2}, {"seed": 1, "quantity": "x"}]
+    tables.save_runs(tmp_path, "table_9", runs)
+    text = (tmp_path / "table_9_runs.csv").read_text()
+    assert text == "seed,quantity,value\n0,λ,0.30000000000000004\n1,x,nan\n"
+    with pytest.raises(ValueError, match="runs: table_9 has none"):
+        tables.save_runs(tmp_path, "table_9", [])
 
 
 @pytest.fixture
@@ -77,7 +80,7 @@ def test_saved_tables(results_dir):
 
 
 def test_symbols_in_latex(tmp_path):
-    tables.save_rows(tmp_path, "a", [tables.claim("x < 0", estimate(-1.0, -2.0, -0.5))])
+    tables.save_rows(tmp_path, "a", [tables.row("x < 0", estimate(-1.0, -2.0, -0.5))])
     assert "x $<$ 0 & -- & -1.00 " in (tmp_path / "a.tex").read_text()
     text = tables.latex_table(["share [%]"], [["λ ≥ 1 − a_b"]])
     assert r"share [\%] \\" in text and r"$\lambda$ $\geq$ 1 $-$ a\_b \\" in text
@@ -111,6 +114,7 @@ def test_publish_copies_with_checksums_and_writes_the_readme(results_dir, tmp_pa
     marks = [f"{begin}\nold\n{end}" for begin, end in (tables.CLAIMS_MARKS, tables.README_MARKS)]
     readme.write_text("\n".join(["before", *marks, "after\n"]))
     (results_dir / "table_9/claims.md").write_text("| C1 |\n")
+    tables.save_runs(results_dir / "table_9", "table_9", [{"seed": 0, "quantity": "x", "value": 1}])
     tables.publish(results_dir, figures, readme)
     text = readme.read_text()
     assert text.startswith("before") and text.endswith("after\n") and "old" not in text
@@ -122,6 +126,7 @@ def test_publish_copies_with_checksums_and_writes_the_readme(results_dir, tmp_pa
     for name, checksum in entry["files"].items():
         assert files.file_checksum(figures / name) == checksum
     made = {"table_9.csv", "table_9.md", "table_9.tex", "table_9.png", "claims.md"}
+    made.add("table_9_runs.csv")
     assert made == set(entry["files"])
 
 

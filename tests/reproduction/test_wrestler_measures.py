@@ -1,4 +1,6 @@
-"""What Table 1 measures of embeddings of wrestlers."""
+"""What Table 1 measures of embeddings of wrestlers, and the claims that it tests."""
+
+import dataclasses
 
 import pytest
 import torch
@@ -9,7 +11,7 @@ from paperlib.streams import Stream, make_generator
 from reproduction import measures
 from reproduction.comparisons import Comparison
 from reproduction.training_runs import founder, member_names
-from reproduction.wrestler_measures import WrestlerMeasures
+from reproduction.wrestler_measures import OTHER_WEIGHTS, WrestlerMeasures, claim_rows
 
 NAMES = member_names()[:6] + member_names()[-2:]
 METHOD = "weak", "untrained", 3
@@ -105,3 +107,35 @@ def test_outcomes_are_predicted_from_training_matches(measured):
         parts.append((features, dataset.outcomes[rows]))
     expected = measures.outcome_accuracy(*parts)
     assert {name: found[f"{name}, 2 episodes"] for name in expected} == expected
+
+
+def test_the_control_has_weights_of_its_own(measured):
+    rows, kind, seed = rows_of(measured, "test"), "weak", 3
+    own = measured.embed(kind, OTHER_WEIGHTS, seed, rows, 2)
+    stream = Stream.TABLE_1_CONTROL
+    other = dataclasses.replace(measured.comparison, untrained_stream=stream)
+    assert torch.equal(own, other.embed(kind, "untrained", seed, rows, num_time_steps=2))
+    assert not torch.equal(own, measured.embed(kind, "untrained", seed, rows, 2))
+
+
+def test_claims_compare_methods_in_the_same_seed():
+    """IICR of Emb-Hyb is 0.1 lower than Emb-Im's, all else is equal; accuracies are 0.1 higher than
+    that of the majority class."""
+    spread = torch.tensor([-0.01, 0.0, 0.01, -0.005, 0.005])
+    numbers = {"ratio": 0.5 + 9 * spread, "outcome": 0.6 + spread, "majority": 0.5 - spread}
+    measured = {
+        f"{kind} {method} {name}, 1 episodes": values.tolist()
+        for kind in ("weak", "strong")
+        for method in ("Emb-Im", "Emb-Id", "Emb-Hyb", "untrained", OTHER_WEIGHTS)
+        for name, values in numbers.items()
+    }
+    measured["weak Emb-Im ratio, 1 episodes"] = (0.6 + 9 * spread).tolist()
+    rows = claim_rows(measured, ["weak", "strong"])
+    found = {row["item"]: (row["verdict"], pytest.approx(row["ours"], abs=1e-6)) for row in rows}
+    assert len(found) == 14
+    assert found["C1 weak: IICR of Emb-Hyb minus Emb-Im"] == ("reproduced", -0.1)
+    assert found["C1 strong: IICR of Emb-Hyb minus Emb-Id"] == ("equivalent", 0)
+    assert found["C4 strong: Acc of Emb-Id minus majority class"] == ("reproduced", 0.1)
+    controls = [row for row in rows if row["claim"] == "control"]
+    assert [(row["verdict"], row["expected"]) for row in controls] == [("reproduced", "equal")] * 4
+    assert {row["smallest_effect"] for row in controls} == {0.02}
