@@ -202,15 +202,17 @@ for kind, unit, name in product(kinds, counts, ("ratio", "linear", "nearest")):
     }
 values = {"rows": rows, "measured": measured, "bars": bars, "curves": curves, "counts": counts}
 values |= {
-    "validation_ratios": validation_ratios,
-    "identification_weights": chosen,
+    "candidates": candidates,
     "strong_agents": comparison.agents("strong"),
     "outcomes_of_all": {"drawn": float(drawn), "mean length": float(lengths.mean())},
 }
 run.save(output, values, seeds=seeds)
 tables.save_rows(output, "table_1", rows)
-weights = {f"{kind} chosen λ": [chosen[kind]] * len(seeds) for kind in kinds}
-tables.save_runs(output, "table_1", measures.as_runs(weights | measured, seeds))
+chosen = {
+    f"{kind} chosen λ": [choices[kind, "Emb-Hyb", seed].identification_weight for seed in seeds]
+    for kind in kinds
+}
+tables.save_runs(output, "table_1", measures.as_runs(chosen | measured, seeds))
 shown = comparison.test_embeddings(wrestlers.embed, everyone)  # for Figure 3 and the explorer
 metadata = {"names": names, "families": wrestlers.families}
 files.save_tensors(output / "test_embeddings.safetensors", shown, metadata)

@@ -66,6 +66,8 @@ class Stream(enum.IntEnum):
     FIGURE_4_POLICIES = 503  # (seed, _): trainings
     FIGURE_5_MATCHES = 510  # (seed, _, evaluation seed, pair of variants)
 
+    GENERALISATION = 220  # (seed, _): tables; (seed, _, encoder, ...): trainings and evaluations
+
     TABLE_3_NEW_EPISODES = 601  # (_,): those of the evaluation
     TABLE_3_AVERAGES = 602  # (seed, _, number of episodes): which embeddings are averaged
     TABLE_3_NOISE = 603  # (seed, _, number of vectors): contexts of the noise variant

@@ -18,14 +18,6 @@ CLAIMS = {
     "C7": "Speakers with embeddings match the baseline on seen listeners, beat it on unseen.",
     "C7b": "The same with gated pooling and relabelled channels for the paper's encoder.",
 }
-CONTROL = "control"  # rows on methods that could be exchanged
-# Δ: a smaller difference would not matter to a reader of the paper
-SMALLEST_EFFECTS = {
-    "IICR": 0.02,
-    "accuracy": 0.02,  # two predictions in a hundred
-    "win rate": 0.05,  # one match in twenty
-    "return": 1.0,  # the squared distance to the target, summed over an episode
-}
 CONTROL = "control"  # the "claim" that two exchangeable methods are equal
 # The smallest differences that matter, by quantity, chosen before the runs: size, unit, reason
 SMALLEST_EFFECTS = {
@@ -174,17 +166,6 @@ def _sentence(parts: Sequence[tables.Row]) -> str:
     return (
         f"{reproduced} of {len(parts)} parts reproduced; {how}: {what}, {tables.interval(worst)}."
     )
-
-
-def signed_effect(part: tables.Row) -> tuple[float, float, float]:
-    """Low, mean and high of a part's difference in units of its smallest effect, with the sign that
-    makes positive values speak for the claim; as it is where no difference is claimed."""
-    scale = part["smallest_effect"] * (-1 if part["expected"] == "less" else 1)
-    low, mean, high = (
-        float("nan") if part[name] is None else part[name] / scale
-        for name in ("low", "ours", "high")
-    )
-    return (high, mean, low) if scale < 0 else (low, mean, high)
 
 
 def table(judged: Sequence[Claim]) -> str:

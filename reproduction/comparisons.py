@@ -29,7 +29,7 @@ from reproduction.jobs import run_jobs
 IMITATION, IDENTIFICATION = 0.0, float("inf")  # λ of Emb-Im and Emb-Id
 REFERENCES = ("untrained", "summary statistics")  # they learn nothing
 SUPERVISED = "supervised"
-CONTROL, UNTRAINED_CONTROL = "Emb-Im, other weights", "untrained, other weights"
+CONTROL = "Emb-Im, other weights"  # exchangeable with Emb-Im
 
 Ratio = Callable[[Tensor, Tensor], float]  # of embeddings (E, D) and their agents (E,)
 
@@ -168,12 +168,12 @@ class Comparison:
         parts = self.load(kind, method, seed).losses.tensor_split(num_windows)
         return [part.mean().item() for part in parts if len(part)]
 
-    def untrained(self, kind: str, seed: int, *, control: bool = False) -> PolicyEmbedder:
-        """An encoder with the initial weights of a seed, or others, and the observations' scale
-        where the learned ones have one."""
-        dataset, key = self.datasets[seed], (seed, self.untrained_stream)
+    def untrained(self, kind: str, seed: int) -> PolicyEmbedder:
+        """An encoder with the initial weights of a seed, and the observations' scale where the
+        learned ones have one."""
+        dataset = self.datasets[seed]
         sizes = dataset.observation_size, dataset.action_size
-        generator = make_generator(*key, 1) if control else make_generator(*key)
+        generator = make_generator(seed, self.untrained_stream)
         model = PolicyEmbedder(*sizes, settings=self.settings, generator=generator)
         if self.settings.normalize_observations:
             scale = self.load(kind, METHODS[0], seed).normalizer.state_dict()
@@ -194,9 +194,8 @@ class Comparison:
         seen = dataset if num_time_steps is None else dataset.first_steps(num_time_steps)
         if method == "summary statistics":
             return metrics.summary_statistics(seen.select(rows))
-        if method in ("untrained", UNTRAINED_CONTROL):
-            control = method == UNTRAINED_CONTROL
-            return self.untrained(kind, seed, control=control).embed(seen, rows)
+        if method == "untrained":
+            return self.untrained(kind, seed).embed(seen, rows)
         return self.load(kind, method, seed).embed(seen, rows)
 
     def agents(self, kind: str) -> dict[str, dict[str, list[int]]]:

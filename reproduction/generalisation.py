@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from paperlib import embeddings
 from paperlib.agents import symmetries, word_speakers
+from paperlib.agents.populations import Population
 from paperlib.datasets import InteractionDataset
 from paperlib.embeddings import PolicyEmbedder, Settings
 from paperlib.environments.particleworld import (
@@ -25,21 +26,22 @@ from paperlib.environments.particleworld import (
 )
 from paperlib.gated_pooling import GatedPoolingEncoder, ReadingPolicy
 from paperlib.objectives import Hybrid
-from paperlib.streams import make_generator
+from paperlib.streams import Stream, make_generator
+from reproduction import listeners
+from reproduction.jobs import run_jobs
 from reproduction.sources import Source, channels_of, collect, contexts
 
 MAX_IMAGES = 672  # with which a speaker trains
 MAX_CONTEXTS = 64  # of each of them, for one episode; fewer for more
-ENCODERS = ("mean-MLP", "gated pooling")
+ENCODERS = ("mean-MLP", "gated pooling", "word statistic")
 
 
-@dataclasses.dataclass(frozen=True)
-class Cell:
+class Cell(NamedTuple):
     """One encoder, and how it learns.
 
     Attributes:
         encoder: one of `ENCODERS`.
-        symmetric: whether it learns from listeners behind relabelled channels, too.
+        symmetric: whether encoder and speakers learn with listeners behind relabelled channels.
         identification_weight: λ; 0 is Emb-Im, infinity Emb-Id.
         pretraining_updates: of Adam, on episodes divided by their message.
         num_updates: of Adam, after that.
@@ -50,10 +52,107 @@ class Cell:
     encoder: str = "gated pooling"
     symmetric: bool = True
     identification_weight: float = 0.0
-    pretraining_updates: int = 2000
-    num_updates: int = 4000
-    learning_rate: float = 3e-3
+    pretraining_updates: int = 3000
+    num_updates: int = 5000
+    learning_rate: float = 6e-3
     hidden_size: int = 128
+
+
+def title(encoder: str, symmetric: bool, method: str = "") -> str:
+    """The name of a cell."""
+    channels = "symmetries" if symmetric else "no symmetries"
+    return ", ".join(part for part in (encoder, channels, method) if part)
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """Who learns with whom in one run.
+
+    Attributes:
+        seed: of the run.
+        sources: listeners that encoders and speakers learn with.
+        validation: listeners that choices are made by.
+        test: unseen listeners.
+        others: whole populations without any of these.
+    """
+
+    seed: int
+    sources: Sequence[Source]
+    validation: Source
+    test: Source
+    others: Sequence[Source] = ()
+
+    def of_others(self, count: int) -> Task:
+        """The task with ``count`` listeners of the other populations to learn with.
+
+        Raises:
+            ValueError: if they are fewer.
+        """
+        available = sum(len(source.pairs) for source in self.others)
+        if not 2 <= count <= available:
+            raise ValueError(f"language_counts must be 2 to {available}, got {count}")
+        sources, left = [], count
+        for source in self.others:
+            pairs = source.pairs[:left]
+            sources += [Source(source.population, pairs)] if pairs else []
+            left -= len(pairs)
+        return dataclasses.replace(self, sources=sources)
+
+    def job(self, name: str, cell: Cell, *, folder: Path, **evaluation: Any) -> dict[str, Any]:
+        """Arguments of `run_cell`; cells of a run share their random streams."""
+        return {
+            "cell": cell,
+            "sources": self.sources,
+            "test": self.test,
+            "key": (self.seed, Stream.GENERALISATION, ENCODERS.index(cell.encoder)),
+            "path": folder / f"{name}_{self.seed}.safetensors",
+            **evaluation,
+        }
+
+    def references(self, *, num_word_episodes: int) -> dict[str, float]:
+        """Returns with the unseen listeners without embeddings: of the best message for each of
+        them ("oracle"), of the best single code for all of them ("one code"), and of the best one
+        for the training listeners ("training listeners' code")."""
+        generator = make_generator(self.seed, Stream.GENERALISATION)
+        options = {"num_episodes": num_word_episodes, "generator": generator}
+        unseen = self.test.word_returns(**options)
+        own = torch.cat([source.word_returns(**options).mean(0) for source in self.sources])
+        code = own.mean(0).argmax(-1)
+        chosen = unseen.mean(0)[:, torch.arange(len(code)), code]
+        return {
+            "oracle": word_speakers.best_constant_returns(unseen).mean().item(),
+            "one code": word_speakers.best_code_returns(unseen).mean().item(),
+            "training listeners' code": chosen.mean().item(),
+        }
+
+
+def make_task(
+    seed: int, *, populations: Sequence[Population], num_validation: int, num_test: int
+) -> Task:
+    """The task of a run of Table 2, by its strong split.
+
+    Args:
+        seed: of the run, which plays with population seed mod P.
+        populations: P of them.
+        num_validation, num_test: pairs in those parts.
+    """
+    own = seed % len(populations)
+    split = listeners.strong_split(
+        seed, populations[own].num_pairs, num_validation=num_validation, num_test=num_test
+    )
+
+    def source(agents: Sequence[int]) -> Source:
+        pairs = [agent for agent in agents if agent < populations[own].num_pairs]
+        return Source(populations[own], pairs)
+
+    others = [
+        Source(population, range(population.num_pairs))
+        for number, population in enumerate(populations)
+        if number != own
+    ]
+    parts = (source(part.agents) for part in (split.train, split.validation, split.test))
+    train, validation, test = parts
+    return Task(seed, [train], validation, test, others)
 
 
 class WordDirections(nn.Module):
@@ -97,11 +196,7 @@ def learn(
     if cell.encoder == "gated pooling":
         networks["encoder"] = GatedPoolingEncoder(*sizes, **options)
         networks["policy"] = ReadingPolicy(*sizes, **options)
-    source = {
-        "cell": dataclasses.asdict(cell),
-        "key": list(key),
-        "data": dataset.checksum(),
-    }
+    source = {"cell": list(cell), "key": list(key), "data": dataset.checksum()}
     if path is not None and path.exists():
         present = PolicyEmbedder.load(path, **networks)
         if present.source == source:
@@ -154,8 +249,8 @@ def evaluate(
     symmetric: bool,
     episode_counts: Sequence[int],
     key: Sequence[int],
-    num_word_episodes: int = 600,
-    num_updates: int = 600,
+    num_word_episodes: int,
+    num_speaker_updates: int,
 ) -> dict[str, list[float]]:
     """Exact expected returns of speakers that are given embeddings of their listeners.
 
@@ -171,7 +266,7 @@ def evaluate(
         episode_counts: k, episodes of an embedding.
         key: of the random streams.
         num_word_episodes: of each word with each listener, for the tables of returns.
-        num_updates: of the speakers.
+        num_speaker_updates: of Adam.
 
     Returns:
         For each k the mean return with training listeners ("training", of the last tenth of the
@@ -203,67 +298,93 @@ def evaluate(
             ((given - mean) / std)[None],
             returns[agents],
             generators=[make_generator(*key, 1, count)],
-            num_updates=num_updates,
+            num_updates=num_speaker_updates,
             hidden_size=64,
             contexts_per_update=1,
         )
         judged = word_speakers.expected_returns(
             speakers, ((asked - mean) / std)[None], unseen_returns
         )
-        found["training"].append(curve[-max(1, num_updates // 10) :].mean().item())
+        found["training"].append(curve[-max(1, num_speaker_updates // 10) :].mean().item())
         found["unseen"].append(judged.mean().item())
     return found
 
 
-def references(
-    sources: Sequence[Source], test: Source, *, key: Sequence[int], num_word_episodes: int = 600
-) -> dict[str, float]:
-    """Returns with the unseen listeners without embeddings: of the best message for each of them
-    ("oracle"), of the best code for all of them ("one code"), and of the best code for the training
-    listeners ("training listeners' code")."""
-    options = {"num_episodes": num_word_episodes, "generator": make_generator(*key, 3)}
-    unseen = test.word_returns(**options)
-    own = torch.cat([source.word_returns(**options).mean(0) for source in sources])
-    code = own.mean(0).argmax(-1)
-    return {
-        "oracle": word_speakers.best_constant_returns(unseen).mean().item(),
-        "one code": word_speakers.best_code_returns(unseen).mean().item(),
-        "training listeners' code": unseen[:, :, torch.arange(len(code)), code].mean().item(),
-    }
-
-
 def run_cell(
     *,
-    cell: Cell | None,
+    cell: Cell,
     sources: Sequence[Source],
     test: Source,
     key: Sequence[int],
-    episode_counts: Sequence[int],
     path: Path,
     progress: Callable[[int], None],
+    **evaluation: Any,
 ) -> dict[str, Any]:
-    """A job: learns an encoder (`WordDirections` where ``cell`` is None), and evaluates it.
+    """A job: learns an encoder, and evaluates it.
 
     Returns:
-        What `evaluate` returns, with the learning curve under "losses", and the "seconds" that the
-        training took, if it was not there.
+        What `evaluate` returns, the learning curve under "losses", and the "seconds" of learning.
     """
     started = time.perf_counter()
-    if cell is None:
+    if cell.encoder == "word statistic":
         sizes = listener_size(sources[0].population.message_size), FORCE_SIZE
-        encoder = WordDirections()
-        model = PolicyEmbedder(*sizes, encoder=encoder, generator=make_generator(*key, 0))
+        generator = make_generator(*key, 0)
+        model = PolicyEmbedder(*sizes, encoder=WordDirections(), generator=generator)
     else:
         model = learn(cell, sources, key=key, path=path)
     seconds = time.perf_counter() - started
-    found: dict[str, Any] = evaluate(
-        model,
-        sources,
-        test,
-        symmetric=cell is None or cell.symmetric,
-        episode_counts=episode_counts,
-        key=(*key, 9),
+    evaluation_key = (*key, 9)
+    found = evaluate(
+        model, sources, test, symmetric=cell.symmetric, key=evaluation_key, **evaluation
     )
     progress(1)
-    parts = [part.mean().item() for part in model.losses.tensor_split(30) if len(part)]
-    return {**found, "losses": parts, "seconds": seconds}
+    losses = [part.mean().item() for part in model.losses.tensor_split(30) if len(part)]
+    return {**found, "losses": losses, "seconds": seconds}
+
+
+def choose_mean_mlp(
+    cells: Mapping[str, Cell],
+    task: Task,
+    *,
+    sizes: Sequence[int],
+    rates: Sequence[float],
+    folder: Path,
+    num_workers: int,
+    **evaluation: Any,
+) -> tuple[dict[str, Cell], list[dict[str, Any]]]:
+    """Gives the mean-MLPs the hidden size and learning rate with which Emb-Im has the highest mean
+    return with validation listeners in one run, with symmetries and without.
+
+    Args:
+        cells: by name; those of other encoders stay as they are.
+        task: of that run.
+        sizes, rates: candidates.
+
+    Returns:
+        The cells, and a row on each candidate with its mean return.
+    """
+    tested = dataclasses.replace(task, test=task.validation)
+    asked = [
+        (name, cell._replace(hidden_size=size, learning_rate=rate))
+        for name, cell in cells.items()
+        if cell.encoder == "mean-MLP" and cell.identification_weight == 0
+        for size in sizes
+        for rate in rates
+    ]
+    jobs = [
+        tested.job(f"{name}, {c.hidden_size}, {c.learning_rate:g}", c, folder=folder, **evaluation)
+        for name, c in asked
+    ]
+    found = run_jobs(run_cell, jobs, num_workers=num_workers, units=len(jobs), name="mean-MLP")
+    rows, best = [], {}
+    for (_, cell), outcome in zip(asked, found, strict=True):
+        value = sum(outcome["unseen"]) / len(outcome["unseen"])
+        rows.append({**cell._asdict(), "validation_return": value})
+        if cell.symmetric not in best or value > best[cell.symmetric][0]:
+            best[cell.symmetric] = value, cell.hidden_size, cell.learning_rate
+    chosen = dict(cells)
+    for name, cell in cells.items():
+        if cell.encoder == "mean-MLP":
+            _, size, rate = best[cell.symmetric]
+            chosen[name] = cell._replace(hidden_size=size, learning_rate=rate)
+    return chosen, rows

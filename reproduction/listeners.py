@@ -69,7 +69,6 @@ def make_run(
         num_validation, num_test: pairs in those parts of the strong split.
     """
     count = population.num_pairs
-    speakers, listeners = range(count), range(count, 2 * count)
     graph = InteractionGraph.bipartite(count, count)
     dataset = populations.collect(
         population,
@@ -78,15 +77,9 @@ def make_run(
         generator=make_generator(seed, Stream.TABLE_2_EPISODES),
     )
     weak = graphs.leave_edges_out(
-        graph, listeners, generator=make_generator(seed, Stream.TABLE_2_WEAK_SPLIT)
+        graph, range(count, 2 * count), generator=make_generator(seed, Stream.TABLE_2_WEAK_SPLIT)
     )
-    strong = graphs.strong_split(
-        graph,
-        num_validation=num_validation,
-        num_test=num_test,
-        sides=[speakers, listeners],
-        generator=make_generator(seed, Stream.TABLE_2_STRONG_SPLIT),
-    )
+    strong = strong_split(seed, count, num_validation=num_validation, num_test=num_test)
     own = [agent for agent in strong.train.agents if agent >= count]
     tested = [agent for agent in strong.test.agents if agent >= count]
     partners = [agent for agent in strong.train.agents if agent < count]
@@ -95,6 +88,17 @@ def make_run(
     splits = {"weak": weak, "strong": strong}
     splits["known"] = dataclasses.replace(strong, kind="edges", train=known)
     return ListenerRun(population, dataset, splits)
+
+
+def strong_split(seed: int, num_pairs: int, *, num_validation: int, num_test: int) -> Split:
+    """The strong split of a run: pairs are divided, and only edges within a part are used."""
+    return graphs.strong_split(
+        InteractionGraph.bipartite(num_pairs, num_pairs),
+        num_validation=num_validation,
+        num_test=num_test,
+        sides=[range(num_pairs), range(num_pairs, 2 * num_pairs)],
+        generator=make_generator(seed, Stream.TABLE_2_STRONG_SPLIT),
+    )
 
 
 def quality(

@@ -138,6 +138,7 @@ def over_seeds(
 def estimate(
     measured: Mapping[str, Sequence[float]],
     key: str,
+    minus: str | None = None,
     *,
     clusters: Clusters | None = None,
 ) -> Estimate:

@@ -190,7 +190,7 @@ def terminal_table(results_dir: str | Path) -> str:
             cost = (seconds, file) if rank == 0 else ("", "")
             body.append((r["item"], _number(r["paper"]), interval(r), r["verdict"], *cost))
     header = ("item", "paper", "ours [95 %]", "verdict", "seconds", "file")
-    note = "paper: reported numbers, unverified; intervals: 95 %, over runs where there are some"
+    note = "paper: reported numbers, unverified; intervals: 95 %, over seeds where there are some"
     return markdown_table(header, body, style="simple") + note
 
 

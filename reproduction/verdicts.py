@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -153,7 +153,7 @@ def judge_parts(parts: Sequence[Part]) -> list[Verdict]:
     few runs".
 
     Raises:
-        ValueError: if there is no part, or one has fewer than `MIN_RUNS` runs or clusters.
+        ValueError: if there is no part.
     """
     if not parts:
         raise ValueError("parts: a claim takes at least one")

@@ -57,7 +57,7 @@ class WrestlerMeasures:
     ) -> Tensor:
         """Embeddings of the episodes at ``rows``; see `Comparison.embed`. The untrained encoder
         with `OTHER_WEIGHTS` is a method, too."""
-        longest = self.comparison.dataset.observations.shape[1]
+        longest = self.dataset.observations.shape[1]
         whole = num_time_steps is None or num_time_steps >= longest
         if method == "summary statistics" and whole:
             return self._summary_statistics[rows]

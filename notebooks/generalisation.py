@@ -1,0 +1,236 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Speakers for listeners that nobody met
+#
+# **The question.** Table 3 finds little use for the paper's embeddings of *unseen* listeners. Is there
+# nothing to know, or does the encoder not find it? A listener's language is what it does on each message:
+# a table. A mean over steps keeps no trace of which message went with which move. **Gated pooling** does:
+# a gate $g$ sorts the steps of all $k$ episodes into slots $m$, and a policy looks up what it needs,
+#
+# $$ E_m = \frac{\sum_t g_m(o_t, a_t)\, v(o_t, a_t)}{\sum_t g_m(o_t, a_t) + c}, \qquad
+#    r(o) = \sum_m \operatorname{softmax}_m(q(o))\, E_m . $$
+#
+# And fourteen training listeners are few languages to learn from. A listener behind a channel that
+# permutes and flips the three bits is again a valid listener, so that each of them stands for
+# $3! \cdot 2^3 = 48$ languages (**channel symmetries**). Both learn by imitation, without labels.
+#
+# Expect a plateau: from one episode a speaker learns about one message of eight, so that even a perfect
+# encoder leaves $k = 1$ far from the oracle.
+#
+# ## Parameters
+
+# %% tags=["parameters"]
+seeds = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]  # runs of Table 2, whose splits are used
+num_populations = 5  # run s plays with population s mod num_populations
+encoders = ["gated pooling"]  # and "mean-MLP"
+with_symmetries = [True]  # whether encoder and speaker learn behind all channels, or the plain one
+methods = ["Emb-Im"]  # and "Emb-Id", "Emb-Hyb"
+identification_weight = 0.01  # λ of Emb-Hyb
+pretraining_updates = 3000  # of Adam, on episodes divided by their message
+num_updates = 5000  # of Adam, after that
+learning_rate = 0.006  # of Adam
+hidden_size = 128  # of encoder and policy
+mean_mlp_sizes = [128]  # hidden sizes to choose from for the mean-MLP, on validation listeners
+mean_mlp_rates = [0.006]  # learning rates, likewise
+episode_counts = [1, 2, 4, 8, 16]  # k
+language_counts = []  # numbers of training listeners to compare; none by default
+num_validation = 7  # as in Table 2
+num_test = 7  # as in Table 2
+num_speaker_updates = 600  # of Adam, for each speaker
+num_word_episodes = 600  # of each word with each listener, for the tables of returns
+num_workers = 2  # processes; does not affect the results
+population_folder = "results/laptop/population"  # results of population.py
+encoders_folder = "results/laptop/generalisation_encoders"  # kept between runs
+output_folder = "results/laptop/generalisation"  # where the results go, relative to the repository
+
+# %%
+from functools import partial
+from itertools import product
+
+import torch
+
+from reproduction import generalisation, listeners, measures, results, tables
+from reproduction.generalisation import Cell
+from reproduction.jobs import run_jobs
+
+# %%
+parameters = dict(
+    seeds=seeds,
+    num_populations=num_populations,
+    encoders=encoders,
+    with_symmetries=with_symmetries,
+    methods=methods,
+    identification_weight=identification_weight,
+    pretraining_updates=pretraining_updates,
+    num_updates=num_updates,
+    learning_rate=learning_rate,
+    hidden_size=hidden_size,
+    mean_mlp_sizes=mean_mlp_sizes,
+    mean_mlp_rates=mean_mlp_rates,
+    episode_counts=episode_counts,
+    language_counts=language_counts,
+    num_validation=num_validation,
+    num_test=num_test,
+    num_speaker_updates=num_speaker_updates,
+    num_word_episodes=num_word_episodes,
+    num_workers=num_workers,
+)
+run = results.Run("generalisation", parameters)
+torch.set_num_threads(1)
+output, folder = results.resolve(output_folder), results.resolve(encoders_folder)
+
+# %% [markdown]
+# ## Data
+# Each run takes Table 2's strong split: encoder and speaker learn with the training listeners alone, and
+# the speaker is judged with the test listeners, of whom the encoder is shown $k$ episodes with other
+# speakers. Runs of one population share a cluster.
+
+# %%
+populations = [seed % num_populations for seed in seeds]
+tasks = {
+    seed: generalisation.make_task(
+        seed,
+        populations=[
+            listeners.load_population(population_folder, number)
+            for number in range(num_populations)
+        ],
+        num_validation=num_validation,
+        num_test=num_test,
+    )
+    for seed in seeds
+}
+evaluation = dict(
+    episode_counts=episode_counts,
+    num_word_episodes=num_word_episodes,
+    num_speaker_updates=num_speaker_updates,
+)
+
+# %% [markdown]
+# ## Method
+# Training has two stages. In the first, episodes of a listener are divided by the message that it mostly
+# heard, and each part counts as an agent: what it does on *one* message is learned first. Without this
+# stage the loss stays on a plateau for thousands of updates. The second stage is plain imitation, with
+# references of 1 to 16 episodes.
+#
+# Speakers are trained exactly ([word_speakers](../paperlib/agents/word_speakers.py)): a word an episode,
+# and the expected return from a table of returns of each word with each listener. They are judged exactly, too.
+
+# %%
+usual = Cell(
+    pretraining_updates=pretraining_updates,
+    num_updates=num_updates,
+    learning_rate=learning_rate,
+    hidden_size=hidden_size,
+)
+weights = {"Emb-Im": 0.0, "Emb-Hyb": identification_weight, "Emb-Id": float("inf")}
+cells = {
+    generalisation.title(encoder, symmetric, method): usual._replace(
+        encoder=encoder, symmetric=symmetric, identification_weight=weights[method]
+    )
+    for encoder, symmetric, method in product(encoders, with_symmetries, methods)
+}
+cells, candidates = generalisation.choose_mean_mlp(
+    cells,
+    tasks[seeds[0]],
+    sizes=mean_mlp_sizes,
+    rates=mean_mlp_rates,
+    folder=folder,
+    num_workers=num_workers,
+    **evaluation,
+)
+for symmetric in with_symmetries:  # a reference that learns nothing
+    cells[generalisation.title("word statistic", symmetric)] = Cell("word statistic", symmetric)
+
+# %%
+jobs = [
+    tasks[seed].job(name, cell, folder=folder, **evaluation)
+    for name, cell in cells.items()
+    for seed in seeds
+]
+found = run_jobs(
+    generalisation.run_cell, jobs, num_workers=num_workers, units=len(jobs), name="cells"
+)
+outcomes = {name: {} for name in cells}
+for (name, seed), outcome in zip(product(cells, seeds), found, strict=True):
+    outcomes[name][seed] = outcome
+references = [tasks[seed].references(num_word_episodes=num_word_episodes) for seed in seeds]
+
+# %% [markdown]
+# How many languages are enough? Encoder and speaker learn from more or fewer listeners, of the *other*
+# populations than the test listeners'.
+
+# %%
+jobs, counted = [], list(product(language_counts, with_symmetries, seeds[:num_populations]))
+for count, symmetric, seed in counted:
+    cell = usual._replace(symmetric=symmetric)
+    name = f"{count} languages, {generalisation.title(cell.encoder, symmetric)}"
+    jobs.append(tasks[seed].of_others(count).job(name, cell, folder=folder, **evaluation))
+of_counts = dict(
+    zip(
+        counted,
+        run_jobs(
+            generalisation.run_cell, jobs, num_workers=num_workers, units=len(jobs), name="counts"
+        )
+        if jobs
+        else [],
+        strict=True,
+    )
+)
+
+# %% [markdown]
+# ## Result
+# Returns with unseen listeners, and how far below the oracle they are; means over runs with 95 % intervals
+# (Student's $t$, populations as clusters).
+
+# %%
+measured = {
+    f"{name}, {side}, k = {k}": [outcomes[name][seed][side][place] for seed in seeds]
+    for name in cells
+    for side in ("unseen", "training")
+    for place, k in enumerate(episode_counts)
+}
+for name in references[0]:
+    measured[name] = [reference[name] for reference in references]
+estimate = partial(measures.estimate, measured, clusters=populations)
+rows = [tables.row(f"return, unseen, {name}", estimate(name)) for name in references[0]]
+for name, k in product(cells, episode_counts):
+    rows.append(tables.row(f"return, {name}, k = {k}", estimate(f"{name}, unseen, k = {k}")))
+    if k == episode_counts[-1]:
+        gap = estimate("oracle", f"{name}, unseen, k = {k}")
+        rows.append(tables.row(f"oracle minus {name}, k = {k}", gap))
+seconds = {name: [outcomes[name][seed]["seconds"] for seed in seeds] for name in cells}
+curves = {name: [outcomes[name][seed]["losses"] for seed in seeds] for name in cells}
+
+# %%
+drawn = {name: [estimate(f"{name}, unseen, k = {k}") for k in episode_counts] for name in cells} | {
+    name: [estimate(name)] for name in references[0]
+}
+counts = {
+    f"{symmetric} {k}": [
+        measures.estimate(
+            {"x": [of_counts[c, symmetric, s]["unseen"][place] for s in seeds[:num_populations]]},
+            "x",
+        )
+        for c in language_counts
+    ]
+    for symmetric, (place, k) in product(with_symmetries, enumerate(episode_counts))
+}
+values = {
+    "rows": rows,
+    "measured": measured,
+    "drawn": drawn,
+    "counts": counts,
+    "curves": curves,
+    "seconds": seconds,
+    "candidates": candidates,
+}
+run.save(output, values, seeds=seeds)
+tables.save_rows(output, "generalisation", rows)
+tables.save_runs(output, "generalisation", measures.as_runs(measured, seeds, populations))
