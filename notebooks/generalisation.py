@@ -47,7 +47,7 @@ num_speaker_updates = 600  # of Adam, for each speaker
 num_word_episodes = 600  # of each word with each listener, for the tables of returns
 num_workers = 2  # processes; does not affect the results
 population_folder = "results/laptop/population"  # results of population.py
-encoders_folder = "results/laptop/generalisation_encoders"  # kept between runs
+generalisation_encoders_folder = "results/laptop/generalisation_encoders"  # kept between runs
 output_folder = "results/laptop/generalisation"  # where the results go, relative to the repository
 
 # %%
@@ -84,7 +84,7 @@ parameters = dict(
 )
 run = results.Run("generalisation", parameters)
 torch.set_num_threads(1)
-output, folder = results.resolve(output_folder), results.resolve(encoders_folder)
+output, folder = results.resolve(output_folder), results.resolve(generalisation_encoders_folder)
 
 # %% [markdown]
 # ## Data
@@ -234,3 +234,91 @@ values = {
 run.save(output, values, seeds=seeds)
 tables.save_rows(output, "generalisation", rows)
 tables.save_runs(output, "generalisation", measures.as_runs(measured, seeds, populations))
+
+# %% [markdown]
+# ## How many episodes?
+
+# %%
+values = results.load(output)["values"]
+print((output / "generalisation.md").read_text())
+
+# %%
+plots.use_style()
+lines = measures.restored(values["drawn"])
+levels = {"oracle": "-.", "one code": "--", "training listeners' code": ":"}
+figure, ax = plt.subplots(figsize=(5.2, 3.4))
+series = {name: line for name, line in lines.items() if name not in levels}
+palette = dict(zip(series, plt.cm.tab20(np.linspace(0, 1, 20)), strict=False))
+palette |= {"gated pooling, symmetries, Emb-Im": "#0072B2", "word statistic, symmetries": "#D55E00"}
+labels = {"xlabel": "episodes in the embedding", "ylabel": "mean return with unseen listeners"}
+plots.draw_estimates(ax, series, episode_counts, colours=palette, **labels)
+for name, style in levels.items():
+    (level,) = lines[name]
+    ax.axhline(level.mean, color="0.3", ls=style, lw=1, label=name)
+    ax.axhspan(level.low, level.high, color="0.3", alpha=0.1, lw=0)
+figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=2)
+plots.save_figure(figure, output, "generalisation")
+plt.show()
+
+# %% [markdown]
+# Mean return of exact speakers with unseen listeners, with 95 % intervals over populations. **Oracle**: the
+# best message for each listener; **one code**: the best single code for these listeners, which a speaker
+# that knows nothing of them would have to guess; **training listeners' code**: what it would guess.
+#
+# ## How many languages?
+
+# %%
+if values["counts"]:
+    figure, ax = plt.subplots(figsize=(4.2, 2.8))
+    for place, (name, line) in enumerate(measures.restored(values["counts"]).items()):
+        symmetric, k = name.split()
+        style = {"ls": "-" if symmetric == "True" else ":", "color": f"C{place % len(episode_counts)}"}
+        label = f"k = {k}, {'all channels' if symmetric == 'True' else 'the plain one'}"
+        means = [estimate.mean for estimate in line]
+        half = [estimate.high - estimate.mean for estimate in line]
+        ax.errorbar(language_counts, means, yerr=half, capsize=2, label=label, **style)
+    ax.set_xscale("log", base=2)
+    ax.set_xticks(language_counts, language_counts)
+    ax.set(xlabel="training listeners", ylabel="mean return with unseen listeners")
+    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=6)
+    plots.save_figure(figure, output, "generalisation_languages")
+    plt.show()
+
+# %% [markdown]
+# Only the `long` profile has these (see [figures/long](../figures/long)). Training listeners come from four
+# populations, test listeners from the fifth.
+#
+# ## Learning curves
+
+# %%
+figure, ax = plt.subplots(figsize=(4.2, 2.4))
+for name, curves in values["curves"].items():
+    if curves[0]:
+        plots.draw_band(ax, np.linspace(0, 1, len(curves[0])), curves, label=name)
+ax.set(xlabel="share of the training", ylabel="loss (Emb-Im: nats a step)")
+ax.legend(fontsize=6)
+plots.save_figure(figure, output, "generalisation_learning")
+plt.show()
+
+# %% [markdown]
+# The jump is where the second stage begins: an episode's message is no longer that of its references.
+#
+# PROSE
+#
+# ## Where we deviate
+# The paper knows neither gated pooling nor channel symmetries; its encoder is the mean-MLP without
+# symmetries, which Table 3 and the profile `long` show. $\lambda$ of Emb-Hyb is fixed here.
+#
+# ## What it cost
+
+# %%
+result = results.load(output)
+for name, seconds in values["seconds"].items():
+    print(f"{name}: {np.mean(seconds):.0f} s to learn, with two processes side by side")
+print(f"{result['wall_time_seconds']:.0f} s on {result['machine']}\n{result['versions']}")
+
+# %% [markdown]
+# ## Things to try
+# - `pretraining_updates = 1`: how long does the plateau last?
+# - `with_symmetries = [False]`: what do fourteen languages teach?
+# - `encoders = ["mean-MLP"]`: can a mean over steps read a language if it learns from 672?

@@ -15,38 +15,53 @@
 #
 # The speaker $\pi_\psi(m \mid o, f_\theta(e))$ observes the target's colour $o$ and the embedding of past
 # episodes $e$ of its listener, and sends three bits $m$. The encoder $f_\theta$ and the listeners are
-# frozen; reinforcement learning (MADDPG) changes $\psi$ alone, with 14 training listeners. Then
-# the speaker plays with 7 test listeners.
+# frozen; $\psi$ alone learns, with the 14 training listeners of a run, and is judged with its 7 test
+# listeners. Everything about a listener that matters to a speaker of one word an episode is the table
+# $R[l, o, m]$ of its mean returns: speakers climb the exact expected return, and are judged by it,
+#
+# $$ J(\psi) = \operatorname{mean}_{l, o, e} \sum_m \pi_\psi(m \mid o, f_\theta(e))\, R[l, o, m] . $$
+#
+# MADDPG, the paper's method, trains two of the speakers as well; they may say another word each step.
 #
 # | speaker | is given | shows |
 # |---|---|---|
 # | no embedding | nothing | what one language for all listeners can reach |
-# | zeros | zeros: equivalent to no embedding, with another seed | the effect of chance |
+# | zeros | zeros: exchangeable with no embedding | the effect of chance (negative control) |
 # | random | a new noise vector in each episode | the effect of more inputs |
 # | Emb-Im, Emb-Id, Emb-Hyb | the mean embedding of $k$ episodes | the effect of embeddings |
 # | Emb-Hyb, swapped | in evaluation: another listener's embedding | whether the speaker uses it |
+# | gated pooling | the embedding of [generalisation](generalisation.py) | a better encoder |
 # | oracle | the listener's identity, one-hot | the value of knowing the listener |
-# | best constant message | the best of all eight messages for each listener and target | the same, for unseen listeners, too |
+# | best constant message | the best message for each listener and target | the same, for unseen listeners, too |
+# | best single code | one code of the 512, the best for these listeners | what no embedding could reach |
 #
 # ## Parameters
 
 # %% tags=["parameters"]
-seeds = [0, 1, 2, 3, 4]  # of Table 2, whose episodes, splits and encoders are used
-episodes_per_edge = 64  # new ones, for the embeddings of training listeners in the evaluation
+seeds = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]  # runs of Table 2: episodes, splits and encoders
+num_populations = 5  # run s plays with population s mod num_populations
+episodes_per_edge = 64  # as in Table 2, and new ones for the evaluation with training listeners
+num_validation = 7  # as in Table 2
+num_test = 7  # as in Table 2
 episode_counts = [1, 2, 4, 8, 16]  # k, episodes that one embedding averages over
 averages_per_count = 128  # for each training listener and each k
-num_iterations = 160  # of training
-hidden_size = 128  # of the speakers' and critics' networks
-learning_rate = 0.003  # of Adam
+num_updates = 600  # of Adam, for each exact speaker
+num_word_episodes = 600  # of each word with each listener, for the tables of returns
+num_without = 16  # exact trainings without an embedding
+num_check_episodes = 2000  # real ones with each unseen listener, to check the tables
+num_iterations = 160  # of MADDPG
+hidden_size = 128  # of MADDPG's speakers and critics
+learning_rate = 0.003  # of MADDPG's Adam
 discount = 0.9  # γ
 logit_penalty = 0.001  # weight of the mean squared logits
 episodes_per_listener = 4  # in one iteration
 transitions_per_listener = 9  # in one update
-num_evaluation_episodes = 256  # of each speaker with each listener
+num_evaluation_episodes = 256  # of each of MADDPG's speakers with each listener
 num_workers = 2  # processes; does not affect the results
 device = "cpu"  # or "cuda"
 population_folder = "results/laptop/population"  # results of population.py
-encoders_folder = "results/laptop/encoders"  # episodes, splits and encoders of table_2.py
+encoders_folder = "results/laptop/encoders"  # encoders of table_2.py
+generalisation_folder = "results/laptop/generalisation"  # results of generalisation.py
 checkpoint_folder = "results/laptop/checkpoints/table_3"  # checkpoints, kept between runs
 output_folder = "results/laptop/table_3"  # where the results go, relative to the repository
 
@@ -54,70 +69,83 @@ output_folder = "results/laptop/table_3"  # where the results go, relative to th
 from functools import partial
 
 import matplotlib.pyplot as plt
-import numpy as np
 import torch
 
-from paperlib import graphs
-from paperlib.agents import maddpg, populations
-from paperlib.environments.particleworld import EPISODE_LENGTH
-from paperlib.streams import Stream, make_generator
-from reproduction import comparisons, jobs, measures, plots, results, speakers, tables, trainings
+from paperlib.agents import maddpg
+from reproduction import (
+    comparison_files,
+    listeners,
+    measures,
+    plots,
+    results,
+    speakers,
+    tables,
+    trainings,
+)
+from reproduction.jobs import run_jobs
 
 # %%
+# fmt: off
 parameters = dict(
-    seeds=seeds,
-    episodes_per_edge=episodes_per_edge,
-    episode_counts=episode_counts,
-    averages_per_count=averages_per_count,
-    num_iterations=num_iterations,
-    hidden_size=hidden_size,
-    learning_rate=learning_rate,
-    discount=discount,
-    logit_penalty=logit_penalty,
-    episodes_per_listener=episodes_per_listener,
-    transitions_per_listener=transitions_per_listener,
-    num_evaluation_episodes=num_evaluation_episodes,
-    num_workers=num_workers,
-    device=device,
+    seeds=seeds, num_populations=num_populations, episodes_per_edge=episodes_per_edge,
+    num_validation=num_validation, num_test=num_test, episode_counts=episode_counts,
+    averages_per_count=averages_per_count, num_updates=num_updates,
+    num_word_episodes=num_word_episodes, num_without=num_without,
+    num_check_episodes=num_check_episodes, num_iterations=num_iterations, hidden_size=hidden_size,
+    learning_rate=learning_rate, discount=discount, logit_penalty=logit_penalty,
+    episodes_per_listener=episodes_per_listener, transitions_per_listener=transitions_per_listener,
+    num_evaluation_episodes=num_evaluation_episodes, num_workers=num_workers, device=device,
 )
+# fmt: on
 run = results.Run("table_3", parameters)
 torch.set_num_threads(1)
 output, checkpoints = results.resolve(output_folder), results.resolve(checkpoint_folder)
 
 # %% [markdown]
 # ## Data
-# Episodes, splits and encoders are those of Table 2, strong generalisation: the encoder of seed $s$ was
-# trained on episodes of the training pairs of split $s$ alone. In training, embeddings of training
-# listeners come from the same episodes; in evaluation they come from *new* ones, so that no speaker is
-# evaluated on vectors that it was trained on. Those of test listeners come from their episodes with the
-# test speakers. Embeddings are centred and scaled by one number, by the training episodes.
+# Runs, splits and encoders are those of Table 2, strong generalisation. In training, embeddings of
+# training listeners come from the episodes that the encoder learned from; in evaluation they come from
+# *new* ones, so that no speaker is evaluated on vectors that it was trained on. Those of test listeners
+# come from their episodes with the test speakers. Embeddings are centred and scaled by one number.
 
 # %%
-folder, encoders = results.resolve(population_folder), results.resolve(encoders_folder)
-population = populations.Population.load(folder / "population.safetensors")
-dataset = comparisons.load_episodes(encoders)
-graph = graphs.InteractionGraph.bipartite(population.num_pairs, population.num_pairs)
-generator = make_generator(Stream.TABLE_3_NEW_EPISODES)
-new_dataset = populations.collect(
-    population, graph, num_episodes=episodes_per_edge, generator=generator
-)
-tasks = [
-    speakers.Task(
-        seed,
-        population=population,
-        split=split,
-        dataset=dataset,
-        new_dataset=new_dataset,
-        encoders=comparisons.load_encoders(encoders, "strong", seed),
-        episode_counts=episode_counts,
+encoders, populations = results.resolve(encoders_folder), [s % num_populations for s in seeds]
+drawn = dict(episodes_per_edge=episodes_per_edge, num_validation=num_validation, num_test=num_test)
+tasks = []
+for seed, number in zip(seeds, populations, strict=True):
+    population = listeners.load_population(population_folder, number)
+    tasks.append(
+        speakers.make_task(
+            seed,
+            listeners.make_run(seed, population=population, **drawn),
+            encoders=comparison_files.load_encoders(encoders, "strong", seed),
+            num_new_episodes=episodes_per_edge,
+            episode_counts=episode_counts,
+        )
     )
-    for seed, split in comparisons.load_splits(encoders, "strong", seeds).items()
-]
 
 # %% [markdown]
 # ## Method
-# All speakers of a seed train side by side. They should work with any number of episodes: in training,
-# $k$ is drawn anew in each episode.
+# Exact speakers: one for each run, variant and $k$. MADDPG's speakers work with any $k$: in training, it
+# is drawn anew in each episode.
+
+# %%
+exact = dict(
+    averages_per_count=averages_per_count,
+    num_updates=num_updates,
+    num_word_episodes=num_word_episodes,
+    num_without=num_without,
+    num_check_episodes=num_check_episodes,
+)
+found = run_jobs(
+    speakers.train_exactly,
+    [{"task": task, **exact} for task in tasks],
+    num_workers=num_workers,
+    units=len(tasks) * len(episode_counts),
+    name="exact speakers",
+)
+measured = {name: [numbers[name] for numbers in found] for name in found[0]}
+check = {"check": [numbers[0] for numbers in measured.pop("check")]}
 
 # %%
 num_listeners = tasks[0].num_training_listeners
@@ -130,82 +158,98 @@ settings = maddpg.Settings(
     discount=discount,
     logit_penalty=logit_penalty,
 )
-trained = jobs.run_jobs(
+options = dict(settings=settings, averages_per_count=averages_per_count, device=device)
+trained = run_jobs(
     trainings.train_speakers,
-    [
-        task.training(
-            settings=settings,
-            averages_per_count=averages_per_count,
-            checkpoint=checkpoints / f"{task.seed}.safetensors",
-            device=device,
-        )
-        for task in tasks
-    ],
+    [t.by_maddpg(checkpoint=checkpoints / f"{t.seed}.safetensors", **options) for t in tasks],
     num_workers=num_workers,
     units=num_iterations * len(tasks),
-    name="speakers",
+    name="MADDPG",
 )
-
-# %% [markdown]
-# In evaluation, every speaker plays with every training and test listener, for each $k$.
-
-# %%
-measured: dict[str, list] = {}
 for part in ("train", "test"):
     for task, (networks, _) in zip(tasks, trained, strict=True):
-        found = task.evaluate(networks, part, num_episodes=num_evaluation_episodes)
-        for name, numbers in found.items():
-            if name != "oracle" or part == "train":
-                measured.setdefault(f"{part} {name}", []).append(numbers)
+        evaluated = task.evaluate_maddpg(networks, part, num_episodes=num_evaluation_episodes)
+        for name, numbers in evaluated.items():
+            measured.setdefault(f"{part} {name}", []).append(numbers)
+
+# %%
+other = results.load(results.resolve(generalisation_folder))
+if other["seeds"] != seeds or other["parameters"]["episode_counts"] != episode_counts:
+    raise ValueError("seeds and episode_counts must be those of generalisation.py")
+returns = speakers.returns_by_count(measured, episode_counts)
+gated = "gated pooling"
+for k in episode_counts:
+    for part, side in (("train", "training"), ("test", "unseen")):
+        name = f"{gated}, symmetries, Emb-Im, {side}, k = {k}"
+        returns[f"{part} {gated}, k = {k}"] = other["values"]["measured"][name]
 
 # %% [markdown]
 # ## Result
-# In the table, an embedding comes from one episode, as in the paper, and from the largest number. A claim
-# compares speakers of the same seed. C7 says that embeddings match the baseline with training listeners
-# and help with unseen ones; we test the stricter claim that they help with both.
+# C7 says that embeddings match the baseline with training listeners, and beat it with unseen ones. The
+# paper's baseline reaches with all training listeners what a pair reaches with its own partner; here only
+# the oracle comes near that. So *match* is an equivalence test against the oracle, and *beat* a difference
+# from no embedding. C7b says the same of gated pooling.
 
 # %%
-returns = speakers.returns_by_count(measured, episode_counts)
-estimate = partial(measures.estimate, returns, generator=np.random.default_rng(0))
+estimate = partial(measures.estimate, returns, clusters=populations)
 first, last = episode_counts[0], episode_counts[-1]
-methods = comparisons.METHODS
+methods = (*comparison_files.METHODS, gated)
 groups = {"train": "training listeners", "test": "unseen listeners"}
-shown = dict.fromkeys(("no embedding", "zeros", "random"), (first,))
-shown |= dict.fromkeys(methods, (first, last))
-shown |= dict.fromkeys((speakers.SWAPPED, "oracle", speakers.CONSTANT), (last,))
+shown = dict.fromkeys(("no embedding", "zeros", "random"), (last,))
+shown |= dict.fromkeys((*methods, "no embedding, MADDPG", "Emb-Hyb, MADDPG"), (first, last))
+shown |= dict.fromkeys((speakers.SWAPPED, "oracle", speakers.CONSTANT, speakers.CODE), (last,))
 rows = []
 for part, group in groups.items():
     paper = tables.paper_numbers()["table_3"][part]
     paper["no embedding"] = paper["MADDPG"]
-    for name, k in ((n, k) for n in shown if f"{part} {n}" in measured for k in shown[n]):
-        title = f"return, {group}, {name}" + (f", k = {k}" if name in methods else "")
-        reported = paper.get(name) if k == first else None
-        rows.append(tables.row(title, estimate(f"{part} {name}, k = {k}"), paper=reported))
+    for name, k in ((n, k) for n in shown for k in shown[n]):
+        if (name, part) != ("oracle", "test"):
+            title = f"return, {group}, {name}" + (f", k = {k}" if len(shown[name]) > 1 else "")
+            reported = paper.get(name) if k == first or name == "no embedding" else None
+            rows.append(tables.row(title, estimate(f"{part} {name}, k = {k}"), paper=reported))
+rows.append(tables.row("real episodes minus table", measures.estimate(check, "check")))
 
 # %%
-for part, group in groups.items():
+part = partial(measures.part, returns, clusters=populations)
+for claim, name in (("C7", "Emb-Hyb"), ("C7b", gated)):
+    parts = []
     for k in (first, last):
-        gain = estimate(f"{part} Emb-Hyb, k = {k}", f"{part} no embedding, k = {k}")
-        title = f"C7, {group}, k = {k}: Emb-Hyb minus no embedding > 0"
-        rows.append(tables.claim(title, gain, better="higher"))
-counts = dict.fromkeys(methods, tuple(episode_counts))
-counts |= dict.fromkeys((speakers.CONSTANT, "oracle", "no embedding"), (last,))
-drawn = {part: {} for part in groups}
-for part, name in ((p, n) for p in groups for n in counts if f"{p} {n}" in measured):
-    drawn[part][name] = [estimate(f"{part} {name}, k = {k}") for k in counts[name]]
+        match = f"train {name}, k = {k}", f"train oracle, k = {k}"
+        beat = f"test {name}, k = {k}", f"test no embedding, k = {k}"
+        title = f"training, k = {k}: {name} minus oracle"
+        parts.append(part(title, *match, "equal", smallest_effect="match"))
+        title = f"unseen, k = {k}: {name} minus no embedding"
+        parts.append(part(title, *beat, smallest_effect="return"))
+    rows += tables.claim_rows(claim, parts)
+control = [
+    part(
+        f"{group}: return of zeros minus no embedding",
+        f"{name} zeros, k = {last}",
+        f"{name} no embedding, k = {last}",
+        "equal",
+        smallest_effect="return",
+    )
+    for name, group in groups.items()
+]
+rows += tables.claim_rows("control", control)
 
 # %%
-values = {
-    "rows": rows,
-    "measured": measured,
-    "drawn": drawn,
-    "curves": {task.seed: curve for task, (_, curve) in zip(tasks, trained, strict=True)},
-    "speakers": speakers.SPEAKERS,
-    "episode_counts": episode_counts,
-    "steps_per_iteration": EPISODE_LENGTH * settings.num_episodes,
+levels = (speakers.CONSTANT, "oracle", speakers.CODE, "no embedding")
+lines = {
+    part: {
+        name: [
+            estimate(f"{part} {name}, k = {k}")
+            for k in (episode_counts if name in methods else [last])
+        ]
+        for name in (*methods, *levels)
+        if (name, part) != ("oracle", "test")
+    }
+    for part in groups
 }
+values = {"rows": rows, "returns": returns, "lines": lines, "episode_counts": episode_counts}
 run.save(output, values, seeds=seeds)
 tables.save_rows(output, "table_3", rows)
+tables.save_runs(output, "table_3", measures.as_runs(returns | check, seeds, populations))
 
 # %% [markdown]
 # ## Ours against the paper
@@ -216,60 +260,34 @@ print((output / "table_3.md").read_text())
 
 # %%
 plots.use_style()
-figure, axes = plt.subplots(1, 2, sharey=True, figsize=(6.75, 2.9))
-styles = {"best constant message": ":", "oracle": "-.", "no embedding": "--"}
-for ax, (part, drawn) in zip(axes, measures.restored(values["drawn"]).items(), strict=True):
-    series = {name: line for name, line in drawn.items() if name not in styles}
+figure, axes = plt.subplots(1, 2, sharey=True, figsize=(6.75, 3.0))
+styles = {
+    "best constant message": ":",
+    "oracle": "-.",
+    "no embedding": "--",
+    "best single code": (0, (1, 4)),
+}
+colours = {**plots.METHOD_COLOURS, "gated pooling": "#CC79A7"}
+for ax, (part, lines) in zip(axes, measures.restored(values["lines"]).items(), strict=True):
+    series = {name: line for name, line in lines.items() if name not in styles}
     labels = {"xlabel": "episodes in the embedding", "ylabel": "mean return"}
-    plots.draw_estimates(ax, series, values["episode_counts"], **labels)
-    for name in (name for name in styles if name in drawn):
-        (level,) = drawn[name]
+    plots.draw_estimates(ax, series, values["episode_counts"], colours=colours, **labels)
+    for name in (name for name in styles if name in lines):
+        (level,) = lines[name]
         ax.axhline(level.mean, color="0.3", ls=styles[name], lw=1, label=name)
         ax.axhspan(level.low, level.high, color="0.3", alpha=0.1, lw=0)
     ax.set_title({"train": "training listeners", "test": "unseen listeners"}[part])
 axes[1].set_ylabel("")
 handles, labels = axes[0].get_legend_handles_labels()
-figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
+figure.legend(handles, labels, loc="outside lower center", ncols=4)
 plots.save_figure(figure, output, "table_3")
 plt.show()
 
 # %% [markdown]
-# Mean return of new speakers over seeds, with 95 % bootstrap intervals (bars and bands), against the
-# number of episodes of its listener that one embedding averages over. Lines are references: a speaker
-# without embedding, one that is given the identity, and the best constant message for every listener.
-
-# %%
-figure, ax = plt.subplots(figsize=(4.2, 2.5))
-curves = np.array(list(values["curves"].values()))  # (seeds, iterations, speakers)
-width = max(1, curves.shape[1] // 20)
-curves = curves[:, : curves.shape[1] // width * width]
-smooth = curves.reshape(len(curves), -1, width, curves.shape[2]).mean((0, 2))
-steps = (np.arange(len(smooth)) + 0.5) * width * values["steps_per_iteration"] / 1000
-for index, name in enumerate(values["speakers"]):
-    colour = plots.METHOD_COLOURS.get(name, "0.6")
-    dash = {"random": ":", "zeros": "--"}.get(name, "-")
-    ax.plot(steps, smooth[:, index], color=colour, ls=dash, label=name)
-ax.set(xlabel="environment steps (thousands)", ylabel="mean return in training")
-ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
-plots.save_figure(figure, output, "table_3_learning")
-plt.show()
-
-# %% [markdown]
-# Learning curves on training listeners: mean over seeds, in windows of a twentieth of the training.
+# Mean return of exact speakers over runs, with 95 % intervals (Student's $t$, populations as clusters),
+# against the number of episodes in the embedding. Lines are references.
 #
-# **What did and did not reproduce** (default profile). With training listeners, an embedding of new
-# episodes tells the speaker which language to use: from one episode a little, from sixteen almost half
-# of the way from no embedding to the oracle; another listener's embedding makes it worse than none.
-# With unseen listeners nothing of this is left: none of the three embeddings is better than nothing by
-# more than its interval (Emb-Id comes closest), and swapping embeddings makes no difference. The best
-# constant message shows that unseen listeners could be addressed as well as training listeners. So the
-# embeddings do distinguish unseen listeners (Table 2), but from fourteen languages the speaker does not
-# learn how positions in embedding space map to messages. The first half of C7 holds, the second does not.
-#
-# "No embedding" and "zeros" are equivalent to a network and differ by their random numbers alone. Yet
-# with unseen listeners "zeros" does better in all five seeds, by a point on average: which message to
-# send to all listeners alike is arbitrary, and speakers of one seed differ by two points and more. The
-# verdicts there, which compare with "no embedding" alone, rest on differences no larger than that.
+# PROSE
 #
 # ## Where we deviate
 # - There are 64 episodes per edge; the paper has 1000, as does the `paper` profile.

@@ -68,12 +68,13 @@ class Stream(enum.IntEnum):
 
     GENERALISATION = 220  # (seed, _): tables; (seed, _, encoder, ...): trainings and evaluations
 
-    TABLE_3_NEW_EPISODES = 601  # (_,): those of the evaluation
+    TABLE_3_NEW_EPISODES = 601  # (seed, _): those of the evaluation
     TABLE_3_AVERAGES = 602  # (seed, _, number of episodes): which embeddings are averaged
     TABLE_3_NOISE = 603  # (seed, _, number of vectors): contexts of the noise variant
-    TABLE_3_SPEAKERS = 604  # (seed, _, variant): trainings
+    TABLE_3_SPEAKERS = 604  # (seed, _, variant), (seed, _, 1, episodes, variant): trainings
     TABLE_3_EVALUATION = 605  # (seed, _, index of the number of episodes)
-    TABLE_3_CONSTANT_MESSAGES = 606  # (seed, _): episodes
+    TABLE_3_CONSTANT_MESSAGES = 606  # (seed, _, part): episodes of the tables of returns
+    TABLE_3_CHECK = 607  # (seed, _): words, (seed, _, 1): episodes that check the tables
 
     LANGUAGES_RETURNS = 701  # (seed, _, population): episodes of the tables of returns
     LANGUAGES_CROSS_PLAY = 702  # (seed, _, population): episodes that check the tables

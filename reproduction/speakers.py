@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from jaxtyping import Float
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from paperlib import metrics
@@ -19,26 +17,29 @@ from paperlib.agents import maddpg, populations, word_speakers
 from paperlib.agents.networks import StackedMLP
 from paperlib.datasets import InteractionDataset
 from paperlib.embeddings import PolicyEmbedder
+from paperlib.environments.particleworld import ParticleWorld
 from paperlib.graphs import Split
 from paperlib.streams import Stream, make_generator
-from reproduction.comparisons import METHODS
+from reproduction.comparison_files import METHODS
+from reproduction.listeners import ListenerRun
 
 SPEAKERS = ("no embedding", "zeros", "random", "oracle", *METHODS)
+BY_MADDPG = ("no embedding", "Emb-Hyb")  # speakers that MADDPG trains, too
 SWAPPED = "Emb-Hyb, swapped"  # is given another listener's embedding in the evaluation
-CONSTANT = "best constant message"  # of each listener and target
+CONSTANT, CODE = "best constant message", "best single code"  # of each listener, of all of them
 NUM_VECTORS = 64  # embeddings of each listener and count in the evaluation
 
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """The listeners of one seed, and what its speakers are given of each: their contexts.
+    """The listeners of one run, and what its speakers are given of each: their contexts.
 
     Attributes:
-        seed: draws which episodes are averaged, noise, and the episodes of the evaluation.
+        seed: draws which episodes are averaged, noise, weights, and the tables of returns.
         population: whose listeners the speakers play with.
         split: speakers learn with the listeners of its training part.
-        dataset: Table 2's episodes: those that the encoders learned from are among them.
-        new_dataset: other episodes on the same edges.
+        episodes: of its "train" and "test" edges; encoders learned from those of "train". Others on
+            the same edges are "new".
         encoders: of each of `METHODS`.
         episode_counts: numbers of episodes that one embedding averages over.
     """
@@ -46,8 +47,7 @@ class Task:
     seed: int
     population: populations.Population
     split: Split
-    dataset: InteractionDataset
-    new_dataset: InteractionDataset
+    episodes: Mapping[str, InteractionDataset]
     encoders: Mapping[str, PolicyEmbedder]
     episode_counts: Sequence[int]
 
@@ -67,21 +67,21 @@ class Task:
     @functools.cached_property
     def _scales(self) -> dict[str, tuple[Tensor, Tensor]]:
         """Mean and scale of each method's embeddings of training episodes."""
-        train = self.dataset.on_edges(self.split.train)
-        embedded = {method: self.encoders[method].embed(train) for method in METHODS}
+        embedded = {m: self.encoders[m].embed(self.episodes["train"]) for m in METHODS}
         return {method: (e.mean(0), e.std(0).mean()) for method, e in embedded.items()}
 
     def averages(
-        self, method: str, data: InteractionDataset, *, num_averages: int
+        self, method: str, episodes: str, *, num_averages: int
     ) -> Float[Tensor, "listener count average embedding"]:
         """Means of standardised embeddings, over each of the ``episode_counts``.
 
         Args:
             method: of the encoder.
-            data: episodes of the listeners.
+            episodes: which of them.
             num_averages: means of each listener and count.
         """
         mean, scale = self._scales[method]
+        data = self.episodes[episodes]
         embedded = (self.encoders[method].embed(data) - mean) / scale
         parts = [
             metrics.average_episodes(
@@ -96,32 +96,28 @@ class Task:
         return torch.stack(parts, dim=1)
 
     def contexts(
-        self, part: str, *, num_averages: int, new_episodes: bool = False
+        self, episodes: str, *, num_averages: int
     ) -> Float[Tensor, "speaker listener count average context"]:
-        """What each of the `SPEAKERS` is given with each listener of a part; the oracle knows
-        training listeners only, and is given zeros with others.
+        """What each of the `SPEAKERS` is given with each listener; the oracle knows training
+        listeners only, and is given zeros with others.
 
         Args:
-            part: "train" or "test".
+            episodes: "train", "new" or "test".
             num_averages: contexts for each listener and count.
-            new_episodes: whether embeddings are of the new episodes.
         """
-        data = (self.new_dataset if new_episodes else self.dataset).on_edges(
-            getattr(self.split, part)
-        )
-        known = [self.averages(method, data, num_averages=num_averages) for method in METHODS]
+        known = [self.averages(method, episodes, num_averages=num_averages) for method in METHODS]
         padding = max(0, self.population.num_pairs - known[0].shape[-1])  # for a one-hot identity
         known = [nn.functional.pad(embedded, (0, padding)) for embedded in known]
         zeros = torch.zeros_like(known[0])
         generator = make_generator(self.seed, Stream.TABLE_3_NOISE, num_averages)
         noise = torch.randn(zeros.shape[1:], generator=generator)  # the same for all listeners
         oracle = zeros.clone()
-        if part == "train":
+        if episodes != "test":
             rows = torch.arange(len(oracle))
             oracle[rows, :, :, rows] = 1.0
         return torch.stack([zeros, zeros, noise.expand_as(zeros), oracle, *known])
 
-    def training(
+    def by_maddpg(
         self,
         *,
         settings: maddpg.Settings,
@@ -129,8 +125,9 @@ class Task:
         checkpoint: Path,
         device: str,
     ) -> dict[str, Any]:
-        """Arguments of `trainings.train_speakers`."""
+        """Arguments of `trainings.train_speakers`, for the speakers of `BY_MADDPG`."""
         contexts = self.contexts("train", num_averages=averages_per_count)
+        contexts = contexts[[SPEAKERS.index(name) for name in BY_MADDPG]]
         return {
             "key": (self.seed, Stream.TABLE_3_SPEAKERS),
             "settings": settings,
@@ -142,61 +139,157 @@ class Task:
             "device": device,
         }
 
-    def evaluate(
-        self, networks: Mapping[str, NDArray], part: str, *, num_episodes: int
+    def evaluate_maddpg(
+        self, networks: Mapping[str, Any], part: str, *, num_episodes: int
     ) -> dict[str, list[float]]:
-        """Mean return of each of the `SPEAKERS` with all listeners of a part, for each of the
-        ``episode_counts``; that of Emb-Hyb's speaker where it is given its listener's neighbour's
-        embedding, under `SWAPPED`; and that of the best constant messages, a single one.
-
-        Args:
-            networks: of the speakers, in their order, as `trainings.train_speakers` returns them.
-            part: "train", where embeddings are of new episodes, or "test".
-            num_episodes: of each speaker with each listener.
-        """
-        hybrid, listeners = SPEAKERS.index("Emb-Hyb"), self.listeners(part)
+        """Mean returns of real episodes of the speakers of `BY_MADDPG` with all listeners of a
+        part, for each count, under "NAME, MADDPG"."""
         stack = StackedMLP.from_tensors({n: torch.from_numpy(a) for n, a in networks.items()})
-        stack = stack.rows([*range(len(SPEAKERS)), hybrid])
-        contexts = self.contexts(part, num_averages=NUM_VECTORS, new_episodes=part == "train")
-        contexts = torch.cat([contexts, contexts[[hybrid]].roll(1, dims=1)])
-        names = [*SPEAKERS, SWAPPED]
-        found: dict[str, list[float]] = {name: [] for name in names}
+        contexts = self.contexts("new" if part == "train" else part, num_averages=NUM_VECTORS)
+        contexts = contexts[[SPEAKERS.index(name) for name in BY_MADDPG]]
+        found: dict[str, list[float]] = {f"{name}, MADDPG": [] for name in BY_MADDPG}
         for index in range(len(self.episode_counts)):
             returns = populations.cross_play(
                 stack,
-                listeners,
+                self.listeners(part),
                 generators=make_generator(self.seed, Stream.TABLE_3_EVALUATION, index),
                 num_episodes=num_episodes,
                 contexts=contexts[:, :, index],
                 dynamics=self.dynamics,
             )
-            for name, value in zip(names, returns.mean((1, 2)).tolist(), strict=True):
+            for name, value in zip(found, returns.mean((1, 2)).tolist(), strict=True):
                 found[name].append(value)
-        tables = word_speakers.word_returns(
-            listeners,
-            message_size=self.population.message_size,
-            num_episodes=num_episodes,
-            generator=make_generator(self.seed, Stream.TABLE_3_CONSTANT_MESSAGES),
-            dynamics=self.dynamics,
+        return found
+
+
+def make_task(
+    seed: int, run: ListenerRun, *, encoders: Mapping[str, PolicyEmbedder], **options: Any
+) -> Task:
+    """The task of a run of Table 2, by its strong split.
+
+    Args:
+        seed, run: of Table 2.
+        encoders: of each of `METHODS`.
+        options: ``num_new_episodes`` on each training edge, and ``episode_counts``.
+    """
+    split = run.splits["strong"]
+    new = populations.collect(
+        run.population,
+        split.train,
+        num_episodes=options["num_new_episodes"],
+        generator=make_generator(seed, Stream.TABLE_3_NEW_EPISODES),
+    )
+    episodes = {"train": run.dataset.on_edges(split.train), "new": new}
+    episodes["test"] = run.dataset.on_edges(split.test)
+    counts = options["episode_counts"]
+    return Task(seed, run.population, split, episodes, encoders, counts)
+
+
+def train_exactly(
+    *,
+    task: Task,
+    averages_per_count: int,
+    num_updates: int,
+    num_word_episodes: int,
+    num_without: int,
+    num_check_episodes: int,
+    progress: Callable[[int], None],
+) -> dict[str, list[float]]:
+    """A job: exact speakers (`word_speakers`) of one run, one for each count and speaker.
+
+    Args:
+        task: of the run.
+        averages_per_count: contexts of each listener and count to learn from.
+        num_updates: of Adam.
+        num_word_episodes: of each word with each listener, for the tables of returns.
+        num_without: trainings without an embedding, whose returns are averaged.
+        num_check_episodes: real ones of Emb-Hyb's last speaker with each unseen listener.
+
+    Returns:
+        Under "PART NAME" ("train" or "test") expected returns for each count; those of `SWAPPED`,
+        and of `CONSTANT` and `CODE`, which have one number; and under "check" what the real
+        episodes' mean return exceeds the table's by.
+    """
+    message_size, counts = task.population.message_size, task.episode_counts
+    tables, found = {}, {}
+    for number, part in enumerate(("train", "test")):
+        tables[part] = word_speakers.word_returns(
+            task.listeners(part),
+            message_size=message_size,
+            num_episodes=num_word_episodes,
+            generator=make_generator(task.seed, Stream.TABLE_3_CONSTANT_MESSAGES, number),
+            dynamics=task.dynamics,
         )
-        constant = word_speakers.best_constant_returns(tables)
-        return found | {CONSTANT: [constant.mean().item()]}
+        found[f"{part} {CONSTANT}"] = [
+            word_speakers.best_constant_returns(tables[part]).mean().item()
+        ]
+        found[f"{part} {CODE}"] = [word_speakers.best_code_returns(tables[part]).mean().item()]
+    returns = {part: table.mean(0) for part, table in tables.items()}
+    given = task.contexts("train", num_averages=averages_per_count)
+    asked = {p: task.contexts(p, num_averages=NUM_VECTORS) for p in ("new", "test")}
+    key, hybrid = (task.seed, Stream.TABLE_3_SPEAKERS, 1), SPEAKERS.index("Emb-Hyb")
+    train = functools.partial(
+        word_speakers.train_speakers, returns=returns["train"], num_updates=num_updates
+    )
+    for place, count in enumerate(counts):
+        speakers, _ = train(
+            given[:, :, place],
+            generators=[make_generator(*key, count, row) for row in range(len(SPEAKERS))],
+            contexts_per_update=8,
+        )
+        for part, contexts in (("train", asked["new"]), ("test", asked["test"])):
+            own = contexts[:, :, place]
+            expected = word_speakers.expected_returns(speakers, own, returns[part]).mean(1)
+            swapped = word_speakers.expected_returns(
+                speakers.rows([hybrid]), own[[hybrid]].roll(1, dims=1), returns[part]
+            )
+            names = (*SPEAKERS, SWAPPED)
+            for name, value in zip(names, [*expected.tolist(), swapped.mean().item()], strict=True):
+                found.setdefault(f"{part} {name}", []).append(value)
+        progress(1)
+    without, _ = train(
+        torch.zeros(num_without, len(returns["train"]), 1, 0),
+        generators=[make_generator(*key, 0, row) for row in range(num_without)],
+    )
+    for part in ("train", "test"):
+        nothing = torch.zeros(num_without, len(returns[part]), 1, 0)
+        expected = word_speakers.expected_returns(without, nothing, returns[part])
+        found[f"{part} no embedding"] = [expected.mean().item()] * len(counts)
+    played = _play_words(
+        task, speakers.rows([hybrid]), asked["test"][[hybrid], :, -1], num_check_episodes
+    )
+    found["check"] = [played - found["test Emb-Hyb"][-1]]
+    return found
+
+
+def _play_words(task: Task, speaker: StackedMLP, contexts: Tensor, num_episodes: int) -> float:
+    """Mean return of real episodes of a speaker of one word with all unseen listeners."""
+    listeners = task.listeners("test")
+    key = task.seed, Stream.TABLE_3_CHECK
+    world = ParticleWorld(
+        (1, len(listeners.biases[0]) * num_episodes),
+        generator=make_generator(*key, 1),
+        message_size=task.population.message_size,
+        dynamics=task.dynamics,
+    )
+    given = contexts[:, :, torch.arange(num_episodes) % contexts.shape[2]].flatten(1, 2)
+    policy = word_speakers.as_policies(speaker, generator=make_generator(*key))
+    played = populations.play(policy, populations.against_each(listeners), world, context=given)
+    return played.rewards.sum(-1).mean().item()
 
 
 def returns_by_count(
     measured: Mapping[str, Sequence[Sequence[float]]], episode_counts: Sequence[int]
 ) -> dict[str, list[float]]:
-    """Returns of all seeds under "NAME, k = COUNT".
+    """Returns of all runs under "NAME, k = COUNT".
 
     Args:
-        measured: of each name the returns (seeds, counts). Those of a speaker without embedding do
-            not depend on the count: they are averaged over it.
+        measured: of each name the returns (runs, counts), or (runs, 1) where they do not depend on
+            the count.
         episode_counts: k.
     """
-    found = {}
-    for name, returns in measured.items():
-        numbers = np.array(returns)
-        for index, count in enumerate(episode_counts):
-            column = numbers[:, index] if "Emb" in name else numbers.mean(1)
-            found[f"{name}, k = {count}"] = column.tolist()
-    return found
+    return {
+        f"{name}, k = {count}": [row[place if len(row) > 1 else 0] for row in returns]
+        for name, returns in measured.items()
+        for place, count in enumerate(episode_counts)
+    }

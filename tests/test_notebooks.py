@@ -14,7 +14,7 @@ each_notebook = pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: 
 
 
 def test_there_are_enough():
-    assert len(NOTEBOOKS) >= 17
+    assert len(NOTEBOOKS) >= 18
 
 
 @each_notebook

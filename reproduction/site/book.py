@@ -30,7 +30,8 @@ from reproduction import results
 from reproduction.site import explorer
 
 TOUR = ("start_here", "figure_6", "your_own_agents")
-PARTICLEWORLD = ("population", "languages", "figure_1", "table_2", "figure_2", "table_3")
+PARTICLEWORLD = ("population", "languages", "figure_1", "table_2", "figure_2")
+PARTICLEWORLD += ("generalisation", "table_3")
 ROBOSUMO = ("fidelity", "wrestlers", "table_1", "figure_3", "figure_4", "figure_5")
 CHAPTERS = TOUR + PARTICLEWORLD + ROBOSUMO + ("explorer", "claims")
 HERE = Path(__file__).parent

@@ -10,14 +10,15 @@ from paperlib import files, graphs, streams
 from paperlib.embeddings import PolicyEmbedder, Settings
 from paperlib.metrics import summary_statistics
 from paperlib.objectives import Classification, Hybrid
-from reproduction import comparisons
+from reproduction import comparison_files
+from reproduction.comparison_files import METHODS, learn_to_file
 from reproduction.comparisons import (
+    CONTROL,
     IDENTIFICATION,
     IMITATION,
-    METHODS,
     REFERENCES,
+    Choice,
     Comparison,
-    learn_to_file,
 )
 
 SMALL = Settings(num_updates=100, embedding_size=4, hidden_size=8, policy_hidden_size=8)
@@ -37,30 +38,72 @@ def comparison(tmp_path):
     }
     dataset = dataclasses.replace(dataset, partners=partners)
     options = {"anchors_per_step": 9, "stream": 7, "untrained_stream": 8}
-    return Comparison(tmp_path / "new", dataset, splits, SMALL, **options)
+    return Comparison(tmp_path / "new", dict.fromkeys((3, 5), dataset), splits, SMALL, **options)
 
 
-def test_the_weight_of_the_lowest_ratio_is_chosen(comparison):
+def choices(**changes):
+    """The same for both seeds: λ of Emb-Hyb is 2."""
+    weights = dict(zip(METHODS, (IMITATION, IDENTIFICATION, 2.0), strict=True)) | changes
+    return {
+        ("weak", method, seed): Choice(weight, 0.005, 100)
+        for method, weight in weights.items()
+        for seed in (3, 5)
+    }
+
+
+def test_the_candidate_of_the_lowest_ratio_is_chosen(comparison):
     asked = []
 
     def ratio(embedded, agents):
         asked.append((embedded, agents))
-        return (0.7, 0.5, 0.6)[len(asked) - 1]
+        return (0.7, 0.5, 0.6)[(len(asked) - 1) % 3]
 
-    chosen, ratios = comparison.choose_weights([1.0, 10.0, 100.0], ratio)
-    assert chosen == {"weak": 10.0}
-    assert ratios == {"weak, λ = 1": 0.7, "weak, λ = 10": 0.5, "weak, λ = 100": 0.6}
-    rows = comparison.dataset.rows_on_edges(comparison.splits["weak", 3].validation)
-    for (embedded, agents), weight in zip(asked, (1.0, 10.0, 100.0), strict=True):
-        model = comparison.load("weak", f"weight_{weight:g}", 3)
-        assert model.source["objective"] == repr(Hybrid(weight))
-        assert model.source["key"] == [3, 7, 0]
-        assert torch.equal(embedded, model.embed(comparison.dataset, rows))
-        assert torch.equal(agents, comparison.dataset.agents[rows])
+    candidates = [Choice(1.0, 0.005, 100), Choice(10.0, 0.01, 100), Choice(1.0, 0.01, 200)]
+    chosen, rows = comparison.choose(lambda *case: candidates, ratio, methods=["Emb-Hyb"])
+    assert chosen == {("weak", "Emb-Hyb", seed): candidates[1] for seed in (3, 5)}
+    assert [row["validation_ratio"] for row in rows] == [0.7, 0.5, 0.6] * 2
+    assert rows[2] == {
+        "kind": "weak", "method": "Emb-Hyb", "seed": 3, "identification_weight": 1.0,
+        "learning_rate": 0.01, "num_updates": 200, "validation_ratio": 0.6,
+    }  # fmt: skip
+    dataset = comparison.datasets[5]
+    validation = dataset.rows_on_edges(comparison.splits["weak", 5].validation)
+    assert torch.equal(asked[4][1], dataset.agents[validation])
+    comparison.learn(chosen)
+    model = comparison.load("weak", "Emb-Hyb", 5)
+    assert torch.equal(asked[4][0], model.embed(dataset, validation))
+    assert (model.settings.learning_rate, model.settings.num_updates) == (0.01, 100)
+    assert model.source["objective"] == repr(Hybrid(10.0))
+
+
+def test_the_chosen_candidate_is_not_learned_again(comparison, monkeypatch):
+    candidates = [Choice(1.0, 0.005, 100)]
+    chosen, _ = comparison.choose(lambda *case: candidates, lambda e, a: 0.0, methods=["Emb-Hyb"])
+    monkeypatch.setattr(comparison_files.embeddings, "learn", None)
+    comparison.learn(chosen)
+    assert len(comparison.losses("weak", "Emb-Hyb", 3, num_windows=20)) == 20
+
+
+def test_the_control_learns_from_other_weights(comparison):
+    comparison.learn(choices(**{CONTROL: IMITATION}))
+    one, other = (comparison.load("weak", method, 3) for method in ("Emb-Im", CONTROL))
+    assert (one.source["key"], other.source["key"]) == ([3, 7, 0], [3, 7, 0, 1])
+    assert one.settings == other.settings and one.source["edges"] == other.source["edges"]
+
+
+def test_every_seed_may_have_its_own_episodes(comparison):
+    dataset = comparison.datasets[3]
+    other = dataclasses.replace(dataset, observations=2 * dataset.observations)
+    comparison = dataclasses.replace(comparison, datasets={3: dataset, 5: other})
+    comparison.learn(choices())
+    for seed, own in ((3, dataset), (5, other)):
+        assert comparison.load("weak", "Emb-Im", seed).source["data"] == own.checksum()
+        path = comparison_files.episodes_path(comparison.folder, seed)
+        assert type(own).load(path).checksum() == own.checksum()
 
 
 def test_every_method_learns_from_the_training_edges_of_every_seed(comparison):
-    comparison.learn({"weak": 2.0}, supervised=True)
+    comparison.learn(choices(), supervised=True)
     weights = IMITATION, IDENTIFICATION, 2.0
     objectives = dict(zip(METHODS, map(Hybrid, weights), strict=True))
     objectives["supervised"] = Classification(4, 4)
@@ -71,32 +114,34 @@ def test_every_method_learns_from_the_training_edges_of_every_seed(comparison):
             assert model.source["objective"] == repr(objective)
             assert model.settings.repetitions == 2  # 9 anchors of 4 agents
             assert model.source["edges"] == edges and model.source["key"] == [seed, 7, 0]
-    saved = comparisons.load_episodes(comparison.folder)
-    assert saved.checksum() == comparison.dataset.checksum()
-    encoders = comparisons.load_encoders(comparison.folder, "weak", 3)
+    path = comparison_files.episodes_path(comparison.folder, 3)
+    saved = type(comparison.datasets[3]).load(path)
+    assert not comparison_files.episodes_path(comparison.folder, 5).exists()  # shared
+    assert saved.checksum() == comparison.datasets[3].checksum()
+    encoders = comparison_files.load_encoders(comparison.folder, "weak", 3)
     assert [model.source["objective"] for model in encoders.values()] == [
         repr(objectives[method]) for method in METHODS
     ]
 
 
 def test_what_was_learned_stays_and_workers_change_nothing(comparison):
-    comparison.learn({"weak": 2.0})
-    path = comparisons.encoder_path(comparison.folder, "weak", "Emb-Im", 3)
+    comparison.learn(choices())
+    path = comparison_files.encoder_path(comparison.folder, "weak", "Emb-Im", 3)
     first, written = comparison.load("weak", "Emb-Im", 3), path.stat().st_mtime_ns
-    comparison.learn({"weak": 2.0})
+    comparison.learn(choices())
     assert path.stat().st_mtime_ns == written
     path.unlink()
-    dataclasses.replace(comparison, num_workers=2).learn({"weak": 2.0})
+    dataclasses.replace(comparison, num_workers=2).learn(choices())
     again = comparison.load("weak", "Emb-Im", 3)
     assert again.source == first.source
-    assert torch.equal(again.embed(comparison.dataset), first.embed(comparison.dataset))
+    assert torch.equal(again.embed(comparison.datasets[3]), first.embed(comparison.datasets[3]))
 
 
 def test_another_weight_is_learned_anew(comparison):
-    comparison.learn({"weak": 2.0})
-    paths = [comparisons.encoder_path(comparison.folder, "weak", m, 3) for m in METHODS]
+    comparison.learn(choices())
+    paths = [comparison_files.encoder_path(comparison.folder, "weak", m, 3) for m in METHODS]
     written = [path.stat().st_mtime_ns for path in paths]
-    comparison.learn({"weak": 3.0})
+    comparison.learn(choices(**{"Emb-Hyb": 3.0}))
     assert comparison.load("weak", "Emb-Hyb", 3).source["objective"] == repr(Hybrid(3.0))
     changed = [path.stat().st_mtime_ns != old for path, old in zip(paths, written, strict=True)]
     assert changed == [False, False, True]
@@ -105,7 +150,9 @@ def test_another_weight_is_learned_anew(comparison):
 def test_every_kind_of_split_has_a_stream(comparison):
     split = comparison.splits["weak", 3]
     two = dataclasses.replace(comparison, splits={("weak", 3): split, ("again", 3): split})
-    two.learn({"weak": 2.0, "again": 2.0})
+    both = choices()
+    both |= {("again", method, seed): c for (_, method, seed), c in both.items()}
+    two.learn({key: choice for key, choice in both.items() if key[2] == 3})
     keys = [two.load(kind, "Emb-Im", 3).source["key"] for kind in ("weak", "again")]
     assert keys == [[3, 7, 0], [3, 7, 1]]
 
@@ -116,26 +163,26 @@ def test_splits_are_kept_with_the_encoders(comparison):
         graph, num_validation=2, num_test=3, generator=streams.make_generator(1)
     )
     splits = {**comparison.splits, ("strong", 3): strong}
-    comparisons.save_splits(comparison.folder, splits)
-    assert comparisons.load_splits(comparison.folder, "strong", [3]) == {3: strong}
-    assert comparisons.load_splits(comparison.folder, "weak", [5, 3]) == {
+    comparison_files.save_splits(comparison.folder, splits)
+    assert comparison_files.load_splits(comparison.folder, "strong", [3]) == {3: strong}
+    assert comparison_files.load_splits(comparison.folder, "weak", [5, 3]) == {
         seed: splits["weak", seed] for seed in (5, 3)
     }
     with pytest.raises(ValueError, match=r"seeds: .*splits.json has no strong split of seed 5"):
-        comparisons.load_splits(comparison.folder, "strong", [3, 5])
+        comparison_files.load_splits(comparison.folder, "strong", [3, 5])
 
 
 def test_learning_writes_the_splits(comparison):
-    comparison.learn({"weak": 2.0})
-    assert (comparisons.load_splits(comparison.folder, "weak", [3, 5])) == {
+    comparison.learn(choices())
+    assert (comparison_files.load_splits(comparison.folder, "weak", [3, 5])) == {
         seed: comparison.splits["weak", seed] for seed in (3, 5)
     }
 
 
 def test_embeddings_of_encoders_and_references(comparison):
-    comparison.learn({"weak": 2.0})
+    comparison.learn(choices())
     rows = torch.tensor([5, 2, 9])
-    first = comparison.dataset.first_steps(2)
+    first = comparison.datasets[3].first_steps(2)
     learned = comparison.load("weak", "Emb-Id", 5)
     untrained = PolicyEmbedder(2, 3, settings=SMALL, generator=streams.make_generator(5, 8))
     expected = {
@@ -153,7 +200,7 @@ def test_embeddings_of_encoders_and_references(comparison):
 def test_an_untrained_encoder_takes_the_scale_of_the_trained(comparison):
     settings = dataclasses.replace(SMALL, normalize_observations=True)
     comparison = dataclasses.replace(comparison, settings=settings)
-    comparison.learn({"weak": 2.0})
+    comparison.learn(choices())
     scale = comparison.load("weak", "Emb-Im", 3).normalizer.state_dict()
     found = comparison.untrained("weak", 3).normalizer.state_dict()
     assert scale["count"] > 0
@@ -161,11 +208,11 @@ def test_an_untrained_encoder_takes_the_scale_of_the_trained(comparison):
 
 
 def test_test_embeddings_are_of_the_first_seed(comparison):
-    comparison.learn({"weak": 2.0})
+    comparison.learn(choices())
     found = comparison.test_embeddings(comparison.embed, ["Emb-Im", *REFERENCES])
-    rows = comparison.dataset.rows_on_edges(comparison.splits["weak", 3].test)
+    rows = comparison.datasets[3].rows_on_edges(comparison.splits["weak", 3].test)
     assert torch.equal(found["weak/episodes"], rows)
-    assert torch.equal(found["weak/agents"], comparison.dataset.agents[rows])
+    assert torch.equal(found["weak/agents"], comparison.datasets[3].agents[rows])
     assert torch.equal(found["weak/Emb-Im"], comparison.embed("weak", "Emb-Im", 3, rows))
     assert len(found) == 2 + 3
 

@@ -9,6 +9,7 @@ from paperlib.embeddings import PolicyEmbedder, Settings
 from paperlib.graphs import InteractionGraph
 from paperlib.streams import make_generator
 from reproduction import results
+from reproduction.comparison_files import episodes_path
 from reproduction.policy_study import Opponents, Study
 from reproduction.policy_training import train_policy
 
@@ -26,7 +27,7 @@ def study(tmp_path, generator):
     results.Run("table_1", {}).save(tmp_path, {"strong_agents": {"0": parts}}, seeds=[0])
     graph = InteractionGraph.complete(4)
     dataset = matches.collect(list(members.values()), graph, num_episodes=1, key=(1,), max_cycles=5)
-    dataset.save(tmp_path / "episodes.safetensors")
+    dataset.save(episodes_path(tmp_path, 0))
     settings = Settings(embedding_size=6, hidden_size=5, likelihood="gaussian")
     for method in ("Emb-Im", "Emb-Id", "Emb-Hyb"):
         model = PolicyEmbedder(120, 8, settings=settings, generator=generator)

@@ -11,7 +11,7 @@ from paperlib.agents import maddpg
 from paperlib.agents.networks import StackedMLP
 from paperlib.agents.populations import play
 from paperlib.environments.particleworld import ParticleWorld
-from reproduction import comparisons, trainings
+from reproduction import comparison_files, trainings
 from reproduction.jobs import run_jobs
 
 TINY = maddpg.Settings(
@@ -88,11 +88,13 @@ def test_representations_are_learned_once(tmp_path, dataset, monkeypatch):
         "path": tmp_path / "r.safetensors",
         "progress": lambda done: None,
     }
-    comparisons.learn_to_file(**job)
+    comparison_files.learn_to_file(**job)
     first = job["path"].stat().st_mtime_ns
-    comparisons.learn_to_file(**job)
+    comparison_files.learn_to_file(**job)
     assert job["path"].stat().st_mtime_ns == first
-    comparisons.learn_to_file(**{**job, "settings": dataclasses.replace(settings, num_updates=4)})
+    comparison_files.learn_to_file(
+        **{**job, "settings": dataclasses.replace(settings, num_updates=4)}
+    )
     assert job["path"].stat().st_mtime_ns != first
 
 
@@ -101,7 +103,7 @@ def test_a_damaged_representation_is_an_error_and_stays(tmp_path, dataset):
     path.write_bytes(b"nothing of the kind")
     job = {"dataset": dataset, "settings": embeddings.Settings(), "key": (0,), "device": "cpu"}
     with pytest.raises(ValueError, match=r"r\.safetensors is damaged"):
-        comparisons.learn_to_file(**job, path=path, progress=lambda done: None)
+        comparison_files.learn_to_file(**job, path=path, progress=lambda done: None)
     assert path.read_bytes() == b"nothing of the kind"
 
 

@@ -36,7 +36,7 @@ def measured(tmp_path_factory):
     split = graphs.weak_split(graph, train_fraction=0.4, generator=make_generator(2))
     comparison = Comparison(
         tmp_path_factory.mktemp("encoders"),
-        dataset,
+        {3: dataset},
         {("weak", 3): split},
         settings,
         anchors_per_step=9,
@@ -48,11 +48,11 @@ def measured(tmp_path_factory):
 
 def rows_of(measured, part):
     graph = getattr(measured.comparison.splits["weak", 3], part)
-    return measured.comparison.dataset.rows_on_edges(graph)
+    return measured.dataset.rows_on_edges(graph)
 
 
 def test_whole_summary_statistics_have_one_scale(measured):
-    rows, dataset = rows_of(measured, "test"), measured.comparison.dataset
+    rows, dataset = rows_of(measured, "test"), measured.dataset
     whole = metrics.summary_statistics(dataset)[rows]
     for steps in (None, 5, 9):
         assert torch.equal(measured.embed("weak", "summary statistics", 3, rows, steps), whole)
@@ -62,7 +62,7 @@ def test_whole_summary_statistics_have_one_scale(measured):
 
 def test_quality_of_first_steps_and_of_several_episodes(measured):
     found, rows = measured.measure(*METHOD), rows_of(measured, "test")
-    agents = measured.comparison.dataset.agents[rows]
+    agents = measured.dataset.agents[rows]
     for title, steps, number in (("2 steps", 2, 1), ("5 steps", 5, 1), ("2 episodes", 5, 2)):
         embedded = measured.comparison.embed(*METHOD, rows, num_time_steps=steps)
         expected = measures.averaged_quality(
@@ -76,7 +76,7 @@ def test_quality_of_first_steps_and_of_several_episodes(measured):
 
 def test_ratios_of_families_and_without_reflections(measured):
     found, rows = measured.measure(*METHOD), rows_of(measured, "test")
-    agents, embedded = measured.comparison.dataset.agents[rows], measured.embed(*METHOD, rows)
+    agents, embedded = measured.dataset.agents[rows], measured.embed(*METHOD, rows)
     descents = [founder(name) for name in NAMES]
     assert measured.families == [family for family, _ in descents]
     ratio = metrics.intra_inter_clustering_ratio
@@ -94,7 +94,7 @@ def test_ratios_of_families_and_without_reflections(measured):
 
 
 def test_outcomes_are_predicted_from_training_matches(measured):
-    found, dataset = measured.measure(*METHOD), measured.comparison.dataset
+    found, dataset = measured.measure(*METHOD), measured.dataset
     parts = []
     for part in ("train", "test"):
         rows = rows_of(measured, part)
