@@ -66,7 +66,7 @@ print(claims.effects_table())
 # How often is the rule wrong? We simulate claims on two methods that do not differ, with as many runs, parts
 # and populations as each claim has here, and count those with a part that is called reproduced or contradicted.
 # That should be at most 5 % (with 2,000 simulated claims, up to a standard error of 0.5 %), also where the noise
-# is not normal. A rule by bootstrap intervals that leave zero out, for comparison, is wrong in some 15 % of parts
+# is not normal. A rule by bootstrap intervals that leave zero out, for comparison, is wrong in 15 % of parts
 # with five runs.
 
 # %%

@@ -250,15 +250,14 @@ plt.show()
 # **What did and did not reproduce** (default profile). Inconclusive: no variant improved over the start.
 # After half a million samples, about 2,000 matches, each variant wins as often as at the start or a
 # little less (0.39 to 0.44 of its games with training opponents), and the oracle wins no more than the
-# policy without embedding. Where knowing the opponent brings nothing, no embedding can help: C5 and C6
-# stay undecided. Some 80 and 380 seeds of this length would decide C5, and from 9 to thousands the parts
-# of C6, but the difference that they would show is a game or two in a hundred.
+# policy without embedding. Where knowing the opponent brings nothing, no embedding can help. Three seeds are
+# too few for a verdict on C5 and C6 anyway; the notebook [claims](claims.py) says how many it would take.
 #
 # **A longer run** (profile `long`, `figures/long/` in the repository: three variants, three seeds, 2.5
 # million samples each, 1.9 core hours). Policies that start from random weights do learn: from 3 of 100
 # games won to 13 against training opponents and 15 against unseen ones without embedding, 10 and 8 with
-# Emb-Hyb, and 13 against training opponents with their identity. C5 stays undecided (-0.03 [-0.22, 0.16]
-# and -0.06 [-0.20, 0.08]). In games with each other, Figure 5's, Emb-Hyb loses more than it wins (-0.32
+# Emb-Hyb, and 13 against training opponents with their identity. The differences of C5 are -0.03 [-0.22,
+# 0.16] and -0.06 [-0.20, 0.08], again of too few runs. In games with each other, Figure 5's, Emb-Hyb loses more than it wins (-0.32
 # [-0.59, -0.05]): a hundred more inputs seem to be a burden at first. Even the oracle gains nothing yet.
 # What is learned first, to stand, to approach, to push, may be the same for each opponent; a policy that
 # has learned all that could show what else there is to gain. From `b`, the start of the default profile,

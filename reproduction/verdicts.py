@@ -185,7 +185,7 @@ def required_num_runs(part: Part, *, num_parts: int = 1) -> int | None:
         p_values = (min(1.0, num_parts * p) for p in _p_values(part, mean, spread, count))
         return _decide(part, mean, *p_values) != "undecided"
 
-    low, high = max(num_runs, MIN_RUNS) - 1, MAX_RUNS
+    low, high = num_runs - 1, MAX_RUNS
     if not decided(high):
         return None
     while high - low > 1:  # more runs never undo a decision
