@@ -177,13 +177,11 @@ compared = {
     "control": [("random", "no embedding")],
 }
 for claim, pairs in compared.items():
-    expected = "equal" if claim == "control" else "greater"
     parts = [
         difference(
             f"{group}: win rate of {one} minus {other}",
             f"{one} {group}",
             f"{other} {group}",
-            expected,
         )
         for (one, other), group in product(pairs, groups)
         if {one, other} <= {*variants}

@@ -126,7 +126,7 @@ rows_of_table = [
     tables.row(f"wins minus losses, {name}", statistics.t_interval(gains[name])) for name in others
 ]
 effect = claims.smallest_effect("win rate")
-part = Part(f"wins minus losses, {control}", gains[control], effect, "equal")
+part = Part(f"wins minus losses, {control}", gains[control], effect)
 rows_of_table += tables.claim_rows("control", [part])
 values = {"rows": rows_of_table, "outcomes": outcomes}
 run.save(output, values, seeds=seeds)

@@ -272,7 +272,10 @@ if values["counts"]:
     figure, ax = plt.subplots(figsize=(4.2, 2.8))
     for place, (name, line) in enumerate(measures.restored(values["counts"]).items()):
         symmetric, k = name.split()
-        style = {"ls": "-" if symmetric == "True" else ":", "color": f"C{place % len(episode_counts)}"}
+        style = {
+            "ls": "-" if symmetric == "True" else ":",
+            "color": f"C{place % len(episode_counts)}",
+        }
         label = f"k = {k}, {'all channels' if symmetric == 'True' else 'the plain one'}"
         means = [estimate.mean for estimate in line]
         half = [estimate.high - estimate.mean for estimate in line]

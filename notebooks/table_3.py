@@ -226,7 +226,6 @@ control = [
         f"{group}: return of zeros minus no embedding",
         f"{name} zeros, k = {last}",
         f"{name} no embedding, k = {last}",
-        "equal",
         smallest_effect="return",
     )
     for name, group in groups.items()

@@ -149,7 +149,6 @@ def claim_rows(measured: Mapping[str, Sequence[float]], kinds: Sequence[str]) ->
             f"{kind}: {title} of {OTHER_WEIGHTS}, minus untrained",
             key(kind, OTHER_WEIGHTS, name),
             key(kind, "untrained", name),
-            "equal",
             smallest_effect=effect,
         )
         for kind, (title, name, effect) in product(kinds, quantities)
