@@ -56,7 +56,7 @@ from itertools import product
 
 import torch
 
-from reproduction import generalisation, listeners, measures, results, tables
+from reproduction import generalisation, listeners, measures, plots, results, tables
 from reproduction.generalisation import Cell
 from reproduction.jobs import run_jobs
 
