@@ -54,6 +54,8 @@ output_folder = "results/laptop/generalisation"  # where the results go, relativ
 from functools import partial
 from itertools import product
 
+import matplotlib.pyplot as plt
+import numpy as np
 import torch
 
 from reproduction import generalisation, listeners, measures, plots, results, tables
