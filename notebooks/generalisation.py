@@ -58,7 +58,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-from reproduction import generalisation, listeners, measures, plots, results, tables
+from reproduction import generalisation, listeners, measures, plots, results, statistics, tables
 from reproduction.generalisation import Cell
 from reproduction.jobs import run_jobs
 
@@ -214,15 +214,17 @@ curves = {name: [outcomes[name][seed]["losses"] for seed in seeds] for name in c
 drawn = {name: [estimate(f"{name}, unseen, k = {k}") for k in episode_counts] for name in cells} | {
     name: [estimate(name)] for name in references[0]
 }
+
+
+def of_count(count: int, symmetric: bool, place: int) -> statistics.Estimate:
+    found = [of_counts[count, symmetric, seed]["unseen"][place] for seed in seeds[:num_populations]]
+    return statistics.t_interval(found)
+
+
 counts = {
-    f"{symmetric} {k}": [
-        measures.estimate(
-            {"x": [of_counts[c, symmetric, s]["unseen"][place] for s in seeds[:num_populations]]},
-            "x",
-        )
-        for c in language_counts
-    ]
+    f"{symmetric} {k}": [of_count(count, symmetric, place) for count in language_counts]
     for symmetric, (place, k) in product(with_symmetries, enumerate(episode_counts))
+    if language_counts
 }
 values = {
     "rows": rows,
