@@ -204,3 +204,13 @@ def parts(*edges):
 def test_splits_that_are_none(kind, edges, message):
     with pytest.raises(ValueError, match=message):
         Split(kind, *parts(*edges))
+
+
+def test_edges_alone_may_be_held_out():
+    """Agents 2 and 3 are in no training edge, which a weak split does not allow."""
+    split = Split("edges", *parts([(0, 1)], [(0, 2)], [(1, 3)]))
+    assert split.test.agents == (1, 3)
+    with pytest.raises(ValueError, match="share an edge"):
+        Split("edges", *parts([(0, 1)], [(0, 2)], [(0, 1)]))
+    with pytest.raises(ValueError, match="kind must be 'weak', 'strong' or 'edges', got 'other'"):
+        Split("other", *parts([(0, 1)], [(0, 2)], [(1, 3)]))

@@ -14,9 +14,9 @@ def main(folder, *arguments):
 def test_the_list_names_everything_in_the_profile(tmp_path, capsys):
     main(tmp_path, "--list")
     names = capsys.readouterr().out.splitlines()
-    assert names[0] == "population" and names[-1] == "oracle 1"
+    assert names[0] == "population 0" and names[-1] == "oracle 1"
     assert {"a", "pair-toppler-gx-fy", "self-close-g-steady", "Emb-Hyb 0"} <= {*names}
-    assert len(names) == 1 + 35 + 3 * 2
+    assert len(names) == 2 + 35 + 3 * 2
 
 
 @pytest.mark.parametrize(
@@ -53,6 +53,6 @@ def test_the_population_is_trained_with_the_parameters_of_its_notebook(tmp_path,
     monkeypatch.setattr(
         train.trainings, "train_population", lambda **options: given.update(options)
     )
-    main(tmp_path, "population")
+    main(tmp_path, "population 1")
     assert given["num_pairs"] == 8 and given["settings"].num_iterations == 12
-    assert given["folder"] == str(tmp_path / "smoke/checkpoints/population")
+    assert given["folder"] == tmp_path / "smoke/checkpoints/population/1"

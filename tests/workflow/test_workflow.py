@@ -80,7 +80,7 @@ def test_workflow_ends_with_a_table(whole):
 @pytest.mark.xdist_group("interrupted run")
 def test_interrupted_workflow_ends_with_the_same_numbers(tmp_path, request):
     broken = tmp_path / "broken"
-    population = broken / "smoke/checkpoints/population/0_0.safetensors"
+    population = broken / "smoke/checkpoints/population/0/0_0.safetensors"
     stop_when(broken, population.exists, signal.SIGINT)  # as Ctrl-C does
 
     def encoders() -> dict[Path, int]:  # the folder holds the episodes, too, written anew by a run

@@ -1,5 +1,6 @@
 """Populations and the episodes that they play."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -15,6 +16,7 @@ from paperlib.environments.particleworld import (
     observe,
 )
 from paperlib.graphs import InteractionGraph
+from reproduction.statistics import t_interval
 
 
 def make_stack(*sizes, num_networks=3, seed=0):
@@ -213,3 +215,27 @@ def test_as_many_speakers_as_listeners():
     population = Population(make_stack(3, 3), make_stack(11, 5, num_networks=2), provenance={})
     with pytest.raises(ValueError, match=r"3 speakers .* 2 listeners"):
         Population.from_tensors(population.state_dict(), provenance={})
+
+
+def shipped_means():
+    populations = [Population.load_shipped(number) for number in (1, 2, 3, 4)]
+    return [np.mean(p.provenance["selection_returns"]) for p in populations]
+
+
+def test_the_shipped_populations_are_trained():
+    population = Population.load_shipped(3)
+    assert population.num_pairs == 28 and population.provenance["seed"] == 3
+    assert {"command", "versions", "machine", "samples_per_pair"} <= set(population.provenance)
+    assert max(shipped_means()) < -8.5 and min(shipped_means()) > -9.5
+
+
+@pytest.mark.parametrize("number", [0, 5, -1])
+def test_only_four_populations_are_shipped(number):
+    with pytest.raises(ValueError, match=f"number must be that of a shipped .*, got {number}"):
+        Population.load_shipped(number)
+
+
+def test_the_interval_over_populations_covers_a_training_on_another_cpu():
+    """The first population's mean return was -9.11 on one CPU and -8.80 on another."""
+    one, other = (t_interval([mean, *shipped_means()]) for mean in (-9.11, -8.80))
+    assert one.low < other.mean < one.high and other.low < one.mean < other.high

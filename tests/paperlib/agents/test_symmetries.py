@@ -155,3 +155,37 @@ def test_symmetries_of_another_size_and_data_without_messages():
     for size in (0, 6):
         with pytest.raises(ValueError, match=r"^message_size must be"):
             channel_symmetries(size)
+
+
+def test_returns_behind_a_channel():
+    """Row s·L + l, word w: what listener l brings when it hears T_s(w)."""
+    returns = torch.arange(2 * 3 * 8.0).unflatten(0, (2, 3, 8))
+    found = symmetries.relabelled_returns(returns, [IDENTITY, SHIFT])
+    assert found.shape == (4, 3, 8) and torch.equal(found[:2], returns)
+    bits = torch.tensor([1.0, 0.0, 0.0])  # word 1 is heard as 0, 1, 0: word 2
+    assert SHIFT(bits).tolist() == [0, 1, 0]
+    assert torch.equal(found[2:, :, 1], returns[:, :, 2])
+
+
+def test_the_best_word_stays_the_best_behind_every_channel():
+    returns = torch.rand((2, 3, 8), generator=streams.make_generator(1))
+    found = symmetries.relabelled_returns(returns, channel_symmetries(3))
+    assert torch.equal(found.amax(-1), returns.amax(-1).repeat(48, 1))
+
+
+def test_agents_are_divided_by_the_message_they_heard():
+    observations = torch.zeros(3, 4, 11)
+    observations[0, 1:, MESSAGE] = torch.tensor([1.0, 0.0, 1.0])  # word 5
+    observations[1, 1:3, MESSAGE] = torch.tensor([0.0, 1.0, 0.0])  # word 2, in both its steps
+    observations[2, 1, MESSAGE] = 1.0  # once in three steps: mostly silent
+    dataset = InteractionDataset.from_arrays(
+        [observations[0].numpy(), observations[1, :3].numpy(), observations[2].numpy()],
+        [[0] * 4, [0] * 3, [0] * 4],
+        [4, 4, 7],
+    )
+    assert symmetries.by_message(dataset).agents.tolist() == [8 * 4 + 5, 8 * 4 + 2, 8 * 7]
+
+
+def test_a_dataset_without_messages_is_not_divided(dataset):
+    with pytest.raises(ValueError, match=r"^dataset: messages follow 8 other numbers"):
+        symmetries.by_message(dataset)

@@ -88,6 +88,35 @@ def test_speakers_do_not_depend_on_who_trains_beside_them():
     torch.testing.assert_close(both.weights[1][1:], alone.weights[1])
 
 
+def test_an_update_may_take_some_of_the_contexts():
+    noise = torch.randn((1, 2, 6, 2), generator=make_generator(4))
+    options = {"num_updates": 5, "hidden_size": 8}
+    speakers = [
+        word_speakers.train_speakers(
+            noise,
+            RETURNS,
+            contexts_per_update=count,
+            generators=[make_generator(0)],
+            **options,
+        )[0]
+        for count in (0, 6, 2)
+    ]
+    whole, same, some = (stack.weights[0] for stack in speakers)
+    assert torch.equal(whole, same) and not torch.equal(whole, some)
+
+
+def test_contexts_are_drawn_by_each_speakers_own_generator():
+    contexts = torch.randn((2, 2, 6, 2), generator=make_generator(4))
+    options = {"num_updates": 10, "hidden_size": 8, "contexts_per_update": 2}
+    both, _ = word_speakers.train_speakers(
+        contexts, RETURNS, generators=[make_generator(k) for k in (0, 1)], **options
+    )
+    alone, _ = word_speakers.train_speakers(
+        contexts[1:], RETURNS, generators=[make_generator(1)], **options
+    )
+    torch.testing.assert_close(both.weights[1][1:], alone.weights[1])
+
+
 @pytest.mark.slow
 def test_the_table_predicts_real_episodes():
     """By real episodes with drawn words: their mean lies within five standard errors."""
