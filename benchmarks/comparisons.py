@@ -45,9 +45,9 @@ def environment_groups(arguments: argparse.Namespace) -> Iterator[Group]:
                 f"ParticleWorld, {form}",
                 "ours.particleworld",
                 "ours",
-                {**shape, "threads": threads, "compiled": form == "compiled"},
+                {**shape, "threads": threads, "form": form},
             )
-            for form in ("compiled", "plain")
+            for form in ("whole episodes", "compiled", "plain")
         ]
         loop = Contender("mpe2, one environment", "peers.mpe2", "peers", {})
         vectorised = [Contender("VMAS", "peers.vmas", "peers", {**shape, "threads": threads})]
@@ -61,23 +61,25 @@ def environment_groups(arguments: argparse.Namespace) -> Iterator[Group]:
             for devices in sorted({1, threads})
         ]
         labels = tuple(one.label for one in vectorised)
-        compiled, plain = (one.label for one in ours)
+        whole, compiled, plain = (one.label for one in ours)
         largest = 10_000 if size == max(SIZES) else None
         yield Group(
             f"{size:,} episodes",
             "steps",
             [*ours, loop, *vectorised],
             [
-                Question(f"{size:,} episodes, fastest peer", compiled, labels, 8),
+                Question(f"{size:,} episodes, fastest peer", whole, labels, 8),
+                Question(f"{size:,} episodes, fastest peer", compiled, labels),
                 Question(f"{size:,} episodes, fastest peer", plain, labels),
-                Question(f"{size:,} episodes, mpe2", compiled, (loop.label,), largest),
+                Question(f"{size:,} episodes, mpe2", whole, (loop.label,), largest),
+                Question(f"{size:,} episodes, mpe2", compiled, (loop.label,)),
                 Question(f"{size:,} episodes, mpe2", plain, (loop.label,)),
             ],
         )
 
 
-def training_groups(arguments: argparse.Namespace) -> Iterator[Group]:
-    """2: training pairs of speaker and listener."""
+def training_groups(arguments: argparse.Namespace) -> Iterator[Group | Survey]:
+    """2: training pairs of speaker and listener, and speakers for known listeners."""
     threads = arguments.threads
     settings = maddpg.Settings()
     round_steps = settings.num_episodes * EPISODE_LENGTH  # of one pair
@@ -115,6 +117,10 @@ def training_groups(arguments: argparse.Namespace) -> Iterator[Group]:
             Question("training, one pair after another", many.label, (one.label,), 5),
             Question("training, MADDPG", many.label, tuple(x.label for x in agilerl), 30),
         ],
+    )
+    yield Survey(
+        "Training speakers for known listeners",  # on one thread, as every job of Table 3
+        Contender("speakers", "ours.speakers", "ours", {"threads": 1}),
     )
 
 
