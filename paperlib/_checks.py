@@ -41,6 +41,16 @@ def one_of(name: str, value: Any, options: Sequence[str]) -> None:
         raise ValueError(f"{name} must be one of {options}, got {value!r}")
 
 
+def buffer(name: str, value: Tensor, *, shape: Sequence[int], like: Tensor) -> None:
+    """Checks that ``value`` can be filled: contiguous, and of the type and device of ``like``."""
+    fits = value.shape == shape and value.is_contiguous()
+    if not fits or value.dtype is not like.dtype or value.device != like.device:
+        raise ValueError(
+            f"{name} must be contiguous, {like.dtype} on {like.device} and of shape "
+            f"{tuple(shape)}, got {value.dtype} on {value.device} of {tuple(value.shape)}"
+        )
+
+
 def observations(values: Iterable[ArrayLike]) -> list[NDArray[np.float32]]:
     """The observations of each episode, (T_e, O) with one O."""
     episodes = [array.astype(np.float32) for array in _episodes("observations", values)]

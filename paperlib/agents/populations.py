@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from paperlib import files, streams
 from paperlib.agents.networks import StackedMLP, sample_bits, sample_one_hot
 from paperlib.datasets import InteractionDataset
-from paperlib.environments import particleworld
+from paperlib.environments import particleworld, particleworld_rollouts
 from paperlib.environments.particleworld import (
     EPISODE_LENGTH,
     FORCE_SIZE,
@@ -71,25 +71,25 @@ def play(
             leaves the silence of the first step alone. By default they hear what was said.
         start: of the (K, N) episodes; drawn by default. A message in it is heard in the first step.
     """
-    observations = world.reset(start)
-    colour, batch = observations.speaker, world.batch_shape
+    colour, batch = world.reset(start).speaker, world.batch_shape
     context = colour.new_zeros(*batch, 0) if context is None else context
     message_logits = speakers(torch.cat([colour, context], dim=-1))
     size = world.message_size
     noise = streams.uniform(world.generator, *batch, EPISODE_LENGTH, size + FORCE_SIZE)
-    seen, messages, forces, rewards = [observations.listener], [], [], []
-    for step in range(EPISODE_LENGTH):
+    messages, forces = [], []
+
+    def act(step: int, seen: Tensor) -> tuple[Tensor, Tensor]:
         messages.append(sample_bits(message_logits, noise[:, :, step, :size]))
-        heard = seen[-1]
         if channel is not None and step > 0:
-            heard = heard.clone()
-            heard[..., MESSAGE] = channel(heard[..., MESSAGE])
-        forces.append(sample_one_hot(listeners(heard), noise[:, :, step, size:]))
-        observations, reward = world.step(messages[-1], forces[-1])
-        seen.append(observations.listener)
-        rewards.append(reward)
-    stacked = (torch.stack(parts, dim=2) for parts in (seen, messages, forces, rewards))
-    return Episodes(colour, context, *stacked)
+            seen = seen.clone()
+            seen[..., MESSAGE] = channel(seen[..., MESSAGE])
+        forces.append(sample_one_hot(listeners(seen), noise[:, :, step, size:]))
+        return messages[-1], forces[-1]
+
+    record = particleworld_rollouts.play(world, act)
+    listener, rewards = (part.movedim(0, 2).contiguous() for part in record)
+    actions = (torch.stack(parts, dim=2) for parts in (messages, forces))
+    return Episodes(colour, context, listener, *actions, rewards)
 
 
 def against_each(listeners: StackedMLP) -> Policies:

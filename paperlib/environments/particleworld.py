@@ -29,6 +29,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from paperlib import _checks, streams
 
@@ -83,8 +84,7 @@ def listener_size(message_size: int) -> int:
 
 def observe(state: State) -> Observations:
     """Both agents' observations of ``state``, as in the module's table."""
-    colours = COLOURS.to(state.position)
-    return Observations(colours[state.target], _observe_listener(state))
+    return Observations(_observe_speaker(state), _observe_listener(state))
 
 
 def _target_position(state: State) -> Tensor:
@@ -93,15 +93,25 @@ def _target_position(state: State) -> Tensor:
     return state.landmarks.gather(-2, index).squeeze(-2)
 
 
-def _observe_listener(state: State) -> Tensor:
+def _observe_speaker(state: State) -> Tensor:
+    return functional.embedding(state.target, COLOURS.to(state.position))
+
+
+def _observe_listener(state: State, *, out: Tensor | None = None) -> Tensor:
     relative = state.landmarks - state.position.unsqueeze(-2)
-    return torch.cat([state.velocity, relative.flatten(-2), state.message], dim=-1)
+    return torch.cat([state.velocity, relative.flatten(-2), state.message], dim=-1, out=out)
 
 
 def advance(
-    state: State, message: Tensor, force: Tensor, *, dynamics: str = "mpe2"
+    state: State,
+    message: Tensor,
+    force: Tensor,
+    *,
+    dynamics: str = "mpe2",
+    out: Tensor | None = None,
 ) -> tuple[State, Tensor]:
-    """One step of the dynamics: the next state, and the reward in it of shape (...).
+    """One step of the dynamics: the next state, and the reward in it of shape (...), into ``out``
+    if it is given.
 
     With dt = 0.1, x the position, v the velocity and f the force,
     mpe2:  x' = x + v dt,   v' = 0.75 v + f dt  (the old velocity moves the listener);
@@ -113,16 +123,17 @@ def advance(
     moving = velocity if dynamics == "2018" else state.velocity
     position = state.position + moving * TIME_STEP
     target = _target_position(state)
-    reward = -(position - target).square().sum(-1)
+    reward = torch.neg((position - target).square().sum(-1), out=out)
     return State(position, velocity, state.landmarks, state.target, message), reward
 
 
 def _step(
-    state: State, message: Tensor, force: Tensor, dynamics: str
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """What a step changes: position, velocity, the listener's observation, and the reward."""
-    state, reward = advance(state, message, force, dynamics=dynamics)
-    return state.position, state.velocity, _observe_listener(state), reward
+    state: State, message: Tensor, force: Tensor, *, dynamics: str, out: tuple
+) -> tuple[State, Tensor, Tensor]:
+    """The next state, the listener's observation of it, and the reward, the latter two in ``out``
+    if it holds buffers."""
+    state, reward = advance(state, message, force, dynamics=dynamics, out=out[1])
+    return state, _observe_listener(state, out=out[0]), reward
 
 
 class ParticleWorld:
@@ -135,8 +146,9 @@ class ParticleWorld:
         message_size: M, numbers in a message, 1 to 16.
         dynamics: "mpe2", or "2018" for the original, which moves with the new velocity.
         dtype: of states, observations and rewards.
-        compiled: whether to fuse the step with ``torch.compile``. The numbers are the same; it is
-            worth it from about 10^5 steps on, and needs a C++ compiler (see `compiler_available`).
+        compiled: whether to step by one loop in C++, without gradients. The numbers are the same.
+            It is for float32 and float64 on a CPU, and needs a C++ compiler (see
+            `particleworld_loops.compiler_available`); elsewhere the plain form serves.
 
     Raises:
         ValueError: if an argument is out of range.
@@ -172,43 +184,56 @@ class ParticleWorld:
         self.dynamics = dynamics
         self.dtype = dtype
         self.state: State | None = None
-        self._step = _step
-        if compiled and compiler_available():  # small batches stay on one thread
-            self._step = torch.compile(_step, options={"cpp.min_chunk_size": 4096})
+        self._step, self._observe_listener = _step, _observe_listener
+        if compiled:
+            from paperlib.environments import particleworld_loops as loops  # imports this module
+
+            if compiled := loops.serve(generator, dtype):
+                self._step, self._observe_listener = loops.step, loops.observe_listener
+        self.compiled = compiled
 
     def reset(self, state: State | None = None) -> Observations:
         """Starts new episodes, drawn from the generator or from a given ``state``."""
         self.state = self._draw() if state is None else state
-        observations = observe(self.state)
-        self._colour = observations.speaker  # it stays the same for the whole episode
-        return observations
+        self._colour = _observe_speaker(self.state)  # it stays the same for the whole episode
+        return Observations(self._colour, self._observe_listener(self.state))
 
-    def observe(self) -> Observations:
-        """Both agents' observations of the present state."""
+    def observe(self, *, out: Tensor | None = None) -> Observations:
+        """Both agents' observations of the present state, the listener's in ``out`` if given."""
         if self.state is None:
             raise ValueError("observe: no episode was started; call reset() first")
-        return observe(self.state)
+        if out is not None:
+            self._check_buffer("out", out, listener_size(self.message_size))
+        return Observations(self._colour, self._observe_listener(self.state, out=out))
+
+    def _check_buffer(self, name: str, buffer: Tensor, *size: int) -> None:
+        shape = *self.batch_shape, *size
+        _checks.buffer(name, buffer, shape=shape, like=self.state.position)
 
     def _draw(self) -> State:
         *batch, last = self.batch_shape
         size = 2 + 2 * NUM_LANDMARKS + 1
         numbers = streams.uniform(self.generator, *batch, last, size, dtype=self.dtype)
-        positions = 2 * numbers[..., :-1] - 1
+        position, landmarks = 2 * numbers[..., :2] - 1, 2 * numbers[..., 2:-1] - 1
         target = (numbers[..., -1] * NUM_LANDMARKS).long().clamp(max=NUM_LANDMARKS - 1)
         return State(
-            position=positions[..., :2],
-            velocity=torch.zeros_like(positions[..., :2]),
-            landmarks=positions[..., 2:].unflatten(-1, (NUM_LANDMARKS, 2)),
+            position=position,
+            velocity=torch.zeros_like(position),
+            landmarks=landmarks.unflatten(-1, (NUM_LANDMARKS, 2)),
             target=target,
-            message=positions.new_zeros(*self.batch_shape, self.message_size),
+            message=position.new_zeros(*self.batch_shape, self.message_size),
         )
 
-    def step(self, message: Tensor, force: Tensor) -> tuple[Observations, Tensor]:
+    def step(
+        self, message: Tensor, force: Tensor, *, out: tuple[Tensor, Tensor] | None = None
+    ) -> tuple[Observations, Tensor]:
         """One step of every episode.
 
         Args:
-            message: the speaker's action, in [0, 1], shape (..., M).
+            message: the speaker's action, in [0, 1], shape (..., M); the state keeps the tensor.
             force: the listener's action, in [0, 1], shape (..., 5).
+            out: buffers that the listener's next observation, (..., 8 + M), and the reward are
+                written to and returned in; by default new ones. They take no gradients.
 
         Returns:
             The next observations, and the reward that both agents share, shape (...), at most 0.
@@ -219,9 +244,9 @@ class ParticleWorld:
         """
         if self.state is None:
             raise ValueError("step: no episode was started; call reset() first")
-        if message.shape != self.state.message.shape:
+        if message.shape != (*self.batch_shape, self.message_size):
             raise ValueError(
-                f"message must have the shape {tuple(self.state.message.shape)}, "
+                f"message must have the shape {(*self.batch_shape, self.message_size)}, "
                 f"got {tuple(message.shape)}"
             )
         if force.shape != (*self.batch_shape, FORCE_SIZE):
@@ -229,20 +254,14 @@ class ParticleWorld:
                 f"force must have the shape {(*self.batch_shape, FORCE_SIZE)}, "
                 f"got {tuple(force.shape)}"
             )
-        position, velocity, seen, reward = self._step(self.state, message, force, self.dynamics)
-        self.state = self.state._replace(position=position, velocity=velocity, message=message)
-        return Observations(self._colour, seen), reward
-
-
-def compiler_available() -> bool:
-    """Whether ``torch.compile`` can work here: without a C++ compiler the plain form serves."""
-    from torch._inductor.cpp_builder import get_cpp_compiler
-
-    try:
-        get_cpp_compiler()
-    except Exception:  # torch raises several kinds, all of which mean: no compiler
-        return False
-    return True
+        listener, reward = out or (None, None)
+        if out is not None:
+            self._check_buffer("out[0]", listener, listener_size(self.message_size))
+            self._check_buffer("out[1]", reward)
+        self.state, listener, reward = self._step(
+            self.state, message, force, dynamics=self.dynamics, out=(listener, reward)
+        )
+        return Observations(self._colour, listener), reward
 
 
 def best_returns(state: State, *, dynamics: str = "mpe2", num_iterations: int = 300) -> Tensor:

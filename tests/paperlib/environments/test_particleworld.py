@@ -180,15 +180,57 @@ def test_one_step_by_hand(dynamics, position):
     assert reward.item() == pytest.approx(-((2 - position[0]) ** 2) - position[1] ** 2)
 
 
-@pytest.mark.skipif(not particleworld.compiler_available(), reason="needs a C++ compiler")
-def test_compiled_equals_plain():
-    plain = ParticleWorld(16, generator=streams.make_generator(0))
-    compiled = ParticleWorld(16, generator=streams.make_generator(0), compiled=True)
-    assert compiled._step is not plain._step
-    # fused operations may round once less: 6e-8 of numbers below 10, in each of 25 steps
-    torch.testing.assert_close(
-        play_random(compiled, 1), play_random(plain, 1), rtol=1e-5, atol=1e-5
-    )
+def test_buffers_take_what_a_step_returns(generator):
+    def play(out):
+        world = ParticleWorld((2, 3), generator=streams.make_generator(1))
+        world.reset()
+        message, force = torch.rand(2, 3, 3), torch.rand(2, 3, FORCE_SIZE)
+        world.step(message, force, out=out)
+        return world.step(force[..., :3], force, out=out)
+
+    torch.manual_seed(0)
+    expected, expected_reward = play(None)
+    torch.manual_seed(0)
+    out = torch.full((2, 3, listener_size(3)), torch.nan), torch.full((2, 3), torch.nan)
+    observations, reward = play(out)
+    assert observations.listener is out[0] and reward is out[1]
+    assert torch.equal(out[0], expected.listener) and torch.equal(reward, expected_reward)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        ((torch.empty(3, 11), torch.empty(2)), r"out\[0\] must .*\(2, 11\), got .*\(3, 11\)"),
+        ((torch.empty(2, 11), torch.empty(2, 1)), r"out\[1\] must .*\(2,\), got .*\(2, 1\)"),
+        ((torch.empty(2, 11).double(), torch.empty(2)), r"out\[0\] must .*float32 .*got .*float64"),
+        ((torch.empty(11, 2).T, torch.empty(2)), r"out\[0\] must be contiguous"),
+        ((torch.empty(2, 11), torch.empty(2, device="meta")), r"out\[1\] must .*cpu.* on meta"),
+    ],
+)
+@pytest.mark.parametrize("compiled", [False, True])
+def test_buffers_that_do_not_fit(wrong, named, compiled, generator):
+    world = ParticleWorld(2, generator=generator, compiled=compiled)
+    world.reset()
+    state = world.state
+    with pytest.raises(ValueError, match=named):
+        world.step(torch.zeros(2, 3), torch.zeros(2, FORCE_SIZE), out=wrong)
+    assert world.state is state  # no step was done
+    if "0" in named:
+        with pytest.raises(ValueError, match=named.replace(r"\[0\]", "")):
+            world.observe(out=wrong[0])
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_step_leaves_earlier_states_and_observations_alone(compiled, generator):
+    world = ParticleWorld(4, generator=generator, compiled=compiled)
+    kept = [*world.reset(), *world.state]
+    for _ in range(2):
+        observations, reward = world.step(*torch.rand(4, 8, generator=generator).split([3, 5], -1))
+        kept += [*observations, reward, *world.state]
+    copies = [tensor.clone() for tensor in kept]
+    world.step(torch.rand(4, 3, generator=generator), torch.rand(4, 5, generator=generator))
+    world.reset()
+    assert all(map(torch.equal, kept, copies))
 
 
 def test_starting_states_are_uniform_and_at_rest(generator):
