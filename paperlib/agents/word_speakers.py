@@ -152,9 +152,9 @@ def train_speakers(
     *,
     generators: list[torch.Generator],
     num_updates: int = 300,
-    learning_rate: float = 3e-3,
+    learning_rate: float = 1e-2,
     hidden_size: int = 128,
-    entropy_weight: float = 2.0,
+    entropy_weight: float = 4.0,
     contexts_per_update: int = 0,
 ) -> tuple[StackedMLP, Float[Tensor, "update speaker"]]:
     """Speakers with the highest mean `expected_returns`, by Adam on all listeners at once.
