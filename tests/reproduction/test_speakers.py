@@ -11,8 +11,9 @@ from paperlib.agents.networks import StackedMLP
 from paperlib.embeddings import PolicyEmbedder, Settings
 from paperlib.streams import make_generator
 from reproduction import speakers, trainings
-from reproduction.comparisons import METHODS
-from reproduction.speakers import CONSTANT, SPEAKERS, SWAPPED
+from reproduction.comparison_files import METHODS
+from reproduction.listeners import ListenerRun
+from reproduction.speakers import BY_MADDPG, CODE, CONSTANT, SPEAKERS, SWAPPED
 
 SIZE = 4  # pairs
 
@@ -27,19 +28,17 @@ def task():
         provenance={"dynamics": "mpe2"},
     )
     graph = graphs.InteractionGraph.bipartite(SIZE, SIZE)
-    collect = [
-        populations.collect(population, graph, num_episodes=2, generator=make_generator(9, k))
-        for k in range(2)
-    ]
     sides = [range(SIZE), range(SIZE, 2 * SIZE)]
     split = graphs.strong_split(
         graph, num_validation=1, num_test=1, sides=sides, generator=make_generator(3)
     )
+    dataset = populations.collect(population, graph, num_episodes=2, generator=make_generator(9))
     settings = Settings(embedding_size=3, hidden_size=8, policy_hidden_size=8)
     encoders = {
         m: PolicyEmbedder(10, 5, settings=settings, generator=make_generator(5)) for m in METHODS
     }
-    return speakers.Task(6, population, split, *collect, encoders, episode_counts=[1, 2])
+    run = ListenerRun(population, dataset, {"strong": split})
+    return speakers.make_task(6, run, encoders=encoders, num_new_episodes=2, episode_counts=[1, 2])
 
 
 def test_listeners_of_a_part(task):
@@ -51,9 +50,9 @@ def test_listeners_of_a_part(task):
 
 
 def test_embeddings_have_one_mean_and_scale(task):
-    train = task.dataset.on_edges(task.split.train)
+    train = task.episodes["train"]
     alone = dataclasses.replace(task, episode_counts=[4])  # all episodes of a listener
-    found = alone.averages("Emb-Im", train, num_averages=3)
+    found = alone.averages("Emb-Im", "train", num_averages=3)
     assert found.shape == (2, 1, 3, 3)
     torch.testing.assert_close(found.mean(0), torch.zeros(1, 3, 3), atol=1e-5, rtol=0)
     embedded = task.encoders["Emb-Im"].embed(train)
@@ -62,9 +61,9 @@ def test_embeddings_have_one_mean_and_scale(task):
 
 
 def test_each_count_draws_its_own_episodes(task):
-    train = task.dataset.on_edges(task.split.train)
+    train = task.episodes["train"]
     embedded = task.encoders["Emb-Im"].embed(train)
-    found = task.averages("Emb-Im", train, num_averages=3)
+    found = task.averages("Emb-Im", "train", num_averages=3)
     for index, count in enumerate(task.episode_counts):
         expected = metrics.average_episodes(
             (embedded - embedded.mean(0)) / embedded.std(0).mean(),
@@ -85,7 +84,7 @@ def test_what_each_speaker_is_given(task):
     assert torch.equal(noise[0], noise[1]) and len(noise[0].flatten(0, 1).unique(dim=0)) == 6
     for listener in range(2):
         assert (given["oracle"][listener] == torch.eye(SIZE)[listener]).all()
-    averages = task.averages("Emb-Id", task.dataset.on_edges(task.split.train), num_averages=3)
+    averages = task.averages("Emb-Id", "train", num_averages=3)
     assert torch.equal(given["Emb-Id"][..., :3], averages) and (given["Emb-Id"][..., 3] == 0).all()
 
 
@@ -95,56 +94,70 @@ def test_the_oracle_knows_training_listeners_only(task):
 
 
 def test_new_episodes_give_other_embeddings_alone(task):
-    old, new = (task.contexts("train", num_averages=3, new_episodes=new) for new in (False, True))
+    old, new = (task.contexts(episodes, num_averages=3) for episodes in ("train", "new"))
     same = [torch.equal(a, b) for a, b in zip(old, new, strict=True)]
     assert same == [name not in METHODS for name in SPEAKERS]
 
 
-def test_speakers_train_and_are_evaluated(task, tmp_path):
+def test_maddpgs_speakers_train_and_are_evaluated(task, tmp_path):
     settings = maddpg.Settings(num_iterations=1, num_episodes=2, batch_size=8, hidden_size=8)
-    job = task.training(
+    job = task.by_maddpg(
         settings=settings,
         averages_per_count=3,
         checkpoint=tmp_path / "c.safetensors",
         device="cpu",
     )
-    assert job["contexts"].shape == (len(SPEAKERS), 2, 6, SIZE)
+    assert job["contexts"].shape == (len(BY_MADDPG), 2, 6, SIZE)
     assert job["key"] == (6, streams.Stream.TABLE_3_SPEAKERS)
     networks, curves = trainings.train_speakers(**job, progress=lambda done: None)
-    assert curves.shape == (1, len(SPEAKERS))
+    assert curves.shape == (1, len(BY_MADDPG))
     for part in ("train", "test"):
-        found = task.evaluate(networks, part, num_episodes=48)
-        assert list(found) == [*SPEAKERS, SWAPPED, CONSTANT]
-        assert all(len(found[name]) == 2 for name in SPEAKERS) and len(found[CONSTANT]) == 1
-    assert task.evaluate(networks, "test", num_episodes=48) == found
+        found = task.evaluate_maddpg(networks, part, num_episodes=8)
+        assert list(found) == [f"{name}, MADDPG" for name in BY_MADDPG]
+        assert all(len(numbers) == 2 for numbers in found.values())
+    assert task.evaluate_maddpg(networks, "test", num_episodes=8) == found
 
 
-def test_the_swapped_speaker_is_given_another_listeners_embedding(task, monkeypatch):
-    played = []
-
-    def spy(stack, listeners, *, contexts, **options):
-        played.append((stack, contexts))
-        return torch.zeros(len(contexts), contexts.shape[1], 1)
-
-    monkeypatch.setattr(speakers.populations, "cross_play", spy)
-    generators = [make_generator(k) for k in range(len(SPEAKERS))]
-    stack = StackedMLP((3 + SIZE, 8, 2), generators=generators)
-    networks = {name: tensor.numpy() for name, tensor in stack.state_dict().items()}
-    task.evaluate(networks, "train", num_episodes=48)
-    expected = task.contexts("train", num_averages=speakers.NUM_VECTORS, new_episodes=True)
-    hybrid = SPEAKERS.index("Emb-Hyb")
-    for index, (used, contexts) in enumerate(played):
-        assert torch.equal(contexts[:-1], expected[:, :, index])
-        assert torch.equal(contexts[-1], contexts[hybrid].flip(0))  # of two listeners
-        assert torch.equal(used.weights[0][-1], stack.weights[0][hybrid])
-    assert len(played) == 2
+EXACT = {"averages_per_count": 3, "num_updates": 5, "num_word_episodes": 48, "num_without": 2}
 
 
-def test_returns_without_embedding_do_not_depend_on_the_count():
-    measured = {"train Emb-Im": [[1.0, 2.0], [3.0, 4.0]], "train zeros": [[1.0, 2.0], [3.0, 5.0]]}
+@pytest.fixture(scope="module")
+def found(task):
+    options = {**EXACT, "num_updates": 200, "num_word_episodes": 3000, "num_check_episodes": 4000}
+    return speakers.train_exactly(task=task, **options, progress=lambda done: None)
+
+
+def test_every_speaker_is_judged_with_known_and_unseen_listeners(found):
+    for part in ("train", "test"):
+        names = (*SPEAKERS, SWAPPED)
+        assert all(len(found[f"{part} {name}"]) == 2 for name in names)
+        assert len(found[f"{part} {CONSTANT}"]) == len(found[f"{part} {CODE}"]) == 1
+
+
+def test_the_oracle_reaches_the_best_messages_and_no_embedding_the_best_code(found):
+    """With training listeners. Messages are chosen on half of the episodes that judge speakers."""
+    assert found["train oracle"][1] == pytest.approx(found[f"train {CONSTANT}"][0], abs=1.5)
+    assert found["train no embedding"][0] == pytest.approx(found[f"train {CODE}"][0], abs=1.5)
+    assert found["train oracle"][1] >= max(found["train no embedding"]) - 0.1
+
+
+def test_real_episodes_bring_what_the_table_says(found):
+    assert abs(found["check"][0]) < 2  # of a table of few episodes
+
+
+def test_exact_training_depends_on_its_task_alone(task):
+    options = {**EXACT, "num_check_episodes": 3, "progress": lambda done: None}
+    one, again = (speakers.train_exactly(task=task, **options) for _ in range(2))
+    assert one == again
+    other = speakers.train_exactly(task=dataclasses.replace(task, seed=7), **options)
+    assert other != one
+
+
+def test_returns_that_do_not_depend_on_the_count():
+    measured = {"train Emb-Im": [[1.0, 2.0], [3.0, 4.0]], "test best": [[1.0], [3.0]]}
     assert speakers.returns_by_count(measured, [1, 16]) == {
         "train Emb-Im, k = 1": [1.0, 3.0],
         "train Emb-Im, k = 16": [2.0, 4.0],
-        "train zeros, k = 1": [1.5, 4.0],
-        "train zeros, k = 16": [1.5, 4.0],
+        "test best, k = 1": [1.0, 3.0],
+        "test best, k = 16": [1.0, 3.0],
     }
