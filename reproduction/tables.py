@@ -220,15 +220,14 @@ def publish(
         results_dir: the profile's results.
         figures: folder to copy to.
         readme: the README; None leaves it as it is.
-        items: notebooks to publish; empty for all.
+        items: notebooks to publish; those published before stay beside them. Empty for all, and
+            none beside them.
 
     Raises:
         ValueError: if there are no results, none for an item, or the README lacks the marks around
-            its tables, or both ``readme`` and ``items`` are given.
+            its tables.
     """
     all_results, figures = load_all(results_dir), Path(figures)
-    if readme and items:
-        raise ValueError(f"items: the tables of {readme} need all; got {', '.join(items)} alone")
     if unknown := {*items} - {*all_results}:
         raise ValueError(f"items: {results_dir} holds no results of {', '.join(sorted(unknown))}")
     all_results = {name: all_results[name] for name in all_results if not items or name in items}
@@ -237,6 +236,8 @@ def publish(
         if mark not in text:
             raise ValueError(f"{readme} must hold {mark}")
     manifest: dict[str, Any] = {"profile": Path(results_dir).name, "items": {}}
+    if items and (figures / "manifest.json").exists():
+        manifest["items"] = files.load_json(figures / "manifest.json")["items"]
     for name, result in all_results.items():
         made = sorted(
             p for p in (Path(results_dir) / name).iterdir() if p.suffix in FIGURE_SUFFIXES
@@ -247,11 +248,15 @@ def publish(
         entry = {key: result[key] for key in result if key not in ("item", "values")}
         entry["rows"] = result["values"].get("rows", [])
         entry["files"] = {file.name: files.file_checksum(figures / file.name) for file in made}
+        for old in {*manifest["items"].get(name, {}).get("files", ())} - {*entry["files"]}:
+            (figures / old).unlink(missing_ok=True)
         manifest["items"][name] = entry
+    manifest["items"] = dict(sorted(manifest["items"].items()))
     files.save_json(figures / "manifest.json", manifest)
     if not readme:
         return
-    text = _between(text, README_MARKS, readme_table(all_results))
+    published = {n: {"values": {"rows": e["rows"]}} for n, e in manifest["items"].items()}
+    text = _between(text, README_MARKS, readme_table(published))
     if any("claims.md" in entry["files"] for entry in manifest["items"].values()):
         text = _between(text, CLAIMS_MARKS, (figures / "claims.md").read_text())
     with files.replacing(readme) as temporary:

@@ -148,8 +148,22 @@ def test_publish_some_items_beside_the_others(results_dir, tmp_path, capsys):
     assert (figures / "table_9.md").exists() and not list(figures.glob("figure_9*"))
     with pytest.raises(SystemExit, match="holds no results of table_8"):
         tables.main([*command, "table_8"])
-    with pytest.raises(SystemExit, match=r"README\.md need all; got table_9 alone"):
-        tables.main([*command, "table_9", "--readme", "README.md"])
+    results.Run("figure_9", {}).save(results_dir / "figure_9", {"rows": []}, seeds=[0])
+    (results_dir / "figure_9/figure_9.png").write_bytes(b"picture")
+    tables.main([*command, "figure_9"])
+    assert list(files.load_json(figures / "manifest.json")["items"]) == ["figure_9", "table_9"]
+    (results_dir / "table_9/table_9.png").unlink()
+    tables.main([*command, "table_9"])
+    there = {path.name for path in figures.iterdir()}
+    assert "figure_9.png" in there and "table_9.png" not in there and "table_9.md" in there
+
+
+def test_the_readme_has_the_rows_of_all_that_was_published(results_dir, tmp_path):
+    readme, figures = tmp_path / "README.md", tmp_path / "figures"
+    readme.write_text("\n".join((*tables.README_MARKS, *tables.CLAIMS_MARKS)))
+    for item in ("table_9", "figure_9"):
+        tables.publish(results_dir, figures, readme, items=[item])
+    assert "[`table_9.py`]" in readme.read_text()
 
 
 def test_paper_numbers_are_marked_unverified():
