@@ -62,24 +62,16 @@ from reproduction import comparison_plots, comparisons, listeners, measures, plo
 from reproduction.comparisons import CONTROL, IDENTIFICATION, IMITATION, METHODS, Choice
 
 # %%
+# fmt: off
 parameters = dict(
-    seeds=seeds,
-    num_populations=num_populations,
-    episodes_per_edge=episodes_per_edge,
-    num_validation=num_validation,
-    num_test=num_test,
-    update_counts=update_counts,
-    learning_rates=learning_rates,
-    identification_weights=identification_weights,
-    anchors_per_step=anchors_per_step,
-    embedding_size=embedding_size,
-    hidden_size=hidden_size,
-    triplet_form=triplet_form,
-    episode_counts=episode_counts,
-    max_per_agent=max_per_agent,
-    num_workers=num_workers,
-    device=device,
+    seeds=seeds, num_populations=num_populations, episodes_per_edge=episodes_per_edge,
+    num_validation=num_validation, num_test=num_test, update_counts=update_counts,
+    learning_rates=learning_rates, identification_weights=identification_weights,
+    anchors_per_step=anchors_per_step, embedding_size=embedding_size, hidden_size=hidden_size,
+    triplet_form=triplet_form, episode_counts=episode_counts, max_per_agent=max_per_agent,
+    num_workers=num_workers, device=device,
 )
+# fmt: on
 run = results.Run("table_2", parameters)
 torch.set_num_threads(1)
 output = results.resolve(output_folder)
@@ -217,7 +209,15 @@ compared = {
 for claim, parts in compared.items():
     rows += tables.claim_rows(claim, parts)
 
+# %% [markdown]
+# A longer training is not better: the validation ratio with the most updates minus that with the fewest, at
+# the best learning rate of each.
+
 # %%
+for kind, m in product(kinds[:2], METHODS):
+    longer = {"x": [listeners.effect_of_length(rows_of_choices, kind, m, seed) for seed in seeds]}
+    found = measures.estimate(longer, "x", clusters=populations)
+    rows.append(tables.row(f"IICR {kind}, {m}, validation: most minus fewest updates", found))
 shown_methods = (*METHODS, *comparisons.REFERENCES)
 bars = {kind: {m: estimate(f"{kind} {m} ratio 1") for m in shown_methods} for kind in kinds[:2]}
 curves = {}
@@ -237,20 +237,20 @@ values = {
     "curves": curves,
     "losses": losses,
     "candidates": [*rows_of_weights, *rows_of_choices],
-    "choices": [
-        {"kind": k, "method": m, "seed": s, **c._asdict()} for (k, m, s), c in choices.items()
-    ],
     "episode_counts": episode_counts,
 }
 run.save(output, values, seeds=seeds)
 tables.save_rows(output, "table_2", rows)
-tables.save_runs(output, "table_2", measures.as_runs(measured, seeds, populations))
+chosen = {
+    f"{kind} {m} chosen {name}": [getattr(choices[kind, m, seed], name) for seed in seeds]
+    for kind, m, name in product(kinds[:2], METHODS, Choice._fields)
+}
+tables.save_runs(output, "table_2", measures.as_runs(chosen | measured, seeds, populations))
 tables.save_runs(output, "table_2_candidates", values["candidates"])
 
 # %%
-shown = comparison.test_embeddings(
-    comparison.embed, shown_methods, kinds=kinds[:2]
-)  # for the explorer
+# For the explorer
+shown = comparison.test_embeddings(comparison.embed, shown_methods, kinds=kinds[:2])
 files.save_tensors(output / "test_embeddings.safetensors", shown, {"names": runs[seeds[0]].names})
 
 # %% [markdown]
@@ -262,30 +262,24 @@ print((output / "table_2.md").read_text())
 
 # %%
 plots.use_style()
-figure, axes = plt.subplots(1, 2, sharex=True, figsize=(6.75, 2.2))
-for ax, (kind, bars) in zip(axes, measures.restored(values["bars"]).items(), strict=True):
-    plots.draw_bars(ax, bars, reference=paper[kind], xlabel="IICR (lower is better)")
-    ax.set_title(f"{kind} generalisation")
-    ax.axvline(1, color="black", lw=0.6, ls=":")
-figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center")
+figure = comparison_plots.ratio_bars(values["bars"], paper)
 plots.save_figure(figure, output, "table_2")
 plt.show()
 
 # %% [markdown]
-# IICR from one episode: means over seeds with 95 % bootstrap intervals; diamonds: the paper's numbers.
+# IICR from one episode: means over runs with 95 % intervals (Student's $t$, populations as clusters);
+# diamonds: the paper's numbers.
 
 # %%
-figure, axes = plt.subplots(2, 2, sharex=True, figsize=(6.75, 4.2))
-for (above, below), kind in zip(axes.T, ("weak", "strong"), strict=True):
-    chance = values["measured"][f"{kind} Emb-Im chance 1"][0]
-    options = {"counts": values["episode_counts"]}
-    comparison_plots.draw_curves(above, values["curves"][f"{kind} ratio"], ylabel="IICR", **options)
-    comparison_plots.draw_curves(
-        below, values["curves"][f"{kind} linear"], ylabel="accuracy", chance=chance, **options
-    )
-    above.set_title(f"{kind} generalisation")
-    below.set_xlabel("episodes that one embedding averages over")
-figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
+figure = comparison_plots.learning_curves(values["losses"], METHODS)
+plots.save_figure(figure, output, "table_2_learning")
+plt.show()
+
+# %% [markdown]
+# Learning curves of the chosen encoders: means over runs with 95 % intervals.
+
+# %%
+figure = comparison_plots.episode_curves(values["curves"], values["measured"], episode_counts)
 plots.save_figure(figure, output, "table_2_episodes")
 plt.show()
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import matplotlib.pyplot as plt
+import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from reproduction import measures, plots
 
@@ -33,3 +36,59 @@ def draw_curves(
     plots.draw_estimates(ax, series, counts, xlabel="", ylabel=ylabel, colours=COLOURS)
     if chance is not None:
         ax.axhline(chance, color="black", lw=0.6, ls=":")
+
+
+def ratio_bars(bars: Mapping[str, Any], paper: Mapping[str, Mapping[str, float]]) -> Figure:
+    """IICR of each method, a panel for each kind of generalisation.
+
+    Args:
+        bars: saved estimates by kind and method.
+        paper: the paper's numbers, likewise.
+    """
+    figure, axes = plt.subplots(1, 2, sharex=True, figsize=(6.75, 2.2))
+    for ax, (kind, estimates) in zip(axes, measures.restored(bars).items(), strict=True):
+        plots.draw_bars(ax, estimates, reference=paper[kind], xlabel="IICR (lower is better)")
+        ax.set_title(f"{kind} generalisation")
+        ax.axvline(1, color="black", lw=0.6, ls=":")
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center")
+    return figure
+
+
+def learning_curves(losses: Mapping[str, Any], methods: Sequence[str]) -> Figure:
+    """Losses in units of their first value, a panel for each kind of generalisation.
+
+    Args:
+        losses: of each run, (runs, windows), under "KIND METHOD".
+        methods: which of them.
+    """
+    figure, axes = plt.subplots(1, 2, figsize=(6.75, 2.2))
+    for ax, kind in zip(axes, ("weak", "strong"), strict=True):
+        for method in methods:
+            curves = np.array(losses[f"{kind} {method}"])
+            places = np.linspace(0, 1, curves.shape[1])
+            plots.draw_band(ax, places, curves / curves[:, :1], label=method)
+        ax.set(xlabel="share of the training", ylabel="loss / its first value")
+        ax.set_title(f"{kind} generalisation")
+    axes[0].legend()
+    return figure
+
+
+def episode_curves(
+    curves: Mapping[str, Any], measured: Mapping[str, Sequence[float]], counts: Sequence[int]
+) -> Figure:
+    """IICR (above) and accuracy of a linear probe (below) against the number of episodes.
+
+    Args:
+        curves: saved estimates of each method, under "KIND ratio" and "KIND linear".
+        measured: of all runs, for the level of chance.
+        counts: of episodes that one embedding averages over.
+    """
+    figure, axes = plt.subplots(2, 2, sharex=True, figsize=(6.75, 4.2))
+    for (above, below), kind in zip(axes.T, ("weak", "strong"), strict=True):
+        chance = measured[f"{kind} Emb-Im chance 1"][0]
+        draw_curves(above, curves[f"{kind} ratio"], counts, ylabel="IICR")
+        draw_curves(below, curves[f"{kind} linear"], counts, ylabel="accuracy", chance=chance)
+        above.set_title(f"{kind} generalisation")
+        below.set_xlabel("episodes that one embedding averages over")
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
+    return figure

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -189,3 +191,18 @@ def measure(
         found |= {f"{name} {count}": number for name, number in numbers.items()}
     progress(1)
     return found
+
+
+def effect_of_length(rows: Sequence[Mapping[str, Any]], kind: str, method: str, seed: int) -> float:
+    """The lowest validation ratio with the most updates minus that with the fewest.
+
+    Args:
+        rows: on candidates, from `Comparison.choose`.
+        kind, method, seed: of which.
+    """
+    best: dict[int, float] = {}
+    for row in rows:
+        if (row["kind"], row["method"], row["seed"]) == (kind, method, seed):
+            count = row["num_updates"]
+            best[count] = min(best.get(count, math.inf), row["validation_ratio"])
+    return best[max(best)] - best[min(best)]

@@ -92,3 +92,14 @@ def test_at_most_so_many_episodes_of_an_agent_count(population):
     )
     assert all_of_them == pytest.approx(metrics.intra_inter_clustering_ratio(embedded, agents))
     assert few != all_of_them
+
+
+def test_the_effect_of_length_compares_the_best_of_each():
+    ratios = {(400, 0.01): 0.7, (400, 0.1): 0.6, (900, 0.01): 0.5, (900, 0.1): 0.8}
+    case = {"kind": "weak", "method": "Emb-Im", "seed": 3}
+    rows = [
+        {**case, "num_updates": n, "learning_rate": r, "validation_ratio": ratio}
+        for (n, r), ratio in ratios.items()
+    ]
+    rows.append({**rows[0], "seed": 4, "validation_ratio": 0.0})
+    assert listeners.effect_of_length(rows, "weak", "Emb-Im", 3) == pytest.approx(-0.1)
