@@ -58,32 +58,31 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-from reproduction import generalisation, listeners, measures, plots, results, statistics, tables
-from reproduction.generalisation import Cell
+from reproduction import (
+    comparison_plots,
+    generalisation,
+    listeners,
+    measures,
+    plots,
+    results,
+    statistics,
+    tables,
+)
+from reproduction.cells import Cell, run_cell
 from reproduction.jobs import run_jobs
 
 # %%
+# fmt: off
 parameters = dict(
-    seeds=seeds,
-    num_populations=num_populations,
-    encoders=encoders,
-    with_symmetries=with_symmetries,
-    methods=methods,
-    identification_weight=identification_weight,
-    pretraining_updates=pretraining_updates,
-    num_updates=num_updates,
-    learning_rate=learning_rate,
-    hidden_size=hidden_size,
-    mean_mlp_sizes=mean_mlp_sizes,
-    mean_mlp_rates=mean_mlp_rates,
-    episode_counts=episode_counts,
-    language_counts=language_counts,
-    num_validation=num_validation,
-    num_test=num_test,
-    num_speaker_updates=num_speaker_updates,
-    num_word_episodes=num_word_episodes,
-    num_workers=num_workers,
+    seeds=seeds, num_populations=num_populations, encoders=encoders,
+    with_symmetries=with_symmetries, methods=methods, identification_weight=identification_weight,
+    pretraining_updates=pretraining_updates, num_updates=num_updates, learning_rate=learning_rate,
+    hidden_size=hidden_size, mean_mlp_sizes=mean_mlp_sizes, mean_mlp_rates=mean_mlp_rates,
+    episode_counts=episode_counts, language_counts=language_counts, num_validation=num_validation,
+    num_test=num_test, num_speaker_updates=num_speaker_updates,
+    num_word_episodes=num_word_episodes, num_workers=num_workers,
 )
+# fmt: on
 run = results.Run("generalisation", parameters)
 torch.set_num_threads(1)
 output, folder = results.resolve(output_folder), results.resolve(generalisation_encoders_folder)
@@ -156,9 +155,7 @@ jobs = [
     for name, cell in cells.items()
     for seed in seeds
 ]
-found = run_jobs(
-    generalisation.run_cell, jobs, num_workers=num_workers, units=len(jobs), name="cells"
-)
+found = run_jobs(run_cell, jobs, num_workers=num_workers, units=len(jobs), name="cells")
 outcomes = {name: {} for name in cells}
 for (name, seed), outcome in zip(product(cells, seeds), found, strict=True):
     outcomes[name][seed] = outcome
@@ -177,9 +174,7 @@ for count, symmetric, seed in counted:
 of_counts = dict(
     zip(
         counted,
-        run_jobs(
-            generalisation.run_cell, jobs, num_workers=num_workers, units=len(jobs), name="counts"
-        )
+        run_jobs(run_cell, jobs, num_workers=num_workers, units=len(jobs), name="counts")
         if jobs
         else [],
         strict=True,
@@ -211,21 +206,17 @@ seconds = {name: [outcomes[name][seed]["seconds"] for seed in seeds] for name in
 curves = {name: [outcomes[name][seed]["losses"] for seed in seeds] for name in cells}
 
 # %%
-drawn = {name: [estimate(f"{name}, unseen, k = {k}") for k in episode_counts] for name in cells} | {
-    name: [estimate(name)] for name in references[0]
-}
+drawn = {name: [estimate(f"{name}, unseen, k = {k}") for k in episode_counts] for name in cells}
+drawn |= {name: [estimate(name)] for name in references[0]}
+counts = {}
+for symmetric, (place, k) in product(with_symmetries, enumerate(episode_counts)):
+    for count in language_counts:
+        own = [
+            of_counts[count, symmetric, seed]["unseen"][place] for seed in seeds[:num_populations]
+        ]
+        counts.setdefault(f"{symmetric} {k}", []).append(statistics.t_interval(own))
 
-
-def of_count(count: int, symmetric: bool, place: int) -> statistics.Estimate:
-    found = [of_counts[count, symmetric, seed]["unseen"][place] for seed in seeds[:num_populations]]
-    return statistics.t_interval(found)
-
-
-counts = {
-    f"{symmetric} {k}": [of_count(count, symmetric, place) for count in language_counts]
-    for symmetric, (place, k) in product(with_symmetries, enumerate(episode_counts))
-    if language_counts
-}
+# %%
 values = {
     "rows": rows,
     "measured": measured,
@@ -248,19 +239,7 @@ print((output / "generalisation.md").read_text())
 
 # %%
 plots.use_style()
-lines = measures.restored(values["drawn"])
-levels = {"oracle": "-.", "one code": "--", "training listeners' code": ":"}
-figure, ax = plt.subplots(figsize=(5.2, 3.4))
-series = {name: line for name, line in lines.items() if name not in levels}
-palette = dict(zip(series, plt.cm.tab20(np.linspace(0, 1, 20)), strict=False))
-palette |= {"gated pooling, symmetries, Emb-Im": "#0072B2", "word statistic, symmetries": "#D55E00"}
-labels = {"xlabel": "episodes in the embedding", "ylabel": "mean return with unseen listeners"}
-plots.draw_estimates(ax, series, episode_counts, colours=palette, **labels)
-for name, style in levels.items():
-    (level,) = lines[name]
-    ax.axhline(level.mean, color="0.3", ls=style, lw=1, label=name)
-    ax.axhspan(level.low, level.high, color="0.3", alpha=0.1, lw=0)
-figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=2)
+figure = comparison_plots.unseen_returns(values["drawn"], episode_counts)
 plots.save_figure(figure, output, "generalisation")
 plt.show()
 
@@ -273,21 +252,7 @@ plt.show()
 
 # %%
 if values["counts"]:
-    figure, ax = plt.subplots(figsize=(4.2, 2.8))
-    for place, (name, line) in enumerate(measures.restored(values["counts"]).items()):
-        symmetric, k = name.split()
-        style = {
-            "ls": "-" if symmetric == "True" else ":",
-            "color": f"C{place % len(episode_counts)}",
-        }
-        label = f"k = {k}, {'all channels' if symmetric == 'True' else 'the plain one'}"
-        means = [estimate.mean for estimate in line]
-        half = [estimate.high - estimate.mean for estimate in line]
-        ax.errorbar(language_counts, means, yerr=half, capsize=2, label=label, **style)
-    ax.set_xscale("log", base=2)
-    ax.set_xticks(language_counts, language_counts)
-    ax.set(xlabel="training listeners", ylabel="mean return with unseen listeners")
-    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=6)
+    figure = comparison_plots.returns_by_languages(values["counts"], language_counts)
     plots.save_figure(figure, output, "generalisation_languages")
     plt.show()
 

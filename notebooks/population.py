@@ -65,24 +65,15 @@ from reproduction import diagrams, plots, results, tables, trainings
 from reproduction.statistics import t_interval
 
 # %%
+# fmt: off
 parameters = dict(
-    num_populations=num_populations,
-    trained=trained,
-    num_pairs=num_pairs,
-    seed=seed,
-    num_iterations=num_iterations,
-    learning_rate=learning_rate,
-    discount=discount,
-    logit_penalty=logit_penalty,
-    message_size=message_size,
-    dynamics=dynamics,
-    floor=floor,
-    max_restarts=max_restarts,
-    num_evaluation_episodes=num_evaluation_episodes,
-    num_cross_play_episodes=num_cross_play_episodes,
-    num_workers=num_workers,
-    device=device,
+    num_populations=num_populations, trained=trained, num_pairs=num_pairs, seed=seed,
+    num_iterations=num_iterations, learning_rate=learning_rate, discount=discount,
+    logit_penalty=logit_penalty, message_size=message_size, dynamics=dynamics, floor=floor,
+    max_restarts=max_restarts, num_evaluation_episodes=num_evaluation_episodes,
+    num_cross_play_episodes=num_cross_play_episodes, num_workers=num_workers, device=device,
 )
+# fmt: on
 run = results.Run("population", parameters)
 torch.set_num_threads(1)
 output = results.resolve(output_folder)

@@ -187,6 +187,8 @@ rows = [
     for kind in kinds[:2]
     for m in METHODS
 ]
+
+# %%
 names = {(k, m): f"{k} {m} ratio 1" for k in kinds for m in everyone}
 compared = {
     "C2": [
@@ -218,27 +220,25 @@ for kind, m in product(kinds[:2], METHODS):
     longer = {"x": [listeners.effect_of_length(rows_of_choices, kind, m, seed) for seed in seeds]}
     found = measures.estimate(longer, "x", clusters=populations)
     rows.append(tables.row(f"IICR {kind}, {m}, validation: most minus fewest updates", found))
+
+# %%
 shown_methods = (*METHODS, *comparisons.REFERENCES)
 bars = {kind: {m: estimate(f"{kind} {m} ratio 1") for m in shown_methods} for kind in kinds[:2]}
-curves = {}
-for kind, name in product(kinds[:2], ("ratio", "linear")):
-    curves[f"{kind} {name}"] = {
+curves = {
+    f"{kind} {name}": {
         m: [estimate(f"{kind} {m} {name} {n}") for n in episode_counts]
         for m in (*METHODS, "summary statistics")
     }
+    for kind, name in product(kinds[:2], ("ratio", "linear"))
+}
 losses = {
     f"{kind} {m}": [comparison.losses(kind, m, seed) for seed in seeds]
     for kind, m in product(kinds[:2], METHODS)
 }
-values = {
-    "rows": rows,
-    "measured": measured,
-    "bars": bars,
-    "curves": curves,
-    "losses": losses,
-    "candidates": [*rows_of_weights, *rows_of_choices],
-    "episode_counts": episode_counts,
-}
+
+# %%
+values = {"rows": rows, "measured": measured, "bars": bars, "curves": curves, "losses": losses}
+values["candidates"] = [*rows_of_weights, *rows_of_choices]
 run.save(output, values, seeds=seeds)
 tables.save_rows(output, "table_2", rows)
 chosen = {
@@ -250,7 +250,7 @@ tables.save_runs(output, "table_2_candidates", values["candidates"])
 
 # %%
 # For the explorer
-shown = comparison.test_embeddings(comparison.embed, shown_methods, kinds=kinds[:2])
+shown = comparisons.embeddings_to_show(comparison, comparison.embed, shown_methods, kinds=kinds[:2])
 files.save_tensors(output / "test_embeddings.safetensors", shown, {"names": runs[seeds[0]].names})
 
 # %% [markdown]
@@ -288,25 +288,7 @@ plt.show()
 # agent a linear probe names (dotted: chance). Means over seeds with 95 % bootstrap intervals. In
 # one episode a listener mostly receives one message of its language; further episodes bring the others.
 #
-# **What did and did not reproduce** (default profile). With unseen listeners, ratios from one episode
-# come close to the paper's; with seen listeners they stay above them. Strong is worse than weak, as the
-# paper says (C3). That Emb-Id clusters best (C2) does not hold here: imitation alone is as good or
-# slightly better. In the weak split, a linear probe on summary statistics names the agent more often than
-# on any learned embedding. Part of this is not information about the listener: there each test
-# listener has one partner, whose messages are among the listener's observations and identify the pair.
-# The learned embeddings are trained to ignore the partner. With unseen listeners, which have several
-# partners, the advantage is gone; the ratio of summary statistics is much worse throughout.
-#
-# ## Where we deviate
-# - There are 64 episodes per edge; the paper has 1000, as does the `paper` profile.
-# - $\lambda$ was chosen on validation episodes of the first seed, by the ratio; all candidates' ratios are
-#   printed above. Splits are drawn anew for each seed, so that some of these validation data are test data
-#   of other seeds. The learning rate and the number of anchors were set on validation episodes, too.
-# - In the weak split a test listener plays with one unseen partner; in the strong split it plays with all
-#   test speakers. With fewer agents and more partners, the strong split is a different problem, so that
-#   the difference between the two ratios (C3) is not due to generalisation alone.
-# - Intervals are over seeds, which redraw splits, weights and episodes, from one population. They do
-#   not cover the variation between populations.
+# PROSE
 #
 # ## What it cost
 

@@ -48,7 +48,6 @@ averages_per_count = 128  # for each training listener and each k
 num_updates = 600  # of Adam, for each exact speaker
 num_word_episodes = 600  # of each word with each listener, for the tables of returns
 num_without = 16  # exact trainings without an embedding
-num_check_episodes = 2000  # real ones with each unseen listener, to check the tables
 num_iterations = 160  # of MADDPG
 hidden_size = 128  # of MADDPG's speakers and critics
 learning_rate = 0.003  # of MADDPG's Adam
@@ -56,7 +55,7 @@ discount = 0.9  # γ
 logit_penalty = 0.001  # weight of the mean squared logits
 episodes_per_listener = 4  # in one iteration
 transitions_per_listener = 9  # in one update
-num_evaluation_episodes = 256  # of each of MADDPG's speakers with each listener
+num_evaluation_episodes = 256  # real ones with each listener, of MADDPG's speakers and a check
 num_workers = 2  # processes; does not affect the results
 device = "cpu"  # or "cuda"
 population_folder = "results/laptop/population"  # results of population.py
@@ -91,7 +90,7 @@ parameters = dict(
     num_validation=num_validation, num_test=num_test, episode_counts=episode_counts,
     averages_per_count=averages_per_count, num_updates=num_updates,
     num_word_episodes=num_word_episodes, num_without=num_without,
-    num_check_episodes=num_check_episodes, num_iterations=num_iterations, hidden_size=hidden_size,
+    num_iterations=num_iterations, hidden_size=hidden_size,
     learning_rate=learning_rate, discount=discount, logit_penalty=logit_penalty,
     episodes_per_listener=episodes_per_listener, transitions_per_listener=transitions_per_listener,
     num_evaluation_episodes=num_evaluation_episodes, num_workers=num_workers, device=device,
@@ -135,7 +134,7 @@ exact = dict(
     num_updates=num_updates,
     num_word_episodes=num_word_episodes,
     num_without=num_without,
-    num_check_episodes=num_check_episodes,
+    num_check_episodes=num_evaluation_episodes,
 )
 found = run_jobs(
     speakers.train_exactly,
@@ -256,26 +255,11 @@ tables.save_runs(output, "table_3", measures.as_runs(returns | check, seeds, pop
 # %%
 values = results.load(output)["values"]
 print((output / "table_3.md").read_text())
-
-# %%
 plots.use_style()
-figure, axes = plt.subplots(1, 2, sharey=True, figsize=(6.75, 3.0))
-styles = {
-    "best constant message": ":",
-    "oracle": "-.",
-    "no embedding": "--",
-    "best single code": (0, (1, 4)),
-}
-colours = {**plots.METHOD_COLOURS, "gated pooling": "#CC79A7"}
+figure, axes = plt.subplots(1, 2, sharey=True, figsize=(6.75, 3.2))
 for ax, (part, lines) in zip(axes, measures.restored(values["lines"]).items(), strict=True):
-    series = {name: line for name, line in lines.items() if name not in styles}
-    labels = {"xlabel": "episodes in the embedding", "ylabel": "mean return"}
-    plots.draw_estimates(ax, series, values["episode_counts"], colours=colours, **labels)
-    for name in (name for name in styles if name in lines):
-        (level,) = lines[name]
-        ax.axhline(level.mean, color="0.3", ls=styles[name], lw=1, label=name)
-        ax.axhspan(level.low, level.high, color="0.3", alpha=0.1, lw=0)
-    ax.set_title({"train": "training listeners", "test": "unseen listeners"}[part])
+    comparison_plots.draw_returns(ax, lines, values["episode_counts"])
+    ax.set_title(groups[part])
 axes[1].set_ylabel("")
 handles, labels = axes[0].get_legend_handles_labels()
 figure.legend(handles, labels, loc="outside lower center", ncols=4)

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reproduction import measures, plots
+from reproduction.statistics import Estimate
 
 COLOURS = {**plots.METHOD_COLOURS, "summary statistics": "0.55", "supervised": "#CC79A7"}
 
@@ -91,4 +92,72 @@ def episode_curves(
         above.set_title(f"{kind} generalisation")
         below.set_xlabel("episodes that one embedding averages over")
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
+    return figure
+
+
+LEVELS = {  # drawn as lines, which do not depend on the number of episodes
+    "best constant message": ":",
+    "oracle": "-.",
+    "no embedding": "--",
+    "best single code": (0, (1, 4)),
+    "one code": "--",
+    "training listeners' code": (0, (1, 4)),
+}
+
+
+def draw_returns(ax: Axes, lines: Mapping[str, Sequence[Estimate]], counts: Sequence[int]) -> None:
+    """Mean returns against the number of episodes in an embedding, and `LEVELS` as lines.
+
+    Args:
+        ax: to draw on.
+        lines: estimates by name, one for each of ``counts``, or a single one.
+        counts: of episodes.
+    """
+    series = {name: line for name, line in lines.items() if name not in LEVELS}
+    colours = dict(zip(series, plt.cm.tab20(np.linspace(0, 1, 20)), strict=False))
+    colours |= {"gated pooling": "#CC79A7", **plots.METHOD_COLOURS}
+    labels = {"xlabel": "episodes in the embedding", "ylabel": "mean return"}
+    plots.draw_estimates(ax, series, counts, colours=colours, **labels)
+    for name in (name for name in LEVELS if name in lines):
+        (level,) = lines[name]
+        ax.axhline(level.mean, color="0.3", ls=LEVELS[name], lw=1, label=name)
+        ax.axhspan(level.low, level.high, color="0.3", alpha=0.1, lw=0)
+
+
+def unseen_returns(drawn: Mapping[str, Any], counts: Sequence[int]) -> Figure:
+    """Returns with unseen listeners, from saved estimates; see `draw_returns`."""
+    figure, ax = plt.subplots(figsize=(6.0, 3.6))
+    draw_returns(ax, measures.restored(drawn), counts)
+    ax.set_ylabel("mean return with unseen listeners")
+    figure.legend(*ax.get_legend_handles_labels(), loc="outside right upper")
+    return figure
+
+
+def returns_by_languages(counts: Mapping[str, Any], language_counts: Sequence[int]) -> Figure:
+    """Returns with unseen listeners against the number of training listeners.
+
+    Args:
+        counts: saved estimates under "SYMMETRIC EPISODES", such as "True 16".
+        language_counts: numbers of training listeners.
+    """
+    figure, ax = plt.subplots(figsize=(5.4, 3.2))
+    series = measures.restored(counts)
+    shades = {k: place for place, k in enumerate(dict.fromkeys(n.split()[1] for n in series))}
+    for name, line in series.items():
+        symmetric, k = name.split()
+        channels = "all channels" if symmetric == "True" else "the plain channel"
+        half = [estimate.high - estimate.mean for estimate in line]
+        ax.errorbar(
+            language_counts,
+            [estimate.mean for estimate in line],
+            yerr=half,
+            capsize=2,
+            ls="-" if symmetric == "True" else ":",
+            color=plt.cm.viridis(shades[k] / max(1, len(shades))),
+            label=f"k = {k}, {channels}",
+        )
+    ax.set_xscale("log", base=2)
+    ax.set_xticks(language_counts, [str(count) for count in language_counts])
+    ax.set(xlabel="training listeners", ylabel="mean return with unseen listeners")
+    figure.legend(*ax.get_legend_handles_labels(), loc="outside right upper")
     return figure

@@ -206,29 +206,6 @@ class Comparison:
             for seed in self.seeds
         }
 
-    def test_embeddings(
-        self,
-        embed: Callable[[str, str, int, Tensor], Tensor],
-        methods: Sequence[str],
-        *,
-        kinds: Sequence[str] | None = None,
-    ) -> dict[str, Tensor]:
-        """Test episodes of the first seed: rows of the dataset under "KIND/episodes", their agents
-        under "KIND/agents", and their embeddings by each method under "KIND/METHOD".
-
-        Args:
-            embed: like `embed`.
-            methods: with which.
-            kinds: of split; all by default.
-        """
-        shown, seed = {}, self.seeds[0]
-        for kind in kinds or self.kinds:
-            rows = self.datasets[seed].rows_on_edges(self.splits[kind, seed].test)
-            shown[f"{kind}/episodes"] = rows
-            shown[f"{kind}/agents"] = self.datasets[seed].agents[rows]
-            shown |= {f"{kind}/{method}": embed(kind, method, seed, rows) for method in methods}
-        return shown
-
     @functools.cached_property
     def episodes(self) -> dict[int, Path]:
         """The file of each seed's episodes, which workers read; written once, with the splits."""
@@ -271,3 +248,28 @@ class Comparison:
             )
         units = sum(job["settings"].num_updates for job in jobs)
         run_jobs(learn_to_file, jobs, num_workers=self.num_workers, units=units, name=name)
+
+
+def embeddings_to_show(
+    comparison: Comparison,
+    embed: Callable[[str, str, int, Tensor], Tensor],
+    methods: Sequence[str],
+    *,
+    kinds: Sequence[str],
+) -> dict[str, Tensor]:
+    """Test episodes of the first seed: rows of the dataset under "KIND/episodes", their agents
+    under "KIND/agents", and their embeddings by each method under "KIND/METHOD".
+
+    Args:
+        comparison: of encoders that were learned.
+        embed: like `Comparison.embed`.
+        methods: with which.
+        kinds: of split.
+    """
+    shown, seed = {}, comparison.seeds[0]
+    dataset = comparison.datasets[seed]
+    for kind in kinds:
+        rows = dataset.rows_on_edges(comparison.splits[kind, seed].test)
+        shown[f"{kind}/episodes"], shown[f"{kind}/agents"] = rows, dataset.agents[rows]
+        shown |= {f"{kind}/{method}": embed(kind, method, seed, rows) for method in methods}
+    return shown

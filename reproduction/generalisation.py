@@ -1,61 +1,21 @@
-"""Speakers for unseen listeners: how well they do, with which encoder, from how many episodes."""
+"""Speakers for unseen listeners: who learns with whom, and with which encoders."""
 
 from __future__ import annotations
 
 import dataclasses
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
-from jaxtyping import Float
-from torch import Tensor, nn
 
-from paperlib import embeddings
-from paperlib.agents import symmetries, word_speakers
+from paperlib.agents import word_speakers
 from paperlib.agents.populations import Population
-from paperlib.datasets import InteractionDataset
-from paperlib.embeddings import PolicyEmbedder, Settings
-from paperlib.environments.particleworld import (
-    FORCE_SIZE,
-    LANDMARKS,
-    MESSAGE,
-    NUM_LANDMARKS,
-    listener_size,
-)
-from paperlib.gated_pooling import GatedPoolingEncoder, ReadingPolicy
-from paperlib.objectives import Hybrid
 from paperlib.streams import Stream, make_generator
 from reproduction import listeners
+from reproduction.cells import ENCODERS, Cell, run_cell
 from reproduction.jobs import run_jobs
-from reproduction.sources import Source, channels_of, collect, contexts
-
-MAX_IMAGES = 672  # with which a speaker trains
-MAX_CONTEXTS = 64  # of each of them, for one episode; fewer for more
-ENCODERS = ("mean-MLP", "gated pooling", "word statistic")
-
-
-class Cell(NamedTuple):
-    """One encoder, and how it learns.
-
-    Attributes:
-        encoder: one of `ENCODERS`.
-        symmetric: whether encoder and speakers learn with listeners behind relabelled channels.
-        identification_weight: λ; 0 is Emb-Im, infinity Emb-Id.
-        pretraining_updates: of Adam, on episodes divided by their message.
-        num_updates: of Adam, after that.
-        learning_rate: of Adam.
-        hidden_size: of the encoder and the policy.
-    """
-
-    encoder: str = "gated pooling"
-    symmetric: bool = True
-    identification_weight: float = 0.0
-    pretraining_updates: int = 3000
-    num_updates: int = 5000
-    learning_rate: float = 6e-3
-    hidden_size: int = 128
+from reproduction.sources import Source
 
 
 def title(encoder: str, symmetric: bool, method: str = "") -> str:
@@ -153,193 +113,6 @@ def make_task(
     parts = (source(part.agents) for part in (split.train, split.validation, split.test))
     train, validation, test = parts
     return Task(seed, [train], validation, test, others)
-
-
-class WordDirections(nn.Module):
-    """What needs no learning: for each word and landmark, how much a listener that heard the word
-    pushed towards the landmark; a sum over steps, divided by their number + 2."""
-
-    def forward(
-        self,
-        observations: Float[Tensor, "*batch time obs"],
-        actions: Float[Tensor, "*batch time act"],
-        step_weights: Float[Tensor, "*batch time"],
-    ) -> Float[Tensor, "*batch embedding"]:
-        messages = observations[..., MESSAGE]
-        digits = 2 ** torch.arange(messages.shape[-1])
-        word = (messages > 0.5).long() @ digits
-        heard = nn.functional.one_hot(word, 2 ** messages.shape[-1]) * step_weights.unsqueeze(-1)
-        push = actions[..., 2::2] - actions[..., 1::2]  # right-left, up-down
-        landmarks = observations[..., LANDMARKS].unflatten(-1, (NUM_LANDMARKS, 2))
-        unit = nn.functional.normalize(landmarks, dim=-1)
-        towards = (unit @ push.unsqueeze(-1)).squeeze(-1)  # (*batch, T, 3)
-        sums = heard.mT @ towards  # (*batch, W, 3)
-        return (sums / (heard.sum(-2).unsqueeze(-1) + 2.0)).flatten(-2)
-
-
-def learn(
-    cell: Cell, sources: Sequence[Source], *, key: Sequence[int], path: Path | None = None
-) -> nn.Module:
-    """The encoder of a cell, with its policy; kept in a file.
-
-    Args:
-        cell: how.
-        sources: listeners to learn from.
-        key: of the random streams.
-        path: of the file; one that is there and of the same training is loaded.
-    """
-    generator = make_generator(*key, 0)
-    dataset = collect(sources, symmetric=cell.symmetric, generator=make_generator(*key, 1))
-    sizes = dataset.observation_size, dataset.action_size
-    options = {"hidden_size": cell.hidden_size, "generator": generator}
-    networks: dict[str, nn.Module] = {}
-    if cell.encoder == "gated pooling":
-        networks["encoder"] = GatedPoolingEncoder(*sizes, **options)
-        networks["policy"] = ReadingPolicy(*sizes, **options)
-    source = {"cell": list(cell), "key": list(key), "data": dataset.checksum()}
-    if path is not None and path.exists():
-        present = PolicyEmbedder.load(path, **networks)
-        if present.source == source:
-            return present
-    objective, losses = Hybrid(cell.identification_weight), []
-    divided = symmetries.by_message(dataset)
-    counts = divided.agents.bincount()[divided.agents]
-    stages = (
-        (divided.select((counts > 6).nonzero()[:, 0]), (2, 6), cell.pretraining_updates),
-        (dataset, (1, 16), cell.num_updates),
-    )
-    for number, (episodes, reference_episodes, num_updates) in enumerate(stages):
-        if num_updates:
-            settings = _settings(cell, episodes, reference_episodes, num_updates)
-            model = embeddings.learn(
-                episodes,
-                **networks,
-                objective=objective,
-                settings=settings,
-                generator=make_generator(*key, 2 + number),
-            )
-            networks = {"encoder": model.encoder, "policy": model.policy}
-            losses.append(model.losses)
-    model.source, model.losses = source, torch.cat(losses)
-    if path is not None:
-        model.save(path)
-    return model
-
-
-def _settings(
-    cell: Cell, dataset: InteractionDataset, reference_episodes: tuple[int, int], num_updates: int
-) -> Settings:
-    return Settings(
-        num_updates=num_updates,
-        learning_rate=cell.learning_rate,
-        hidden_size=cell.hidden_size,
-        policy_hidden_size=cell.hidden_size,
-        steps_per_episode=8,
-        reference_episodes=reference_episodes,
-        agents_per_update=64,
-        repetitions=max(1, 64 // len(dataset.agents.unique())),
-    )
-
-
-def evaluate(
-    model: PolicyEmbedder,
-    sources: Sequence[Source],
-    test: Source,
-    *,
-    symmetric: bool,
-    episode_counts: Sequence[int],
-    key: Sequence[int],
-    num_word_episodes: int,
-    num_speaker_updates: int,
-) -> dict[str, list[float]]:
-    """Exact expected returns of speakers that are given embeddings of their listeners.
-
-    For each number of episodes, a speaker trains exactly (`word_speakers.train_speakers`) with the
-    listeners of ``sources``, all images of them or at most `MAX_IMAGES`, on contexts from new
-    episodes. It is judged with the listeners of ``test``.
-
-    Args:
-        model: embeds episodes.
-        sources: listeners to train with.
-        test: unseen ones.
-        symmetric: whether speakers train with listeners behind relabelled channels, too.
-        episode_counts: k, episodes of an embedding.
-        key: of the random streams.
-        num_word_episodes: of each word with each listener, for the tables of returns.
-        num_speaker_updates: of Adam.
-
-    Returns:
-        For each k the mean return with training listeners ("training", of the last tenth of the
-        updates) and with unseen ones ("unseen").
-    """
-    channels = channels_of(sources[0], symmetric=symmetric)
-    generator, options = make_generator(*key, 0), {"num_episodes": num_word_episodes}
-    returns = torch.cat(
-        [
-            symmetries.relabelled_returns(
-                source.word_returns(**options, generator=generator).mean(0), channels
-            )
-            for source in sources
-        ]
-    )
-    dataset = collect(sources, symmetric=symmetric, generator=generator)
-    agents = torch.randperm(len(returns), generator=generator)[:MAX_IMAGES]
-    unseen = test.collect(channels[:1], num_episodes=40, generator=generator)
-    unseen_returns = test.word_returns(**options, generator=generator).mean(0)
-    found: dict[str, list[float]] = {"training": [], "unseen": []}
-    for count in episode_counts:
-        draws = {"num_episodes": count, "generator": generator}
-        num_contexts = max(16, MAX_CONTEXTS // count)
-        given = contexts(model, dataset, agents=agents, num_contexts=num_contexts, **draws)
-        others = torch.arange(len(test.pairs))
-        asked = contexts(model, unseen, agents=others, num_contexts=64, **draws)
-        mean, std = given.flatten(0, 1).mean(0), given.flatten(0, 1).std(0) + 1e-6
-        speakers, curve = word_speakers.train_speakers(
-            ((given - mean) / std)[None],
-            returns[agents],
-            generators=[make_generator(*key, 1, count)],
-            num_updates=num_speaker_updates,
-            hidden_size=64,
-            contexts_per_update=1,
-        )
-        judged = word_speakers.expected_returns(
-            speakers, ((asked - mean) / std)[None], unseen_returns
-        )
-        found["training"].append(curve[-max(1, num_speaker_updates // 10) :].mean().item())
-        found["unseen"].append(judged.mean().item())
-    return found
-
-
-def run_cell(
-    *,
-    cell: Cell,
-    sources: Sequence[Source],
-    test: Source,
-    key: Sequence[int],
-    path: Path,
-    progress: Callable[[int], None],
-    **evaluation: Any,
-) -> dict[str, Any]:
-    """A job: learns an encoder, and evaluates it.
-
-    Returns:
-        What `evaluate` returns, the learning curve under "losses", and the "seconds" of learning.
-    """
-    started = time.perf_counter()
-    if cell.encoder == "word statistic":
-        sizes = listener_size(sources[0].population.message_size), FORCE_SIZE
-        generator = make_generator(*key, 0)
-        model = PolicyEmbedder(*sizes, encoder=WordDirections(), generator=generator)
-    else:
-        model = learn(cell, sources, key=key, path=path)
-    seconds = time.perf_counter() - started
-    evaluation_key = (*key, 9)
-    found = evaluate(
-        model, sources, test, symmetric=cell.symmetric, key=evaluation_key, **evaluation
-    )
-    progress(1)
-    losses = [part.mean().item() for part in model.losses.tensor_split(30) if len(part)]
-    return {**found, "losses": losses, "seconds": seconds}
 
 
 def choose_mean_mlp(

@@ -11,7 +11,7 @@ from paperlib.embeddings import PolicyEmbedder, Settings
 from paperlib.metrics import summary_statistics
 from paperlib.objectives import Classification, Hybrid
 from reproduction import comparison_files
-from reproduction.comparison_files import METHODS, learn_to_file
+from reproduction.comparison_files import METHODS
 from reproduction.comparisons import (
     CONTROL,
     IDENTIFICATION,
@@ -19,6 +19,7 @@ from reproduction.comparisons import (
     REFERENCES,
     Choice,
     Comparison,
+    embeddings_to_show,
 )
 
 SMALL = Settings(num_updates=100, embedding_size=4, hidden_size=8, policy_hidden_size=8)
@@ -157,21 +158,6 @@ def test_every_kind_of_split_has_a_stream(comparison):
     assert keys == [[3, 7, 0], [3, 7, 1]]
 
 
-def test_splits_are_kept_with_the_encoders(comparison):
-    graph = graphs.InteractionGraph.complete(9)
-    strong = graphs.strong_split(
-        graph, num_validation=2, num_test=3, generator=streams.make_generator(1)
-    )
-    splits = {**comparison.splits, ("strong", 3): strong}
-    comparison_files.save_splits(comparison.folder, splits)
-    assert comparison_files.load_splits(comparison.folder, "strong", [3]) == {3: strong}
-    assert comparison_files.load_splits(comparison.folder, "weak", [5, 3]) == {
-        seed: splits["weak", seed] for seed in (5, 3)
-    }
-    with pytest.raises(ValueError, match=r"seeds: .*splits.json has no strong split of seed 5"):
-        comparison_files.load_splits(comparison.folder, "strong", [3, 5])
-
-
 def test_learning_writes_the_splits(comparison):
     comparison.learn(choices())
     assert (comparison_files.load_splits(comparison.folder, "weak", [3, 5])) == {
@@ -209,7 +195,9 @@ def test_an_untrained_encoder_takes_the_scale_of_the_trained(comparison):
 
 def test_test_embeddings_are_of_the_first_seed(comparison):
     comparison.learn(choices())
-    found = comparison.test_embeddings(comparison.embed, ["Emb-Im", *REFERENCES])
+    found = embeddings_to_show(
+        comparison, comparison.embed, ["Emb-Im", *REFERENCES], kinds=["weak"]
+    )
     rows = comparison.datasets[3].rows_on_edges(comparison.splits["weak", 3].test)
     assert torch.equal(found["weak/episodes"], rows)
     assert torch.equal(found["weak/agents"], comparison.datasets[3].agents[rows])
@@ -221,18 +209,3 @@ def test_agents_of_each_part(comparison):
     agents = comparison.agents("weak")
     assert list(agents) == ["3", "5"] and agents["3"]["train"] == [0, 1, 2, 3]
     assert agents["5"]["test"] == list(comparison.splits["weak", 5].test.agents)
-
-
-def test_datasets_may_come_as_files(tmp_path, dataset):
-    dataset.save(tmp_path / "d.safetensors")
-    rest = {
-        "settings": dataclasses.replace(SMALL, num_updates=3),
-        "key": (1,),
-        "device": "cpu",
-        "progress": lambda n: None,
-    }
-    paths = [tmp_path / f"{k}.safetensors" for k in (0, 1)]
-    for path, source in zip(paths, (dataset, tmp_path / "d.safetensors"), strict=True):
-        learn_to_file(dataset=source, path=path, **rest)
-    one, other = (PolicyEmbedder.load(path) for path in paths)
-    assert torch.equal(one.embed(dataset), other.embed(dataset)) and one.source == other.source
