@@ -73,6 +73,7 @@ import torch
 from paperlib.agents import maddpg
 from reproduction import (
     comparison_files,
+    comparison_plots,
     listeners,
     measures,
     plots,
