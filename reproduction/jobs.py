@@ -57,7 +57,7 @@ def run_jobs(
     if num_workers < 1:
         raise ValueError(f"num_workers must be at least 1, got {num_workers}")
     with tqdm(total=units, desc=name) as bar:
-        if num_workers == 1 or len(jobs) == 1:
+        if num_workers == 1 or len(jobs) <= 1:
             threads = torch.get_num_threads()
             torch.set_num_threads(1)
             try:

@@ -42,3 +42,8 @@ def test_an_error_in_a_job_is_raised(num_workers):
 def test_no_workers():
     with pytest.raises(ValueError, match="num_workers must be at least 1, got 0"):
         run(draw, 0)
+
+
+def test_no_jobs_have_no_results():
+    for num_workers in (1, 2):
+        assert run_jobs(print, [], num_workers=num_workers, units=0, name="nothing") == []
