@@ -58,9 +58,18 @@ import torch
 
 from paperlib import embeddings, files
 from paperlib.streams import Stream
-from reproduction import comparison_plots, comparisons, listeners, measures, plots, results, tables
+from reproduction import (
+    choices,
+    comparison_plots,
+    comparisons,
+    listeners,
+    measures,
+    plots,
+    results,
+    tables,
+)
 from reproduction.comparison_files import METHODS
-from reproduction.comparisons import CONTROL, IDENTIFICATION, IMITATION, Choice
+from reproduction.comparisons import CONTROL, Choice
 
 # %%
 # fmt: off
@@ -135,38 +144,17 @@ def ratio(embedded: torch.Tensor, agents: torch.Tensor) -> float:
 # length. A **negative control** is Emb-Im once more, chosen and learned from other weights.
 
 # %%
-chosen_methods = (*METHODS, CONTROL)
-middle = (
-    sorted(learning_rates)[len(learning_rates) // 2],
-    sorted(update_counts)[len(update_counts) // 2],
-)
-weights, rows_of_weights = comparison.choose(
-    lambda *case: [Choice(weight, *middle) for weight in identification_weights],
+chosen, candidates = choices.choose_one_by_one(
+    comparison,
     ratio,
-    methods=["Emb-Hyb"],
     kinds=kinds[:2],
+    identification_weights=identification_weights,
+    learning_rates=learning_rates,
+    update_counts=update_counts,
 )
-start = {case: choice for case, choice in weights.items()}
-for kind, seed in product(kinds[:2], seeds):
-    start[kind, "Emb-Im", seed] = start[kind, CONTROL, seed] = Choice(IMITATION, *middle)
-    start[kind, "Emb-Id", seed] = Choice(IDENTIFICATION, *middle)
-rates, rows_of_rates = comparison.choose(
-    lambda *case: [start[case]._replace(learning_rate=rate) for rate in learning_rates],
-    ratio,
-    methods=chosen_methods,
-    kinds=kinds[:2],
-)
-choices, rows_of_lengths = comparison.choose(
-    lambda *case: [rates[case]._replace(num_updates=count) for count in update_counts],
-    ratio,
-    methods=chosen_methods,
-    kinds=kinds[:2],
-)
-
-# %%
 for method, seed in product(METHODS, seeds):
-    choices["known", method, seed] = choices["strong", method, seed]
-comparison.learn(choices)
+    chosen["known", method, seed] = chosen["strong", method, seed]
+comparison.learn(chosen)
 
 # %% [markdown]
 # Now the test episodes. Two references learn nothing: an **untrained** encoder, and **summary
@@ -227,7 +215,7 @@ for claim, parts in compared.items():
 
 # %%
 for kind, m in product(kinds[:2], METHODS):
-    longer = {"x": [listeners.effect_of_length(rows_of_lengths, kind, m, seed) for seed in seeds]}
+    longer = {"x": [listeners.effect_of_length(candidates, kind, m, seed) for seed in seeds]}
     found = measures.estimate(longer, "x", clusters=populations)
     rows.append(tables.row(f"IICR {kind}, {m}, validation: most minus fewest updates", found))
 
@@ -248,18 +236,17 @@ losses = {
 
 # %%
 values = {"rows": rows, "measured": measured, "bars": bars, "curves": curves, "losses": losses}
-values["candidates"] = [*rows_of_weights, *rows_of_rates, *rows_of_lengths]
+values["candidates"] = candidates
 run.save(output, values, seeds=seeds)
 tables.save_rows(output, "table_2", rows)
-chosen = {
-    f"{kind} {m} chosen {name}": [getattr(choices[kind, m, seed], name) for seed in seeds]
+settings = {
+    f"{kind} {m} chosen {name}": [getattr(chosen[kind, m, seed], name) for seed in seeds]
     for kind, m, name in product(kinds[:2], METHODS, Choice._fields)
 }
-tables.save_runs(output, "table_2", measures.as_runs(chosen | measured, seeds, populations))
+tables.save_runs(output, "table_2", measures.as_runs(settings | measured, seeds, populations))
 tables.save_runs(output, "table_2_candidates", values["candidates"])
 
 # %%
-# For the explorer
 shown = comparisons.embeddings_to_show(comparison, comparison.embed, shown_methods, kinds=kinds[:2])
 files.save_tensors(output / "test_embeddings.safetensors", shown, {"names": runs[seeds[0]].names})
 

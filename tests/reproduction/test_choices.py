@@ -1,0 +1,66 @@
+"""Settings that are chosen one after another."""
+
+import dataclasses
+import itertools
+
+import pytest
+import torch
+from samples import make_dataset
+
+from paperlib import graphs, streams
+from paperlib.embeddings import Settings
+from reproduction.choices import choose_one_by_one
+from reproduction.comparisons import CONTROL, IDENTIFICATION, IMITATION, Choice, Comparison
+
+SMALL = Settings(num_updates=100, embedding_size=4, hidden_size=8, policy_hidden_size=8)
+
+
+@pytest.fixture
+def comparison(tmp_path):
+    """Four agents, each of whom met each other one four times."""
+    dataset = make_dataset(num_episodes=12)
+    partners = (dataset.agents + 1 + torch.arange(len(dataset)) % 3) % 4
+    graph = graphs.InteractionGraph.complete(4)
+    splits = {
+        ("weak", seed): graphs.weak_split(
+            graph, train_fraction=0.6, generator=streams.make_generator(seed)
+        )
+        for seed in (3, 5)
+    }
+    dataset = dataclasses.replace(dataset, partners=partners)
+    options = {"anchors_per_step": 9, "stream": 7, "untrained_stream": 8}
+    return Comparison(tmp_path / "new", dict.fromkeys((3, 5), dataset), splits, SMALL, **options)
+
+
+def test_settings_are_chosen_one_after_another(comparison, monkeypatch):
+    """The ratio is lowest at λ = 0.1, then at the higher rate, then with the fewest updates."""
+    asked = []
+
+    def choose(self, candidates, ratio, *, methods, kinds):
+        chosen = {}
+        for kind, method, seed in itertools.product(kinds, methods, self.seeds):
+            found = candidates(kind, method, seed)
+            asked.append((method, seed, found))
+            weight, rate, count = zip(*found, strict=True)
+            best = (0.1 if method == "Emb-Hyb" else weight[0]), max(rate), min(count)
+            chosen[kind, method, seed] = Choice(*best)
+        return chosen, [len(asked)]
+
+    monkeypatch.setattr(Comparison, "choose", choose)
+    chosen, rows = choose_one_by_one(
+        comparison,
+        lambda embedded, agents: 0.0,
+        kinds=["weak"],
+        identification_weights=[0.01, 0.1],
+        learning_rates=[0.1, 0.2, 0.3],
+        update_counts=[7, 9],
+    )
+    assert asked[0] == ("Emb-Hyb", 3, [Choice(0.01, 0.2, 9), Choice(0.1, 0.2, 9)])
+    of_control = [found for method, seed, found in asked if (method, seed) == (CONTROL, 5)]
+    assert of_control == [
+        [Choice(IMITATION, rate, 9) for rate in (0.1, 0.2, 0.3)],
+        [Choice(IMITATION, 0.3, count) for count in (7, 9)],
+    ]
+    assert chosen["weak", "Emb-Hyb", 3] == Choice(0.1, 0.3, 7)
+    assert chosen["weak", "Emb-Id", 5] == Choice(IDENTIFICATION, 0.3, 7)
+    assert len(chosen) == 8 and rows == [2, 10, 18]
