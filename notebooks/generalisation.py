@@ -40,7 +40,8 @@ hidden_size = 128  # of encoder and policy
 mean_mlp_sizes = [128]  # hidden sizes to choose from for the mean-MLP, on validation listeners
 mean_mlp_rates = [0.006]  # learning rates, likewise
 episode_counts = [1, 2, 4, 8, 16]  # k
-language_counts = []  # numbers of training listeners to compare; none by default
+language_counts = []  # numbers of training listeners to compare, with symmetries; none by default
+plain_language_counts = []  # likewise, without symmetries
 num_validation = 7  # as in Table 2
 num_test = 7  # as in Table 2
 num_speaker_updates = 600  # of Adam, for each speaker
@@ -65,7 +66,6 @@ from reproduction import (
     measures,
     plots,
     results,
-    statistics,
     tables,
 )
 from reproduction.cells import Cell, run_cell
@@ -78,7 +78,8 @@ parameters = dict(
     with_symmetries=with_symmetries, methods=methods, identification_weight=identification_weight,
     pretraining_updates=pretraining_updates, num_updates=num_updates, learning_rate=learning_rate,
     hidden_size=hidden_size, mean_mlp_sizes=mean_mlp_sizes, mean_mlp_rates=mean_mlp_rates,
-    episode_counts=episode_counts, language_counts=language_counts, num_validation=num_validation,
+    episode_counts=episode_counts, language_counts=language_counts,
+    plain_language_counts=plain_language_counts, num_validation=num_validation,
     num_test=num_test, num_speaker_updates=num_speaker_updates,
     num_word_episodes=num_word_episodes, num_workers=num_workers,
 )
@@ -166,20 +167,18 @@ references = [tasks[seed].references(num_word_episodes=num_word_episodes) for se
 # populations than the test listeners'.
 
 # %%
-jobs, counted = [], list(product(language_counts, with_symmetries, seeds[:num_populations]))
-for count, symmetric, seed in counted:
-    cell = usual._replace(symmetric=symmetric)
-    name = f"{count} languages, {generalisation.title(cell.encoder, symmetric)}"
-    jobs.append(tasks[seed].of_others(count).job(name, cell, folder=folder, **evaluation))
-of_counts = dict(
-    zip(
-        counted,
-        run_jobs(run_cell, jobs, num_workers=num_workers, units=len(jobs), name="counts")
-        if jobs
-        else [],
-        strict=True,
-    )
-)
+counted = list(product([True], language_counts, seeds[:num_populations]))
+counted += product([False], plain_language_counts, seeds[:num_populations])
+jobs = []
+for symmetric, count, seed in counted:
+    name = f"{count} languages, {generalisation.title(usual.encoder, symmetric)}"
+    task, cell = tasks[seed].of_others(count), usual._replace(symmetric=symmetric)
+    jobs.append(task.job(name, cell, folder=folder, **evaluation))
+found = run_jobs(run_cell, jobs, num_workers=num_workers, units=len(jobs), name="counts")
+counts: dict[str, dict[str, list]] = {}  # by symmetries and k, then by number of listeners
+for (symmetric, count, _), outcome in zip(counted, found, strict=True):
+    for k, value in zip(episode_counts, outcome["unseen"], strict=True):
+        counts.setdefault(f"{symmetric} {k}", {}).setdefault(str(count), []).append(value)
 
 # %% [markdown]
 # ## Result
@@ -208,13 +207,6 @@ curves = {name: [outcomes[name][seed]["losses"] for seed in seeds] for name in c
 # %%
 drawn = {name: [estimate(f"{name}, unseen, k = {k}") for k in episode_counts] for name in cells}
 drawn |= {name: [estimate(name)] for name in references[0]}
-counts = {}
-for symmetric, (place, k) in product(with_symmetries, enumerate(episode_counts)):
-    for count in language_counts:
-        own = [
-            of_counts[count, symmetric, seed]["unseen"][place] for seed in seeds[:num_populations]
-        ]
-        counts.setdefault(f"{symmetric} {k}", []).append(statistics.t_interval(own))
 
 # %%
 values = {
@@ -252,7 +244,7 @@ plt.show()
 
 # %%
 if values["counts"]:
-    figure = comparison_plots.returns_by_languages(values["counts"], language_counts)
+    figure = comparison_plots.returns_by_languages(values["counts"])
     plots.save_figure(figure, output, "generalisation_languages")
     plt.show()
 

@@ -101,8 +101,7 @@ dataset = matches.collect(
     max_cycles=max_steps,
 )
 drawn, lengths = (dataset.outcomes == 0).float().mean(), dataset.lengths.float()
-print(f"{len(dataset) // 2} matches on {len(graph.edges)} edges, {drawn:.1%} drawn, in the mean")
-print(f"{lengths.mean():.0f} steps long")
+print(f"{len(dataset) // 2} matches, {drawn:.1%} drawn; mean length {lengths.mean():.0f} steps")
 
 # %% [markdown]
 # ## Method
@@ -162,10 +161,8 @@ comparison.learn(choices, supervised=True)
 # *A negative control:* the untrained encoder once more, with **other weights**; neither is better.
 
 # %%
-names = list(population)
-wrestlers = WrestlerMeasures(
-    comparison, names, step_counts=step_counts, episode_counts=episode_counts
-)
+names, counts = list(population), {"steps": step_counts, "episodes": episode_counts}
+wrestlers = WrestlerMeasures(comparison, names, *counts.values())
 kinds, methods = comparison.kinds, comparisons.METHODS
 everyone = (*comparisons.REFERENCES, *methods, "supervised")
 asked = {"kinds": kinds, "methods": (*everyone, OTHER_WEIGHTS), "seeds": seeds}
@@ -195,7 +192,6 @@ rows += claim_rows(measured, kinds)
 bars, curves, lines = {}, {}, ("summary statistics", *methods, "supervised")
 for kind, name in product(kinds, ("ratio", "outcome")):
     bars[f"{kind} {name}"] = {m: estimate(f"{kind} {m} {name}, 1 episodes") for m in everyone}
-counts = {"steps": step_counts, "episodes": episode_counts}
 for kind, unit, name in product(kinds, counts, ("ratio", "linear", "nearest")):
     curves[f"{kind} {name}, {unit}"] = {
         m: [estimate(f"{kind} {m} {name}, {n} {unit}") for n in counts[unit]] for m in lines
@@ -286,7 +282,6 @@ for kind in ("weak", "strong"):
 # ## Where we deviate
 # - The wrestlers are ours: 25 ants trained with PPO from five founders and their reflections (notebook
 #   `wrestlers`). Ratios depend on how similar they are, so that ours and the paper's compare indirectly.
-# - The paper does not say from which episodes outcomes are predicted, and by which classifier.
 # - $\lambda$ was chosen by the validation ratio of the first seed. Splits are drawn anew for each seed, so
 #   that some of its validation data are test data of other seeds, which favours Emb-Hyb a little.
 # - Intervals are over seeds, which redraw splits, weights and steps. Population and matches are the same.

@@ -52,7 +52,8 @@ def choose_one_by_one(
     for kind, seed in itertools.product(kinds, comparison.seeds):
         choices[kind, "Emb-Im", seed] = choices[kind, CONTROL, seed] = usual
         choices[kind, "Emb-Id", seed] = usual._replace(identification_weight=IDENTIFICATION)
-    for name, values in (("learning_rate", learning_rates), ("num_updates", update_counts)):
+    stages = {"learning_rate": learning_rates, "num_updates": update_counts}
+    for name, values in stages.items():
         so_far = choices
         choices, more = comparison.choose(
             functools.partial(_variants, so_far, name, values),
@@ -68,4 +69,5 @@ def _variants(
     choices: Choices, name: str, values: Sequence[float | int], *case: Any
 ) -> list[Choice]:
     """The choice of a case with each value of one setting."""
-    return [choices[case]._replace(**{name: value}) for value in values]
+    settings = ({name: value} for value in values)
+    return [choices[case]._replace(**changed) for changed in settings]

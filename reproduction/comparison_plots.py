@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reproduction import measures, plots
-from reproduction.statistics import Estimate
+from reproduction.statistics import Estimate, t_interval
 
 COLOURS = {**plots.METHOD_COLOURS, "summary statistics": "0.55", "supervised": "#CC79A7"}
 
@@ -133,31 +133,32 @@ def unseen_returns(drawn: Mapping[str, Any], counts: Sequence[int]) -> Figure:
     return figure
 
 
-def returns_by_languages(counts: Mapping[str, Any], language_counts: Sequence[int]) -> Figure:
+def returns_by_languages(counts: Mapping[str, Mapping[str, Sequence[float]]]) -> Figure:
     """Returns with unseen listeners against the number of training listeners.
 
     Args:
-        counts: saved estimates under "SYMMETRIC EPISODES", such as "True 16".
-        language_counts: numbers of training listeners.
+        counts: of each population, under "SYMMETRIC EPISODES", such as "True 16", and the number of
+            training listeners.
     """
     figure, ax = plt.subplots(figsize=(5.4, 3.2))
-    series = measures.restored(counts)
-    shades = {k: place for place, k in enumerate(dict.fromkeys(n.split()[1] for n in series))}
-    for name, line in series.items():
+    shades = {k: place for place, k in enumerate(dict.fromkeys(n.split()[1] for n in counts))}
+    ticks: set[int] = set()
+    for name, returns in counts.items():
         symmetric, k = name.split()
         channels = "all channels" if symmetric == "True" else "the plain channel"
-        half = [estimate.high - estimate.mean for estimate in line]
+        found = [t_interval(values) for values in returns.values()]
         ax.errorbar(
-            language_counts,
-            [estimate.mean for estimate in line],
-            yerr=half,
+            [int(count) for count in returns],
+            [estimate.mean for estimate in found],
+            yerr=[estimate.high - estimate.mean for estimate in found],
             capsize=2,
             ls="-" if symmetric == "True" else ":",
             color=plt.cm.viridis(shades[k] / max(1, len(shades))),
             label=f"k = {k}, {channels}",
         )
+        ticks |= {int(count) for count in returns}
     ax.set_xscale("log", base=2)
-    ax.set_xticks(language_counts, [str(count) for count in language_counts])
+    ax.set_xticks(sorted(ticks), [str(count) for count in sorted(ticks)])
     ax.set(xlabel="training listeners", ylabel="mean return with unseen listeners")
     figure.legend(*ax.get_legend_handles_labels(), loc="outside right upper")
     return figure

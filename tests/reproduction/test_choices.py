@@ -44,7 +44,7 @@ def test_settings_are_chosen_one_after_another(comparison, monkeypatch):
             weight, rate, count = zip(*found, strict=True)
             best = (0.1 if method == "Emb-Hyb" else weight[0]), max(rate), min(count)
             chosen[kind, method, seed] = Choice(*best)
-        return chosen, [len(asked)]
+        return chosen, [{"asked": len(asked)}]
 
     monkeypatch.setattr(Comparison, "choose", choose)
     chosen, rows = choose_one_by_one(
@@ -63,4 +63,4 @@ def test_settings_are_chosen_one_after_another(comparison, monkeypatch):
     ]
     assert chosen["weak", "Emb-Hyb", 3] == Choice(0.1, 0.3, 7)
     assert chosen["weak", "Emb-Id", 5] == Choice(IDENTIFICATION, 0.3, 7)
-    assert len(chosen) == 8 and rows == [2, 10, 18]
+    assert len(chosen) == 8 and [row["asked"] for row in rows] == [2, 10, 18]
