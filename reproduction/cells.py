@@ -28,7 +28,7 @@ from paperlib.streams import make_generator
 from reproduction.sources import Source, channels_of, collect, contexts
 
 MAX_IMAGES = 672  # with which a speaker trains
-MAX_CONTEXTS = 64  # of each of them, for one episode; fewer for more
+MAX_CONTEXTS = 160  # of each of them, for one episode; fewer for more
 ENCODERS = ("mean-MLP", "gated pooling", "word statistic")
 
 
