@@ -45,8 +45,18 @@ class ListenerRun:
 
 
 def load_population(folder: str | Path, number: int) -> Population:
-    """A population that the notebook ``population`` left in its folder."""
-    return Population.load(results.resolve(folder) / f"population_{number}.safetensors")
+    """A population that the notebook ``population`` left in its folder.
+
+    Raises:
+        ValueError: if it left fewer, or the file is damaged.
+    """
+    path = results.resolve(folder) / f"population_{number}.safetensors"
+    if not path.exists() and path.with_name("population_0.safetensors").exists():
+        raise ValueError(
+            f"num_populations: {results.shorten(path.parent)} holds no population {number}; run "
+            "the notebook population with more of them"
+        )
+    return Population.load(path)
 
 
 def make_run(

@@ -103,3 +103,12 @@ def test_the_effect_of_length_compares_the_best_of_each():
     ]
     rows.append({**rows[0], "seed": 4, "validation_ratio": 0.0})
     assert listeners.effect_of_length(rows, "weak", "Emb-Im", 3) == pytest.approx(-0.1)
+
+
+def test_fewer_populations_than_asked_for(population, tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"population_0\.safetensors: no such file"):
+        listeners.load_population(tmp_path, 0)
+    population.save(tmp_path / "population_0.safetensors")
+    assert listeners.load_population(tmp_path, 0).num_pairs == PAIRS
+    with pytest.raises(ValueError, match=r"^num_populations: .* holds no population 1; run"):
+        listeners.load_population(tmp_path, 1)
