@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -105,7 +106,8 @@ class Comparison:
         kinds: Sequence[str] | None = None,
     ) -> tuple[dict[tuple[str, str, int], Choice], list[dict[str, Any]]]:
         """Chooses the candidate with the lowest ratio on validation episodes, for each kind, method
-        and seed. All of them are learned, so that `learn` need not learn the chosen one again.
+        and seed; one that embeds all episodes alike has ratio infinity. All of them are learned, so
+        that `learn` need not learn the chosen one again.
 
         Args:
             candidates: of a kind, method and seed.
@@ -128,7 +130,9 @@ class Comparison:
             validation = self.datasets[seed].rows_on_edges(self.splits[kind, seed].validation)
             model = PolicyEmbedder.load(self._trial_path(kind, method, seed, choice))
             embedded = model.embed(self.datasets[seed], validation)
-            found = ratio(embedded, self.datasets[seed].agents[validation])
+            collapsed = (embedded == embedded[0]).all()  # no ratio: the network is dead
+            agents = self.datasets[seed].agents[validation]
+            found = math.inf if collapsed else ratio(embedded, agents)
             case = {"kind": kind, "method": method, "seed": seed}
             rows.append({**case, **choice._asdict(), "validation_ratio": found})
             key = kind, method, seed

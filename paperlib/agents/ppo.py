@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -12,6 +14,8 @@ from torch import Tensor, nn
 
 from paperlib import _checks
 from paperlib.encoders import RunningNormalizer
+
+Augment = Callable[..., tuple[Tensor, Tensor]]  # (inputs, actions, *, generator) -> others
 
 
 @dataclasses.dataclass(frozen=True)
@@ -171,11 +175,14 @@ def update(
     settings: Settings,
     *,
     generator: torch.Generator,
+    augment: Augment | None = None,
 ) -> dict[str, float]:
     """Improves policy and value function on one rollout, then adds its inputs to the normaliser.
 
     Args:
-        generator: draws the minibatches.
+        generator: draws the minibatches, and what ``augment`` draws.
+        augment: transforms inputs and actions of all samples, anew in each pass, as if the policy
+            had acted there: the probability ratio starts at one for these, too.
 
     Returns:
         Averages over the updates: "objective", "value_loss" and "kl" (nats), and "updates",
@@ -185,13 +192,22 @@ def update(
         rollout, discount=settings.discount, gae_lambda=settings.gae_lambda
     ).flatten()
     targets = advantage + rollout.values.flatten()
+    raw, actions = rollout.inputs.flatten(0, 1), rollout.actions.flatten(0, 1)
     with torch.no_grad():
-        inputs = model.normalizer(rollout.inputs).flatten(0, 1)
-    actions, old = rollout.actions.flatten(0, 1), rollout.log_probs.flatten()
+        inputs = model.normalizer(raw)
+    old, before = rollout.log_probs.flatten(), copy.deepcopy(model) if augment else model
     num_batches = max(1, len(inputs) // settings.minibatch_size)
     sums, num_updates = torch.zeros(3), 0
     for _ in range(settings.num_epochs):
         order = torch.randperm(len(inputs), generator=generator, device=generator.device)
+        if augment:
+            raw, actions = augment(
+                rollout.inputs.flatten(0, 1), rollout.actions.flatten(0, 1), generator=generator
+            )
+            with torch.no_grad():
+                inputs = model.normalizer(raw)
+                noise = (actions - before.policy(inputs)) / before.log_std.exp()
+                old = _log_prob(noise, before.log_std)
         kl = 0.0
         for rows in order.tensor_split(num_batches):
             noise = (actions[rows] - model.policy(inputs[rows])) / model.log_std.exp()
@@ -214,6 +230,6 @@ def update(
             num_updates += 1
         if kl > settings.target_kl:
             break
-    model.normalizer.update(rollout.inputs)
+    model.normalizer.update(raw)
     names = "objective", "value_loss", "kl"
     return dict(zip(names, (sums / num_updates).tolist(), strict=True)) | {"updates": num_updates}

@@ -64,11 +64,12 @@ def egocentric(observations: Float[Tensor, "batch obs"], robot: str) -> Tensor:
     return torch.cat(parts, dim=-1)
 
 
-def _num_features(robot: str) -> int:
+def num_features(robot: str) -> int:
+    """F, how many numbers `egocentric` returns."""
     return egocentric(torch.ones(1, observation_size(robot)), robot).shape[1]
 
 
-def _reflected_features(robot: str, flips: tuple[int, int]) -> tuple[Tensor, Tensor]:
+def reflected_features(robot: str, flips: tuple[int, int]) -> tuple[Tensor, Tensor]:
     """Index and sign of the feature of `egocentric` that each becomes in a reflected world."""
     joints, joint_signs = reflected_joints(robot, flips)
     flip = [*map(float, flips), 1.0]
@@ -111,7 +112,7 @@ class Wrestler(nn.Module):
     ) -> None:
         super().__init__()
         self.robot, self.context_size = robot, context_size
-        in_size = _num_features(robot) + context_size
+        in_size = num_features(robot) + context_size
         self.network = ppo.ActorCritic(
             in_size,
             ROBOTS[robot].num_joints,
@@ -135,7 +136,7 @@ class Wrestler(nn.Module):
             ValueError: if the tensors are not those of a wrestler of this robot.
         """
         shape = state.get("network.policy.0.weight", torch.zeros(1, 0)).shape
-        hidden_size, context_size = max(1, shape[0]), max(0, shape[-1] - _num_features(robot))
+        hidden_size, context_size = max(1, shape[0]), max(0, shape[-1] - num_features(robot))
         sizes = {"hidden_size": hidden_size, "context_size": context_size}
         new = cls(robot, generator=torch.Generator(), **sizes)
         due = {name: tuple(tensor.shape) for name, tensor in new.state_dict().items()}
@@ -180,7 +181,7 @@ class Wrestler(nn.Module):
         Raises:
             ValueError: if the robot's legs have no such symmetry.
         """
-        origins, signs = _reflected_features(self.robot, flips)
+        origins, signs = reflected_features(self.robot, flips)
         joints, joint_signs = reflected_joints(self.robot, flips)
         context = torch.arange(len(origins), len(origins) + self.context_size)
         origins = torch.cat([origins, context])

@@ -18,6 +18,7 @@ from paperlib.agents import ppo
 from paperlib.agents.contexts import NoContext, OpponentContext
 from paperlib.agents.rewards import RewardWeights
 from paperlib.agents.robosumo_policies import Wrestler
+from paperlib.agents.robosumo_symmetries import Augmentation
 from paperlib.agents.rollouts import OpponentSampler, RolloutCollector
 from paperlib.environments.robosumo import RoboSumo
 from paperlib.streams import SelfPlayStream, make_generator
@@ -47,6 +48,7 @@ class Recipe:
             starts from a parent.
         min_action_std: minimum of the standard deviation in training.
         hidden_size: of the networks.
+        symmetries: whether each update sees the rollout through random symmetries of the robot.
     """
 
     num_iterations: int
@@ -64,6 +66,7 @@ class Recipe:
     action_std: float = 0.6
     min_action_std: float = 0.1
     hidden_size: int = 64
+    symmetries: bool = False
 
     def __post_init__(self) -> None:
         counts = "num_iterations", "num_rollouts", "num_envs", "rollout_length"
@@ -151,6 +154,7 @@ class SelfPlay:
             "parents": [files.tensor_checksum(state, "") for state in parents],
             "fixed_opponents": [files.tensor_checksum(state, "") for state in fixed_opponents],
         }
+        self.augment = Augmentation(robot) if recipe.symmetries else None
         self.optimisers = [ppo.make_optimiser(w.network, recipe.ppo) for w in self.learners]
         env = RoboSumo(range(recipe.num_envs), robots=(robot, robot), num_threads=num_threads)
         self.opponents = OpponentSampler(
@@ -239,7 +243,8 @@ class SelfPlay:
     ) -> dict[str, float]:
         network, optimiser = self.learners[number].network, self.optimisers[number]
         optimiser.param_groups[0]["lr"] = self.recipe.learning_rate(self.iteration)
-        log = ppo.update(network, optimiser, rollout, self.recipe.ppo, generator=generator)
+        options = {"generator": generator, "augment": self.augment}
+        log = ppo.update(network, optimiser, rollout, self.recipe.ppo, **options)
         with torch.no_grad():
             network.log_std.clamp_(min=math.log(self.recipe.min_action_std))
         return log

@@ -209,3 +209,20 @@ def test_agents_of_each_part(comparison):
     agents = comparison.agents("weak")
     assert list(agents) == ["3", "5"] and agents["3"]["train"] == [0, 1, 2, 3]
     assert agents["5"]["test"] == list(comparison.splits["weak", 5].test.agents)
+
+
+def test_a_dead_encoder_is_not_chosen(comparison, monkeypatch):
+    """One that embeds all episodes alike has no ratio."""
+    embed = PolicyEmbedder.embed
+
+    def dead(self, *args):
+        factor = 0.0 if self.settings.learning_rate == 0.5 else 1.0
+        return factor * embed(self, *args)
+
+    monkeypatch.setattr(PolicyEmbedder, "embed", dead)
+    candidates = [Choice(1.0, rate, 100) for rate in (0.5, 0.005)]
+    chosen, rows = comparison.choose(
+        lambda *case: candidates, lambda e, a: float(e.std()), methods=["Emb-Hyb"], seeds=[3]
+    )
+    assert chosen["weak", "Emb-Hyb", 3].learning_rate == 0.005
+    assert rows[0]["validation_ratio"] == float("inf")

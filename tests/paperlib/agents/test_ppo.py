@@ -148,3 +148,41 @@ def test_settings_out_of_range(name, value, message):
     with pytest.raises(ValueError, match=message):
         ppo.Settings(**{name: value})
     assert ppo.Settings(entropy_coef=0.0).entropy_coef == 0
+
+
+def augmented(augment, **changes):
+    """A model after one update on what it did itself, and how often ``augment`` was called."""
+    generator, calls = make_generator(2), []
+
+    def count(inputs, actions, *, generator):
+        calls.append(inputs)
+        return augment(inputs, actions)
+
+    model = ppo.ActorCritic(3, 2, generator=make_generator(0))
+    inputs = torch.randn((8, 4, 3), generator=generator)
+    with torch.no_grad():
+        acted = model.act(inputs.flatten(0, 1), generator=generator)
+    actions, log_probs, values = (part.unflatten(0, (8, 4)) for part in acted)
+    rewards, dones = torch.randn((8, 4), generator=generator), torch.zeros((8, 4)) > 0
+    given = ppo.Rollout(inputs, actions, log_probs, values, rewards, dones, torch.zeros(4))
+    settings = ppo.Settings(num_epochs=3, target_kl=100.0, minibatch_size=8)
+    optimiser = ppo.make_optimiser(model, settings)
+    options = {"generator": make_generator(1), "augment": augment and count}
+    log = ppo.update(model, optimiser, given, settings, **options)
+    return model, log, calls
+
+
+def test_an_augmentation_that_changes_nothing():
+    plain, log, _ = augmented(None)
+    same, same_log, calls = augmented(lambda inputs, actions: (inputs, actions))
+    assert len(calls) == 3 and same_log == pytest.approx(log, rel=1e-4)
+    for one, other in zip(plain.parameters(), same.parameters(), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
+
+
+def test_an_augmented_policy_starts_from_ratio_one_and_is_normalised_by_what_it_saw():
+    mirrored, log, _ = augmented(lambda inputs, actions: (3 - inputs, -actions))
+    plain, *_ = augmented(None)
+    assert log["kl"] < 0.1  # an old density from elsewhere would make it huge
+    torch.testing.assert_close(mirrored.normalizer.mean, 3 - plain.normalizer.mean)
+    assert not torch.equal(mirrored.policy[0].weight, plain.policy[0].weight)

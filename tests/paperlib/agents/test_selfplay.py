@@ -140,3 +140,11 @@ def test_history_counts_samples_and_averages_updates():
     per_iteration = 24 * (16 + 8)  # steps; the learner is both robots in half of the matches
     assert [entry["samples"] for entry in selfplay.history] == [per_iteration, 2 * per_iteration]
     assert selfplay.history[0]["updates"] == 4 and selfplay.history[0]["kl"] >= 0
+
+
+def test_symmetries_change_a_training_that_resumes_all_the_same(tmp_path):
+    path, recipe = tmp_path / "c.safetensors", dataclasses.replace(TINY, symmetries=True)
+    whole = run(SelfPlay((1,), recipe))
+    run(SelfPlay((1,), recipe), path, num_iterations=1)
+    assert same(whole, run(SelfPlay((1,), recipe), path))
+    assert not same(whole, run(SelfPlay((1,), TINY)))

@@ -1,0 +1,118 @@
+"""Symmetries of a robot, held against the physics."""
+
+import mujoco
+import numpy as np
+import pytest
+import torch
+
+from paperlib.agents import robosumo_symmetries
+from paperlib.agents.robosumo_policies import egocentric, num_features
+from paperlib.agents.robosumo_symmetries import Augmentation, all_symmetries, quarter_turn
+from paperlib.environments import robosumo_models
+from paperlib.environments.robosumo_observations import Observer
+from paperlib.streams import make_generator
+
+
+def apply(symmetry, features, actions):
+    return (
+        features[..., symmetry.feature_origins] * symmetry.feature_signs,
+        actions[..., symmetry.action_origins] * symmetry.action_signs,
+    )
+
+
+@pytest.fixture(scope="module")
+def model():
+    return robosumo_models.make_spec(("ant", "ant")).compile()
+
+
+def random_state(model, seed):
+    """Ants in the air, at random angles and velocities, with torques of the first."""
+    rng, data = np.random.default_rng(seed), mujoco.MjData(model)
+    qpos, qvel = data.qpos.copy(), rng.normal(size=model.nv)
+    qpos += rng.normal(scale=0.2, size=model.nq)
+    for first in (3, 18):
+        qpos[first : first + 4] = rng.normal(size=4)
+        qpos[first : first + 4] /= np.linalg.norm(qpos[first : first + 4])
+    qpos[2], qpos[17] = 2.0, 2.5
+    return qpos, qvel, rng.uniform(-1, 1, 8)
+
+
+def advance(model, qpos, qvel, actions):
+    data = mujoco.MjData(model)
+    data.qpos[:], data.qvel[:] = qpos, qvel
+    data.ctrl[:8] = actions
+    for _ in range(5):
+        mujoco.mj_step(model, data)
+    return data.qpos.copy(), data.qvel.copy()
+
+
+def features(model, qpos, qvel):
+    forces = np.zeros((1, model.nbody, 6))
+    seen, _ = Observer(("ant", "ant")).observe(qpos[None], qvel[None], forces=forces)
+    return egocentric(torch.from_numpy(seen), "ant")[0]
+
+
+def test_renamed_legs_move_as_they_did(model):
+    """A quarter turn of the ant's own frame changes names alone, before and after five steps."""
+    qpos, qvel, actions = random_state(model, 3)
+    turn = quarter_turn("ant")
+    joints, signs = turn.action_origins.numpy(), turn.action_signs.numpy()
+    other_qpos, other_qvel = qpos.copy(), qvel.copy()
+    quarter = np.array([np.cos(np.pi / 4), 0, 0, np.sin(np.pi / 4)])
+    mujoco.mju_mulQuat(other_qpos[3:7], qpos[3:7], quarter)
+    other_qpos[7:15], other_qvel[6:14] = qpos[7:15][joints] * signs, qvel[6:14][joints] * signs
+    other_qvel[3:6] = qvel[4], -qvel[3], qvel[5]
+    start = features(model, qpos, qvel), torch.from_numpy(actions)
+    turned, torques = apply(turn, *start)
+    torch.testing.assert_close(features(model, other_qpos, other_qvel), turned, atol=1e-5, rtol=0)
+    after = features(model, *advance(model, qpos, qvel, actions))
+    found = features(model, *advance(model, other_qpos, other_qvel, torques.numpy()))
+    torch.testing.assert_close(found, apply(turn, after, start[1])[0], atol=1e-4, rtol=0)
+    assert (found - after).abs().max() > 0.5
+
+
+def test_an_ants_sixteen_symmetries_are_a_group():
+    group = all_symmetries("ant")
+    numbers = torch.arange(1.0, 1 + num_features("ant")), torch.arange(1.0, 9)
+
+    def image(symmetry):
+        return tuple(torch.cat(apply(symmetry, *numbers)).tolist())
+
+    images = {image(symmetry) for symmetry in group}
+    assert len(group) == len(images) == 16
+    assert image(group[0]) == tuple(torch.cat(numbers).tolist())
+    assert {image(one.then(other)) for one in group for other in group} == images
+
+
+@pytest.mark.parametrize(("robot", "count"), [("bug", 4), ("spider", 2)])
+def test_other_robots_have_reflections_alone(robot, count):
+    assert len(all_symmetries(robot)) == count
+    with pytest.raises(ValueError, match=f"robot: the legs of '{robot}' do not stand in a square"):
+        quarter_turn(robot)
+
+
+def test_two_symmetries_one_after_the_other():
+    one, other = all_symmetries("ant")[5], all_symmetries("ant")[10]
+    generator = make_generator(1)
+    sample = torch.randn(num_features("ant"), generator=generator), torch.randn(8)
+    for found, expected in zip(
+        apply(one.then(other), *sample), apply(other, *apply(one, *sample)), strict=True
+    ):
+        assert torch.equal(found, expected)
+
+
+def test_every_sample_is_transformed_by_a_symmetry_of_its_own():
+    size = num_features("ant")
+    inputs = torch.randn((400, size + 2), generator=make_generator(2))
+    actions = torch.randn((400, 8), generator=make_generator(3))
+    found, torques = Augmentation("ant")(inputs, actions, generator=make_generator(4))
+    assert torch.equal(found[:, size:], inputs[:, size:])  # a context
+    images = [apply(symmetry, inputs[:, :size], actions) for symmetry in all_symmetries("ant")]
+    matches = torch.stack(
+        [(a == found[:, :size]).all(1) & (b == torques).all(1) for a, b in images]
+    )
+    assert (matches.sum(0) >= 1).all()
+    assert (matches.sum(1) > 5).all()  # all sixteen, some 25 times each
+    again = Augmentation("ant")(inputs, actions, generator=make_generator(5))
+    assert not torch.equal(again[0], found)
+    assert robosumo_symmetries.FLIPS[0] == (1, 1)
