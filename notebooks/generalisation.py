@@ -267,7 +267,12 @@ plt.show()
 # %% [markdown]
 # The jump is where the second stage begins: an episode's message is no longer that of its references.
 #
-# PROSE
+# **What it means** (default profile). Unseen listeners can be addressed: from sixteen episodes a speaker
+# comes within half a point of the oracle, from four it is at -11.2, from one at -15.1. That is less than
+# the difference between five populations, and far above any code that is the same for all listeners. One
+# episode cannot tell much more: it holds about one message of eight, and with the *training* listeners,
+# whose languages encoder and speaker have met, a speaker gets -14.3 from one. Learning pays: the statistic of pushes on each word, with the
+# same symmetries, stays about one point below at every $k$. Table 3 has the paper's encoder beside this one.
 #
 # ## Where we deviate
 # The paper knows neither gated pooling nor channel symmetries; its encoder is the mean-MLP without
