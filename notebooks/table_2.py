@@ -152,8 +152,12 @@ chosen, candidates = choices.choose_one_by_one(
     learning_rates=learning_rates,
     update_counts=update_counts,
 )
-for method, seed in product(METHODS, seeds):
-    chosen["known", method, seed] = chosen["strong", method, seed]
+known, of_known = comparison.choose(
+    lambda _, *case: [chosen["strong", *case]._replace(learning_rate=r) for r in learning_rates],
+    ratio,
+    kinds=["known"],
+)
+chosen, candidates = chosen | known, candidates + of_known
 comparison.learn(chosen)
 
 # %% [markdown]
