@@ -278,17 +278,15 @@ plt.show()
 # gated pooling and relabelled channels the second half of C7 holds clearly, from one episode on, and the
 # first from sixteen episodes: there the speaker is within half a point of one that knows its listener.
 #
-# Zeros and no embedding differ by nothing. Real episodes bring what the tables say. MADDPG's speakers
-# without an embedding do better with unseen listeners than exact ones: they mix messages, where an exact
-# one is sure of the training listeners' code, which misleads others.
+# Real episodes bring what the tables say. MADDPG's speakers without an embedding do better with unseen
+# listeners than exact ones, who are sure of the training listeners' code, which misleads others.
 #
 # ## Where we deviate
 # - There are 64 episodes per edge; the paper has 1000, as does the `paper` profile.
 # - An exact speaker says one word an episode, and is trained for one $k$.
 # - Embeddings come from stored episodes of the listener with other speakers, not from the new
 #   speaker's own last episode: early in training, that one would contain messages that no speaker sends.
-# - MADDPG's critics, which exist in training only, observe which listener is playing; its settings were
-#   chosen by the oracle's return on training listeners.
+# - MADDPG's critics observe which listener is playing.
 #
 # ## What it cost
 
@@ -298,6 +296,5 @@ print(f"{result['wall_time_seconds']:.0f} s on {result['machine']}\n{result['ver
 
 # %% [markdown]
 # ## Things to try
-# - In Table 2, `num_validation = 2` and `num_test = 4`: 22 training listeners. Do unseen ones gain?
 # - `num_iterations = 1000`: do the speakers get better with unseen listeners, or with seen ones only?
 # - Train the population with `message_size = 2`, then run this. Is a smaller language easier to infer?
