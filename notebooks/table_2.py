@@ -17,7 +17,7 @@
 # episode $e^*$ must help to predict the actions in another one, $e_+$, of the same agent. **Agent
 # identification** (Emb-Id): it must lie nearer to $e_+$ than to an episode $e_-$ of another agent.
 #
-# $$ \mathcal L_\text{im} = -\!\!\sum_{(o,a) \in e_+}\!\! \log \pi_\phi\big(a \mid o, f_\theta(e^*)\big),
+# $$ \mathcal L_\text{im} = -\frac{1}{|e_+|}\!\sum_{(o,a) \in e_+}\!\! \log \pi_\phi\big(a \mid o, f_\theta(e^*)\big),
 # \qquad
 # \mathcal L_\text{id} = \sum_{j \ne i} \Big(1 + e^{\lVert r^* - r_-\rVert_2
 #   - \lVert r^* - r_+ \rVert_2}\Big)^{-2}. $$
@@ -89,11 +89,10 @@ output = results.resolve(output_folder)
 # %% [markdown]
 # ## Data
 # In each run, every speaker of a population plays with every listener; an episode is recorded from the
-# listener's view. The *weak* split keeps one edge of every listener for test and one for validation. The
-# *strong* split divides the pairs into three parts and uses only edges within a part. The difference of
-# the two is not due to generalisation alone: the weak split has 28 listeners with one partner each, the
-# strong one seven with seven. For C3, encoders of the split *known* are tested on the strong split's
-# episodes, but half of the 14 listeners that they learned from, with other partners, are those of the test.
+# listener's view. The *weak* split keeps one edge of every listener for test and one for validation; the
+# *strong* split divides the pairs into three parts and uses only edges within a part, so that its test has
+# seven listeners with seven partners instead of 28 with one. C3 therefore compares on the strong split's
+# test: *known* encoders learned from as many listeners, the test listeners among them, with other partners.
 
 # %%
 runs = {
@@ -130,12 +129,7 @@ comparison = comparisons.Comparison(
     num_workers=num_workers,
     device=device,
 )
-quality = partial(listeners.quality, max_per_agent=max_per_agent)
-
-
-def ratio(embedded: torch.Tensor, agents: torch.Tensor) -> float:
-    return quality(embedded, agents, num_episodes=1, seed=0)["ratio"]
-
+ratio = partial(listeners.single_ratio, max_per_agent=max_per_agent)
 
 # %% [markdown]
 # All methods get the same care: in each run, what has the lowest ratio on its *validation* episodes is

@@ -132,6 +132,17 @@ def quality(
     )
 
 
+def single_ratio(
+    embedded: Float[Tensor, "episode embedding"],
+    agents: Int[Tensor, " episode"],
+    *,
+    max_per_agent: int,
+) -> float:
+    """IICR of single episodes, of at most ``max_per_agent`` of each agent."""
+    options = {"num_episodes": 1, "seed": 0, "max_per_agent": max_per_agent}
+    return quality(embedded, agents, **options)["ratio"]
+
+
 def measure_all(
     comparison: Comparison,
     cases: Sequence[tuple[str, str]],
