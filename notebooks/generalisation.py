@@ -100,7 +100,7 @@ tasks = {
     seed: generalisation.make_task(
         seed,
         populations=[
-            listeners.load_population(population_folder, number)
+            listeners.load_population(results.resolve(population_folder), number)
             for number in range(num_populations)
         ],
         num_validation=num_validation,

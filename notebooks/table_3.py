@@ -113,7 +113,7 @@ encoders, populations = results.resolve(encoders_folder), [s % num_populations f
 drawn = dict(episodes_per_edge=episodes_per_edge, num_validation=num_validation, num_test=num_test)
 tasks = []
 for seed, number in zip(seeds, populations, strict=True):
-    population = listeners.load_population(population_folder, number)
+    population = listeners.load_population(results.resolve(population_folder), number)
     tasks.append(
         speakers.make_task(
             seed,
