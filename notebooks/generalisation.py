@@ -201,7 +201,9 @@ for name, k in product(cells, episode_counts):
     if k == episode_counts[-1]:
         gap = estimate("oracle", f"{name}, unseen, k = {k}")
         rows.append(tables.row(f"oracle minus {name}, k = {k}", gap))
-seconds = {name: [outcomes[name][seed]["seconds"] for seed in seeds] for name in cells}
+for name in cells:  # no part of the result
+    seconds = [outcomes[name][seed]["seconds"] for seed in seeds]
+    print(f"{name}: {np.mean(seconds):.0f} s to learn, {num_workers} at a time")
 curves = {name: [outcomes[name][seed]["losses"] for seed in seeds] for name in cells}
 
 # %%
@@ -215,7 +217,6 @@ values = {
     "drawn": drawn,
     "counts": counts,
     "curves": curves,
-    "seconds": seconds,
     "candidates": candidates,
 }
 run.save(output, values, seeds=seeds)
@@ -282,8 +283,6 @@ plt.show()
 
 # %%
 result = results.load(output)
-for name, seconds in values["seconds"].items():
-    print(f"{name}: {np.mean(seconds):.0f} s to learn, with two processes side by side")
 print(f"{result['wall_time_seconds']:.0f} s on {result['machine']}\n{result['versions']}")
 
 # %% [markdown]

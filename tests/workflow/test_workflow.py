@@ -84,7 +84,7 @@ def test_interrupted_workflow_ends_with_the_same_numbers(tmp_path, request):
     stop_when(broken, population.exists, signal.SIGINT)  # as Ctrl-C does
 
     def encoders() -> dict[Path, int]:  # the folder holds the episodes, too, written anew by a run
-        found = (broken / "smoke/encoders").glob("*_*.safetensors")
+        found = (broken / "smoke/encoders").glob("*_Emb*.safetensors")
         return {path: path.stat().st_mtime_ns for path in found}
 
     stop_when(broken, lambda: len(encoders()) > 5, signal.SIGKILL)
