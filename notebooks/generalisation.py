@@ -96,13 +96,11 @@ output, folder = results.resolve(output_folder), results.resolve(generalisation_
 
 # %%
 populations = [seed % num_populations for seed in seeds]
+loaded = listeners.load_populations(results.resolve(population_folder), num_populations)
 tasks = {
     seed: generalisation.make_task(
         seed,
-        populations=[
-            listeners.load_population(results.resolve(population_folder), number)
-            for number in range(num_populations)
-        ],
+        populations=loaded,
         num_validation=num_validation,
         num_test=num_test,
     )

@@ -95,12 +95,11 @@ output = results.resolve(output_folder)
 # test: *known* encoders learned from as many listeners, the test listeners among them, with other partners.
 
 # %%
+loaded = listeners.load_populations(results.resolve(population_folder), num_populations)
 runs = {
     seed: listeners.make_run(
         seed,
-        population=listeners.load_population(
-            results.resolve(population_folder), seed % num_populations
-        ),
+        population=loaded[seed % num_populations],
         episodes_per_edge=episodes_per_edge,
         num_validation=num_validation,
         num_test=num_test,

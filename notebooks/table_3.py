@@ -111,13 +111,13 @@ output, checkpoints = results.resolve(output_folder), results.resolve(checkpoint
 # %%
 encoders, populations = results.resolve(encoders_folder), [s % num_populations for s in seeds]
 drawn = dict(episodes_per_edge=episodes_per_edge, num_validation=num_validation, num_test=num_test)
+loaded = listeners.load_populations(results.resolve(population_folder), num_populations)
 tasks = []
 for seed, number in zip(seeds, populations, strict=True):
-    population = listeners.load_population(results.resolve(population_folder), number)
     tasks.append(
         speakers.make_task(
             seed,
-            listeners.make_run(seed, population=population, **drawn),
+            listeners.make_run(seed, population=loaded[number], **drawn),
             encoders=comparison_files.load_encoders(encoders, "strong", seed),
             num_new_episodes=episodes_per_edge,
             episode_counts=episode_counts,

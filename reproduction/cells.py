@@ -13,18 +13,15 @@ from torch import Tensor, nn
 
 from paperlib import embeddings
 from paperlib.agents import symmetries, word_speakers
+from paperlib.agents.word_speakers import word_numbers
 from paperlib.datasets import InteractionDataset
 from paperlib.embeddings import PolicyEmbedder, Settings
-from paperlib.environments.particleworld import (
-    FORCE_SIZE,
-    LANDMARKS,
-    MESSAGE,
-    NUM_LANDMARKS,
-    listener_size,
-)
+from paperlib.environments.particleworld import FORCE_SIZE, MESSAGE, listener_size
 from paperlib.gated_pooling import GatedPoolingEncoder, ReadingPolicy
 from paperlib.objectives import Hybrid
 from paperlib.streams import make_generator
+from reproduction.listening import pushes
+from reproduction.measures import window_means
 from reproduction.sources import Source, channels_of, collect, contexts
 
 MAX_IMAGES = 672  # with which a speaker trains
@@ -65,14 +62,9 @@ class WordDirections(nn.Module):
         step_weights: Float[Tensor, "*batch time"],
     ) -> Float[Tensor, "*batch embedding"]:
         messages = observations[..., MESSAGE]
-        digits = 2 ** torch.arange(messages.shape[-1])
-        word = (messages > 0.5).long() @ digits
-        heard = nn.functional.one_hot(word, 2 ** messages.shape[-1]) * step_weights.unsqueeze(-1)
-        push = actions[..., 2::2] - actions[..., 1::2]  # right-left, up-down
-        landmarks = observations[..., LANDMARKS].unflatten(-1, (NUM_LANDMARKS, 2))
-        unit = nn.functional.normalize(landmarks, dim=-1)
-        towards = (unit @ push.unsqueeze(-1)).squeeze(-1)  # (*batch, T, 3)
-        sums = heard.mT @ towards  # (*batch, W, 3)
+        words = nn.functional.one_hot(word_numbers(messages), 2 ** messages.shape[-1])
+        heard = words * step_weights.unsqueeze(-1)  # (*batch, T, W)
+        sums = heard.mT @ pushes(actions, observations)  # (*batch, W, 3)
         return (sums / (heard.sum(-2).unsqueeze(-1) + 2.0)).flatten(-2)
 
 
@@ -237,5 +229,5 @@ def run_cell(
         model, sources, test, symmetric=cell.symmetric, key=evaluation_key, **evaluation
     )
     progress(1)
-    losses = [part.mean().item() for part in model.losses.tensor_split(30) if len(part)]
+    losses = window_means(model.losses, num_windows=30)
     return {**found, "losses": losses, "seconds": seconds}

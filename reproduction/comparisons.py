@@ -26,6 +26,7 @@ from reproduction.comparison_files import (
     save_splits,
 )
 from reproduction.jobs import run_jobs
+from reproduction.measures import window_means
 
 IMITATION, IDENTIFICATION = 0.0, float("inf")  # λ of Emb-Im and Emb-Id
 REFERENCES = ("untrained", "summary statistics")  # they learn nothing
@@ -169,8 +170,7 @@ class Comparison:
 
     def losses(self, kind: str, method: str, seed: int, *, num_windows: int = 20) -> list[float]:
         """The learning curve of an encoder: its loss, averaged over equal parts of the training."""
-        parts = self.load(kind, method, seed).losses.tensor_split(num_windows)
-        return [part.mean().item() for part in parts if len(part)]
+        return window_means(self.load(kind, method, seed).losses, num_windows=num_windows)
 
     def untrained(self, kind: str, seed: int) -> PolicyEmbedder:
         """An encoder with the initial weights of a seed, and the observations' scale where the

@@ -44,19 +44,21 @@ class ListenerRun:
         return [f"{side} {pair}" for side in ("speaker", "listener") for pair in pairs]
 
 
-def load_population(folder: str | Path, number: int) -> Population:
-    """A population that the notebook ``population`` left in its folder.
+def load_populations(folder: Path, count: int) -> list[Population]:
+    """The first populations that the notebook ``population`` left in its folder.
 
     Raises:
-        ValueError: if it left fewer, or the file is damaged.
+        FileNotFoundError: if it left none.
+        ValueError: if it left fewer, or a file is damaged.
     """
-    path = results.resolve(folder) / f"population_{number}.safetensors"
-    if not path.exists() and path.with_name("population_0.safetensors").exists():
-        raise ValueError(
-            f"num_populations: {results.shorten(path.parent)} holds no population {number}; run "
-            "the notebook population with more of them"
-        )
-    return Population.load(path)
+    paths = [folder / f"population_{number}.safetensors" for number in range(count)]
+    for number, path in enumerate(paths):
+        if paths[0].exists() and not path.exists():
+            raise ValueError(
+                f"num_populations: {results.shorten(folder)} holds no population {number}; run "
+                "the notebook population with more of them"
+            )
+    return [Population.load(path) for path in paths]
 
 
 def make_run(

@@ -16,6 +16,7 @@ from torch import Tensor
 from paperlib import metrics, streams
 from paperlib.agents.networks import sample_bits
 from paperlib.agents.populations import Policies, Population, play
+from paperlib.agents.word_speakers import word_numbers
 from paperlib.datasets import InteractionDataset
 from paperlib.environments.particleworld import LANDMARKS, MESSAGE, ParticleWorld
 from reproduction import distances
@@ -35,7 +36,7 @@ def silent_pushes(
         generator: draws them.
     """
     seen = _world(population, num_episodes, generator).reset().listener
-    return _pushes(population.listeners(seen).softmax(-1), seen).mean(1).double().numpy()
+    return pushes(population.listeners(seen).softmax(-1), seen).mean(1).double().numpy()
 
 
 @torch.no_grad()
@@ -101,10 +102,9 @@ def word_statistics(dataset: InteractionDataset) -> Float[Tensor, "agent feature
     """
     seen = dataset.observations[:, 1:]
     message = seen[..., MESSAGE]
-    heard = (message.long() << torch.arange(message.shape[-1])).sum(-1)  # (E, T - 1)
-    words = torch.nn.functional.one_hot(heard, 2 ** message.shape[-1]).to(seen)
+    words = torch.nn.functional.one_hot(word_numbers(message), 2 ** message.shape[-1]).to(seen)
     actions = torch.nn.functional.one_hot(dataset.actions[:, 1:].long(), dataset.num_actions)
-    towards = _pushes(actions.to(seen), seen)
+    towards = pushes(actions.to(seen), seen)
     sums = torch.einsum("etw,etk->ewk", words, towards).flatten(1)
     counts = words.sum(1)
     index = dataset.agents.unique(return_inverse=True)[1]
@@ -113,11 +113,11 @@ def word_statistics(dataset: InteractionDataset) -> Float[Tensor, "agent feature
     return (table / (member.T @ counts).clamp(min=1).unsqueeze(-1)).flatten(1)
 
 
-def _pushes(forces: Tensor, observations: Tensor) -> Float[Tensor, "*batch 3"]:
+def pushes(forces: Tensor, observations: Tensor) -> Float[Tensor, "*batch 3"]:
     """Push towards each landmark: forces (..., 5), along unit vectors to the landmarks."""
     push = forces[..., 2::2] - forces[..., 1::2]  # (..., 2): right - left, up - down
     landmarks = observations[..., LANDMARKS].unflatten(-1, (-1, 2))
-    directions = landmarks / landmarks.norm(dim=-1, keepdim=True)
+    directions = torch.nn.functional.normalize(landmarks, dim=-1)
     return (directions * push.unsqueeze(-2)).sum(-1)
 
 

@@ -17,6 +17,11 @@ from reproduction.statistics import Estimate
 from reproduction.verdicts import Clusters, Part
 
 
+def window_means(curve: Float[Tensor, " update"], *, num_windows: int) -> list[float]:
+    """Means over equal parts of a learning curve, or the curve where it is shorter."""
+    return [part.mean().item() for part in curve.tensor_split(num_windows) if len(part)]
+
+
 def draw_of_each(
     agents: Int[Tensor, " episode"], *, max_per_agent: int, generator: torch.Generator
 ) -> Int[Tensor, " drawn"]:

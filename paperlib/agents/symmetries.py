@@ -18,7 +18,7 @@ from torch import Tensor
 from paperlib import _checks
 from paperlib.agents import populations
 from paperlib.agents.populations import Population
-from paperlib.agents.word_speakers import words
+from paperlib.agents.word_speakers import word_numbers, words
 from paperlib.datasets import InteractionDataset
 from paperlib.environments.particleworld import MESSAGE
 from paperlib.graphs import InteractionGraph
@@ -131,9 +131,7 @@ def relabelled_returns(
     """
     message_size = (returns.shape[-1] - 1).bit_length()
     bits = words(message_size).double()
-    digits = 2 ** torch.arange(message_size)
-    parts = [returns[..., symmetry(bits).long() @ digits] for symmetry in symmetries]
-    return torch.cat(parts)
+    return torch.cat([returns[..., word_numbers(symmetry(bits))] for symmetry in symmetries])
 
 
 def by_message(dataset: InteractionDataset) -> InteractionDataset:
@@ -154,9 +152,8 @@ def by_message(dataset: InteractionDataset) -> InteractionDataset:
     said = ((steps > 0) & (steps < dataset.lengths.unsqueeze(-1))).unsqueeze(-1)
     messages = dataset.observations[..., MESSAGE]
     share = (messages * said).sum(1) / said.sum(1).clamp(min=1)  # (E, M)
-    size = messages.shape[-1]
-    word = (share > 0.5).long() @ 2 ** torch.arange(size)
-    return dataclasses.replace(dataset, agents=2**size * dataset.agents + word)
+    agents = 2 ** messages.shape[-1] * dataset.agents + word_numbers(share)
+    return dataclasses.replace(dataset, agents=agents)
 
 
 def heard(dataset: InteractionDataset, symmetry: ChannelSymmetry) -> InteractionDataset:

@@ -38,6 +38,11 @@ def words(message_size: int) -> Int[Tensor, "word bit"]:
     return (torch.arange(2**message_size)[:, None] >> torch.arange(message_size)) & 1
 
 
+def word_numbers(bits: Float[Tensor, "*batch bit"]) -> Int[Tensor, "*batch"]:
+    """w, the number of each word; bits above 0.5 count as ones. `words` leads back."""
+    return ((bits > 0.5).long() << torch.arange(bits.shape[-1], device=bits.device)).sum(-1)
+
+
 def word_returns(
     listeners: StackedMLP,
     *,

@@ -112,8 +112,8 @@ def test_the_effect_of_length_compares_the_best_of_each():
 
 def test_fewer_populations_than_asked_for(population, tmp_path):
     with pytest.raises(FileNotFoundError, match=r"population_0\.safetensors: no such file"):
-        listeners.load_population(tmp_path, 0)
+        listeners.load_populations(tmp_path, 1)
     population.save(tmp_path / "population_0.safetensors")
-    assert listeners.load_population(tmp_path, 0).num_pairs == PAIRS
+    assert [found.num_pairs for found in listeners.load_populations(tmp_path, 1)] == [PAIRS]
     with pytest.raises(ValueError, match=r"^num_populations: .* holds no population 1; run"):
-        listeners.load_population(tmp_path, 1)
+        listeners.load_populations(tmp_path, 2)

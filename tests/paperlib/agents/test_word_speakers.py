@@ -158,3 +158,12 @@ def test_sizes_that_do_not_fit(unchecked):
         word_speakers.expected_returns(speakers, torch.zeros(1, 3, 1, 2), RETURNS)
     with pytest.raises(ValueError, match="generators: 1 came for 2 speakers"):
         word_speakers.train_speakers(one_hot_contexts(2), RETURNS, generators=[make_generator(0)])
+
+
+@pytest.mark.parametrize("message_size", [1, 3, 8])
+def test_words_and_their_numbers(message_size):
+    bits = word_speakers.words(message_size)
+    found = word_speakers.word_numbers(bits.float())
+    assert torch.equal(found, torch.arange(2**message_size))
+    share = torch.tensor([[0.4, 0.6, 0.5]])  # of the steps in which a bit was sent
+    assert word_speakers.word_numbers(share).tolist() == [2]
