@@ -192,7 +192,8 @@ def update(
         rollout, discount=settings.discount, gae_lambda=settings.gae_lambda
     ).flatten()
     targets = advantage + rollout.values.flatten()
-    raw, actions = rollout.inputs.flatten(0, 1), rollout.actions.flatten(0, 1)
+    given = rollout.inputs.flatten(0, 1), rollout.actions.flatten(0, 1)
+    raw, actions = given
     with torch.no_grad():
         inputs = model.normalizer(raw)
     old, before = rollout.log_probs.flatten(), copy.deepcopy(model) if augment else model
@@ -201,9 +202,7 @@ def update(
     for _ in range(settings.num_epochs):
         order = torch.randperm(len(inputs), generator=generator, device=generator.device)
         if augment:
-            raw, actions = augment(
-                rollout.inputs.flatten(0, 1), rollout.actions.flatten(0, 1), generator=generator
-            )
+            raw, actions = augment(*given, generator=generator)
             with torch.no_grad():
                 inputs = model.normalizer(raw)
                 noise = (actions - before.policy(inputs)) / before.log_std.exp()

@@ -8,12 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from paperlib import files
 from paperlib.agents import ppo
-from paperlib.environments.robosumo_bodies import ROBOTS, TATAMI_SIZE, reflected_joints
+from paperlib.environments.robosumo_bodies import (
+    ROBOTS,
+    TATAMI_SIZE,
+    Matrix,
+    mapped_joints,
+    reflected_joints,
+)
 from paperlib.environments.robosumo_observations import observation_fields, observation_size
 
 
@@ -69,24 +75,39 @@ def num_features(robot: str) -> int:
     return egocentric(torch.ones(1, observation_size(robot)), robot).shape[1]
 
 
-def reflected_features(robot: str, flips: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """Index and sign of the feature of `egocentric` that each becomes in a reflected world."""
-    joints, joint_signs = reflected_joints(robot, flips)
-    flip = [*map(float, flips), 1.0]
-    turned = [flips[0] * flips[1] * sign for sign in flip]  # angular velocity is a pseudovector
-    axes = [sign * axis for sign in flip for axis in (flip[0], flip[2])]
-    signs = flip * 2 + [1.0] * 3  # position, opponent; distances to the border and between them
-    signs += flip * 3 + turned  # to_opponent, to_centre, velocity; angular_velocity
-    signs += flip + axes  # the vertical, the opponent's axes
-    signs += [*joint_signs, *joint_signs]
+def mapped_features(
+    robot: str, *, ring: tuple[int, int], own: Matrix
+) -> tuple[Int[Tensor, " feature"], Float[Tensor, " feature"]]:
+    """Index and sign of the feature of `egocentric` that each becomes in a symmetry.
+
+    Args:
+        robot: "ant", "bug" or "spider".
+        ring: factors of x and y in the ring, and in the opponent's own axes: 1 or -1.
+        own: map of the robot's own axes, see `robosumo_bodies.mapped_joints`.
+    """
+    joints, joint_signs = mapped_joints(robot, own)
+    (a, b), (c, d) = own
+    places, factors = [0 if a else 1, 0 if c else 1, 2], [float(a + b), float(c + d), 1.0]
+    across = [float(a * d - b * c) * factor for factor in factors]
+    flip = [*map(float, ring), 1.0]
+    axes = [2 * place + column for place in places for column in (0, 1)]
     bodies = [0] + [1 + 3 * (joint // 2) + part for joint in joints[::2] for part in range(3)]
     forces = [6 * body + number for body in bodies for number in range(6)]
-    first = len(signs) - 2 * len(joints)  # of the joints
-    blocks = [range(first), joints, joints, forces, range(6)]
     origins: list[int] = []
-    for block in blocks:
+    signs: list[float] = []
+    for block, block_signs in (
+        *[(range(3), flip)] * 2,  # position, opponent
+        (range(3), [1.0] * 3),  # distances to the border and between them
+        *[(places, factors)] * 3,  # to_opponent, to_centre, velocity
+        (places, across),  # angular_velocity, a pseudovector
+        (places, factors),  # the vertical
+        (axes, [factor * sign for factor in factors for sign in (flip[0], flip[2])]),
+        *[(joints, joint_signs)] * 2,  # joint_angles, joint_velocities
+        (forces, [1.0] * len(forces)),
+        (range(6), [1.0] * 6),  # opponent_contact
+    ):
         origins += [len(origins) + place for place in block]
-    signs += [1.0] * (len(origins) - len(signs))
+        signs += block_signs
     return torch.tensor(origins), torch.tensor(signs)
 
 
@@ -181,8 +202,9 @@ class Wrestler(nn.Module):
         Raises:
             ValueError: if the robot's legs have no such symmetry.
         """
-        origins, signs = reflected_features(self.robot, flips)
         joints, joint_signs = reflected_joints(self.robot, flips)
+        x, y = flips
+        origins, signs = mapped_features(self.robot, ring=flips, own=((x, 0), (0, y)))
         context = torch.arange(len(origins), len(origins) + self.context_size)
         origins = torch.cat([origins, context])
         signs = torch.cat([signs, signs.new_ones(self.context_size)])

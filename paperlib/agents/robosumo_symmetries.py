@@ -11,13 +11,12 @@ from __future__ import annotations
 import itertools
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from paperlib.agents.robosumo_policies import num_features, reflected_features
-from paperlib.environments.robosumo_bodies import ROBOTS, reflected_joints
+from paperlib.agents.robosumo_policies import mapped_features, num_features
+from paperlib.environments.robosumo_bodies import Matrix, mapped_joints
 
 FLIPS = ((1, 1), (-1, 1), (1, -1), (-1, -1))  # of x and y; both turn the match by 180 degrees
 
@@ -46,10 +45,17 @@ class Symmetry(NamedTuple):
 
 
 def reflection(robot: str, flips: tuple[int, int]) -> Symmetry:
-    """The reflected match; see `robosumo_bodies.reflected_joints`."""
-    joints, signs = reflected_joints(robot, flips)
-    features = reflected_features(robot, flips)
-    return Symmetry(*features, torch.tensor(joints), torch.tensor(signs))
+    """The reflected match.
+
+    Args:
+        robot: "ant", "bug" or "spider".
+        flips: factors of x and y, 1 or -1.
+
+    Raises:
+        ValueError: if the robot's legs have no such symmetry.
+    """
+    x, y = flips
+    return _symmetry(robot, ring=flips, own=((x, 0), (0, y)))
 
 
 def quarter_turn(robot: str) -> Symmetry:
@@ -59,43 +65,16 @@ def quarter_turn(robot: str) -> Symmetry:
     Raises:
         ValueError: if the robot's legs do not stand in a square.
     """
-    joints, signs = _turned_joints(robot)
-    turned, turned_signs = [1, 0, 2], [1.0, -1.0, 1.0]  # (x, y, z) becomes (y, -x, z)
-    origins, factors = list(range(9)), [1.0] * 9  # in the ring's own coordinates, and distances
+    try:
+        return _symmetry(robot, ring=(1, 1), own=((0, 1), (-1, 0)))
+    except ValueError:
+        raise ValueError(f"robot: the legs of {robot!r} do not stand in a square") from None
 
-    def add(block: list[int], block_signs: list[float]) -> None:
-        first = len(origins)
-        origins.extend(first + place for place in block)
-        factors.extend(block_signs)
 
-    for _ in range(5):  # to the opponent and the centre, velocity, angular velocity, vertical
-        add(turned, turned_signs)
-    axes = [2 * row + column for row in turned for column in (0, 1)]  # of the opponent
-    add(axes, [sign for sign in turned_signs for _ in (0, 1)])
-    for _ in range(2):  # angles and their velocities
-        add(joints, signs)
-    bodies = [0, *(1 + 3 * (joint // 2) + part for joint in joints[::2] for part in range(3))]
-    add([6 * body + number for body in bodies for number in range(6)], [1.0] * 6 * len(bodies))
-    add(list(range(6)), [1.0] * 6)  # the opponent's contact forces
-    features = torch.tensor(origins), torch.tensor(factors)
+def _symmetry(robot: str, *, ring: tuple[int, int], own: Matrix) -> Symmetry:
+    joints, signs = mapped_joints(robot, own)
+    features = mapped_features(robot, ring=ring, own=own)
     return Symmetry(*features, torch.tensor(joints), torch.tensor(signs))
-
-
-def _turned_joints(robot: str) -> tuple[list[int], list[float]]:
-    joints, signs = [], []
-    legs = ROBOTS[robot].legs
-    for leg in legs:
-        own = np.array([leg.coxa, leg.femur, leg.tibia])
-        for number, other in enumerate(legs):
-            image = np.array([other.coxa, other.femur, other.tibia])[:, [1, 0, 2]] * [1, -1, 1]
-            axis = np.array(other.ankle_axis)[[1, 0]] * [1, -1]
-            sign = next((s for s in (1.0, -1.0) if np.allclose(s * axis, leg.ankle_axis[:2])), None)
-            if np.allclose(image, own) and sign:
-                joints += [2 * number, 2 * number + 1]
-                signs += [1.0, sign]
-    if len(joints) < 2 * len(legs):
-        raise ValueError(f"robot: the legs of {robot!r} do not stand in a square")
-    return joints, signs
 
 
 def all_symmetries(robot: str) -> list[Symmetry]:

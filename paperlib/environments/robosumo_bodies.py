@@ -1,4 +1,4 @@
-"""The measures of RoboSumo's robots and ring, and the mirror symmetries of the robots.
+"""The measures of RoboSumo's robots and ring, and the symmetries of the robots.
 
 Every measure is the original's (Al-Shedivat et al. 2018, arXiv 1710.03641): lengths in metres,
 angles in degrees, densities in kg/m³.
@@ -15,6 +15,7 @@ TATAMI_MARGIN = 0.3  # how far the ground reaches beyond the border
 
 Vector = tuple[float, float, float]
 Range = tuple[float, float]
+Matrix = tuple[tuple[int, int], tuple[int, int]]
 
 
 class Leg(NamedTuple):
@@ -138,19 +139,42 @@ def reflected_joints(robot: str, flips: tuple[int, int]) -> tuple[list[int], lis
     if len(flips) != 2 or {abs(flip) for flip in flips} != {1}:
         raise ValueError(f"flips must be two numbers, each -1 or 1; got {flips}")
     x, y = flips
+    try:
+        return mapped_joints(robot, ((x, 0), (0, y)))
+    except ValueError:
+        raise ValueError(f"flips: the legs of {robot!r} have no symmetry {flips}") from None
+
+
+def mapped_joints(robot: str, matrix: Matrix) -> tuple[list[int], list[float]]:
+    """For each joint of a robot, the joint that a reflection or a turn about the vertical maps onto
+    it, and the angle's sign; as `reflected_joints` returns them.
+
+    Args:
+        robot: "ant", "bug" or "spider".
+        matrix: rows of the map of x and y; 0, 1 and -1.
+
+    Raises:
+        ValueError: if the legs do not have this symmetry.
+    """
+    (a, b), (c, d) = matrix
+    handedness = a * d - b * c  # -1: a reflection
+
+    def image(vector: Vector) -> Vector:
+        x, y, z = vector
+        return a * x + b * y, c * x + d * y, z
+
     legs = ROBOTS[robot].legs
     joints: list[int] = []
     signs: list[float] = []
     for leg in legs:
         own = leg.coxa, leg.femur, leg.tibia
         for number, other in enumerate(legs):
-            image = tuple((x * a, y * b, c) for a, b, c in (other.coxa, other.femur, other.tibia))
-            # An axis of rotation is an axial vector: it also changes sign if x or y alone does.
-            axis = y * other.ankle_axis[0], x * other.ankle_axis[1]
+            # An axis of rotation is an axial vector: it also changes sign in a reflection.
+            axis = tuple(handedness * part for part in image(other.ankle_axis)[:2])
             sign = {leg.ankle_axis[:2]: 1.0, tuple(-a for a in leg.ankle_axis[:2]): -1.0}.get(axis)
-            if image == own and sign:
+            if tuple(map(image, (other.coxa, other.femur, other.tibia))) == own and sign:
                 joints += [2 * number, 2 * number + 1]
-                signs += [float(x * y), sign]
+                signs += [float(handedness), sign]
     if len(joints) < 2 * len(legs):
-        raise ValueError(f"flips: the legs of {robot!r} have no symmetry {flips}")
+        raise ValueError(f"matrix: the legs of {robot!r} have no symmetry {matrix}")
     return joints, signs
