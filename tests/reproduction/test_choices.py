@@ -1,35 +1,9 @@
 """Settings that are chosen one after another."""
 
-import dataclasses
 import itertools
 
-import pytest
-import torch
-from samples import make_dataset
-
-from paperlib import graphs, streams
-from paperlib.embeddings import Settings
 from reproduction.choices import choose_one_by_one
 from reproduction.comparisons import CONTROL, IDENTIFICATION, IMITATION, Choice, Comparison
-
-SMALL = Settings(num_updates=100, embedding_size=4, hidden_size=8, policy_hidden_size=8)
-
-
-@pytest.fixture
-def comparison(tmp_path):
-    """Four agents, each of whom met each other one four times."""
-    dataset = make_dataset(num_episodes=12)
-    partners = (dataset.agents + 1 + torch.arange(len(dataset)) % 3) % 4
-    graph = graphs.InteractionGraph.complete(4)
-    splits = {
-        ("weak", seed): graphs.weak_split(
-            graph, train_fraction=0.6, generator=streams.make_generator(seed)
-        )
-        for seed in (3, 5)
-    }
-    dataset = dataclasses.replace(dataset, partners=partners)
-    options = {"anchors_per_step": 9, "stream": 7, "untrained_stream": 8}
-    return Comparison(tmp_path / "new", dict.fromkeys((3, 5), dataset), splits, SMALL, **options)
 
 
 def test_settings_are_chosen_one_after_another(comparison, monkeypatch):

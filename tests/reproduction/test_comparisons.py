@@ -2,12 +2,10 @@
 
 import dataclasses
 
-import pytest
 import torch
-from samples import make_dataset
 
-from paperlib import files, graphs, streams
-from paperlib.embeddings import PolicyEmbedder, Settings
+from paperlib import files, streams
+from paperlib.embeddings import PolicyEmbedder
 from paperlib.metrics import summary_statistics
 from paperlib.objectives import Classification, Hybrid
 from reproduction import comparison_files
@@ -18,28 +16,8 @@ from reproduction.comparisons import (
     IMITATION,
     REFERENCES,
     Choice,
-    Comparison,
     embeddings_to_show,
 )
-
-SMALL = Settings(num_updates=100, embedding_size=4, hidden_size=8, policy_hidden_size=8)
-
-
-@pytest.fixture
-def comparison(tmp_path):
-    """Four agents, each of whom met each other one four times."""
-    dataset = make_dataset(num_episodes=12)
-    partners = (dataset.agents + 1 + torch.arange(len(dataset)) % 3) % 4
-    graph = graphs.InteractionGraph.complete(4)
-    splits = {
-        ("weak", seed): graphs.weak_split(
-            graph, train_fraction=0.6, generator=streams.make_generator(seed)
-        )
-        for seed in (3, 5)
-    }
-    dataset = dataclasses.replace(dataset, partners=partners)
-    options = {"anchors_per_step": 9, "stream": 7, "untrained_stream": 8}
-    return Comparison(tmp_path / "new", dict.fromkeys((3, 5), dataset), splits, SMALL, **options)
 
 
 def choices(**changes):
@@ -170,7 +148,9 @@ def test_embeddings_of_encoders_and_references(comparison):
     rows = torch.tensor([5, 2, 9])
     first = comparison.datasets[3].first_steps(2)
     learned = comparison.load("weak", "Emb-Id", 5)
-    untrained = PolicyEmbedder(2, 3, settings=SMALL, generator=streams.make_generator(5, 8))
+    untrained = PolicyEmbedder(
+        2, 3, settings=comparison.settings, generator=streams.make_generator(5, 8)
+    )
     expected = {
         "Emb-Id": learned.embed(first, rows),
         "untrained": untrained.embed(first, rows),
@@ -184,7 +164,7 @@ def test_embeddings_of_encoders_and_references(comparison):
 
 
 def test_an_untrained_encoder_takes_the_scale_of_the_trained(comparison):
-    settings = dataclasses.replace(SMALL, normalize_observations=True)
+    settings = dataclasses.replace(comparison.settings, normalize_observations=True)
     comparison = dataclasses.replace(comparison, settings=settings)
     comparison.learn(choices())
     scale = comparison.load("weak", "Emb-Im", 3).normalizer.state_dict()

@@ -5,35 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from paperlib.agents.networks import StackedMLP
-from paperlib.agents.populations import Population
-from paperlib.streams import make_generator
 from reproduction import generalisation
 from reproduction.cells import Cell
 
 PAIRS = 6
-QUICK = Cell(pretraining_updates=3, num_updates=4, hidden_size=8)
-EVALUATION = {"episode_counts": [1, 3], "num_word_episodes": 48, "num_speaker_updates": 10}
-
-
-@pytest.fixture(scope="module")
-def populations():
-    """Two of random networks."""
-    return [
-        Population(
-            *(
-                StackedMLP(sizes, generators=[make_generator(n, seed, k) for k in range(PAIRS)])
-                for seed, sizes in enumerate([(3, 8, 2), (10, 8, 5)])
-            ),
-            provenance={"dynamics": "mpe2"},
-        )
-        for n in (0, 1)
-    ]
-
-
-@pytest.fixture
-def task(populations):
-    return generalisation.make_task(3, populations=populations, num_validation=2, num_test=2)
 
 
 def test_nobody_is_in_two_parts(task, populations):

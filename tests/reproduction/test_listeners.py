@@ -4,8 +4,6 @@ import pytest
 import torch
 
 from paperlib import embeddings, metrics
-from paperlib.agents.networks import StackedMLP
-from paperlib.agents.populations import Population
 from paperlib.streams import make_generator
 from reproduction import listeners
 from reproduction.comparisons import IMITATION, Choice, Comparison
@@ -13,14 +11,9 @@ from reproduction.comparisons import IMITATION, Choice, Comparison
 PAIRS = 6
 
 
-@pytest.fixture(scope="module")
-def population():
-    """Random networks."""
-    stacks = [
-        StackedMLP(sizes, generators=[make_generator(seed, k) for k in range(PAIRS)])
-        for seed, sizes in enumerate([(3, 8, 2), (10, 8, 5)])
-    ]
-    return Population(*stacks, provenance={"dynamics": "mpe2"})
+@pytest.fixture
+def population(populations):
+    return populations[0]
 
 
 def draw(population, seed=3):

@@ -4,25 +4,17 @@ import pytest
 import torch
 
 from paperlib.agents import symmetries
-from paperlib.agents.networks import StackedMLP
-from paperlib.agents.populations import Population
 from paperlib.datasets import InteractionDataset
 from paperlib.embeddings import PolicyEmbedder
 from paperlib.streams import make_generator
 from reproduction import sources
 from reproduction.sources import Source
 
-PAIRS = 6
 
-
-@pytest.fixture(scope="module")
-def source():
+@pytest.fixture
+def source(populations):
     """Two pairs of a population of random networks."""
-    stacks = [
-        StackedMLP(sizes, generators=[make_generator(seed, k) for k in range(PAIRS)])
-        for seed, sizes in enumerate([(3, 8, 2), (10, 8, 5)])
-    ]
-    return Source(Population(*stacks, provenance={"dynamics": "mpe2"}), [4, 1])
+    return Source(populations[0], [4, 1])
 
 
 def test_images_are_numbered_channel_by_channel(source):

@@ -1,0 +1,54 @@
+"""What several tests of the reproduction need."""
+
+import dataclasses
+
+import pytest
+import torch
+from samples import make_dataset
+
+from paperlib import graphs, streams
+from paperlib.agents.networks import StackedMLP
+from paperlib.agents.populations import Population
+from paperlib.embeddings import Settings
+from reproduction import generalisation
+from reproduction.comparisons import Comparison
+
+
+@pytest.fixture
+def comparison(tmp_path):
+    """Of four agents, each of whom met each other one four times."""
+    dataset = make_dataset(num_episodes=12)
+    partners = (dataset.agents + 1 + torch.arange(len(dataset)) % 3) % 4
+    graph = graphs.InteractionGraph.complete(4)
+    splits = {
+        ("weak", seed): graphs.weak_split(
+            graph, train_fraction=0.6, generator=streams.make_generator(seed)
+        )
+        for seed in (3, 5)
+    }
+    dataset = dataclasses.replace(dataset, partners=partners)
+    settings = Settings(num_updates=100, embedding_size=4, hidden_size=8, policy_hidden_size=8)
+    options = {"anchors_per_step": 9, "stream": 7, "untrained_stream": 8}
+    datasets = dict.fromkeys((3, 5), dataset)
+    return Comparison(tmp_path / "new", datasets, splits, settings, **options)
+
+
+@pytest.fixture(scope="session")
+def populations():
+    """Two of six pairs, random networks with messages of two bits."""
+    return [
+        Population(
+            *(
+                StackedMLP(sizes, generators=[streams.make_generator(n, k, p) for p in range(6)])
+                for k, sizes in enumerate([(3, 8, 2), (10, 8, 5)])
+            ),
+            provenance={"dynamics": "mpe2"},
+        )
+        for n in (0, 1)
+    ]
+
+
+@pytest.fixture
+def task(populations):
+    """Two listeners each to learn with, to choose by, and to judge by."""
+    return generalisation.make_task(3, populations=populations, num_validation=2, num_test=2)
