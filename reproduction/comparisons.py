@@ -155,13 +155,8 @@ class Comparison:
         """
         wanted = []
         for (kind, method, seed), choice in choices.items():
-            path, trial = (
-                encoder_path(self.folder, kind, method, seed),
-                self._trial_path(kind, method, seed, choice),
-            )
-            if trial.exists():
-                with files.replacing(path) as temporary:
-                    shutil.copyfile(trial, temporary)
+            path = encoder_path(self.folder, kind, method, seed)
+            _copy(self._trial_path(kind, method, seed, choice), path)
             wanted.append((kind, method, seed, choice, path))
             if supervised and method == METHODS[0]:
                 path = encoder_path(self.folder, kind, SUPERVISED, seed)
@@ -252,6 +247,15 @@ class Comparison:
             )
         units = sum(job["settings"].num_updates for job in jobs)
         run_jobs(learn_to_file, jobs, num_workers=self.num_workers, units=units, name=name)
+
+
+def _copy(source: Path, path: Path) -> None:
+    """Copies a file, if there is one and ``path`` is not the same already."""
+    if not source.exists():
+        return
+    if not path.exists() or files.file_checksum(path) != files.file_checksum(source):
+        with files.replacing(path) as temporary:
+            shutil.copyfile(source, temporary)
 
 
 def embeddings_to_show(

@@ -60,6 +60,10 @@ def test_the_chosen_candidate_is_not_learned_again(comparison, monkeypatch):
     chosen, _ = comparison.choose(lambda *case: candidates, lambda e, a: 0.0, methods=["Emb-Hyb"])
     monkeypatch.setattr(comparison_files.embeddings, "learn", None)
     comparison.learn(chosen)
+    path = comparison_files.encoder_path(comparison.folder, "weak", "Emb-Hyb", 3)
+    written = path.stat().st_mtime_ns
+    comparison.learn(chosen)
+    assert path.stat().st_mtime_ns == written
     assert len(comparison.losses("weak", "Emb-Hyb", 3, num_windows=20)) == 20
 
 
