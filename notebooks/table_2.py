@@ -277,8 +277,8 @@ plots.save_figure(figure, output, "table_2_episodes")
 plt.show()
 
 # %% [markdown]
-# Learning curves of the chosen encoders, and the effect of the number of episodes. **Above:** IICR; **below:** share of test embeddings whose
-# agent a linear probe names (dotted: chance). Means over runs with 95 % intervals. In
+# Learning curves of the chosen encoders, and the effect of the number of episodes. **Above:** IICR;
+# **below:** share of test embeddings whose agent a linear probe names (dotted: chance). Means over runs. In
 # one episode a listener mostly receives one message of its language; further episodes bring the others.
 #
 # **What did and did not reproduce** (default profile). Unseen listeners cluster from one episode as well as
