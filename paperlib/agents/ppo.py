@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import torch
@@ -32,8 +32,8 @@ class Settings:
         value_coef: weight of the value function's loss.
         entropy_coef: weight of the entropy bonus.
         max_grad_norm: the gradient's norm is clipped to it.
-        target_kl: mean KL divergence from the old policy, in nats, beyond which no further pass
-            over the rollout begins.
+        target_kl: KL divergence from the old policy on a minibatch, in nats, beyond which the
+            update ends.
     """
 
     learning_rate: float = 3e-4
@@ -192,43 +192,54 @@ def update(
         rollout, discount=settings.discount, gae_lambda=settings.gae_lambda
     ).flatten()
     targets = advantage + rollout.values.flatten()
-    given = rollout.inputs.flatten(0, 1), rollout.actions.flatten(0, 1)
-    raw, actions = given
-    with torch.no_grad():
-        inputs = model.normalizer(raw)
-    old, before = rollout.log_probs.flatten(), copy.deepcopy(model) if augment else model
-    num_batches = max(1, len(inputs) // settings.minibatch_size)
     sums, num_updates = torch.zeros(3), 0
+    for rows, inputs, actions, old in _minibatches(model, rollout, settings, generator, augment):
+        noise = (actions - model.policy(inputs)) / model.log_std.exp()
+        log_ratio = _log_prob(noise, model.log_std) - old
+        part = advantage[rows]
+        part = (part - part.mean()) / (part.std() + 1e-8)
+        objective = clipped_objective(log_ratio, part, clip=settings.clip)
+        value_loss = (model.value(inputs)[..., 0] - targets[rows]).square().mean()
+        entropy = model.log_std.sum()  # up to a constant
+        loss = settings.value_coef * value_loss - objective - settings.entropy_coef * entropy
+        optimiser.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), settings.max_grad_norm)
+        optimiser.step()
+        with torch.no_grad():  # E[ρ − 1 − log ρ] (Schulman 2020)
+            kl = (log_ratio.exp() - 1 - log_ratio).mean()
+        sums += torch.stack([objective.detach(), value_loss.detach(), kl]).cpu()
+        num_updates += 1
+        if kl > settings.target_kl:
+            break
+    seen = rollout.inputs.flatten(0, 1)
+    if augment:
+        seen, _ = augment(seen, rollout.actions.flatten(0, 1), generator=generator)
+    model.normalizer.update(seen)
+    names = "objective", "value_loss", "kl"
+    return dict(zip(names, (sums / num_updates).tolist(), strict=True)) | {"updates": num_updates}
+
+
+def _minibatches(
+    model: ActorCritic,
+    rollout: Rollout,
+    settings: Settings,
+    generator: torch.Generator,
+    augment: Augment | None,
+) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
+    """Of every pass over the rollout: rows, normalised inputs, actions and their log-probabilities
+    before the update."""
+    given = rollout.inputs.flatten(0, 1), rollout.actions.flatten(0, 1)
+    inputs, actions, old = model.normalizer(given[0]), given[1], rollout.log_probs.flatten()
+    before = copy.deepcopy(model) if augment else model
+    num_batches = max(1, len(inputs) // settings.minibatch_size)
     for _ in range(settings.num_epochs):
         order = torch.randperm(len(inputs), generator=generator, device=generator.device)
         if augment:
             raw, actions = augment(*given, generator=generator)
+            inputs = model.normalizer(raw)
             with torch.no_grad():
-                inputs = model.normalizer(raw)
                 noise = (actions - before.policy(inputs)) / before.log_std.exp()
                 old = _log_prob(noise, before.log_std)
-        kl = 0.0
         for rows in order.tensor_split(num_batches):
-            noise = (actions[rows] - model.policy(inputs[rows])) / model.log_std.exp()
-            log_ratio = _log_prob(noise, model.log_std) - old[rows]
-            part = advantage[rows]
-            part = (part - part.mean()) / (part.std() + 1e-8)
-            objective = clipped_objective(log_ratio, part, clip=settings.clip)
-            value_loss = (model.value(inputs[rows])[..., 0] - targets[rows]).square().mean()
-            entropy = model.log_std.sum()  # up to a constant
-            loss = settings.value_coef * value_loss - objective
-            loss = loss - settings.entropy_coef * entropy
-            optimiser.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(model.parameters(), settings.max_grad_norm)
-            optimiser.step()
-            with torch.no_grad():  # E[ρ − 1 − log ρ] (Schulman 2020)
-                step = (log_ratio.exp() - 1 - log_ratio).mean()
-            sums += torch.stack([objective.detach(), value_loss.detach(), step]).cpu()
-            kl += step.item() / num_batches
-            num_updates += 1
-        if kl > settings.target_kl:
-            break
-    model.normalizer.update(raw)
-    names = "objective", "value_loss", "kl"
-    return dict(zip(names, (sums / num_updates).tolist(), strict=True)) | {"updates": num_updates}
+            yield rows, inputs[rows], actions[rows], old[rows]

@@ -27,6 +27,9 @@ class RewardWeights:
         rising_bonus: for each metre that the wrestler's torso rises.
         height_bonus: for each metre of the torso's height, per second.
         distance_penalty: subtracted for each metre between the two, per second.
+        edge_bonus: for each metre that the wrestler is away from the centre, per second.
+        circling_bonus: for each radian that the wrestler moves around its opponent, seen from above
+            against the clock; negative for the clock's way.
         time_penalty: subtracted per second.
         control_penalty: subtracted for each unit of squared actions.
     """
@@ -41,6 +44,8 @@ class RewardWeights:
     rising_bonus: float = 0.2
     height_bonus: float = 0.0
     distance_penalty: float = 0.0
+    edge_bonus: float = 0.0
+    circling_bonus: float = 0.0
     time_penalty: float = 0.0
     control_penalty: float = 0.0003
 
@@ -68,6 +73,7 @@ class RewardWeights:
             for measure in (lambda p: np.abs(p[:, :2]).max(axis=1), lambda p: p[:, 2])
         )
         lasting = -self.time_penalty - self.distance_penalty * apart[1]
+        around = _angle(moved[0][0] - moved[1][0], moved[0][1] - moved[1][1])
         gain_out, gain_high = ([after - old for old, after in pair] for pair in (out, high))
         for own, other in ((0, 1), (1, 0)):
             won, lost = step.lost[:, other], step.lost[:, own]
@@ -80,7 +86,15 @@ class RewardWeights:
                 - self.outward_penalty * gain_out[own]
                 - self.toppling_bonus * gain_high[other]
                 + self.rising_bonus * gain_high[own]
-                + ACTION_TIME * (lasting + self.height_bonus * high[own][1])
+                + self.circling_bonus * around
+                + ACTION_TIME
+                * (lasting + self.height_bonus * high[own][1] + self.edge_bonus * out[own][1])
                 + self.control_penalty / CONTROL_WEIGHT * step.reward_terms["control"][:, own]
             )
         return result
+
+
+def _angle(before: NDArray[np.float32], after: NDArray[np.float32]) -> NDArray[np.float32]:
+    """From one horizontal direction to another, in radians against the clock, (N,)."""
+    (x, y), (new_x, new_y) = before[:, :2].T, after[:, :2].T
+    return np.arctan2(x * new_y - y * new_x, x * new_x + y * new_y)

@@ -15,9 +15,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from paperlib import _checks
 from paperlib.agents.robosumo_policies import mapped_features, num_features
 from paperlib.environments.robosumo_bodies import Matrix, mapped_joints
 
+KINDS = ("all", "rotations")
 FLIPS = ((1, 1), (-1, 1), (1, -1), (-1, -1))  # of x and y; both turn the match by 180 degrees
 
 
@@ -77,11 +79,18 @@ def _symmetry(robot: str, *, ring: tuple[int, int], own: Matrix) -> Symmetry:
     return Symmetry(*features, torch.tensor(joints), torch.tensor(signs))
 
 
-def all_symmetries(robot: str) -> list[Symmetry]:
+def all_symmetries(robot: str, *, rotations_only: bool = False) -> list[Symmetry]:
     """All reflections that the legs allow, and for an ant each with all quarter turns, 16; the
-    identity first."""
+    identity first.
+
+    Args:
+        robot: "ant", "bug" or "spider".
+        rotations_only: leaves out those that turn left into right; 8 for an ant.
+    """
     found = []
     for flips in FLIPS:
+        if rotations_only and flips[0] != flips[1]:
+            continue
         try:
             found.append(reflection(robot, flips))
         except ValueError:  # the legs have no such symmetry
@@ -99,10 +108,15 @@ class Augmentation:
 
     Args:
         robot: "ant", "bug" or "spider".
+        kind: "all", or "rotations" to leave out those that turn left into right.
+
+    Raises:
+        ValueError: if the kind is another one.
     """
 
-    def __init__(self, robot: str) -> None:
-        parts = zip(*all_symmetries(robot), strict=True)
+    def __init__(self, robot: str, *, kind: str = "all") -> None:
+        _checks.one_of("kind", kind, KINDS)
+        parts = zip(*all_symmetries(robot, rotations_only=kind == "rotations"), strict=True)
         self._tables = [torch.stack(part) for part in parts]
         self.num_features = num_features(robot)
 

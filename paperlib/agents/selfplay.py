@@ -18,7 +18,7 @@ from paperlib.agents import ppo
 from paperlib.agents.contexts import NoContext, OpponentContext
 from paperlib.agents.rewards import RewardWeights
 from paperlib.agents.robosumo_policies import Wrestler
-from paperlib.agents.robosumo_symmetries import Augmentation
+from paperlib.agents.robosumo_symmetries import KINDS, Augmentation
 from paperlib.agents.rollouts import OpponentSampler, RolloutCollector
 from paperlib.environments.robosumo import RoboSumo
 from paperlib.streams import SelfPlayStream, make_generator
@@ -48,7 +48,8 @@ class Recipe:
             starts from a parent.
         min_action_std: minimum of the standard deviation in training.
         hidden_size: of the networks.
-        symmetries: whether each update sees the rollout through random symmetries of the robot.
+        symmetries: of the robot, through random ones of which each update sees the rollout: "all",
+            "rotations" alone, or "none".
     """
 
     num_iterations: int
@@ -66,7 +67,7 @@ class Recipe:
     action_std: float = 0.6
     min_action_std: float = 0.1
     hidden_size: int = 64
-    symmetries: bool = False
+    symmetries: str = "none"
 
     def __post_init__(self) -> None:
         counts = "num_iterations", "num_rollouts", "num_envs", "rollout_length"
@@ -79,6 +80,7 @@ class Recipe:
                 "random_fraction, fixed_opponent_fraction and their sum; got "
                 f"{self.self_play_fraction} and {others}"
             )
+        _checks.one_of("symmetries", self.symmetries, ("none", *KINDS))
         if not 0 <= self.lr_decay <= 1:
             raise ValueError(f"lr_decay must lie in 0 to 1, got {self.lr_decay}")
         if not 0 < self.min_action_std <= self.action_std:
@@ -154,7 +156,8 @@ class SelfPlay:
             "parents": [files.tensor_checksum(state, "") for state in parents],
             "fixed_opponents": [files.tensor_checksum(state, "") for state in fixed_opponents],
         }
-        self.augment = Augmentation(robot) if recipe.symmetries else None
+        kind = recipe.symmetries
+        self.augment = None if kind == "none" else Augmentation(robot, kind=kind)
         self.optimisers = [ppo.make_optimiser(w.network, recipe.ppo) for w in self.learners]
         env = RoboSumo(range(recipe.num_envs), robots=(robot, robot), num_threads=num_threads)
         self.opponents = OpponentSampler(

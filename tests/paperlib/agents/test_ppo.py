@@ -175,9 +175,20 @@ def augmented(augment, **changes):
 def test_an_augmentation_that_changes_nothing():
     plain, log, _ = augmented(None)
     same, same_log, calls = augmented(lambda inputs, actions: (inputs, actions))
-    assert len(calls) == 3 and same_log == pytest.approx(log, rel=1e-4)
+    assert len(calls) == 4 and same_log == pytest.approx(log, rel=1e-4)
     for one, other in zip(plain.parameters(), same.parameters(), strict=True):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
+
+
+def test_an_update_ends_at_the_minibatch_that_goes_too_far():
+    given = rollout([[1.0, 2.0]] * 8, [[0.0, 0.0]] * 8, [[False, False]] * 8, [0.0, 0.0])
+    made = []
+    for target_kl in (1e-9, 100.0):
+        settings = ppo.Settings(target_kl=target_kl, num_epochs=3, minibatch_size=4)
+        model = ppo.ActorCritic(3, 2, generator=make_generator(0))
+        optimiser, options = ppo.make_optimiser(model, settings), {"generator": make_generator(1)}
+        made.append(ppo.update(model, optimiser, given, settings, **options)["updates"])
+    assert made[0] < made[1] == 12
 
 
 def test_an_augmented_policy_starts_from_ratio_one_and_is_normalised_by_what_it_saw():

@@ -54,3 +54,27 @@ def test_outcomes_pay():
     env.physics.positions[1, [0, 15]] = 2.5, -2.5  # both of match 1
     step = env.step([np.zeros((3, 8))] * 2)
     assert weights.rewards(before, step, env.fields).tolist() == [[-2, 3], [-2, -2], [-1, -1]]
+
+
+def test_circling_pays_for_the_angle_around_the_opponent():
+    nothing = {field.name: 0.0 for field in dataclasses.fields(RewardWeights)}
+    env = RoboSumo(range(2))
+    before = env.reset()
+    step = env.step([np.zeros((2, 8))] * 2)
+    for robot, (old, new) in enumerate([((1, 0), (0, 0.5)), ((0, 0), (0, 0))]):
+        at = env.fields[robot]["position"]
+        before[robot][0, at][:2], step.observations[robot][0, at][:2] = old, new
+    rewards = RewardWeights(**{**nothing, "circling_bonus": 2.0})
+    paid = rewards.rewards(before, step, env.fields)
+    assert paid[0] == pytest.approx([np.pi, np.pi])  # a quarter turn; both see it alike
+    assert np.abs(paid[1]).max() < 0.1
+
+
+def test_edge_bonus_pays_for_the_distance_from_the_centre():
+    nothing = {field.name: 0.0 for field in dataclasses.fields(RewardWeights)}
+    env = RoboSumo([0])
+    before = env.reset()
+    step = env.step([np.zeros((1, 8))] * 2)
+    step.observations[0][0, env.fields[0]["position"]] = 0.5, -2.0, 0.3
+    paid = RewardWeights(**{**nothing, "edge_bonus": 3.0}).rewards(before, step, env.fields)
+    assert paid[0, 0] == pytest.approx(6 * ACTION_TIME)

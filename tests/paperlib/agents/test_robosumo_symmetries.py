@@ -116,3 +116,23 @@ def test_every_sample_is_transformed_by_a_symmetry_of_its_own():
     again = Augmentation("ant")(inputs, actions, generator=make_generator(5))
     assert not torch.equal(again[0], found)
     assert robosumo_symmetries.FLIPS[0] == (1, 1)
+
+
+def test_rotations_keep_the_sense_in_which_an_ant_turns():
+    seen = torch.zeros(1, num_features("ant"))
+    turning = 20  # what `egocentric` returns of the angular velocity about the vertical
+    seen[:, turning] = 1.0
+    for rotations_only, signs in ((True, [1.0] * 8), (False, [1.0] * 8 + [-1.0] * 8)):
+        group = all_symmetries("ant", rotations_only=rotations_only)
+        found = [apply(s, seen[0], torch.zeros(8))[0][turning].item() for s in group]
+        assert sorted(found, reverse=True) == signs
+    with pytest.raises(ValueError, match=r"kind must be one of \('all', 'rotations'\), got 'turn"):
+        Augmentation("ant", kind="turns")
+
+
+def test_an_augmentation_by_rotations_draws_them_alone():
+    inputs = torch.ones(200, num_features("ant"))
+    found, _ = Augmentation("ant", kind="rotations")(
+        inputs, torch.zeros(200, 8), generator=make_generator(4)
+    )
+    assert (found[:, 20] == 1).all()

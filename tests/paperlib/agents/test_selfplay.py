@@ -143,7 +143,7 @@ def test_history_counts_samples_and_averages_updates():
 
 
 def test_symmetries_change_a_training_that_resumes_all_the_same(tmp_path):
-    path, recipe = tmp_path / "c.safetensors", dataclasses.replace(TINY, symmetries=True)
+    path, recipe = tmp_path / "c.safetensors", dataclasses.replace(TINY, symmetries="all")
     whole = run(SelfPlay((1,), recipe))
     run(SelfPlay((1,), recipe), path, num_iterations=1)
     assert same(whole, run(SelfPlay((1,), recipe), path))
