@@ -1,0 +1,97 @@
+"""What strengths alone explain of a tournament: residuals around them, and outcomes predicted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+from sklearn.linear_model import LogisticRegression
+
+from paperlib import metrics
+
+
+class Fit(NamedTuple):
+    """How well ratings explain who beats whom.
+
+    Attributes:
+        chi_square: Σ over pairs of (score - expected score)² / variance.
+        degrees_of_freedom: pairs that met, less the ratings that were fitted, P - 1.
+        p_value: of a larger chi-square if strength were all there is.
+    """
+
+    chi_square: float
+    degrees_of_freedom: int
+    p_value: float
+
+    @property
+    def ratio(self) -> float:
+        """χ² per degree of freedom: about 1 if strength is all there is."""
+        return self.chi_square / self.degrees_of_freedom
+
+
+def expected_scores(ratings: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of rows against columns after Bradley and Terry (1952), (P, P), a draw being half a win.
+
+    Args:
+        ratings: on the scale of chess, (P,).
+    """
+    return 1 / (1 + 10 ** ((ratings[None, :] - ratings[:, None]) / 400))
+
+
+def goodness_of_fit(counts: Mapping[str, NDArray[np.int64]], ratings: NDArray[np.float64]) -> Fit:
+    """Whether who beats whom is more than strength.
+
+    A match's score s is 1, ½ or 0, so that its variance is p - d/4 - p² at an expected score p and
+    a probability d of a draw: that of the pair, shrunk to that of all pairs by the weight of ten
+    matches.
+
+    Args:
+        counts: how often rows "won", "lost" and "drawn" against columns, (P, P) each.
+        ratings: fitted to these counts, (P,).
+
+    Raises:
+        ValueError: if too few pairs met to tell.
+    """
+    rows, columns = np.triu_indices(len(ratings), k=1)
+    won, lost, drawn = (counts[how][rows, columns] for how in ("won", "lost", "drawn"))
+    number = won + lost + drawn
+    met = number > 0
+    degrees_of_freedom = int(met.sum()) - (len(ratings) - 1)
+    if degrees_of_freedom < 1:
+        raise ValueError(
+            f"counts: {met.sum()} pairs met, which says nothing beyond {len(ratings)} ratings"
+        )
+    draws = (drawn + 10 * drawn.sum() / number.sum()) / (number + 10)
+    expected = expected_scores(ratings)[rows, columns]
+    draws = np.minimum(draws, 2 * np.minimum(expected, 1 - expected))  # what p allows
+    variance = np.maximum(number * (expected - draws / 4 - expected**2), 1e-9)
+    residuals = won + drawn / 2 - number * expected
+    chi_square = float((residuals**2 / variance)[met].sum())
+    p_value = float(stats.chi2.sf(chi_square, degrees_of_freedom))
+    return Fit(chi_square, degrees_of_freedom, p_value)
+
+
+def accuracy_from_strengths(
+    known: NDArray[np.int64], games: NDArray[np.int64], *, num_players: int
+) -> float:
+    """Share of outcomes (win, draw, loss) that strengths predict: a ceiling for whatever knows no
+    more of two players than how strong they are.
+
+    Strengths, and how often which difference of strengths ends how, come from other games.
+
+    Args:
+        known: games to learn from: first player, second player, outcome (1, 0, -1), (M, 3).
+        games: to predict, (G, 3).
+        num_players: P.
+    """
+    ratings = metrics.ratings(known[:, :2], 0.5 + 0.5 * known[:, 2], num_players=num_players)
+
+    def features(of: NDArray[np.int64]) -> NDArray[np.float64]:
+        difference = (ratings[of[:, 0]] - ratings[of[:, 1]]) / 100
+        return np.stack([difference, np.abs(difference)], axis=1)
+
+    model = LogisticRegression(max_iter=1000).fit(features(known), known[:, 2])
+    return float(model.score(features(games), games[:, 2]))
