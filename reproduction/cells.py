@@ -87,7 +87,7 @@ def learn(
     if cell.encoder == "gated pooling":
         networks["encoder"] = GatedPoolingEncoder(*sizes, **options)
         networks["policy"] = ReadingPolicy(*sizes, **options)
-    source = {"cell": list(cell), "key": list(key), "data": dataset.checksum()}
+    source = {"cell": repr(cell), "key": list(key), "data": dataset.checksum()}
     if path is not None and path.exists():
         present = PolicyEmbedder.load(path, **networks)
         if present.source == source:

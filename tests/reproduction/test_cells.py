@@ -1,5 +1,7 @@
 """Cells: encoders that are learned and judged by exact speakers."""
 
+import math
+
 import pytest
 import torch
 
@@ -24,9 +26,9 @@ def test_word_directions_by_hand():
 
 
 @pytest.mark.parametrize("encoder", ["mean-MLP", "gated pooling"])
-@pytest.mark.parametrize("symmetric", [False, True])
-def test_a_cell_is_learned_once_and_evaluated(task, encoder, symmetric, tmp_path):
-    cell = QUICK._replace(encoder=encoder, symmetric=symmetric)
+@pytest.mark.parametrize(("symmetric", "weight"), [(False, 0.01), (True, 0.0), (False, math.inf)])
+def test_a_cell_is_learned_once_and_evaluated(task, encoder, symmetric, weight, tmp_path):
+    cell = QUICK._replace(encoder=encoder, symmetric=symmetric, identification_weight=weight)
     job = task.job("cell", cell, folder=tmp_path, **EVALUATION)
     found = cells.run_cell(**job, progress=lambda done: None)
     assert len(found["unseen"]) == len(found["training"]) == 2 and len(found["losses"]) == 7
