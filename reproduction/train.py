@@ -50,11 +50,9 @@ def train_population(parameters: Mapping[str, Any], number: int) -> None:
 
 def train_wrestlers(parameters: Mapping[str, Any], name: str) -> None:
     """A training run of wrestlers.py."""
-    folder, num_iterations = (
-        parameters["training_runs_folder"],
-        training_runs.RUNS[name].recipe.num_iterations,
-    )
-    with tqdm(total=num_iterations, desc=name, unit="iteration") as bar:
+    folder = parameters["training_runs_folder"]
+    run = {**training_runs.RUNS, **training_runs.INDEPENDENT}[name]
+    with tqdm(total=run.recipe.num_iterations, desc=name, unit="iteration") as bar:
         wrestlers.train(name=name, seed=parameters["seed"], folder=folder, progress=bar.update)
 
 
@@ -80,7 +78,7 @@ def trainings_of(profile: str, results_folder: str | Path) -> dict[str, Callable
     named: dict[str, Callable[[], None]] = {}
     for number in population["trained"]:
         named[f"population {number}"] = lambda n=number: train_population(population, n)
-    for name in training_runs.RUNS:
+    for name in (*training_runs.RUNS, *training_runs.INDEPENDENT):
         named[name] = lambda name=name: train_wrestlers(sumo, name)
     for variant in figure_4["variants"]:
         for seed in figure_4["seeds"]:

@@ -16,7 +16,8 @@ from paperlib.agents.rewards import RewardWeights
 from paperlib.agents.selfplay import Recipe
 
 RECIPES = Path(__file__).parent / "recipes" / "wrestlers.yaml"
-SECTIONS = "founders", "members", "fine_tuned"
+SECTIONS = "founders", "members", "fine_tuned", "independent"
+PARTS = "recipe", "rewards", "ppo"
 REFLECTIONS = {"": (1, 1), "x": (-1, 1), "y": (1, -1), "xy": (-1, -1)}  # signs of x and y
 
 
@@ -30,6 +31,7 @@ class TrainingRun:
         recipe: how it trains.
         parents: wrestlers that the learners start from; without any, weights are random.
         reflections: for each parent, which of its `REFLECTIONS` the learner starts from.
+        pair: whether two learners play each other.
     """
 
     name: str
@@ -37,12 +39,13 @@ class TrainingRun:
     recipe: Recipe
     parents: tuple[str, ...] = ()
     reflections: tuple[str, ...] = ()
+    pair: bool = False
 
     @property
     def wrestlers(self) -> tuple[str, ...]:
         """Names of its learners."""
         pair = f"{self.name}-1", f"{self.name}-2"
-        return pair if len(self.parents) == 2 else (self.name,)
+        return pair if self.pair else (self.name,)
 
 
 def read_runs(path: str | Path = RECIPES) -> dict[str, dict[str, TrainingRun]]:
@@ -56,7 +59,7 @@ def read_runs(path: str | Path = RECIPES) -> dict[str, dict[str, TrainingRun]]:
     _check_keys(content, ("defaults", "styles", *SECTIONS), where=name)
     defaults, styles = content["defaults"], {}
     for key, layer in defaults.items():
-        _check_keys(layer, ("recipe", "rewards", "ppo"), where=f"{name}: {key}")
+        _check_keys(layer, PARTS, where=f"{name}: {key}")
     for key, rewards in content["styles"].items():
         _check_keys(rewards, _field_names(RewardWeights), where=f"{name}: {key}")
         styles[key] = {"rewards": rewards}
@@ -80,7 +83,7 @@ def _read_run(
     styles: Mapping[str, Any],
     where: str,
 ) -> TrainingRun:
-    keys = "number", "parents", "reflections", "defaults", "style", "recipe", "rewards", "ppo"
+    keys = "number", "parents", "pair", "reflections", "defaults", "style", *PARTS
     _check_keys(entry, keys, where=where)
     layers = []  # later ones override earlier ones
     for key, known in (("defaults", defaults), ("style", styles)):
@@ -106,7 +109,8 @@ def _read_run(
         rewards=RewardWeights(**merged("rewards", RewardWeights)),
         ppo=ppo.Settings(**merged("ppo", ppo.Settings)),
     )
-    return TrainingRun(name, entry["number"], recipe, parents, reflections)
+    pair = entry.get("pair", len(parents) == 2)
+    return TrainingRun(name, entry["number"], recipe, parents, reflections, pair)
 
 
 def _field_names(kind: type) -> set[str]:
@@ -122,8 +126,8 @@ def _check_keys(given: Iterable[str], known: Iterable[str], *, where: str) -> No
             raise ValueError(f"{where}: unknown {key!r}; {hint}")
 
 
-FOUNDERS, MEMBERS, FINE_TUNED = read_runs().values()
-RUNS = {**FOUNDERS, **MEMBERS, **FINE_TUNED}
+FOUNDERS, MEMBERS, FINE_TUNED, INDEPENDENT = read_runs().values()
+RUNS = {**FOUNDERS, **MEMBERS, **FINE_TUNED}  # of the shipped population
 BASE_REWARDS = MEMBERS["self-balanced-c"].recipe.rewards  # of members, whose styles change them
 
 

@@ -17,7 +17,7 @@ from reproduction.jobs import run_jobs
 
 
 def train(*, name: str, seed: int, folder: str | Path, progress: Progress = no_progress) -> None:
-    """A job for `jobs.run_jobs`: trains one of `training_runs.RUNS` into a file of its name.
+    """A job for `jobs.run_jobs`: trains one of `training_runs` into a file of its name.
 
     Checkpoints and finished files are kept; see `training.run_to_file`.
 
@@ -31,9 +31,10 @@ def train(*, name: str, seed: int, folder: str | Path, progress: Progress = no_p
         ValueError: if there is no such run, or a file is damaged or of another training.
         FileNotFoundError: if a parent is not there.
     """
-    if name not in training_runs.RUNS:
-        raise ValueError(f"name must be one of {', '.join(training_runs.RUNS)}; got {name!r}")
-    run, folder = training_runs.RUNS[name], Path(folder)
+    runs = {**training_runs.RUNS, **training_runs.INDEPENDENT}
+    if name not in runs:
+        raise ValueError(f"name must be one of {', '.join(runs)}; got {name!r}")
+    run, folder = runs[name], Path(folder)
     parents = []
     for parent, source, reflection in zip(
         run.parents, training_runs.sources(run), run.reflections, strict=True

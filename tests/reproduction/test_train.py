@@ -16,7 +16,7 @@ def test_the_list_names_everything_in_the_profile(tmp_path, capsys):
     names = capsys.readouterr().out.splitlines()
     assert names[0] == "population 0" and names[-1] == "oracle 1"
     assert {"a", "pair-toppler-gx-fy", "self-close-g-steady", "Emb-Hyb 0"} <= {*names}
-    assert len(names) == 2 + 35 + 3 * 2
+    assert len(names) == 2 + 35 + 19 + 3 * 2
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,15 @@ import yaml
 
 from paperlib.agents import robosumo_policies
 from reproduction import training_runs
-from reproduction.training_runs import FINE_TUNED, FOUNDERS, MEMBERS, RUNS, founder, read_runs
+from reproduction.training_runs import (
+    FINE_TUNED,
+    FOUNDERS,
+    INDEPENDENT,
+    MEMBERS,
+    RUNS,
+    founder,
+    read_runs,
+)
 
 CONTENT = yaml.safe_load(training_runs.RECIPES.read_text())
 
@@ -62,6 +70,17 @@ def test_reflections_of_reflections(monkeypatch):
 
 def test_every_reflection_of_every_founder_is_there():
     assert len({founder(name) for name in training_runs.member_names()}) == 20
+
+
+def test_independent_wrestlers_are_twenty_five_that_share_nothing():
+    names = [name for run in INDEPENDENT.values() for name in run.wrestlers]
+    assert len(names) == len(set(names)) == 25
+    assert not any(run.parents for run in INDEPENDENT.values())
+    assert len({run.number for run in (*RUNS.values(), *INDEPENDENT.values())}) == len(
+        RUNS | INDEPENDENT
+    )
+    assert len({run.recipe.rewards for run in INDEPENDENT.values()}) >= 13
+    assert {run.recipe.symmetries for run in INDEPENDENT.values()} == {"all", "rotations"}
 
 
 def test_sources_are_runs():
