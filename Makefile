@@ -9,6 +9,8 @@ ITEMS ?=
 # local or slurm: where the notebooks run
 EXECUTOR ?= local
 PYTHON ?= python3
+# More options for `make lab`, such as LAB="--no-browser --port=8889"
+LAB ?=
 # An active conda environment made from environment.yml is used as it is; else a .venv is made.
 ifeq ($(CONDA_DEFAULT_ENV),paperlib)
 BIN := $(CONDA_PREFIX)/bin
@@ -26,7 +28,7 @@ ROBOSUMO_TESTS := tests/paperlib/environments tests/paperlib/agents/test_publish
 PARALLEL := --numprocesses $(CORES) --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help install reproduce smoke test test-fast test-mujoco3 test-slurm lint notebooks book figures bench lock clean
+.PHONY: help install reproduce smoke test test-fast test-mujoco3 test-slurm lint lab notebooks book figures bench lock clean
 
 help:  ## show this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -80,15 +82,20 @@ test-slurm: $(READY) build/slurm.installed  ## run the smoke profile on a SLURM 
 lint: $(READY)  ## check style
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 
-notebooks: $(READY)  ## build .ipynb files for Jupyter from notebooks/*.py
-	$(BIN)/jupytext --to ipynb notebooks/*.py
+lab: $(READY)  ## open the notebooks in JupyterLab
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/jupyter lab --LabApp.default_url=/lab/tree/notebooks/start_here.ipynb $(LAB)
 
-book: $(READY)  ## turn the executed notebooks of PROFILE into a web book, results/PROFILE/book
-	$(BIN)/python -m reproduction.site.book --results results/$(PROFILE) --to results/$(PROFILE)/book
+notebooks: $(READY)  ## bring the prose of the executed notebooks/*.ipynb up to date with notebooks/*.py
+	$(BIN)/python -m reproduction.executed_notebooks notebooks/*.ipynb
 
-figures: $(READY)  ## publish laptop's tables and figures to figures/ and to the README, others' to figures/PROFILE
+book: $(READY)  ## build the web book in build/book, from results/PROFILE or else the published notebooks
+	rm -rf build/book
+	RESULTS="$(abspath results/$(PROFILE))" $(BIN)/sphinx-build --fresh-env --fail-on-warning --keep-going --quiet docs build/book
+	@echo "The book: build/book/index.html"
+
+figures: $(READY)  ## publish laptop's tables, figures and executed notebooks, other profiles' in figures/PROFILE
 	$(BIN)/python -m reproduction.tables publish --results results/$(PROFILE) \
-		$(if $(filter laptop,$(PROFILE)),--to figures --readme README.md,--to figures/$(PROFILE)) \
+		$(if $(filter laptop,$(PROFILE)),--to figures --readme README.md --notebooks notebooks,--to figures/$(PROFILE)) \
 		$(if $(ITEMS),--items $(ITEMS))
 
 bench: $(READY) build/peers/.installed build/agilerl/.installed  ## measure speed against the peers, each in an environment of its own

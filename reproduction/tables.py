@@ -212,9 +212,10 @@ def publish(
     readme: str | Path | None = None,
     *,
     items: Sequence[str] = (),
+    notebooks: str | Path | None = None,
 ) -> None:
     """Copies a profile's figures and tables to a folder, writes a manifest beside them, and updates
-    the README's tables.
+    the README's tables and the executed notebooks.
 
     Args:
         results_dir: the profile's results.
@@ -222,11 +223,15 @@ def publish(
         readme: the README; None leaves it as it is.
         items: notebooks to publish; those published before stay beside them. Empty for all, and
             none beside them.
+        notebooks: folder of the text notebooks, beside which the executed ones are written; None
+            for none.
 
     Raises:
-        ValueError: if there are no results, none for an item, or the README lacks the marks around
-            its tables.
+        ValueError: if there are no results, none for an item, the README lacks the marks around
+            its tables, or the code of a notebook changed since it ran.
     """
+    from reproduction import executed_notebooks  # loads Papermill, which notebooks do without
+
     all_results, figures = load_all(results_dir), Path(figures)
     if unknown := {*items} - {*all_results}:
         raise ValueError(f"items: {results_dir} holds no results of {', '.join(sorted(unknown))}")
@@ -235,6 +240,7 @@ def publish(
     for mark in (*README_MARKS, *CLAIMS_MARKS) if readme else ():
         if mark not in text:
             raise ValueError(f"{readme} must hold {mark}")
+    executed = executed_notebooks.prepare(results_dir, all_results if notebooks else (), notebooks)
     manifest: dict[str, Any] = {"profile": Path(results_dir).name, "items": {}}
     if items and (figures / "manifest.json").exists():
         manifest["items"] = files.load_json(figures / "manifest.json")["items"]
@@ -253,6 +259,8 @@ def publish(
         manifest["items"][name] = entry
     manifest["items"] = dict(sorted(manifest["items"].items()))
     files.save_json(figures / "manifest.json", manifest)
+    for path, notebook in executed.items():
+        executed_notebooks.write(notebook, path)
     if not readme:
         return
     published = {n: {"values": {"rows": e["rows"]}} for n, e in manifest["items"].items()}
@@ -276,11 +284,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--results", default="results/laptop")
     parser.add_argument("--to", default="figures")
     parser.add_argument("--readme", help="a README whose tables are updated")
+    parser.add_argument("--notebooks", help="folder of notebooks that get executed copies")
     parser.add_argument("--items", nargs="+", default=(), help="notebooks; all by default")
     options = parser.parse_args(arguments)
     try:
         if options.what == "publish":
-            publish(options.results, options.to, options.readme, items=options.items)
+            where = (options.results, options.to, options.readme)
+            publish(*where, items=options.items, notebooks=options.notebooks)
         print(terminal_table(options.results))
     except (ValueError, FileNotFoundError) as error:
         sys.exit(f"error: {error}")

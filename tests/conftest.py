@@ -7,7 +7,6 @@ import functools
 import beartype.door  # noqa: F401
 import jaxtyping
 import matplotlib.pyplot  # noqa: F401
-import nbconvert  # noqa: F401
 import networkx  # noqa: F401
 import papermill  # noqa: F401
 import pytest

@@ -13,14 +13,15 @@ DISTRIBUTIONS = importlib.metadata.packages_distributions()
 SIX = {"jaxtyping", "networkx", "numpy", "safetensors", "scikit-learn", "torch"}
 CORE = sorted((ROOT / "paperlib").glob("*.py"))
 ADDED = modules("paperlib/environments", "paperlib/agents")
-REPRODUCTION = [*modules("reproduction", "notebooks", "workflow"), ROOT / "workflow/Snakefile"]
+REPRODUCTION = [*modules("reproduction", "notebooks", "workflow", "docs"), ROOT / "workflow/Snakefile"]
 TESTS = [path for path in modules("tests", "benchmarks") if "peers" not in path.parts]
 HELPERS = {path.stem for path in modules("tests/helpers")}
 BESIDE = {"benchmarks": {path.stem for path in (ROOT / "benchmarks").iterdir()}, "tests": HELPERS}
-# No file imports these: kernels and workflows are started, and pandas writes Markdown by tabulate
-STARTED = {"ipykernel", "snakemake", "tabulate"}
+# No file imports these: kernels, JupyterLab and workflows are started, Sphinx loads its extensions
+# and theme by name, and pandas writes Markdown by tabulate
+STARTED = {"furo", "ipykernel", "jupyterlab", "myst-nb", "snakemake", "sphinx-design", "tabulate"}
 STARTED_BY_TESTS = {"beartype", "pytest-xdist", "ruff", "setuptools"}
-HEAVY = {"matplotlib", "nbconvert", "papermill", "reproduction", "seaborn", "snakemake"}
+HEAVY = {"matplotlib", "papermill", "reproduction", "seaborn", "snakemake", "sphinx"}
 
 
 def undeclared(path, declared, *, own):
@@ -46,8 +47,8 @@ def test_the_core_asks_for_six_packages():
     [
         (CORE, (), {"paperlib"}),
         (ADDED, ("environments",), {"paperlib"}),
-        (REPRODUCTION, ("environments", "reproduce"), {"paperlib", "reproduction"}),
-        (TESTS, ("environments", "reproduce", "test"), {"paperlib", "reproduction"}),
+        (REPRODUCTION, ("environments", "book"), {"paperlib", "reproduction"}),
+        (TESTS, ("environments", "test"), {"paperlib", "reproduction"}),
     ],
     ids=["core", "environments and agents", "reproduction", "tests and benchmarks"],
 )
@@ -67,12 +68,12 @@ def test_what_is_declared_is_imported():
         for module, _ in imports(path):
             names = DISTRIBUTIONS.get(module.partition(".")[0], [])
             imported |= {canonicalize_name(name) for name in names}
-    declared = requirements("environments", "reproduce", "test")
+    declared = requirements("environments", "test")
     assert set(declared) - imported - STARTED - STARTED_BY_TESTS == set()
 
 
 def test_every_extra_is_known():
-    assert set(EXTRAS) == {"environments", "reproduce", "slurm", "test"}
+    assert set(EXTRAS) == {"book", "environments", "reproduce", "slurm", "test"}
     assert PROJECT["name"] == "paperlib"
 
 

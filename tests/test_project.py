@@ -18,7 +18,7 @@ CONDA_NAMES = {
     "torch": "pytorch-cpu",
 }
 PIP_INSIDE_CONDA = {"math-core", "mpe2", "snakemake"}  # snakemake's channel would be a second one
-DEPENDENCIES = requirements("environments", "reproduce", "test")
+DEPENDENCIES = requirements("environments", "test")
 
 
 def test_conda_environment_is_the_same_as_pyproject():
