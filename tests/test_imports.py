@@ -13,7 +13,10 @@ DISTRIBUTIONS = importlib.metadata.packages_distributions()
 SIX = {"jaxtyping", "networkx", "numpy", "safetensors", "scikit-learn", "torch"}
 CORE = sorted((ROOT / "paperlib").glob("*.py"))
 ADDED = modules("paperlib/environments", "paperlib/agents")
-REPRODUCTION = [*modules("reproduction", "notebooks", "workflow", "docs"), ROOT / "workflow/Snakefile"]
+REPRODUCTION = [
+    *modules("reproduction", "notebooks", "workflow", "docs"),
+    ROOT / "workflow/Snakefile",
+]
 TESTS = [path for path in modules("tests", "benchmarks") if "peers" not in path.parts]
 HELPERS = {path.stem for path in modules("tests/helpers")}
 BESIDE = {"benchmarks": {path.stem for path in (ROOT / "benchmarks").iterdir()}, "tests": HELPERS}
