@@ -29,7 +29,7 @@ extensions = [
 exclude_patterns = ["chapters/contents.md", "extra"]
 templates_path = ["_templates"]
 default_role = "py:obj"  # of names in single backquotes
-smartquotes = False
+smartquotes_action = "D"  # dashes
 
 nb_execution_mode = "off"
 nb_output_stderr = "remove"
@@ -41,6 +41,7 @@ autodoc_preserve_defaults = True
 autodoc_type_aliases = {name: name for name in ("ArrayLike", "Augment", "Objective")}
 autodoc_typehints_format = "short"
 maximum_signature_line_length = 80
+napoleon_attr_annotations = False  # types stand in the signature
 napoleon_use_ivar = True
 
 html_theme = "furo"

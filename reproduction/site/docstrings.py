@@ -14,7 +14,8 @@ MARKUP = r"``.+?``|`[^`]+`|(?<![\w(*])\*\w[^*]*\*(?!\w)"
 
 
 def escape(line: str) -> str:
-    """A line of text in reStructuredText, with ``e*`` and ``|e|`` as they stand."""
+    """A line of text in reStructuredText, in which ``e*`` and ``|e|`` are what they look like."""
+    line = re.sub(r"(?<=: )(?=\w\.(?: |$))", r"\\", line)  # "size: N." is no numbered list
     line = re.sub(rf"({MARKUP})|([|*])", lambda m: m[1] or f"\\{m[2]}", line)
     return re.sub(r"(?<!`)(`[^`]+`)(?=[a-z])", r"\1\\ ", line)  # the plural of a name
 
