@@ -108,14 +108,14 @@ def write(notebook: NotebookNode, path: str | Path) -> None:
 
 
 def prepare(
-    results_dir: str | Path, names: Iterable[str], folder: str | Path
+    results_dir: str | Path, names: Iterable[str], folder: str | Path | None
 ) -> dict[Path, NotebookNode]:
     """The executed notebooks of the default profile, tidy, by where they belong.
 
     Args:
         results_dir: results of the profile.
         names: of the notebooks.
-        folder: the text notebooks, beside which the executed ones belong.
+        folder: the text notebooks, beside which the executed ones belong; None for none of them.
 
     Raises:
         FileNotFoundError: if there is none of a name.
@@ -123,7 +123,7 @@ def prepare(
             with other parameters.
     """
     prepared = {}
-    for name in names:
+    for name in names if folder else ():
         text, executed = Path(folder) / f"{name}.py", read(Path(results_dir) / name / FILE_NAME)
         defaults = runner.read_parameters(text)
         given = executed.metadata.get("papermill", {}).get("parameters", {})

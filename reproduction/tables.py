@@ -240,7 +240,7 @@ def publish(
     for mark in (*README_MARKS, *CLAIMS_MARKS) if readme else ():
         if mark not in text:
             raise ValueError(f"{readme} must hold {mark}")
-    executed = executed_notebooks.prepare(results_dir, all_results if notebooks else (), notebooks)
+    executed = executed_notebooks.prepare(results_dir, all_results, notebooks)
     manifest: dict[str, Any] = {"profile": Path(results_dir).name, "items": {}}
     if items and (figures / "manifest.json").exists():
         manifest["items"] = files.load_json(figures / "manifest.json")["items"]
@@ -289,8 +289,8 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     try:
         if options.what == "publish":
-            where = (options.results, options.to, options.readme)
-            publish(*where, items=options.items, notebooks=options.notebooks)
+            also = {"items": options.items, "notebooks": options.notebooks}
+            publish(options.results, options.to, options.readme, **also)
         print(terminal_table(options.results))
     except (ValueError, FileNotFoundError) as error:
         sys.exit(f"error: {error}")
