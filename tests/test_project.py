@@ -1,5 +1,6 @@
 """What the project's own files say of each other."""
 
+import json
 import re
 
 import pytest
@@ -119,3 +120,32 @@ def test_committed_population_is_trained(manifest):
     assert float(own.split(",")[3]) >= -10
     entry = manifest["items"]["population"]
     assert entry["parameters"]["num_pairs"] == 28
+
+
+def test_version_and_title_are_the_same_everywhere():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    zenodo = json.loads((ROOT / ".zenodo.json").read_text())
+    assert citation["version"] == zenodo["version"] == PROJECT["version"]
+    assert f"## {PROJECT['version']}" in (ROOT / "CHANGELOG.md").read_text()
+    assert citation["title"] == zenodo["title"]
+    assert citation["license"] == zenodo["license"] == PROJECT["license"]
+    assert citation["keywords"] == zenodo["keywords"]
+    (paper,) = citation["references"]
+    (related,) = zenodo["related_identifiers"]
+    assert related["identifier"] == paper["identifiers"][0]["value"]
+
+
+def test_hosted_ci_calls_our_own_and_builds_the_book():
+    (job,) = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())["jobs"].values()
+    commands = [step["run"] for step in job["steps"] if "run" in step]
+    assert commands[-2:] == [".ci/run", "make book"]
+
+
+def test_commands_and_files_that_contributors_are_told_of_exist():
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    targets = re.findall(r"^([a-z0-9-]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    commands = re.findall(r"make ([a-z-]+)(?: ([a-z-]+)(?= +#))?", text)
+    named = {name for pair in commands for name in pair if name} - {"the"}
+    assert len(named) > 6 and named <= {*targets}
+    paths = re.findall(r"`((?:paperlib|reproduction|notebooks|workflow|tests|docs)/[\w./]*)`", text)
+    assert [path for path in paths if "NAME" not in path and not (ROOT / path).exists()] == []
