@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reproduction import measures, plots
-from reproduction.statistics import Estimate, t_interval
+from reproduction.statistics import Estimate
 
 COLOURS = {**plots.METHOD_COLOURS, "summary statistics": "0.55", "supervised": "#CC79A7"}
 
@@ -114,51 +114,10 @@ def draw_returns(ax: Axes, lines: Mapping[str, Sequence[Estimate]], counts: Sequ
         counts: of episodes.
     """
     series = {name: line for name, line in lines.items() if name not in LEVELS}
-    colours = dict(zip(series, plt.cm.tab20(np.linspace(0, 1, 20)), strict=False))
-    colours |= {"gated pooling": "#CC79A7", **plots.METHOD_COLOURS}
+    colours = {"gated pooling": "#CC79A7", "word statistic": "0.6", **plots.METHOD_COLOURS}
     labels = {"xlabel": "episodes in the embedding", "ylabel": "mean return"}
     plots.draw_estimates(ax, series, counts, colours=colours, **labels)
     for name in (name for name in LEVELS if name in lines):
         (level,) = lines[name]
         ax.axhline(level.mean, color="0.3", ls=LEVELS[name], lw=1, label=name)
         ax.axhspan(level.low, level.high, color="0.3", alpha=0.1, lw=0)
-
-
-def unseen_returns(drawn: Mapping[str, Any], counts: Sequence[int]) -> Figure:
-    """Returns with unseen listeners, from saved estimates; see `draw_returns`."""
-    figure, ax = plt.subplots(figsize=(6.0, 3.6))
-    draw_returns(ax, measures.restored(drawn), counts)
-    ax.set_ylabel("mean return with unseen listeners")
-    figure.legend(*ax.get_legend_handles_labels(), loc="outside right upper")
-    return figure
-
-
-def returns_by_languages(counts: Mapping[str, Mapping[str, Sequence[float]]]) -> Figure:
-    """Returns with unseen listeners against the number of training listeners.
-
-    Args:
-        counts: of each population, under "SYMMETRIC EPISODES", such as "True 16", and the number of
-            training listeners.
-    """
-    figure, ax = plt.subplots(figsize=(5.4, 3.2))
-    shades = {k: place for place, k in enumerate(dict.fromkeys(n.split()[1] for n in counts))}
-    ticks: set[int] = set()
-    for name, returns in counts.items():
-        symmetric, k = name.split()
-        channels = "all channels" if symmetric == "True" else "the plain channel"
-        found = [t_interval(values) for values in returns.values()]
-        ax.errorbar(
-            [int(count) for count in returns],
-            [estimate.mean for estimate in found],
-            yerr=[estimate.high - estimate.mean for estimate in found],
-            capsize=2,
-            ls="-" if symmetric == "True" else ":",
-            color=plt.cm.viridis(shades[k] / max(1, len(shades))),
-            label=f"k = {k}, {channels}",
-        )
-        ticks |= {int(count) for count in returns}
-    ax.set_xscale("log", base=2)
-    ax.set_xticks(sorted(ticks), [str(count) for count in sorted(ticks)])
-    ax.set(xlabel="training listeners", ylabel="mean return with unseen listeners")
-    figure.legend(*ax.get_legend_handles_labels(), loc="outside right upper")
-    return figure
