@@ -199,6 +199,8 @@ for name, k in product(cells, episode_counts):
     if k == episode_counts[-1]:
         gap = estimate("oracle", f"{name}, unseen, k = {k}")
         rows.append(tables.row(f"oracle minus {name}, k = {k}", gap))
+languages = generalisation.by_languages(counts)
+rows += [tables.row(f"return, {name}", measures.estimate(languages, name)) for name in languages]
 for name in cells:  # no part of the result
     seconds = [outcomes[name][seed]["seconds"] for seed in seeds]
     print(f"{name}: {np.mean(seconds):.0f} s to learn, {num_workers} at a time")
@@ -219,7 +221,9 @@ values = {
 }
 run.save(output, values, seeds=seeds)
 tables.save_rows(output, "generalisation", rows)
-tables.save_runs(output, "generalisation", measures.as_runs(measured, seeds, populations))
+runs = measures.as_runs(measured, seeds, populations)
+runs += measures.as_runs(languages, seeds[:num_populations], populations[:num_populations])
+tables.save_runs(output, "generalisation", runs)
 
 # %% [markdown]
 # ## How many episodes?

@@ -161,3 +161,18 @@ def choose_mean_mlp(
             _, size, rate = best[cell.symmetric]
             chosen[name] = cell._replace(hidden_size=size, learning_rate=rate)
     return chosen, rows
+
+
+def by_languages(counts: Mapping[str, Mapping[str, Sequence[float]]]) -> dict[str, Sequence[float]]:
+    """Returns of each run by a name that says how many languages, which channels and episodes.
+
+    Args:
+        counts: under "SYMMETRIC EPISODES", such as "True 16", and the number of training listeners.
+    """
+    found = {}
+    for key, returns in counts.items():
+        symmetric, k = key.split()
+        for count, values in returns.items():
+            name = title(f"{count} languages", symmetric == "True")
+            found[f"{name}, k = {k}"] = values
+    return found

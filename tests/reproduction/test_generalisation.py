@@ -59,3 +59,12 @@ def test_references_do_not_depend_on_embeddings(task):
     found = task.references(num_word_episodes=48)
     assert found["oracle"] > found["one code"] - 3 and found["one code"] < 0
     assert dataclasses.replace(task, sources=task.others).references(num_word_episodes=48) != found
+
+
+def test_returns_by_languages_are_named():
+    counts = {"True 16": {"3": [-10.0], "14": [-9.0]}, "False 1": {"3": [-18.0]}}
+    assert generalisation.by_languages(counts) == {
+        "3 languages, symmetries, k = 16": [-10.0],
+        "14 languages, symmetries, k = 16": [-9.0],
+        "3 languages, no symmetries, k = 1": [-18.0],
+    }
