@@ -50,7 +50,7 @@ def test_the_core_asks_for_six_packages():
     [
         (CORE, (), {"paperlib"}),
         (ADDED, ("environments",), {"paperlib"}),
-        (REPRODUCTION, ("environments", "book"), {"paperlib", "reproduction"}),
+        (REPRODUCTION, ("environments", "benchmark", "book"), {"paperlib", "reproduction"}),
         (TESTS, ("environments", "test"), {"paperlib", "reproduction"}),
     ],
     ids=["core", "environments and agents", "reproduction", "tests and benchmarks"],
@@ -76,7 +76,7 @@ def test_what_is_declared_is_imported():
 
 
 def test_every_extra_is_known():
-    assert set(EXTRAS) == {"book", "environments", "reproduce", "slurm", "test"}
+    assert set(EXTRAS) == {"benchmark", "book", "environments", "reproduce", "slurm", "test"}
     assert PROJECT["name"] == "paperlib"
 
 

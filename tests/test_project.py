@@ -18,7 +18,8 @@ CONDA_NAMES = {
     "mujoco": "mujoco-python",
     "torch": "pytorch-cpu",
 }
-PIP_INSIDE_CONDA = {"math-core", "mpe2", "snakemake"}  # snakemake's channel would be a second one
+# snakemake's channel would be a second one
+PIP_INSIDE_CONDA = {"math-core", "mpe2", "open-spiel", "snakemake"}
 DEPENDENCIES = requirements("environments", "test")
 
 

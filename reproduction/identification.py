@@ -1,0 +1,166 @@
+"""Naming the agent of an episode: classifiers as published, and what likelihoods reach."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float, Int, Shaped
+from torch import Tensor, nn
+
+from paperlib import _checks
+from paperlib.datasets import InteractionDataset
+
+Embeddings = Float[Tensor, "episode embedding"]
+Labels = Int[Tensor, " episode"]
+
+
+def nearest_accuracy(
+    train: Float[Tensor, "train embedding"],
+    train_labels: Int[Tensor, " train"],
+    test: Float[Tensor, "test embedding"],
+    test_labels: Int[Tensor, " test"],
+) -> float:
+    """Top-1 accuracy of the label of the embedding with the largest cosine, 0 to 1.
+
+    Args:
+        train: embeddings whose labels are known.
+        train_labels: whose they are.
+        test: embeddings to name.
+        test_labels: whose they are.
+
+    Raises:
+        ValueError: if embeddings are not finite.
+    """
+    _check(train, test)
+    cosines = nn.functional.normalize(test, dim=1) @ nn.functional.normalize(train, dim=1).T
+    return _share(train_labels[cosines.argmax(1)] == test_labels)
+
+
+def linear_accuracy(
+    train: Float[Tensor, "train embedding"],
+    train_labels: Int[Tensor, " train"],
+    test: Float[Tensor, "test embedding"],
+    test_labels: Int[Tensor, " test"],
+    *,
+    learning_rate: float = 1e-3,
+    num_epochs: int = 200,
+    generator: torch.Generator,
+) -> float:
+    """Top-1 accuracy of a linear layer on raw embeddings, 0 to 1.
+
+    Softmax cross-entropy, Adam on all of ``train`` at once; by default as published. That is far
+    from convergence: a weight moves by at most some 0.2, so that embeddings of larger numbers
+    score higher. `metrics.classifier_accuracy` converges, on standardised embeddings.
+
+    Args:
+        train, train_labels, test, test_labels: see `nearest_accuracy`.
+        learning_rate: of Adam.
+        num_epochs: updates.
+        generator: draws the first weights and biases, uniform in ±1/sqrt(D).
+
+    Raises:
+        ValueError: if embeddings are not finite.
+    """
+    _check(train, test)
+    classes, labels = train_labels.unique(return_inverse=True)
+    noise = torch.rand(train.shape[1] + 1, len(classes), generator=generator)
+    start = ((2 * noise - 1) * train.shape[1] ** -0.5).to(train)
+    weight, bias = (nn.Parameter(part.clone()) for part in (start[:-1], start[-1]))
+    optimiser = torch.optim.Adam([weight, bias], lr=learning_rate)
+    for _ in range(num_epochs):
+        loss = nn.functional.cross_entropy(train @ weight + bias, labels)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    with torch.no_grad():
+        found = classes[(test @ weight + bias).argmax(1)]
+    return _share(found == test_labels)
+
+
+def count_actions(
+    states: Shaped[Tensor, "episode time"],
+    actions: Shaped[Tensor, "episode time"],
+    *,
+    num_states: int,
+    num_actions: int,
+) -> Float[Tensor, "episode state act"]:
+    """How often each action was taken in each information state, episode by episode."""
+    cells = states.long() * num_actions + actions.long()
+    counts = torch.zeros(len(states), num_states * num_actions)
+    counts.scatter_add_(1, cells, torch.ones(cells.shape))
+    return counts.unflatten(1, (num_states, num_actions))
+
+
+def pooled_policies(
+    counts: Float[Tensor, "episode state act"],
+    labels: Int[Tensor, " episode"],
+    *,
+    legal_actions: Shaped[Tensor, "state act"],
+    prior_count: float = 1.0,
+) -> Float[Tensor, "agent state act"]:
+    """Action frequencies of each agent over all its episodes, in ascending order of labels.
+
+    (n_sa + c p_sa) / (n_s + c), p the frequencies of all agents together, themselves with one more
+    of each legal action.
+
+    Args:
+        counts: see `count_actions`.
+        labels: whose episodes they are.
+        legal_actions: in each information state.
+        prior_count: c > 0.
+    """
+    _checks.positive("prior_count", prior_count)
+    classes, index = labels.unique(return_inverse=True)
+    everybody = counts.sum(0) + legal_actions.to(counts)
+    prior = everybody / everybody.sum(-1, keepdim=True)
+    pooled = counts.new_zeros(len(classes), *counts.shape[1:]).index_add_(0, index, counts)
+    return (pooled + prior_count * prior) / (pooled.sum(-1, keepdim=True) + prior_count)
+
+
+def likelihood_accuracy(
+    counts: Float[Tensor, "episode state act"],
+    labels: Int[Tensor, " episode"],
+    policies: Float[Tensor, "agent state act"],
+) -> float:
+    """Top-1 accuracy of the agent whose policy makes an episode most likely, 0 to 1.
+
+    argmax_i Σ_sa n_sa log π_i(a | s); what depends on cards and opponents is the same for all i.
+
+    Args:
+        counts: of the episodes to name, see `count_actions`.
+        labels: whose they are.
+        policies: of the agents, in ascending order of labels.
+    """
+    log_probs = policies.clamp(min=torch.finfo(policies.dtype).tiny).log()
+    found = (counts.flatten(1) @ log_probs.flatten(1).T).argmax(1)
+    return _share(labels.unique()[found] == labels)
+
+
+def action_frequencies(dataset: InteractionDataset) -> Float[Tensor, "episode feature"]:
+    """Share of each action where an observation was the same, over an episode: the six frequencies
+    of Kuhn poker's second actions, and their like. 0 where an observation was not met.
+
+    Args:
+        dataset: of categorical actions and few different observations.
+
+    Returns:
+        For each different observation, the shares of all actions but the first, (E, I (A - 1)).
+    """
+    flat = dataset.observations.flatten(0, 1)
+    _, index = flat.unique(dim=0, return_inverse=True)
+    counts = count_actions(
+        index.view(dataset.actions.shape),
+        dataset.actions,
+        num_states=int(index.max()) + 1,
+        num_actions=dataset.num_actions,
+    )
+    return (counts[..., 1:] / counts.sum(-1, keepdim=True).clamp(min=1)).flatten(1)
+
+
+def _check(train: Tensor, test: Tensor) -> None:
+    for name, values in (("train", train), ("test", test)):
+        if not values.isfinite().all():
+            raise ValueError(f"{name} must be finite embeddings, got NaN or infinity")
+
+
+def _share(right: Tensor) -> float:
+    return right.double().mean().item()

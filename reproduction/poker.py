@@ -1,0 +1,174 @@
+"""Identification of agents in Kuhn and Leduc poker, by a published protocol.
+
+The protocol is that of arXiv 2607.01498, as its text and code tell it (github.com/VitamintK/
+ssl-project, commit 0a6f3e3, the task of agent identification). What they leave open:
+
+| question             | assumed here                                                              |
+|----------------------|---------------------------------------------------------------------------|
+| who the opponent is  | in each trajectory one of the pretraining agents, uniform; in one of its  |
+|                      | scripts the uniform policy: ``opponents``                                 |
+| the scale of states  | [-1, 1] by smallest and largest value, as in the code; a number that does |
+|                      | not vary is -1                                                            |
+| what a transition is | observation and action; its third part, the reward of the action, depends |
+|                      | on cards and the opponent alone once these two are known                  |
+| validation           | left to the caller: on some of the pretraining agents                     |
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import torch
+from jaxtyping import Float32, Int64
+from torch import Tensor
+
+from paperlib import _checks
+from paperlib.agents.poker_policies import Trajectories, play, random_policies, uniform_policy
+from paperlib.datasets import InteractionDataset
+from paperlib.environments.poker import PokerGame, make_game
+
+OPPONENTS = ("pretraining", "uniform")
+NUM_SCALED_AGENTS, NUM_SCALED_STEPS = 10, 50  # whose states give the scale
+
+# Top-1 in %, 500 held-out agents, as published: mean and what follows ± there
+PUBLISHED = {
+    "kuhn_poker": {
+        "contrastive Transformer": {"linear": (47.9, 0.6), "nearest": (39.9, 1.3)},
+        "Grover (hybrid)": {"linear": (25.7, 0.5), "nearest": (24.8, 0.1)},
+    },
+    "leduc_poker": {
+        "contrastive Transformer": {"linear": (57.8, 0.9), "nearest": (45.3, 1.8)},
+        "Grover (hybrid)": {"linear": (38.9, 0.7), "nearest": (34.0, 2.0)},
+    },
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class PokerEpisodes:
+    """Episodes with the numbers behind them.
+
+    Attributes:
+        dataset: player 0's scaled information states and its actions; partners are opponents,
+            -1 for the uniform policy; returns are chips over the trajectory.
+        trajectories: the same episodes as numbers of information states, with what the opponent saw
+            and did.
+    """
+
+    dataset: InteractionDataset
+    trajectories: Trajectories
+
+
+@dataclasses.dataclass(frozen=True)
+class PokerProtocol:
+    """Agents of one game, and their episodes.
+
+    Attributes:
+        game: which game.
+        policies: of all N agents: those of pretraining come first, (N, I, A).
+        scaled_states: the information states as observations, (I, O).
+        pretraining: episodes to learn from.
+        train: labelled episodes of the evaluation's agents.
+        test: episodes of the same agents to identify.
+    """
+
+    game: PokerGame
+    policies: Float32[Tensor, "agent state act"]
+    scaled_states: Float32[Tensor, "state obs"]
+    pretraining: PokerEpisodes
+    train: PokerEpisodes
+    test: PokerEpisodes
+
+
+def make_protocol(
+    name: str,
+    *,
+    num_pretraining_agents: int = 500,
+    num_evaluation_agents: int = 500,
+    num_episodes: int = 50,
+    num_train_episodes: int = 5,
+    num_test_episodes: int = 5,
+    num_steps: int = 200,
+    opponents: str = "pretraining",
+    generator: torch.Generator,
+) -> PokerProtocol:
+    """Draws agents and lets them play; some ten seconds in Leduc poker at the published size.
+
+    Args:
+        name: of the game, "kuhn_poker" or "leduc_poker".
+        num_pretraining_agents: those that encoders learn from, numbers from 0.
+        num_evaluation_agents: those to identify, numbers after these.
+        num_episodes: of each pretraining agent.
+        num_train_episodes: labelled ones of each evaluation agent.
+        num_test_episodes: of each evaluation agent, to identify.
+        num_steps: of player 0 in each.
+        opponents: "pretraining", or "uniform" for the uniform policy.
+        generator: draws agents, cards and actions.
+
+    Raises:
+        ValueError: if there is no such game or opponent, or a number is not positive.
+    """
+    game = make_game(name)
+    _checks.one_of("opponents", opponents, OPPONENTS)
+    counts = num_pretraining_agents, num_evaluation_agents
+    names = "num_pretraining_agents", "num_evaluation_agents"
+    for label, count in zip(names, counts, strict=True):
+        _checks.integer(label, count, minimum=2)
+    policies = random_policies(game, sum(counts), generator=generator)
+    pool = uniform_policy(game)[None]
+    if opponents == "pretraining":
+        pool = policies[: counts[0]]
+    scaled = _scaled_states(game, policies, pool, generator=generator)
+
+    def episodes(label: str, begin: int, end: int, count: int) -> PokerEpisodes:
+        count = _checks.integer(label, count, minimum=1)
+        agents = torch.arange(begin, end).repeat_interleave(count)
+        record, partners = _record(game, policies, pool, agents, num_steps, generator=generator)
+        known = opponents == "pretraining"
+        partners = partners if known else torch.full_like(agents, -1)
+        dataset = InteractionDataset(
+            observations=scaled[record.states.long()],
+            actions=record.actions.to(torch.uint8),
+            lengths=torch.full_like(agents, num_steps),
+            agents=agents,
+            partners=partners,
+            returns=record.rewards.sum(1),
+            outcomes=torch.full(agents.shape, -128, dtype=torch.int8),
+            num_actions=game.num_actions,
+        )
+        return PokerEpisodes(dataset, record)
+
+    return PokerProtocol(
+        game=game,
+        policies=policies,
+        scaled_states=scaled,
+        pretraining=episodes("num_episodes", 0, counts[0], num_episodes),
+        train=episodes("num_train_episodes", counts[0], sum(counts), num_train_episodes),
+        test=episodes("num_test_episodes", counts[0], sum(counts), num_test_episodes),
+    )
+
+
+def _record(
+    game: PokerGame,
+    policies: Tensor,
+    pool: Tensor,
+    agents: Int64[Tensor, " episode"],
+    num_steps: int,
+    *,
+    generator: torch.Generator,
+) -> tuple[Trajectories, Int64[Tensor, " episode"]]:
+    """A trajectory of each of these agents against somebody of the pool, and against whom."""
+    partners = torch.randint(len(pool), agents.shape, generator=generator)
+    players = torch.stack([agents, partners], dim=1)
+    record = play(game, policies, pool, players=players, num_steps=num_steps, generator=generator)
+    return record, partners
+
+
+def _scaled_states(
+    game: PokerGame, policies: Tensor, pool: Tensor, *, generator: torch.Generator
+) -> Float32[Tensor, "state obs"]:
+    agents = torch.arange(min(NUM_SCALED_AGENTS, len(policies)))
+    record, _ = _record(game, policies, pool, agents, NUM_SCALED_STEPS, generator=generator)
+    seen = game.information_states[record.states.long().flatten()]
+    low, high = seen.amin(0), seen.amax(0)
+    spread = torch.where(high > low, high - low, 1.0)
+    return 2 * (game.information_states - low) / spread - 1

@@ -1,0 +1,169 @@
+"""OpenSpiel's rock-paper-scissors bots as agents that nobody here wrote.
+
+The bots entered the International RoShamBo Programming Competition (Billings 1999 and 2000), and
+come with OpenSpiel, an optional dependency. They take 1,000 throws for granted: matches shorter
+than that are the first throws of such a match.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from paperlib import _checks
+from paperlib.datasets import InteractionDataset
+from paperlib.graphs import InteractionGraph
+
+MATCH_LENGTH = 1000  # which the bots take for granted
+NUM_THROWS = 3  # rock, paper, scissors
+
+
+class BotEpisodes(NamedTuple):
+    """A round robin.
+
+    Attributes:
+        names: of the bots, by their numbers in ``dataset``.
+        dataset: each match twice, seen from either bot, side by side: episodes 2k and 2k + 1 are
+            of one match. Returns are throws won less throws lost.
+    """
+
+    names: tuple[str, ...]
+    dataset: InteractionDataset
+
+
+def load_openspiel() -> ModuleType:
+    """OpenSpiel's module.
+
+    Raises:
+        ValueError: if it is not installed.
+    """
+    try:
+        import pyspiel
+    except ImportError:
+        raise ValueError(
+            "OpenSpiel is not installed; pip install 'paperlib[benchmark]' would do"
+        ) from None
+    return pyspiel
+
+
+def load_game(name: str) -> Any:
+    """One of OpenSpiel's games.
+
+    Raises:
+        ValueError: if OpenSpiel is not installed or lacks the game.
+    """
+    pyspiel = load_openspiel()
+    if name.partition("(")[0] not in pyspiel.registered_names():
+        raise ValueError(f"name: OpenSpiel has no game {name!r}; pyspiel.registered_names() lists")
+    return pyspiel.load_game(name)
+
+
+def bot_names() -> tuple[str, ...]:
+    """The names of all bots, sorted.
+
+    Raises:
+        ValueError: if OpenSpiel is not installed or was built without bots.
+    """
+    pyspiel = load_openspiel()
+    if not hasattr(pyspiel, "roshambo_bot_names"):
+        raise ValueError("OpenSpiel was built without its RoShamBo bots; its wheels have them")
+    return tuple(sorted(pyspiel.roshambo_bot_names()))
+
+
+def play_match(first: str, second: str, *, num_steps: int, seed: int) -> list[tuple[int, int]]:
+    """The first throws of a match of two bots: 0 rock, 1 paper, 2 scissors.
+
+    Bots draw from the C library's generator, ``random()``, which nothing else here does; it is
+    seeded anew for each match, and left where the match ends.
+
+    Args:
+        first, second: names of bots.
+        num_steps: throws of each, at most `MATCH_LENGTH`.
+        seed: of ``random()``.
+    """
+    pyspiel = load_openspiel()
+    game = load_game(f"repeated_game(stage_game=matrix_rps(),num_repetitions={MATCH_LENGTH})")
+    state, throws = game.new_initial_state(), []
+    bots = [
+        pyspiel.make_roshambo_bot(seat, name, MATCH_LENGTH)
+        for seat, name in enumerate((first, second))
+    ]
+    ctypes.CDLL(None).srandom(ctypes.c_uint(seed))
+    for _ in range(num_steps):
+        actions = [bot.step(state) for bot in bots]
+        state.apply_actions(actions)
+        throws.append(tuple(actions))
+    return throws
+
+
+def round_robin(
+    *,
+    names: Sequence[str] | None = None,
+    num_matches: int = 1,
+    num_steps: int = 200,
+    memory: int = 3,
+    generator: torch.Generator,
+) -> BotEpisodes:
+    """Every bot against every other.
+
+    An observation is the last ``memory`` throws of both, the latest first: for each, its own
+    throw and the opponent's, both one-hot, zeros before the match; memory × 6 numbers.
+
+    Args:
+        names: of the bots; all of them by default.
+        num_matches: of each pair.
+        num_steps: throws of each, at most 1,000.
+        memory: how many throws back an observation reaches.
+        generator: draws the seed of each match.
+
+    Raises:
+        ValueError: if OpenSpiel is not installed, a bot is unknown or stands twice, there are
+            fewer than two, or a number is out of range.
+    """
+    known = bot_names()
+    names = known if names is None else tuple(names)
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise ValueError(f"names: OpenSpiel has no bot {unknown[0]!r}; bot_names() lists them")
+    if len(names) < 2 or len(set(names)) < len(names):
+        raise ValueError(f"names must be two different bots at least, got {names}")
+    for label, value in (("num_matches", num_matches), ("memory", memory)):
+        _checks.integer(label, value, minimum=1)
+    if not 1 <= _checks.integer("num_steps", num_steps, minimum=1) <= MATCH_LENGTH:
+        raise ValueError(f"num_steps must be at most {MATCH_LENGTH}, got {num_steps}")
+    pairs = np.repeat(InteractionGraph.complete(len(names)).edges, num_matches, axis=0)
+    seeds = torch.randint(2**31, (len(pairs),), generator=generator).tolist()
+    matches = [
+        play_match(names[first], names[second], num_steps=num_steps, seed=seed)
+        for (first, second), seed in zip(pairs.tolist(), seeds, strict=True)
+    ]
+    throws = np.array(matches)  # (M, T, 2)
+    seen = np.stack([throws, throws[..., ::-1]], axis=1).reshape(-1, num_steps, 2)  # (2M, T, 2)
+    won = (seen[..., 0] - seen[..., 1]) % NUM_THROWS  # 1 won, 2 lost
+    scores = (won == 1).sum(1) - (won == 2).sum(1)
+    dataset = InteractionDataset.from_arrays(
+        _last_throws(seen, memory),
+        seen[..., 0],
+        pairs.reshape(-1),
+        partners=pairs[:, ::-1].reshape(-1),
+        returns=scores,
+        outcomes=np.sign(scores),
+        num_actions=NUM_THROWS,
+    )
+    return BotEpisodes(names, dataset)
+
+
+def _last_throws(seen: np.ndarray, memory: int) -> np.ndarray:
+    """Observations before each throw, (E, T, memory · 6)."""
+    one_hot = np.eye(NUM_THROWS, dtype=np.float32)[seen].reshape(*seen.shape[:2], -1)  # (E, T, 6)
+    parts = []
+    for lag in range(1, memory + 1):
+        part = np.zeros_like(one_hot)
+        part[:, lag:] = one_hot[:, :-lag]
+        parts.append(part)
+    return np.concatenate(parts, axis=-1)

@@ -1,0 +1,96 @@
+"""The protocol: sizes, who plays, scales, determinism, and errors."""
+
+import pytest
+import torch
+
+from paperlib import streams
+from paperlib.environments import poker as games
+from reproduction import identification
+from reproduction.poker import make_protocol
+
+SMALL = {
+    "num_pretraining_agents": 4,
+    "num_evaluation_agents": 3,
+    "num_episodes": 6,
+    "num_train_episodes": 2,
+    "num_test_episodes": 5,
+    "num_steps": 30,
+}
+
+
+def make(name="kuhn_poker", *, seed=0, **changes):
+    return make_protocol(name, **(SMALL | changes), generator=streams.make_generator(seed))
+
+
+@pytest.mark.parametrize("name", games.GAMES)
+def test_sizes_and_agents(name):
+    protocol = make(name)
+    assert protocol.policies.shape[0] == 7
+    for part, agents, count in (
+        (protocol.pretraining, range(4), 6),
+        (protocol.train, range(4, 7), 2),
+        (protocol.test, range(4, 7), 5),
+    ):
+        dataset = part.dataset
+        found, counts = dataset.agents.unique(return_counts=True)
+        assert found.tolist() == list(agents) and (counts == count).all()
+        assert dataset.partners.min() >= 0 and dataset.partners.max() < 4
+        assert dataset.num_actions == protocol.game.num_actions
+        expected = protocol.scaled_states[part.trajectories.states.long()]
+        assert torch.equal(dataset.observations, expected)
+        assert torch.equal(dataset.actions.long(), part.trajectories.actions.long())
+        torch.testing.assert_close(dataset.returns, part.trajectories.rewards.sum(1))
+
+
+def test_states_are_scaled_by_what_was_seen():
+    scaled = make().scaled_states
+    own = scaled[make().game.state_players == 0]
+    # player 0 sees itself always: 1 is the smallest number and scaled to -1, as is the other 0
+    assert (own[:, :2] == -1).all()
+    assert set(own[:, 2:5].unique().tolist()) == {-1.0, 1.0}
+
+
+def test_opponents_change_what_is_played_against():
+    uniform = make(opponents="uniform")
+    assert (uniform.test.dataset.partners == -1).all()
+    assert torch.equal(uniform.policies, make().policies)
+
+
+def test_a_seed_determines_everything():
+    one, again, other = make(seed=1), make(seed=1), make(seed=2)
+    for part in ("pretraining", "train", "test"):
+        checksums = [getattr(p, part).dataset.checksum() for p in (one, again, other)]
+        assert checksums[0] == checksums[1] != checksums[2]
+
+
+def test_true_policies_identify_best():
+    """The likelihood from the true policies is a ceiling, pooled counts come close."""
+    sizes = {"num_evaluation_agents": 20, "num_test_episodes": 20, "num_steps": 100}
+    protocol = make(num_train_episodes=5, **sizes)
+    legal = protocol.game.legal_actions
+    train, test = (
+        identification.count_actions(
+            part.trajectories.states,
+            part.trajectories.actions,
+            num_states=legal.shape[0],
+            num_actions=legal.shape[1],
+        )
+        for part in (protocol.train, protocol.test)
+    )
+    labels = protocol.test.dataset.agents
+    pooled = identification.pooled_policies(
+        train, protocol.train.dataset.agents, legal_actions=legal
+    )
+    ceiling = identification.likelihood_accuracy(test, labels, protocol.policies[4:])
+    reached = identification.likelihood_accuracy(test, labels, pooled)
+    assert 0.6 < reached <= ceiling + 0.02
+
+
+def test_bad_input_is_named():
+    with pytest.raises(ValueError, match=r"name must be one of .*, got 'holdem'"):
+        make("holdem")
+    with pytest.raises(ValueError, match=r"opponents must be one of .*, got 'nobody'"):
+        make(opponents="nobody")
+    for name in SMALL:
+        with pytest.raises(ValueError, match=f"{name} must be an integer of at least"):
+            make(**{name: 0})

@@ -1,0 +1,71 @@
+"""The bots' round robin: by hand where a bot's rule is known, determinism, and errors."""
+
+import sys
+
+import pytest
+import torch
+
+from paperlib import streams
+from reproduction import roshambo
+
+SOME = ("copybot", "randbot", "rockbot", "rotatebot", "iocainebot")
+
+
+def play(seed=0, **changes):
+    pytest.importorskip("pyspiel")
+    arguments = {"names": SOME, "num_steps": 40} | changes
+    return roshambo.round_robin(**arguments, generator=streams.make_generator(seed))
+
+
+def test_bots_play_by_their_rules():
+    names, dataset = play()
+    assert len(dataset) == 20 and names == SOME
+    first = {name: dataset.agents == k for k, name in enumerate(names)}
+    assert (dataset.actions[first["rockbot"]] == 0).all()
+    turns = dataset.actions[first["rotatebot"]].long()
+    assert ((turns[:, 1:] - turns[:, :-1]) % 3 == 1).all()
+    against_copybot = first["rockbot"] & (dataset.partners == names.index("copybot"))
+    # copybot begins with paper, and goes on to beat the last throw
+    assert dataset.returns[against_copybot] == -40
+
+
+def test_observations_are_the_last_throws_of_both():
+    _, dataset = play(memory=2)
+    assert dataset.observations.shape == (20, 40, 12)
+    assert dataset.observations[:, 0].abs().sum() == 0
+    own, other = dataset.actions[0::2].long(), dataset.actions[1::2].long()  # of one match
+    assert torch.equal(dataset.agents[0::2], dataset.partners[1::2])
+    fields = dataset.observations[0::2].unflatten(-1, (2, 2, 3))  # lag, who, throw
+    for lag in (1, 2):
+        assert torch.equal(fields[:, lag:, lag - 1, 0].argmax(-1), own[:, :-lag])
+        assert torch.equal(fields[:, lag:, lag - 1, 1].argmax(-1), other[:, :-lag])
+    assert (fields[:, 1, 1] == 0).all()
+    won = (own - other) % 3
+    expected = (won == 1).sum(1) - (won == 2).sum(1)
+    assert torch.equal(dataset.returns[0::2].long(), expected)
+    assert torch.equal(dataset.outcomes[0::2].long(), expected.sign())
+    assert torch.equal(dataset.returns[1::2], -dataset.returns[0::2])
+
+
+def test_a_seed_determines_all_throws():
+    names = {"names": None, "num_steps": 12}
+    once, again, other = play(1, **names), play(1, **names), play(2, **names)
+    assert len(once.names) == 43 and len(once.dataset) == 43 * 42
+    assert once.dataset.checksum() == again.dataset.checksum()
+    assert once.dataset.checksum() != other.dataset.checksum()
+
+
+def test_bad_input_is_named(monkeypatch):
+    with pytest.raises(ValueError, match="OpenSpiel has no bot 'nobody'"):
+        play(names=("rockbot", "nobody"))
+    with pytest.raises(ValueError, match="names must be two different bots"):
+        play(names=("rockbot", "rockbot"))
+    with pytest.raises(ValueError, match="num_steps must be at most 1000, got 1001"):
+        play(num_steps=1001)
+    with pytest.raises(ValueError, match="memory must be an integer of at least 1, got 0"):
+        play(memory=0)
+    with pytest.raises(ValueError, match="OpenSpiel has no game 'holdem'"):
+        roshambo.load_game("holdem")
+    monkeypatch.setitem(sys.modules, "pyspiel", None)
+    with pytest.raises(ValueError, match=r"pip install 'paperlib\[benchmark\]'"):
+        roshambo.bot_names()
