@@ -146,7 +146,8 @@ def icc(values: ArrayLike) -> float:
 
 def summary_statistics(dataset: InteractionDataset) -> Float[Tensor, "episode feature"]:
     """Means and standard deviations of observations and actions over an episode, (E, 2 (O + A)),
-    scaled to unit variance over episodes: a reference that an encoder must beat."""
+    scaled to unit variance over episodes, 0 where they do not vary: a reference that an encoder
+    must beat."""
     parts = []
     for index in torch.arange(len(dataset), device=dataset.agents.device).split(1000):
         batch = dataset.batch(index)
@@ -157,7 +158,8 @@ def summary_statistics(dataset: InteractionDataset) -> Float[Tensor, "episode fe
         parts.append(torch.cat([mean, variance.sqrt()], dim=-1))
     features = torch.cat(parts)
     spread = features.std(0, correction=int(len(features) > 1))
-    return features / spread.clamp(min=np.finfo(np.float32).eps)
+    varies = spread > 1e-5 * features.abs().amax(0)  # beyond what rounding does
+    return torch.where(varies, features / spread, 0.0)
 
 
 def average_episodes(
