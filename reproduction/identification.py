@@ -9,9 +9,6 @@ from torch import Tensor, nn
 from paperlib import _checks
 from paperlib.datasets import InteractionDataset
 
-Embeddings = Float[Tensor, "episode embedding"]
-Labels = Int[Tensor, " episode"]
-
 
 def nearest_accuracy(
     train: Float[Tensor, "train embedding"],
@@ -136,14 +133,15 @@ def likelihood_accuracy(
 
 
 def action_frequencies(dataset: InteractionDataset) -> Float[Tensor, "episode feature"]:
-    """Share of each action where an observation was the same, over an episode: the six frequencies
-    of Kuhn poker's second actions, and their like. 0 where an observation was not met.
+    """How often each action but the first was taken on each different observation, as shares.
+
+    In Kuhn poker six numbers, of bets; a reference that an encoder must beat.
 
     Args:
         dataset: of categorical actions and few different observations.
 
     Returns:
-        For each different observation, the shares of all actions but the first, (E, I (A - 1)).
+        Shares over an episode, 0 where it lacks the observation, (E, I (A - 1)).
     """
     flat = dataset.observations.flatten(0, 1)
     _, index = flat.unique(dim=0, return_inverse=True)

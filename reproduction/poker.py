@@ -26,6 +26,7 @@ from paperlib import _checks
 from paperlib.agents.poker_policies import Trajectories, play, random_policies, uniform_policy
 from paperlib.datasets import InteractionDataset
 from paperlib.environments.poker import PokerGame, make_game
+from reproduction import identification
 
 OPPONENTS = ("pretraining", "uniform")
 NUM_SCALED_AGENTS, NUM_SCALED_STEPS = 10, 50  # whose states give the scale
@@ -145,6 +146,32 @@ def make_protocol(
         train=episodes("num_train_episodes", counts[0], sum(counts), num_train_episodes),
         test=episodes("num_test_episodes", counts[0], sum(counts), num_test_episodes),
     )
+
+
+def likelihood_ceilings(protocol: PokerProtocol) -> dict[str, float]:
+    """What likelihoods reach in identifying the test episodes, 0 to 1.
+
+    Returns:
+        ``true``, by the agents' own policies; ``pooled``, by their action frequencies over the
+        labelled episodes, see `identification.pooled_policies`.
+    """
+    legal = protocol.game.legal_actions
+    counts = [
+        identification.count_actions(
+            part.trajectories.states,
+            part.trajectories.actions,
+            num_states=legal.shape[0],
+            num_actions=legal.shape[1],
+        )
+        for part in (protocol.train, protocol.test)
+    ]
+    agents, labels = protocol.train.dataset.agents, protocol.test.dataset.agents
+    pooled = identification.pooled_policies(counts[0], agents, legal_actions=legal)
+    own = protocol.policies[agents.unique()]
+    return {
+        "true": identification.likelihood_accuracy(counts[1], labels, own),
+        "pooled": identification.likelihood_accuracy(counts[1], labels, pooled),
+    }
 
 
 def _record(

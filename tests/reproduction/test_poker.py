@@ -5,8 +5,7 @@ import torch
 
 from paperlib import streams
 from paperlib.environments import poker as games
-from reproduction import identification
-from reproduction.poker import make_protocol
+from reproduction.poker import likelihood_ceilings, make_protocol
 
 SMALL = {
     "num_pretraining_agents": 4,
@@ -67,23 +66,8 @@ def test_true_policies_identify_best():
     """The likelihood from the true policies is a ceiling, pooled counts come close."""
     sizes = {"num_evaluation_agents": 20, "num_test_episodes": 20, "num_steps": 100}
     protocol = make(num_train_episodes=5, **sizes)
-    legal = protocol.game.legal_actions
-    train, test = (
-        identification.count_actions(
-            part.trajectories.states,
-            part.trajectories.actions,
-            num_states=legal.shape[0],
-            num_actions=legal.shape[1],
-        )
-        for part in (protocol.train, protocol.test)
-    )
-    labels = protocol.test.dataset.agents
-    pooled = identification.pooled_policies(
-        train, protocol.train.dataset.agents, legal_actions=legal
-    )
-    ceiling = identification.likelihood_accuracy(test, labels, protocol.policies[4:])
-    reached = identification.likelihood_accuracy(test, labels, pooled)
-    assert 0.6 < reached <= ceiling + 0.02
+    found = likelihood_ceilings(protocol)
+    assert 0.6 < found["pooled"] <= found["true"] + 0.02
 
 
 def test_bad_input_is_named():
