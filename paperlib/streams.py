@@ -83,6 +83,9 @@ class Stream(enum.IntEnum):
     LANGUAGES_EPISODES = 705  # (seed, _, population): those that embeddings are learned from
     LANGUAGES_ENCODERS = 706  # (seed, _, population): trainings
 
+    VALUE_LISTENERS = 710  # (seed, _, population): episodes of the tables of returns
+    VALUE_POKER = 711  # (seed, _, game, population): weights of the players
+
 
 @enum.unique
 class SelfPlayStream(enum.IntEnum):

@@ -18,7 +18,9 @@ from reproduction.site import explorer
 
 PARTS = {
     "Begin": "start_here figure_6 your_own_agents",
-    "ParticleWorld": "population languages figure_1 table_2 figure_2 generalisation table_3",
+    "ParticleWorld": (
+        "population languages figure_1 table_2 figure_2 generalisation table_3 value_of_knowing"
+    ),
     "RoboSumo": "fidelity wrestlers table_1 figure_3 figure_4 figure_5",
     "Conclusions": "explorer claims",
 }

@@ -1,0 +1,180 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # What is it worth to know who the other player is?
+#
+# **The question.** An embedding tells a policy who it plays with. How much can that be worth at most? Before
+# any embedding is learned, the game and the population say it. Let $u(\pi, i)$ be the expected return of
+# policy $\pi$ with player $i$ of $N$. Who knows $i$ plays the best response to $i$; who does not plays one
+# policy that is best on average:
+#
+# $$ V = \frac1N \sum_i \max_\pi u(\pi, i) \;-\; \max_\pi \frac1N \sum_i u(\pi, i) \;\ge\; 0 . $$
+#
+# This is the expected value of perfect information (Raiffa and Schlaifer 1961). If $V$ is small, then no
+# embedding helps, however well it tells players apart, and a comparison of embeddings by their returns
+# measures noise.
+#
+# Here are two worlds in which both maxima are computed, not learned: ParticleWorld, where a speaker needs
+# the language of its listener, and poker. Expect the first to be far above the second: listeners agree on
+# nothing beforehand, whereas a good hand is good against everybody.
+#
+# ## Parameters
+
+# %% tags=["parameters"]
+seed = 0  # of episodes and players
+num_populations = 5  # of listeners, and of poker players in each game
+num_players = 20  # in each population of poker players
+num_word_episodes = 600  # of each word with each listener, for the tables of returns
+population_folder = "results/laptop/population"  # results of population.py
+output_folder = (
+    "results/laptop/value_of_knowing"  # where the results go, relative to the repository
+)
+
+# %%
+import matplotlib.pyplot as plt
+import torch
+
+from paperlib.agents import poker_policies
+from paperlib.environments.poker import GAMES, make_game
+from paperlib.streams import Stream, make_generator
+from reproduction import listeners, measures, plots, results, tables, value_of_knowing
+
+# %%
+parameters = dict(
+    seed=seed,
+    num_populations=num_populations,
+    num_players=num_players,
+    num_word_episodes=num_word_episodes,
+)
+run = results.Run("value_of_knowing", parameters)
+torch.set_num_threads(1)
+output = results.resolve(output_folder)
+
+# %% [markdown]
+# ## Listeners
+# A speaker sends one word an episode, for one of three targets. Who knows its listener sends the word that
+# this listener understands best; who does not has one word for each target, the same for all listeners.
+# Returns come from a table of each word with each listener; words are chosen on one table and judged on
+# another.
+
+# %%
+found = {}
+populations = listeners.load_populations(results.resolve(population_folder), num_populations)
+found["ParticleWorld, speaker"] = [
+    value_of_knowing.of_listeners(
+        population,
+        num_episodes=num_word_episodes,
+        generator=make_generator(seed, Stream.VALUE_LISTENERS, number),
+    )
+    for number, population in enumerate(populations)
+]
+
+# %% [markdown]
+# ## Poker
+# Players are untrained networks, as in a published benchmark of agent identification (notebook
+# `benchmark.py`): they differ a lot, and play badly. Best responses are OpenSpiel's, exact. The best policy
+# against somebody who was drawn from the population is the best response to the mixture of all of them, and
+# that one infers during a hand whom it may be up against.
+
+# %%
+seats = ("first", "second")
+for number, name in enumerate(GAMES):
+    game = make_game(name)
+    title = name.replace("_poker", "").capitalize()
+    players = [
+        poker_policies.random_policies(
+            game,
+            num_players,
+            generator=make_generator(seed, Stream.VALUE_POKER, number, population),
+        )
+        for population in range(num_populations)
+    ]
+    for player, seat in enumerate(seats):
+        found[f"{title} poker, {seat} player"] = [
+            value_of_knowing.of_poker_players(game, policies, player=player) for policies in players
+        ]
+
+# %% [markdown]
+# ## Result
+# Means over populations with 95 % intervals (Student's $t$). Returns of ParticleWorld are negative squared
+# distances summed over an episode, those of poker chips a hand. The *share* makes them comparable: $V$ as a
+# part of what a best response gains over a member of the population, here over speakers with listeners of
+# other pairs, there over players of the same kind.
+
+# %%
+quantities = ("informed", "uninformed", "member", "of_knowing", "share")
+measured = {
+    f"{world}, {quantity}": [getattr(value, quantity) for value in values]
+    for world, values in found.items()
+    for quantity in quantities
+}
+names = {
+    "informed": "best response to each",
+    "uninformed": "best response to all",
+    "member": "a member of the population",
+    "of_knowing": "value of knowing",
+    "share": "value of knowing, share",
+}
+rows = [
+    tables.row(f"{names[quantity]}, {world}", measures.estimate(measured, f"{world}, {quantity}"))
+    for world in found
+    for quantity in quantities
+]
+numbers = list(range(num_populations))
+run.save(output, {"rows": rows, "measured": measured, "worlds": list(found)}, seeds=[seed])
+tables.save_rows(output, "value_of_knowing", rows)
+tables.save_runs(output, "value_of_knowing", measures.as_runs(measured, numbers, numbers))
+
+# %%
+values = results.load(output)["values"]
+print((output / "value_of_knowing.md").read_text())
+
+# %%
+plots.use_style()
+worlds, measured = values["worlds"], values["measured"]
+figure, ax = plt.subplots(figsize=(4.6, 2.2))
+for place, world in enumerate(worlds):
+    share = measures.estimate(measured, f"{world}, share")
+    errors = [[share.mean - share.low], [share.high - share.mean]]
+    ax.barh(place, share.mean, color="#0072B2" if place == 0 else "#E69F00")
+    ax.errorbar(share.mean, place, xerr=errors, color="black", capsize=2, lw=1)
+    ax.plot(measured[f"{world}, share"], [place] * num_populations, "k.", ms=3, alpha=0.5)
+ax.set_yticks(range(len(worlds)), worlds)
+ax.invert_yaxis()
+ax.set(xlim=(0, 1), xlabel="value of knowing, as a share of what a best response gains")
+plots.save_figure(figure, output, "value_of_knowing")
+plt.show()
+
+# %% [markdown]
+# Bars are means over populations (dots), with 95 % intervals.
+#
+# **What it means** (default profile). A speaker that knows its listener gains 9.2 over one that has to treat
+# all alike: five sixths of all that there is to gain. In poker, the value of knowing is above zero in every
+# game and seat, and small: 4 % to 21 % of the gain, of 0.5 chips a hand in Kuhn and 3 in Leduc poker. Untrained
+# players make so many mistakes that one policy profits from most of them. The first player gains more from
+# knowing, since it acts before it has seen anything of the other one.
+#
+# So the two worlds of the benchmark ask different things of an embedding. In ParticleWorld returns show what
+# an embedding knows (`table_3.py`, `generalisation.py`). In poker they hardly would, and identification is
+# what can be measured.
+#
+# ## Where we deviate
+# The paper has no such measure. $V$ takes for granted that the other player does not change within an
+# episode, and that nothing is known of it when the episode begins.
+#
+# ## What it cost
+
+# %%
+result = results.load(output)
+print(f"{result['wall_time_seconds']:.0f} s on {result['machine']}\n{result['versions']}")
+
+# %% [markdown]
+# ## Things to try
+# - `num_players = 2`: with few possible opponents, does less knowledge do?
+# - `gain` of `random_policies`: players that are all nearly uniform are all the same.
