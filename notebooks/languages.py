@@ -297,4 +297,4 @@ print(f"{result['wall_time_seconds']:.0f} s on {result['machine']}\n{result['ver
 # %% [markdown]
 # ## Things to try
 # - `message_size = 2` in `population.py`: four words for three targets. Is 000 avoided still?
-# - `paperlib.gated_pooling`: in a trial, 3,000 updates made whitened distances follow languages (0.5).
+# - `paperlib.alternatives.gated_pooling`: in a trial, 3,000 updates made whitened distances follow languages (0.5).

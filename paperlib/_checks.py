@@ -51,16 +51,22 @@ def buffer(name: str, value: Tensor, *, shape: Sequence[int], like: Tensor) -> N
         )
 
 
-def observations(values: Iterable[ArrayLike]) -> list[NDArray[np.float32]]:
+def observations(
+    values: Iterable[ArrayLike], *, name: str = "observations"
+) -> list[NDArray[np.float32]]:
     """The observations of each episode, (T_e, O) with one O."""
-    episodes = [array.astype(np.float32) for array in _episodes("observations", values)]
+    episodes = [array.astype(np.float32) for array in _episodes(name, values)]
     if not episodes or any(e.ndim != 2 or e.shape[1:] != episodes[0].shape[1:] for e in episodes):
-        raise ValueError("observations must be (E, T, O), or E arrays (T_e, O) with one O")
+        raise ValueError(f"{name} must be (E, T, O), or E arrays (T_e, O) with one O")
     return episodes
 
 
 def actions(
-    values: Iterable[ArrayLike], *, lengths: Sequence[int], num_actions: int | None
+    values: Iterable[ArrayLike],
+    *,
+    lengths: Sequence[int],
+    num_actions: int | None,
+    name: str = "actions",
 ) -> tuple[list[np.ndarray], int]:
     """The actions of each episode, uint8 (T_e,) or float32 (T_e, A), and their number: 0 where they
     are continuous.
@@ -69,16 +75,17 @@ def actions(
         values: as they came.
         lengths: of the episodes' observations.
         num_actions: of categorical actions; by default the largest one + 1.
+        name: of the argument.
     """
-    episodes = _episodes("actions", values)
+    episodes = _episodes(name, values)
     if len(episodes) != len(lengths):
-        raise ValueError(f"actions: {len(episodes)} episodes came for {len(lengths)} observed ones")
+        raise ValueError(f"{name}: {len(episodes)} episodes came for {len(lengths)} observed ones")
     categorical = all(np.issubdtype(episode.dtype, np.integer) for episode in episodes)
     size = () if categorical else episodes[0].shape[1:]
     for index, (episode, length) in enumerate(zip(episodes, lengths, strict=True)):
         if length == 0 or episode.shape != (length, *size) or len(size) != (not categorical):
             raise ValueError(
-                f"actions: episode {index} has shape {episode.shape} and {length} observations; "
+                f"{name}: episode {index} has shape {episode.shape} and {length} observations; "
                 "integers (T,) or floats (T, A) with T >= 1 would do"
             )
     if not categorical:
@@ -87,10 +94,30 @@ def actions(
     count = high + 1 if num_actions is None else integer("num_actions", num_actions, minimum=1)
     if low < 0 or high >= count or count > 255:
         raise ValueError(
-            f"actions must lie in 0 to num_actions - 1 = {count - 1} (at most 254), "
+            f"{name} must lie in 0 to num_actions - 1 = {count - 1} (at most 254), "
             f"got {low} to {high}"
         )
     return [episode.astype(np.uint8) for episode in episodes], count
+
+
+def partner(
+    observed: Iterable[ArrayLike] | None,
+    acted: Iterable[ArrayLike] | None,
+    *,
+    lengths: Sequence[int],
+    num_actions: int | None,
+) -> tuple[list[np.ndarray] | None, list[np.ndarray] | None, int]:
+    """A partner's observations and actions in the steps of the agent's, or None for both; and the
+    number of its actions."""
+    if observed is None and acted is None and num_actions is None:
+        return None, None, 0
+    if observed is None or acted is None:
+        raise ValueError("partner_observations and partner_actions must come together")
+    seen = observations(observed, name="partner_observations")
+    if [len(row) for row in seen] != list(lengths):
+        raise ValueError("partner_observations must have the steps that observations have")
+    found = actions(acted, lengths=lengths, num_actions=num_actions, name="partner_actions")
+    return seen, *found
 
 
 def ids(

@@ -5,42 +5,20 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32, Int, Int8, Int64, Shaped
+from jaxtyping import Float32, Int, Int8, Int64, Shaped
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from paperlib import _checks, files
+from paperlib.batches import EpisodeBatch, PartnerSteps, as_numbers, steps_before
 from paperlib.graphs import InteractionGraph
 
 WIN, DRAW, LOSS = 1, 0, -1
-
-
-class EpisodeBatch(NamedTuple):
-    """Episodes as networks take them.
-
-    Attributes:
-        observations: (..., T, O).
-        actions: (..., T, A); one-hot where actions are categorical.
-        step_weights: how many steps of the episode each one stands for, (..., T): 1.0, and 0.0 for
-            padding; where steps are drawn at random, weights whose sum is the episode's length.
-    """
-
-    observations: Float[Tensor, "... time obs"]
-    actions: Float[Tensor, "... time act"]
-    step_weights: Float[Tensor, "... time"]
-
-
-def join_episodes(batch: EpisodeBatch) -> EpisodeBatch:
-    """The k episodes of the last leading axis as one, one after the other along time: shapes
-    (..., k, T, ·) become (..., k·T, ·). Padding stays where it is, with weight 0.
-    """
-    observations, actions, step_weights = batch
-    joined = observations.flatten(-3, -2), actions.flatten(-3, -2), step_weights.flatten(-2)
-    return EpisodeBatch(*joined)
+BY_STEP = ("observations", "actions", "partner_observations", "partner_actions")
 
 
 class AgentEpisodes(NamedTuple):
@@ -70,6 +48,9 @@ class InteractionDataset:
         returns: sum of rewards, (E,); NaN where not known.
         outcomes: +1 win, 0 draw, -1 loss of the agent, (E,); -128 where there is none.
         num_actions: number of categorical actions; 0 where actions are continuous.
+        partner_observations: of the partner in the same steps, (E, T, O'); None where not known.
+        partner_actions: of the partner, like ``actions``; None where not known.
+        num_partner_actions: like ``num_actions``.
     """
 
     observations: Float32[Tensor, "episode time obs"]
@@ -80,6 +61,9 @@ class InteractionDataset:
     returns: Float32[Tensor, " episode"]
     outcomes: Int8[Tensor, " episode"]
     num_actions: int
+    partner_observations: Float32[Tensor, "episode time partner_obs"] | None = None
+    partner_actions: Shaped[Tensor, "episode time *partner_act"] | None = None
+    num_partner_actions: int = 0
 
     @classmethod
     def from_arrays(
@@ -92,6 +76,9 @@ class InteractionDataset:
         returns: ArrayLike | None = None,
         outcomes: ArrayLike | None = None,
         num_actions: int | None = None,
+        partner_observations: ArrayLike | Sequence[ArrayLike] | None = None,
+        partner_actions: ArrayLike | Sequence[ArrayLike] | None = None,
+        num_partner_actions: int | None = None,
     ) -> InteractionDataset:
         """A dataset from anybody's episodes.
 
@@ -104,14 +91,22 @@ class InteractionDataset:
             returns: sums of rewards.
             outcomes: +1, 0 or -1.
             num_actions: of categorical actions; by default the largest one + 1.
+            partner_observations: like ``observations``, of the partner in the same steps, for
+                objectives that ask for them. Both sizes may differ from the agent's.
+            partner_actions: like ``actions``, of the partner; where it did nothing in a step, that
+                is an action of its own.
+            num_partner_actions: like ``num_actions``.
 
         Raises:
-            ValueError: if shapes do not fit, a number is not finite, or an id is negative. The
-                message names the argument.
+            ValueError: if shapes do not fit, a partner's observations come without its actions, a
+                number is not finite, or an id is negative. The message names the argument.
         """
         rows = _checks.observations(observations)
         lengths, count = [len(row) for row in rows], len(rows)
         acts, num_actions = _checks.actions(actions, lengths=lengths, num_actions=num_actions)
+        seen, done, num_partner_actions = _checks.partner(
+            partner_observations, partner_actions, lengths=lengths, num_actions=num_partner_actions
+        )
         return cls(
             observations=_pad(rows),
             actions=_pad(acts),
@@ -121,10 +116,18 @@ class InteractionDataset:
             returns=_checks.returns(returns, count=count),
             outcomes=_checks.outcomes(outcomes, count=count),
             num_actions=num_actions,
+            partner_observations=None if seen is None else _pad(seen),
+            partner_actions=None if done is None else _pad(done),
+            num_partner_actions=num_partner_actions,
         )
 
     def __len__(self) -> int:
         return len(self.agents)
+
+    @property
+    def has_partner_steps(self) -> bool:
+        """Whether it holds the partners' observations and actions."""
+        return self.partner_observations is not None
 
     @property
     def observation_size(self) -> int:
@@ -137,14 +140,8 @@ class InteractionDataset:
 
     def batch(self, episodes: Int[Tensor, ...]) -> EpisodeBatch:
         """The episodes at these indices, any shape of them, as networks take them."""
-        observations, actions = self.observations[episodes], self.actions[episodes]
-        if self.num_actions:
-            kinds = torch.arange(self.num_actions, device=actions.device, dtype=torch.uint8)
-            actions = actions.unsqueeze(-1) == kinds
-        within = _steps_before(self.lengths[episodes], observations.shape[-2])
-        step_weights = within.to(observations)
-        actions = actions.to(observations) * step_weights.unsqueeze(-1)
-        return EpisodeBatch(observations, actions, step_weights)
+        within = steps_before(self.lengths[episodes], self.observations.shape[1])
+        return self._steps(episodes, within.to(self.observations))
 
     def draw_steps(
         self, episodes: Int[Tensor, ...], num_time_steps: int, *, generator: torch.Generator
@@ -162,22 +159,28 @@ class InteractionDataset:
         shape = (*episodes.shape, num_time_steps)
         noise = torch.rand(shape, generator=generator, device=generator.device)
         steps = (noise * lengths).long().clamp_(max=lengths - 1)
-        episodes = episodes.unsqueeze(-1)
-        observations, actions = self.observations[episodes, steps], self.actions[episodes, steps]
-        if self.num_actions:
-            actions = nn.functional.one_hot(actions.long(), self.num_actions)
-        step_weights = (lengths / num_time_steps).to(observations).expand(shape)
-        return EpisodeBatch(observations, actions.to(observations), step_weights)
+        step_weights = (lengths / num_time_steps).to(self.observations).expand(shape)
+        return self._steps((episodes.unsqueeze(-1), steps), step_weights)
+
+    def _steps(self, index: Any, step_weights: Tensor) -> EpisodeBatch:
+        """What stands at an index of episodes and steps, with these weights."""
+        outside = (step_weights == 0).unsqueeze(-1)
+
+        def of(actions: Tensor, num_actions: int) -> Tensor:
+            return as_numbers(actions[index], num_actions).to(step_weights).masked_fill(outside, 0)
+
+        actions = of(self.actions, self.num_actions)
+        batch = EpisodeBatch(self.observations[index], actions, step_weights)
+        if self.partner_observations is None:
+            return batch
+        actions = of(self.partner_actions, self.num_partner_actions)
+        return batch.with_partner(PartnerSteps(self.partner_observations[index], actions))
 
     def first_steps(self, num_time_steps: int) -> InteractionDataset:
         """The same episodes, cut to so many steps."""
         num_time_steps = _checks.integer("num_time_steps", num_time_steps, minimum=1)
-        return dataclasses.replace(
-            self,
-            observations=self.observations[:, :num_time_steps],
-            actions=self.actions[:, :num_time_steps],
-            lengths=self.lengths.clamp(max=num_time_steps),
-        )
+        steps = {n: t[:, :num_time_steps] for n, t in self._tensors().items() if n in BY_STEP}
+        return dataclasses.replace(self, lengths=self.lengths.clamp(max=num_time_steps), **steps)
 
     def select(self, episodes: Shaped[Tensor, " selected"]) -> InteractionDataset:
         """The dataset of the episodes at these indices, or where this mask is true."""
@@ -212,7 +215,13 @@ class InteractionDataset:
         return AgentEpisodes(order, counts.cumsum(0) - counts, counts)
 
     def _tensors(self) -> dict[str, Tensor]:
-        return {name: value for name, value in vars(self).items() if name != "num_actions"}
+        return {name: value for name, value in vars(self).items() if isinstance(value, Tensor)}
+
+    @property
+    def _counts(self) -> dict[str, int]:
+        """How many categorical actions; a dataset without partners has no word of them."""
+        counts = {"num_actions": self.num_actions, "num_partner_actions": self.num_partner_actions}
+        return {name: counts[name] for name in list(counts)[: 1 + self.has_partner_steps]}
 
     def _map(self, function: Callable[[Tensor], Tensor]) -> InteractionDataset:
         mapped = {name: function(tensor) for name, tensor in self._tensors().items()}
@@ -220,15 +229,13 @@ class InteractionDataset:
 
     def checksum(self) -> str:
         """SHA-256 of the content."""
-        return files.tensor_checksum(self._tensors(), str(self.num_actions))
+        return files.tensor_checksum(self._tensors(), " ".join(map(str, self._counts.values())))
 
     def save(self, path: str | Path) -> None:
         """Writes one safetensors file with a checksum; padding takes no room in it."""
-        tensors = self._tensors()
-        within = _steps_before(self.lengths, self.observations.shape[1])
-        for name in ("observations", "actions"):
-            tensors[name] = tensors[name][within]
-        metadata = {"num_actions": self.num_actions, "num_time_steps": self.observations.shape[1]}
+        within = steps_before(self.lengths, self.observations.shape[1])
+        tensors = {n: t[within] if n in BY_STEP else t for n, t in self._tensors().items()}
+        metadata = {**self._counts, "num_time_steps": self.observations.shape[1]}
         files.save_tensors(path, tensors, metadata)
 
     @classmethod
@@ -239,28 +246,25 @@ class InteractionDataset:
             ValueError: if the file is damaged or holds no dataset.
         """
         tensors, metadata = files.load_tensors(path)
-        expected = {field.name for field in dataclasses.fields(cls)} - {"num_actions"}
-        if set(tensors) != expected or set(metadata) != {"num_actions", "num_time_steps"}:
+        num_time_steps = metadata.pop("num_time_steps", None)
+        fields = {field.name: field.default for field in dataclasses.fields(cls)}
+        needed = {name for name, default in fields.items() if default is dataclasses.MISSING}
+        found = set(tensors) | set(metadata)
+        if num_time_steps is None or found not in (needed, set(fields)):
             raise ValueError(f"{path} holds no interaction dataset")
-        within = _steps_before(tensors["lengths"], metadata["num_time_steps"])
-        for name in ("observations", "actions"):
-            tensors[name] = _fill(tensors[name], within)
-        return cls(**tensors, num_actions=metadata["num_actions"])
+        within = steps_before(tensors["lengths"], num_time_steps)
+        filled = {n: _fill(t, within) if n in BY_STEP else t for n, t in tensors.items()}
+        return cls(**filled, **metadata)
 
     @classmethod
     def concatenate(cls, datasets: Iterable[InteractionDataset]) -> InteractionDataset:
         """One dataset of several that have the same shapes."""
         datasets = list(datasets)
-        if len({data.num_actions for data in datasets}) != 1:
-            raise ValueError("datasets must have one kind of actions")
+        if len({str(data._counts) for data in datasets}) != 1:
+            raise ValueError("datasets must have one kind of actions, and all or none partners'")
         parts = [data._tensors() for data in datasets]
         joined = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
-        return cls(**joined, num_actions=datasets[0].num_actions)
-
-
-def _steps_before(lengths: Tensor, num_time_steps: int) -> Tensor:
-    """Which of the first steps are within episodes of these lengths, (..., num_time_steps)."""
-    return torch.arange(num_time_steps, device=lengths.device) < lengths.unsqueeze(-1)
+        return cls(**joined, **datasets[0]._counts)
 
 
 def _pad(episodes: Iterable[np.ndarray]) -> Tensor:

@@ -12,8 +12,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from paperlib import _checks, files
-from paperlib.datasets import EpisodeBatch, InteractionDataset, join_episodes
+from paperlib import _checks, files, objectives
+from paperlib.batches import EpisodeBatch, join_episodes
+from paperlib.datasets import InteractionDataset
 from paperlib.encoders import (
     ConditionalPolicy,
     EpisodeEncoder,
@@ -23,7 +24,7 @@ from paperlib.encoders import (
     initialise,
 )
 from paperlib.graphs import InteractionGraph
-from paperlib.objectives import Hybrid, Networks, Objective, Triplets, draw_triplets, require_scalar
+from paperlib.objectives import Networks, Objective, Triplets, draw_triplets
 from paperlib.settings import Settings
 
 
@@ -219,7 +220,7 @@ def learn(
             from the weights that it has; by default a `ConditionalPolicy`.
         objective: any callable ``(networks, triplets) -> scalar``; by default
             `objectives.Hybrid()`. Where it is a module, a copy of it is trained along, with new
-            weights in its linear layers.
+            weights in its linear layers. Noise it draws from ``networks.generator``.
         settings: see `Settings`.
         graph: whose edges' episodes to learn from; all episodes by default.
         generator: draws weights and episodes; its device is where training runs.
@@ -231,11 +232,11 @@ def learn(
     Raises:
         ValueError: if an agent has too few episodes, there is a single agent, an edge has no
             episode, the likelihood does not fit the kind of actions, the encoder does not return
-            one vector for each episode, the policy not one number for each step, or the objective
-            no finite scalar at the start.
+            one vector for each episode, the policy not one number for each step, the objective no
+            finite scalar at the start, or no finite one later (noticed within 100 updates).
     """
     settings = settings or Settings()
-    objective = Hybrid() if objective is None else objective
+    objective = objectives.Hybrid() if objective is None else objective
     likelihood = getattr(policy, "likelihood", settings.likelihood if policy is None else None)
     if likelihood and (likelihood == "categorical") != bool(dataset.num_actions):
         kind = "categorical" if dataset.num_actions else "continuous"
@@ -267,7 +268,7 @@ def learn(
         for part in grouped.order.split(100):
             batch = dataset.batch(part)
             model.normalizer.update(batch.observations[batch.step_weights > 0])
-    networks = Networks(model.train().encoder, model.policy)
+    networks = Networks(model.train().encoder, model.policy, generator)
     optimiser = torch.optim.Adam(parameters, lr=settings.learning_rate, fused=True)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, settings.num_updates)
     losses = torch.zeros(settings.num_updates, device=generator.device)
@@ -283,13 +284,15 @@ def learn(
         )
         loss = objective(networks, Triplets(*map(model.prepare, triplets)))
         if update == 0:
-            require_scalar(loss)
+            objectives.require_scalar(loss)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
         schedule.step()
         losses[update] = loss.detach()
         if (update + 1) % 100 == 0:
+            objectives.require_finite(losses[: update + 1])
             progress(100)
+    objectives.require_finite(losses)
     model.losses = losses.cpu()
     return model.eval()

@@ -34,9 +34,12 @@ def embedding_size_of(encoder: nn.Module, observation_size: int, action_size: in
     shape = (2, 1, 3)  # (*batch, T)
     observations = torch.zeros(*shape, observation_size, device=device)
     actions = torch.zeros(*shape, action_size, device=device)
-    found = encoder.eval()(observations, actions, torch.ones(shape, device=device))
-    got = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
-    if len(got) != 3 or got[:2] != (2, 1):
+    try:
+        found = encoder.eval()(observations, actions, torch.ones(shape, device=device))
+        got = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
+    except (RuntimeError, TypeError) as error:
+        got = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+    if isinstance(got, str) or len(got) != 3 or got[:2] != (2, 1):
         raise ValueError(
             "encoder must return (*batch, D): for observations (2, 1, 3, O), embeddings (2, 1, D); "
             f"got {got}"

@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from paperlib import _checks
-from paperlib.datasets import AgentEpisodes, EpisodeBatch, InteractionDataset, join_episodes
+from paperlib.batches import EpisodeBatch, concatenate, join_episodes
+from paperlib.datasets import AgentEpisodes, InteractionDataset
 
 FORMS = ("softmax", "margin")
 
@@ -43,10 +44,12 @@ class Networks:
     Attributes:
         encoder: f_θ, ``(observations, actions, step_weights) -> embedding``.
         policy: π_φ, with ``log_prob(observations, embedding, actions)``, see `ConditionalPolicy`.
+        generator: for objectives that draw noise; None where nobody passed one.
     """
 
     encoder: nn.Module
     policy: nn.Module
+    generator: torch.Generator | None = None
 
 
 Objective = Callable[[Networks, Triplets], Tensor]
@@ -88,10 +91,10 @@ def draw_triplets(
     chosen = order[index + starts]
     if steps_per_episode:
         drawn = dataset.draw_steps(chosen, steps_per_episode, generator=generator)
-        parts = (EpisodeBatch(*(tensor[k] for tensor in drawn)) for k in range(3))
+        reference, positive, negative = (drawn.map(lambda t, k=k: t[k]) for k in range(3))
     else:
-        parts = map(dataset.batch, chosen)
-    triplets = Triplets(*parts)
+        reference, positive, negative = map(dataset.batch, chosen)
+    triplets = Triplets(reference, positive, negative)
     low, high = reference_episodes
     size = low if low == high else int(torch.randint(low, high + 1, (), **source))
     if size == 1:
@@ -107,9 +110,9 @@ def draw_triplets(
         more = dataset.draw_steps(others, steps_per_episode, generator=generator)
     else:
         more = dataset.batch(others)
-    pairs = zip(triplets.reference, more, strict=True)
-    stacked = EpisodeBatch(*(torch.cat([one.unsqueeze(2), rest], dim=2) for one, rest in pairs))
-    return triplets._replace(reference=join_episodes(stacked))
+    first = triplets.reference.map(lambda tensor: tensor.unsqueeze(2))
+    joined = join_episodes(concatenate([first, more], dim=2))
+    return triplets._replace(reference=joined)
 
 
 def embed_triplets(
@@ -255,3 +258,18 @@ def require_scalar(loss: Any) -> None:
         raise ValueError("objective must return a loss that depends on networks, got a constant")
     if not loss.isfinite():
         raise ValueError(f"objective must return a finite loss, got {loss.item()} at the start")
+
+
+def require_finite(losses: Float[Tensor, " update"]) -> None:
+    """Checks the losses of a training so far.
+
+    Raises:
+        ValueError: if one is NaN or infinite; names the first such update.
+    """
+    wrong = (~losses.isfinite()).nonzero()
+    if len(wrong):
+        first = int(wrong[0])
+        raise ValueError(
+            f"objective must return finite losses, got {losses[first].item()} in update {first}; "
+            "a lower learning_rate may do"
+        )

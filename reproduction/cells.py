@@ -14,10 +14,10 @@ from torch import Tensor, nn
 from paperlib import embeddings
 from paperlib.agents import symmetries, word_speakers
 from paperlib.agents.word_speakers import word_numbers
+from paperlib.alternatives.gated_pooling import GatedPoolingEncoder, ReadingPolicy
 from paperlib.datasets import InteractionDataset
 from paperlib.embeddings import PolicyEmbedder, Settings
 from paperlib.environments.particleworld import FORCE_SIZE, MESSAGE, listener_size
-from paperlib.gated_pooling import GatedPoolingEncoder, ReadingPolicy
 from paperlib.objectives import Hybrid
 from paperlib.streams import make_generator
 from reproduction.listening import pushes

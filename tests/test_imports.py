@@ -11,7 +11,7 @@ from sources import EXTRAS, PROJECT, ROOT, imports, modules, name_of, requiremen
 
 DISTRIBUTIONS = importlib.metadata.packages_distributions()
 SIX = {"jaxtyping", "networkx", "numpy", "safetensors", "scikit-learn", "torch"}
-CORE = sorted((ROOT / "paperlib").glob("*.py"))
+CORE = [*sorted((ROOT / "paperlib").glob("*.py")), *modules("paperlib/alternatives")]
 ADDED = modules("paperlib/environments", "paperlib/agents")
 REPRODUCTION = [
     *modules("reproduction", "notebooks", "workflow", "docs"),

@@ -17,7 +17,8 @@ from protocol import Case, serve
 from torch import Tensor
 
 from paperlib import embeddings, objectives
-from paperlib.datasets import EpisodeBatch, InteractionDataset
+from paperlib.batches import EpisodeBatch
+from paperlib.datasets import InteractionDataset
 from paperlib.environments.particleworld import EPISODE_LENGTH, FORCE_SIZE, listener_size
 from paperlib.streams import make_generator
 

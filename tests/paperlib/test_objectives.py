@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from paperlib import objectives, streams
-from paperlib.datasets import EpisodeBatch, InteractionDataset
+from paperlib.batches import EpisodeBatch
+from paperlib.datasets import InteractionDataset
 from paperlib.encoders import LIKELIHOODS, ConditionalPolicy, EpisodeEncoder
 from paperlib.objectives import (
     FORMS,

@@ -5,10 +5,11 @@ import pytest
 import torch
 
 from paperlib import objectives
-from paperlib.datasets import EpisodeBatch, InteractionDataset, join_episodes
+from paperlib.alternatives.gated_pooling import GatedPoolingEncoder, ReadingPolicy
+from paperlib.batches import EpisodeBatch, join_episodes
+from paperlib.datasets import InteractionDataset
 from paperlib.embeddings import Settings, learn
 from paperlib.encoders import LIKELIHOODS
-from paperlib.gated_pooling import GatedPoolingEncoder, ReadingPolicy
 
 SIZES = {"num_slots": 4, "value_size": 3, "hidden_size": 8}
 

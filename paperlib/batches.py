@@ -1,0 +1,86 @@
+"""Episodes as networks take them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+
+class PartnerSteps(NamedTuple):
+    """What the other agent saw and did in the same steps.
+
+    Attributes:
+        observations: (..., T, O'), as the dataset has them; zero in the padding.
+        actions: (..., T, A'); one-hot where actions are categorical, zero in the padding.
+    """
+
+    observations: Float[Tensor, "... time partner_obs"]
+    actions: Float[Tensor, "... time partner_act"]
+
+
+class _Steps(NamedTuple):
+    observations: Float[Tensor, "... time obs"]
+    actions: Float[Tensor, "... time act"]
+    step_weights: Float[Tensor, "... time"]
+
+
+class EpisodeBatch(_Steps):
+    """Episodes as networks take them: a tuple of three tensors, so that ``encoder(*batch)`` works.
+
+    Attributes:
+        observations: (..., T, O).
+        actions: (..., T, A); one-hot where actions are categorical.
+        step_weights: how many steps of the episode each one stands for, (..., T): 1.0, and 0.0 for
+            padding; where steps are drawn at random, weights whose sum is the episode's length.
+        partner: the other agent's part, beside the tuple; None where the dataset has none.
+    """
+
+    partner: PartnerSteps | None = None
+
+    def with_partner(self, partner: PartnerSteps | None) -> EpisodeBatch:
+        """The same episodes with the other agent's part."""
+        new = EpisodeBatch(*self)
+        new.partner = partner
+        return new
+
+    def _replace(self, **changes: Any) -> EpisodeBatch:
+        return super()._replace(**changes).with_partner(self.partner)
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> EpisodeBatch:
+        """The function of every tensor; it may change leading axes and the order of steps."""
+        partner = None if self.partner is None else PartnerSteps(*map(function, self.partner))
+        return EpisodeBatch(*map(function, self)).with_partner(partner)
+
+
+def concatenate(batches: list[EpisodeBatch], *, dim: int) -> EpisodeBatch:
+    """Batches joined along a leading axis, counted from the front."""
+    joined = EpisodeBatch(*(torch.cat(parts, dim) for parts in zip(*batches, strict=True)))
+    if batches[0].partner is None:
+        return joined
+    parts = zip(*(batch.partner for batch in batches), strict=True)
+    return joined.with_partner(PartnerSteps(*(torch.cat(part, dim) for part in parts)))
+
+
+def join_episodes(batch: EpisodeBatch) -> EpisodeBatch:
+    """The k episodes of the last leading axis as one, one after the other along time: shapes
+    (..., k, T, ·) become (..., k·T, ·). Padding stays where it is, with weight 0.
+    """
+    axis = batch.step_weights.ndim - 2
+    return batch.map(lambda tensor: tensor.flatten(axis, axis + 1))
+
+
+def steps_before(lengths: Tensor, num_time_steps: int) -> Bool[Tensor, "... time"]:
+    """Which of the first steps are within episodes of these lengths."""
+    return torch.arange(num_time_steps, device=lengths.device) < lengths.unsqueeze(-1)
+
+
+def as_numbers(actions: Tensor, num_actions: int) -> Tensor:
+    """Actions as a dataset keeps them: categorical ones one-hot, (..., A), others as they are."""
+    if not num_actions:
+        return actions
+    kinds = torch.arange(num_actions, device=actions.device, dtype=torch.uint8)
+    return actions.unsqueeze(-1) == kinds
