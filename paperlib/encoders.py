@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable
+
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
@@ -19,6 +22,34 @@ def initialise(module: nn.Module, generator: torch.Generator) -> None:
             bound = layer.in_features**-0.5
             for parameter in layer.parameters():
                 nn.init.uniform_(parameter, -bound, bound, generator=generator)
+
+
+def count_weights(module: nn.Module) -> int:
+    """How many numbers a module learns."""
+    return sum(parameter.numel() for parameter in module.parameters() if parameter.requires_grad)
+
+
+def matched_hidden_size(
+    make: Callable[[int], nn.Module], num_weights: int, *, multiple_of: int = 1
+) -> int:
+    """The hidden size with which a network has about so many weights, so that networks of different
+    kinds can be compared.
+
+    Args:
+        make: from a hidden size to the network.
+        num_weights: wanted.
+        multiple_of: what the size must be a multiple of.
+
+    Returns:
+        The size whose number of weights is nearest; the smallest where all have more.
+    """
+    found: list[tuple[int, int]] = []  # how far off, and the size
+    for size in itertools.count(multiple_of, multiple_of):
+        count = count_weights(make(size))
+        found.append((abs(count - num_weights), size))
+        if count >= num_weights:
+            return min(found)[1]
+    raise AssertionError  # sizes have no end
 
 
 @torch.no_grad()

@@ -5,7 +5,6 @@ import pytest
 import torch
 
 from paperlib import _checks, files
-from paperlib.batches import join_episodes
 from paperlib.datasets import InteractionDataset
 from paperlib.graphs import InteractionGraph
 
@@ -58,16 +57,6 @@ def test_episodes_of_different_lengths():
 def test_continuous_actions():
     data = make(actions=np.ones((4, 3, 5)))
     assert data.actions.dtype == torch.float32 and data.num_actions == 0 and data.action_size == 5
-
-
-def test_joined_episodes_follow_one_another():
-    data = InteractionDataset.from_arrays(
-        [[[1]], [[2], [3]], [[4], [5]]], [[1], [0, 1], [1, 1]], [0] * 3
-    )
-    joined = join_episodes(data.batch(torch.tensor([[0, 1], [2, 0]])))
-    assert joined.observations.tolist() == [[[1], [0], [2], [3]], [[4], [5], [1], [0]]]
-    assert joined.actions.argmax(-1).tolist() == [[1, 0, 0, 1], [1, 1, 1, 0]]
-    assert joined.step_weights.tolist() == [[1, 0, 1, 1], [1, 1, 1, 0]]
 
 
 wrong_arguments = [
@@ -236,6 +225,66 @@ def test_padding_takes_no_room_in_a_file(tmp_path):
     tensors, _ = files.load_tensors(tmp_path / "d.safetensors")
     assert tensors["observations"].shape == (9, 2) and tensors["actions"].shape == (9, 1)
     assert InteractionDataset.load(tmp_path / "d.safetensors").checksum() == data.checksum()
+
+
+def with_partners(**changed):
+    """Episodes of 3, 1 and 5 steps, whose partners see and do something of other sizes."""
+    lengths = (3, 1, 5)
+    steps = [np.arange(n) for n in lengths]
+    arguments = {
+        "partner_observations": [np.stack([n, -n, n], axis=1) for n in steps],
+        "partner_actions": [n % 2 for n in steps],
+        "num_partner_actions": 4,
+    }
+    rows = [np.ones((n, 2)) * np.arange(n)[:, None] for n in lengths]
+    acts = [n.astype(float)[:, None] for n in steps]
+    return InteractionDataset.from_arrays(rows, acts, [0, 1, 0], **arguments | changed)
+
+
+def test_partners_are_seen_in_the_same_steps(generator):
+    data = with_partners()
+    for batch in (
+        data.batch(torch.tensor([[2], [0]])),
+        data.draw_steps(torch.tensor([[2], [0]]), 7, generator=generator),
+        data.first_steps(2).select(torch.tensor([2, 0])).batch(torch.tensor([[0], [1]])),
+    ):
+        observed, acted = batch.partner
+        assert torch.equal(observed[..., :2] * torch.tensor([1, -1]), batch.observations)
+        assert acted.shape == (*batch.step_weights.shape, 4)
+        assert torch.equal(acted.argmax(-1), batch.actions[..., 0].long() % 2)
+        assert torch.equal(acted.sum(-1), (batch.step_weights > 0).float())
+    assert make().batch(torch.arange(4)).partner is None
+
+
+def test_partners_outlive_a_file_and_a_concatenation(tmp_path):
+    data = with_partners()
+    data.save(tmp_path / "d.safetensors")
+    again = InteractionDataset.load(tmp_path / "d.safetensors")
+    assert again.checksum() == data.checksum() != ragged().checksum()
+    assert again.num_partner_actions == 4 and again.has_partner_steps
+    joined = InteractionDataset.concatenate([again, data.select(torch.tensor([1]))])
+    assert joined.partner_actions.shape == (4, 5)
+    without = with_partners(
+        partner_observations=None, partner_actions=None, num_partner_actions=None
+    )
+    with pytest.raises(ValueError, match="all or none partners'"):
+        InteractionDataset.concatenate([data, without])
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("partner_observations", None),
+        ("partner_actions", None),
+        ("partner_observations", [np.zeros((2, 3))] * 3),
+        ("partner_observations", [np.full((n, 3), np.nan) for n in (3, 1, 5)]),
+        ("partner_actions", [np.full(n, 4) for n in (3, 1, 5)]),
+        ("partner_actions", [np.zeros(2, int)] * 3),
+    ],
+)
+def test_errors_name_the_partners_argument(name, value, unchecked):
+    with pytest.raises(ValueError, match=f"{name}"):
+        with_partners(**{name: value})
 
 
 def test_first_steps():

@@ -10,7 +10,7 @@ from torch import nn
 from paperlib import files, objectives, streams
 from paperlib.datasets import InteractionDataset
 from paperlib.embeddings import PolicyEmbedder, Settings, learn
-from paperlib.encoders import ConditionalPolicy
+from paperlib.encoders import ConditionalPolicy, EpisodeEncoder
 from paperlib.graphs import InteractionGraph
 from paperlib.metrics import intra_inter_clustering_ratio
 from paperlib.objectives import Classification, Hybrid
@@ -478,3 +478,35 @@ def test_an_objective_must_return_a_scalar(objective, message, dataset, generato
 def test_classification_of_another_number_of_agents(dataset, generator):
     with pytest.raises(ValueError, match=r"^num_agents must be 4, as in the dataset, got 3"):
         learn(dataset, objective=Classification(3, 4), settings=SMALL, generator=generator)
+
+
+def test_a_loss_that_turns_nan_is_noticed(dataset, generator):
+    losses = iter([1.0, 1.0, float("nan")] + [1.0] * 300)
+
+    def objective(networks, triplets):
+        return networks.encoder(*triplets.reference).sum() * 0 + next(losses)
+
+    with pytest.raises(
+        ValueError, match=r"^objective must return finite losses, got nan in update 2"
+    ):
+        learn(dataset, objective=objective, settings=changed(num_updates=250), generator=generator)
+    assert len(list(losses)) == 203  # noticed after 100 updates
+
+
+def test_an_encoder_of_other_sizes(dataset, generator):
+    encoder = EpisodeEncoder(5, 3, generator=generator)
+    with pytest.raises(ValueError, match=r"^encoder must return .* got RuntimeError: mat1"):
+        learn(dataset, encoder=encoder, settings=SMALL, generator=generator)
+
+
+def test_noise_of_an_objective_comes_from_the_generator(dataset):
+    def objective(networks, triplets):
+        embedding = networks.encoder(*triplets.reference)
+        return torch.rand((), generator=networks.generator) + 0 * embedding.sum()
+
+    settings = changed(num_updates=3)
+    one, other = (
+        learn(dataset, objective=objective, settings=settings, generator=streams.make_generator(1))
+        for _ in range(2)
+    )
+    assert torch.equal(one.losses, other.losses) and len(one.losses.unique()) == 3

@@ -1,0 +1,239 @@
+"""Which encoder and which objective for a dataset: all of them, trained and measured alike."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from paperlib import _checks
+from paperlib.alternatives.gated_pooling import GatedPoolingEncoder
+from paperlib.alternatives.objectives import LIAM, InfoNCE, Variational
+from paperlib.alternatives.sequence_encoders import GRUEncoder, TransformerEncoder
+from paperlib.datasets import InteractionDataset
+from paperlib.embeddings import PolicyEmbedder, learn
+from paperlib.encoders import (
+    EpisodeEncoder,
+    count_weights,
+    embedding_size_of,
+    matched_hidden_size,
+)
+from paperlib.metrics import embedding_quality, summary_statistics
+from paperlib.objectives import Classification, Hybrid, Objective, identification, imitation
+from paperlib.settings import Settings
+from paperlib.streams import make_generator
+
+SPLITS = ("episodes", "agents")
+Make = Callable[..., nn.Module]  # make(observation_size, action_size, generator=generator)
+
+# By name: how to make it, and what its hidden size must be a multiple of
+ENCODERS: dict[str, tuple[Make, int]] = {
+    "mean-MLP": (EpisodeEncoder, 1),
+    "gated pooling": (partial(GatedPoolingEncoder, num_slots=20, value_size=5), 1),
+    "GRU": (GRUEncoder, 1),
+    "Transformer (set)": (TransformerEncoder, 2),
+    "Transformer (sequence)": (partial(TransformerEncoder, positions=True), 2),
+}
+
+
+class Supervised(Classification):
+    """`Classification` of the agents of a dataset: what labels would give."""
+
+    def __init__(self, dataset: InteractionDataset, embedding_size: int) -> None:
+        super().__init__(len(dataset.agents.unique()), embedding_size)
+
+
+OBJECTIVES: dict[str, Objective | type] = {
+    "Emb-Im": imitation,
+    "Emb-Id": identification,
+    "Emb-Hyb": Hybrid(),
+    "InfoNCE": InfoNCE(),
+    "VAE": Variational,
+    "LIAM": LIAM,
+}
+
+
+class Result(NamedTuple):
+    """One row of a comparison, measured on episodes that were held out.
+
+    Attributes:
+        encoder: its name; empty where there is none.
+        objective: its name, or "untrained" (initial weights), "supervised" (`Classification`),
+            "summary statistics" or "chance".
+        seed: of split, weights and training.
+        linear: accuracy of naming the agent by a linear classifier, 0 to 1.
+        nearest: the same by the nearest neighbour.
+        ratio: the intra-inter clustering ratio; NaN where all embeddings are the same.
+        seconds: of training.
+        num_weights: of the encoder.
+    """
+
+    encoder: str
+    objective: str
+    seed: int
+    linear: float
+    nearest: float
+    ratio: float
+    seconds: float = 0.0
+    num_weights: int = 0
+
+
+def matched_encoders(
+    observation_size: int, action_size: int, *, num_weights: int = 0
+) -> dict[str, Make]:
+    """All of `ENCODERS`, with hidden sizes that give them about the same number of weights, and
+    embeddings of 100 numbers.
+
+    Args:
+        observation_size: O.
+        action_size: A.
+        num_weights: of each; 0 for what `EpisodeEncoder` has by default.
+    """
+    sizes, generator = (observation_size, action_size), torch.Generator()
+    num_weights = num_weights or count_weights(EpisodeEncoder(*sizes, generator=generator))
+    found = {}
+    for name, (make, multiple) in ENCODERS.items():
+        sized = partial(make, *sizes, generator=generator)
+        hidden_size = matched_hidden_size(
+            lambda size, sized=sized: sized(hidden_size=size), num_weights, multiple_of=multiple
+        )
+        found[name] = partial(make, hidden_size=hidden_size)
+    return found
+
+
+def hold_out(
+    dataset: InteractionDataset, *, split: str = "episodes", generator: torch.Generator
+) -> tuple[InteractionDataset, InteractionDataset]:
+    """Random halves of a dataset, to learn from and to test with.
+
+    Args:
+        dataset: at least four episodes of each agent.
+        split: "episodes", half of each agent's (weak generalisation), or "agents", all episodes of
+            half of them (strong generalisation).
+        generator: draws the halves.
+
+    Raises:
+        ValueError: if the split is unknown, or there are too few episodes or agents.
+    """
+    _checks.one_of("split", split, SPLITS)
+    _checks.enough_episodes(dataset.agents, minimum=4)
+    ids, index = dataset.agents.unique(return_inverse=True)
+    if len(ids) < 4:
+        raise ValueError(f"dataset: a comparison takes four agents, got {len(ids)}")
+    if split == "agents":
+        held = torch.randperm(len(ids), generator=generator)[: len(ids) // 2]
+        test = torch.isin(index, held)
+    else:
+        shuffled = torch.randperm(len(dataset), generator=generator)
+        test = torch.zeros(len(dataset), dtype=torch.bool)
+        for agent in range(len(ids)):
+            own = shuffled[index[shuffled] == agent]
+            test[own[: len(own) // 2]] = True
+    return dataset.select(~test), dataset.select(test)
+
+
+def compare(
+    dataset: InteractionDataset,
+    *,
+    encoders: Mapping[str, Make] | None = None,
+    objectives: Mapping[str, Objective | type] | None = None,
+    settings: Settings | None = None,
+    split: str = "episodes",
+    seeds: Sequence[int] = (0, 1, 2),
+    references: bool = True,
+    progress: Callable[[Result], None] = lambda result: None,
+) -> list[Result]:
+    """Learns with every encoder and objective, and measures all on the same held-out episodes.
+
+    Every cell does one update before the first one is trained, so that errors come at once. Weights
+    and draws come from the seeds; the policy of all is a `ConditionalPolicy`.
+
+    Args:
+        dataset: at least four agents with four episodes each; see `hold_out`.
+        encoders: by name: ``make(observation_size, action_size, generator=generator)``, such as a
+            class; by default `matched_encoders`.
+        objectives: by name: an objective, or a class that is built for the data and the size of
+            the embedding, ``kind(dataset, embedding_size)``; by default `OBJECTIVES`, without LIAM
+            where the dataset has no partners' steps.
+        settings: of every training.
+        split: see `hold_out`.
+        seeds: each draws halves, weights and updates of its own.
+        references: whether to add rows that are no objective of `objectives`, see `Result`.
+        progress: called with each row.
+
+    Raises:
+        ValueError: if there is too little data, or an encoder or an objective is not what `learn`
+            takes; the message begins with the names of both.
+    """
+    settings, sizes = settings or Settings(), (dataset.observation_size, dataset.action_size)
+    encoders = matched_encoders(*sizes) if encoders is None else encoders
+    if objectives is None:
+        absent = () if dataset.has_partner_steps else ("LIAM",)
+        objectives = {name: one for name, one in OBJECTIVES.items() if name not in absent}
+    if references:
+        objectives = {**objectives, "supervised": Supervised}
+    cells = [(name, title) for name in encoders for title in objectives]
+    halves = {s: hold_out(dataset, split=split, generator=make_generator(s, 0)) for s in seeds}
+    results = []
+
+    def measured(encoder: str, objective: str, embeddings: Tensor, **cost: Any) -> None:
+        results.append(Result(encoder, objective, seed, *_measure(embeddings, test.agents), **cost))
+        progress(results[-1])
+
+    once = dataclasses.replace(settings, num_updates=1)
+    for name, title in cells:
+        try:
+            _train(encoders[name], objectives[title], halves[seeds[0]][0], once, seed=seeds[0])
+        except ValueError as error:
+            raise ValueError(f"{name}, {title}: {error}") from None
+    for seed, (train, test) in halves.items():
+        if references:
+            measured("", "chance", torch.zeros(len(test), 1))
+            measured("", "summary statistics", summary_statistics(test))
+        for name, title in cells:
+            start = time.perf_counter()
+            model = _train(encoders[name], objectives[title], train, settings, seed=seed)
+            seconds, num_weights = time.perf_counter() - start, count_weights(model.encoder)
+            cost = {"seconds": seconds, "num_weights": num_weights}
+            measured(name, title, model.embed(test), **cost)
+            if title == "supervised":  # once for each encoder: the same without training
+                untrained = encoders[name](*sizes, generator=make_generator(seed, 1))
+                model.encoder.load_state_dict(untrained.state_dict())
+                measured(name, "untrained", model.embed(test), num_weights=num_weights)
+    return results
+
+
+def _train(
+    make: Make,
+    objective: Objective | type,
+    train: InteractionDataset,
+    settings: Settings,
+    *,
+    seed: int,
+) -> PolicyEmbedder:
+    sizes = train.observation_size, train.action_size
+    encoder = make(*sizes, generator=make_generator(seed, 1))
+    if isinstance(objective, type):
+        objective = objective(train, embedding_size_of(encoder, *sizes))
+    if isinstance(objective, Classification):  # whose labels are all agents, in their order
+        settings = dataclasses.replace(settings, agents_per_update=0)
+    generator = make_generator(seed, 2)
+    options = {"objective": objective, "settings": settings, "generator": generator}
+    return learn(train, encoder=encoder, **options)
+
+
+def _measure(
+    embeddings: Float[Tensor, "episode embedding"], agents: Int[Tensor, " episode"]
+) -> tuple[float, float, float]:
+    """Linear and nearest accuracy, and IICR; chance where all embeddings are the same."""
+    if (embeddings == embeddings[0]).all():
+        return 1 / len(agents.unique()), 1 / len(agents.unique()), math.nan
+    quality = embedding_quality(embeddings, agents)
+    return quality["linear"], quality["nearest"], quality["ratio"]
