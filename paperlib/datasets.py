@@ -18,7 +18,7 @@ from paperlib.batches import EpisodeBatch, PartnerSteps, as_numbers, steps_befor
 from paperlib.graphs import InteractionGraph
 
 WIN, DRAW, LOSS = 1, 0, -1
-BY_STEP = ("observations", "actions", "partner_observations", "partner_actions")
+BY_STEP = ("observations", "actions", "partner_observations", "partner_actions", "step_counts")
 
 
 class AgentEpisodes(NamedTuple):
@@ -51,6 +51,7 @@ class InteractionDataset:
         partner_observations: of the partner in the same steps, (E, T, O'); None where not known.
         partner_actions: of the partner, like ``actions``; None where not known.
         num_partner_actions: like ``num_actions``.
+        step_counts: how many equal steps each one stands for, (E, T), see `merge_steps`; or None.
     """
 
     observations: Float32[Tensor, "episode time obs"]
@@ -64,6 +65,7 @@ class InteractionDataset:
     partner_observations: Float32[Tensor, "episode time partner_obs"] | None = None
     partner_actions: Shaped[Tensor, "episode time *partner_act"] | None = None
     num_partner_actions: int = 0
+    step_counts: Float32[Tensor, "episode time"] | None = None
 
     @classmethod
     def from_arrays(
@@ -141,7 +143,8 @@ class InteractionDataset:
     def batch(self, episodes: Int[Tensor, ...]) -> EpisodeBatch:
         """The episodes at these indices, any shape of them, as networks take them."""
         within = steps_before(self.lengths[episodes], self.observations.shape[1])
-        return self._steps(episodes, within.to(self.observations))
+        counts = 1.0 if self.step_counts is None else self.step_counts[episodes]
+        return self._steps(episodes, within.to(self.observations) * counts)
 
     def draw_steps(
         self, episodes: Int[Tensor, ...], num_time_steps: int, *, generator: torch.Generator
@@ -154,7 +157,11 @@ class InteractionDataset:
             episodes: any shape of indices.
             num_time_steps: T, from each.
             generator: draws them.
+
+        Raises:
+            ValueError: if equal steps were merged.
         """
+        self._require_single_steps()
         lengths = self.lengths[episodes].unsqueeze(-1)
         shape = (*episodes.shape, num_time_steps)
         noise = torch.rand(shape, generator=generator, device=generator.device)
@@ -177,10 +184,20 @@ class InteractionDataset:
         return batch.with_partner(PartnerSteps(self.partner_observations[index], actions))
 
     def first_steps(self, num_time_steps: int) -> InteractionDataset:
-        """The same episodes, cut to so many steps."""
+        """The same episodes, cut to so many steps.
+
+        Raises:
+            ValueError: if equal steps were merged, and some would be cut.
+        """
         num_time_steps = _checks.integer("num_time_steps", num_time_steps, minimum=1)
+        if num_time_steps < self.lengths.max():
+            self._require_single_steps()
         steps = {n: t[:, :num_time_steps] for n, t in self._tensors().items() if n in BY_STEP}
         return dataclasses.replace(self, lengths=self.lengths.clamp(max=num_time_steps), **steps)
+
+    def _require_single_steps(self) -> None:
+        if self.step_counts is not None:
+            raise ValueError("dataset: equal steps were merged; take the one with all of them")
 
     def select(self, episodes: Shaped[Tensor, " selected"]) -> InteractionDataset:
         """The dataset of the episodes at these indices, or where this mask is true."""
@@ -250,7 +267,7 @@ class InteractionDataset:
         fields = {field.name: field.default for field in dataclasses.fields(cls)}
         needed = {name for name, default in fields.items() if default is dataclasses.MISSING}
         found = set(tensors) | set(metadata)
-        if num_time_steps is None or found not in (needed, set(fields)):
+        if num_time_steps is None or not needed <= found <= set(fields):
             raise ValueError(f"{path} holds no interaction dataset")
         within = steps_before(tensors["lengths"], num_time_steps)
         filled = {n: _fill(t, within) if n in BY_STEP else t for n, t in tensors.items()}
@@ -260,9 +277,12 @@ class InteractionDataset:
     def concatenate(cls, datasets: Iterable[InteractionDataset]) -> InteractionDataset:
         """One dataset of several that have the same shapes."""
         datasets = list(datasets)
-        if len({str(data._counts) for data in datasets}) != 1:
-            raise ValueError("datasets must have one kind of actions, and all or none partners'")
         parts = [data._tensors() for data in datasets]
+        if (
+            len({str((data._counts, *part)) for data, part in zip(datasets, parts, strict=True)})
+            != 1
+        ):
+            raise ValueError("datasets must have one kind of actions, and all or none partners'")
         joined = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
         return cls(**joined, **datasets[0]._counts)
 

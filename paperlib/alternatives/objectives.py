@@ -88,8 +88,13 @@ class LIAM(nn.Module):
             raise ValueError(NO_PARTNERS)
         within = steps_before(dataset.lengths, dataset.observations.shape[1])
         seen = dataset.partner_observations[within]  # (steps, O')
-        self.register_buffer("mean", seen.mean(0))
-        self.register_buffer("scale", seen.std(0, unbiased=False).clamp(min=1e-2))
+        counts = 1.0 if dataset.step_counts is None else dataset.step_counts[within]
+        shares = (torch.ones_like(seen[:, 0]) * counts).unsqueeze(1)
+        shares = shares / shares.sum()
+        mean = (shares * seen).sum(0)
+        variance = (shares * (seen - mean).square()).sum(0)
+        self.register_buffer("mean", mean)
+        self.register_buffer("scale", variance.sqrt().clamp(min=1e-2))
         kind = "categorical" if dataset.num_partner_actions else "squared_error"
         action_size = dataset.num_partner_actions or dataset.partner_actions.shape[-1]
         options = {"embedding_size": embedding_size, "hidden_size": hidden_size}

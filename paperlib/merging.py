@@ -1,0 +1,50 @@
+"""Equal steps of an episode as one, for encoders to which the order of steps does not matter."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import torch
+
+from paperlib.batches import steps_before
+from paperlib.datasets import BY_STEP, InteractionDataset
+
+
+def merge_steps(dataset: InteractionDataset) -> InteractionDataset:
+    """The same episodes with equal steps merged, so that learning and embedding take less time.
+
+    A step stands for all steps of its episode with the same observation and action (and the same of
+    the partner's), by its weight. Whatever sums over steps by their weights is the same but for
+    rounding: `EpisodeEncoder`, `GatedPoolingEncoder`, `TransformerEncoder` without positions, all
+    objectives. What looks at the order of steps is not: `GRUEncoder` and positions.
+
+    Args:
+        dataset: on the CPU; it pays where few steps differ, as in a game of few cards.
+
+    Returns:
+        Episodes of fewer steps, which carry ``step_counts``; steps stand in no particular order.
+    """
+    within = steps_before(dataset.lengths, dataset.observations.shape[1])
+    episodes = within.nonzero()[:, 0].numpy()
+    steps = {n: t[within] for n, t in vars(dataset).items() if n in BY_STEP and t is not None}
+    counts = steps.pop("step_counts", torch.ones(len(episodes))).numpy()
+    parts = [t.reshape(len(episodes), -1).numpy().view(np.uint8) for t in steps.values()]
+    rows = np.ascontiguousarray(np.concatenate([episodes[:, None].view(np.uint8), *parts], axis=1))
+    _, first, kind = np.unique(
+        rows.view(f"V{rows.shape[1]}")[:, 0], return_index=True, return_inverse=True
+    )
+    totals = np.bincount(kind.reshape(-1), weights=counts)
+    order = np.argsort(first)  # by episode, since steps of an episode stand together
+    first, totals = torch.from_numpy(first[order]), torch.from_numpy(totals[order]).float()
+    owners = torch.from_numpy(episodes)[first]
+    lengths = torch.bincount(owners, minlength=len(dataset))
+    kept = steps_before(lengths, int(lengths.max()))
+
+    def padded(values: torch.Tensor) -> torch.Tensor:
+        result = values.new_zeros(*kept.shape, *values.shape[1:])
+        result[kept] = values
+        return result
+
+    merged = {name: padded(tensor[first]) for name, tensor in steps.items()}
+    return dataclasses.replace(dataset, lengths=lengths, step_counts=padded(totals), **merged)
