@@ -251,6 +251,14 @@ def wrestler_groups(arguments: argparse.Namespace) -> Iterator[Group]:
     yield Group("long episodes", unit, [learned, given, products], questions)
 
 
+def cell_surveys(arguments: argparse.Namespace) -> Iterator[Survey]:
+    """7: learning embeddings with every encoder and objective."""
+    yield Survey(
+        "Embeddings: batched against episode by episode",
+        Contender("cells", "ours.cells", "ours", {"threads": 1}),
+    )
+
+
 PARTS: dict[int, Callable[[argparse.Namespace], Iterator[Group | Survey]]] = {
     1: environment_groups,
     2: training_groups,
@@ -258,4 +266,5 @@ PARTS: dict[int, Callable[[argparse.Namespace], Iterator[Group | Survey]]] = {
     4: sumo_groups,
     5: sumo_changes,
     6: wrestler_groups,
+    7: cell_surveys,
 }

@@ -81,7 +81,7 @@ def parse() -> argparse.Namespace:
         choices=PARTS,
         default=list(PARTS),
         help="1: environment steps, 2: training, 3: embeddings, 4: RoboSumo, 5: its physics, "
-        "6: wrestlers",
+        "6: wrestlers, 7: encoders and objectives",
     )
     parser.add_argument("--quick", action="store_true", help="rough numbers in less time")
     parser.add_argument("--threads", type=int, default=2, help="for each contender")

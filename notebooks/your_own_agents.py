@@ -13,13 +13,9 @@
 # episodes show who acted, and how they differ? This notebook goes the whole way with a game that the
 # rest of the package does not use: `simple_tag` of mpe2, where hunters run after prey.
 #
-# It takes **three arrays**, and nothing else of the environment or the agents:
-#
-# | array | shape | what it is |
-# |---|---|---|
-# | `observations` | (episodes, steps, numbers) | what the agent saw; or a list of (steps, numbers) |
-# | `actions` | (episodes, steps) | what it did, as integers; or floats, with a third axis |
-# | `agents` | (episodes,) | who it was: any integers from zero on |
+# It takes **three arrays**: `observations` (episodes, steps, numbers) that the agent saw, `actions`
+# (episodes, steps) that it took, as integers, or as floats with a third axis, and `agents` (episodes,),
+# who it was, as integers.
 #
 # **The agents.** Every hunter has a taste of its own: an angle $\alpha$ that says how it likes to move
 # with respect to its prey. Each step, its reward is its velocity $v$ in that direction,
@@ -45,20 +41,22 @@ episode_length = 25  # steps
 num_episodes = 4  # of each hunter with each prey
 identification_weight = 0.4  # λ
 num_updates = 600  # of the encoder's training
+num_comparison_updates = 200  # of each training of the comparison
 output_folder = "results/laptop/your_own_agents"  # where the results go, relative to the repository
 
 # %%
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import torch
 from mpe2 import simple_tag_v3
 from sklearn.decomposition import PCA
 
-from paperlib import embeddings, objectives
+from paperlib import comparison, embeddings, objectives
 from paperlib.datasets import InteractionDataset
 from paperlib.metrics import embedding_quality, summary_statistics
 from paperlib.streams import make_generator
-from reproduction import plots, results, tables
+from reproduction import hunters, plots, results, tables
 from reproduction.statistics import Estimate, t_interval
 
 # %%
@@ -68,6 +66,7 @@ parameters = dict(
     num_generations=num_generations, num_candidates=num_candidates, num_elites=num_elites,
     episode_length=episode_length, num_episodes=num_episodes,
     identification_weight=identification_weight, num_updates=num_updates,
+    num_comparison_updates=num_comparison_updates,
 )
 # fmt: on
 run = results.Run("your_own_agents", parameters)
@@ -79,9 +78,8 @@ rng = np.random.default_rng(seed)
 # ## The world
 # This is the part that you would replace. `play` is one episode of a hunter and a prey, in the loop
 # that any PettingZoo environment takes; it keeps what the hunter saw and did. A policy is a matrix: one
-# row for each of the five actions (stay, left, right, down, up), one column for each number that the
-# agent sees and one for a constant. The action is drawn from the softmax of the product: it is the
-# largest of logits plus Gumbel noise. A prey sees less than a hunter, and leaves some columns unused.
+# row for each of the five actions, one column for each number that the agent sees and one for a
+# constant. The action is drawn from the softmax of the product (largest of logits plus Gumbel noise).
 
 # %% tags=["path"]
 env = simple_tag_v3.parallel_env(num_adversaries=1, num_obstacles=0, max_cycles=episode_length)
@@ -104,32 +102,8 @@ def play(couple, rng, start=None):
 
 # %% [markdown]
 # ## The agents
-# A hunter and its prey learn against each other, by the **cross-entropy method**: draw candidates for
-# both from a normal distribution, let each hunter play one prey, and go on with mean and spread of the
-# best hunters and of the best prey. If you have agents already, you need none of this.
-
-# %%
-VELOCITY, TO_PREY = slice(0, 2), slice(4, 6)  # fields of a hunter's observation
-
-
-def returns(couple, taste, rng, start=None):
-    seen, _, prey_return = play(couple, rng, start)
-    velocity, to_prey = seen[:, VELOCITY], seen[:, TO_PREY]
-    wanted = to_prey / np.linalg.norm(to_prey, axis=1, keepdims=True) @ taste.T  # R d / |d|
-    return np.sum(velocity * wanted), prey_return
-
-
-def train(taste, rng):
-    mean, spread = np.zeros((2, 5, 9)), 1.0
-    for _ in range(num_generations):
-        tried = rng.normal(mean, spread, (num_candidates, *mean.shape))
-        start = rng.integers(2**31)  # one for all: a lucky start is no merit
-        scores = [returns(couple, taste, rng, start) for couple in tried]  # (candidates, 2)
-        order = np.argsort(-np.array(scores), axis=0)[:num_elites, :, None, None]
-        best = np.take_along_axis(tried, order, axis=0)  # (elites, 2, 5, 9)
-        mean, spread = best.mean(0), best.std(0) + 0.1
-    return mean
-
+# A hunter and its prey learn against each other, by the **cross-entropy method**: go on with mean and
+# spread of the best candidates of both. If you have agents already, you need none of this.
 
 # %%
 seen_ids, unseen_ids = range(num_seen), range(num_seen, num_seen + num_unseen)
@@ -138,19 +112,23 @@ angles = np.append(  # all around; those of unseen hunters lie between those of 
     2 * np.pi * np.arange(num_unseen) / num_unseen + np.pi / num_seen,
 )
 tastes = [np.array([[np.cos(a), -np.sin(a)], [np.sin(a), np.cos(a)]]) for a in angles]
-couples = [train(taste, np.random.default_rng([seed, i])) for i, taste in enumerate(tastes)]
+names = "num_generations", "num_candidates", "num_elites"
+search = {name: parameters[name] for name in names}
+couples = [
+    hunters.train(play, taste, np.random.default_rng([seed, i]), **search)
+    for i, taste in enumerate(tastes)
+]
 
 # %% [markdown]
-# Did they learn? Each row is a couple: its mean returns, and each one's return when its own weights are
-# zero, so that every action is as likely as another. With the default parameters every hunter learns
-# its taste; most prey learn to be touched less and to stay on the screen, but not all.
+# Did they learn? Each row has a couple's mean returns, and each one's when its own weights are zero.
+# With the default parameters every hunter learns its taste; most prey learn, too, but not all.
 
 # %%
 print("angle   hunter: trained, not   prey: trained, not")
 earned = []
 for (hunter, prey), taste, angle in zip(couples, tastes, angles, strict=True):
     both, no_hunter, no_prey = (
-        np.mean([returns(couple, taste, rng) for _ in range(16)], axis=0)
+        np.mean([hunters.returns(play, couple, taste, rng) for _ in range(16)], axis=0)
         for couple in ((hunter, prey), (0 * hunter, prey), (hunter, 0 * prey))
     )
     earned.append([both[0], no_hunter[0], both[1], no_prey[1]])
@@ -159,14 +137,13 @@ for (hunter, prey), taste, angle in zip(couples, tastes, angles, strict=True):
 
 # %% [markdown]
 # ## Data
-# Every hunter plays every prey, not only its own, so that the prey does not give a hunter away. The
-# encoder learns from seen hunters with seen prey. Both tests have prey that it has never met: one with
-# seen hunters (what the paper calls weak generalisation), one with unseen hunters (strong).
+# Every hunter plays every prey. The encoder learns from seen hunters with seen prey. Both tests have prey
+# that it has never met: with seen hunters (weak generalisation), and with unseen ones (strong).
 
 
 # %% tags=["path"]
-def collect(hunters, preys):
-    meetings = [(i, j) for i in hunters for j in preys for _ in range(num_episodes)]
+def collect(chasers, preys):
+    meetings = [(i, j) for i in chasers for j in preys for _ in range(num_episodes)]
     episodes = [play((couples[i][0], couples[j][1]), rng) for i, j in meetings]
     observations, actions, _ = zip(*episodes, strict=True)
     agents = [i for i, _ in meetings]
@@ -178,10 +155,9 @@ tests = {"seen": collect(seen_ids, unseen_ids), "unseen": collect(unseen_ids, un
 
 # %% [markdown]
 # ## Method
-# From here on there are only the three arrays: no taste, no reward, no prey. As in the other notebooks,
-# an encoder learns from imitation and identification together (Emb-Hyb): the vector of one episode must
-# help to predict the actions in another one of the same agent, and it must lie nearer to that one's
-# vector than to those of others. Every seed trains an encoder.
+# From here on there are only the three arrays. As in the other notebooks, an encoder learns from
+# imitation and identification together (Emb-Hyb): the vector of one episode must help to predict the
+# actions in another one of the same agent, and lie nearer to that one's vector than to those of others.
 
 # %% tags=["path"]
 settings = embeddings.Settings(num_updates=num_updates)
@@ -190,9 +166,8 @@ models = [embeddings.learn(data, **options, generator=make_generator(seed, s)) f
 vectors = {(kind, "Emb-Hyb"): [m.embed(test) for m in models] for kind, test in tests.items()}
 
 # %% [markdown]
-# Whatever you embed, compare it with something that learned nothing. An **untrained** encoder is the
-# same network with its initial weights; **summary statistics** are means and standard deviations of
-# observations and actions in an episode. If they do as well, your agents are easy to tell apart.
+# Compare with what learned nothing: an **untrained** encoder with its initial weights, and **summary
+# statistics**, means and standard deviations of observations and actions in an episode.
 
 # %%
 for kind, test in tests.items():
@@ -206,9 +181,8 @@ for kind, test in tests.items():
 
 # %% [markdown]
 # The **intra-inter clustering ratio** (IICR) is the mean distance between episodes of one agent over
-# that between episodes of different agents: at one, the vectors do not depend on the agent; lower is
-# better. Beside it, identification: every second test episode is labelled, and the others are named
-# after their nearest neighbour among these. The picture has the first encoder's vectors, projected.
+# that between different agents'; lower is better. For identification, every second test episode is
+# labelled, and the others are named after their nearest neighbour. The picture has projected vectors.
 
 # %% tags=["path"]
 qualities = {
@@ -216,6 +190,40 @@ qualities = {
     for kind, method in sorted(vectors)
 }
 points = PCA(2).fit_transform(torch.cat([vectors[kind, "Emb-Hyb"][0] for kind in tests]))
+
+# %% [markdown]
+# ## Which encoder, which objective?
+# `comparison.compare` trains each encoder with each objective on half of every hunter's episodes and
+# names the hunters of the others; without `encoders` and `objectives` it takes all that the library
+# has. Yours are two more names: an encoder pools steps as it likes, an objective returns a loss.
+
+
+# %%
+class MaxPool(torch.nn.Module):
+    def __init__(self, observation_size, action_size, *, generator):
+        super().__init__()
+        self.layer = torch.nn.Linear(observation_size + action_size, 32)
+
+    def forward(self, observations, actions, step_weights):
+        features = self.layer(torch.cat([observations, actions], dim=-1))
+        return features.masked_fill(step_weights[..., None] == 0, -torch.inf).amax(-2)
+
+
+def nearer_than_others(networks, triplets):  # mean squared distances within and between agents
+    own = networks.encoder(*triplets.reference) - networks.encoder(*triplets.positive)
+    other = networks.encoder(*triplets.reference).roll(1, 1) - networks.encoder(*triplets.negative)
+    return (1 + own.square().mean(-1) - other.square().mean(-1)).relu().mean()
+
+
+torch.manual_seed(seed)  # of MaxPool's weights; the library's are drawn from generators
+library = comparison.matched_encoders(data.observation_size, data.action_size)
+compared = comparison.compare(
+    data,
+    encoders={"mean-MLP": library["mean-MLP"], "GRU": library["GRU"], "yours": MaxPool},
+    objectives={"Emb-Hyb": objectives.Hybrid(identification_weight), "yours": nearer_than_others},
+    settings=embeddings.Settings(num_updates=num_comparison_updates),
+    seeds=seeds[:1],
+)
 
 # %%
 measures = {"IICR": "ratio", "named by nearest neighbour": "nearest"}
@@ -233,6 +241,7 @@ runs = [
 shown_angles = np.concatenate([angles[test.agents] for test in tests.values()])
 values = {"rows": rows, "qualities": qualities, "earned": earned, "points": points}
 values |= {"angles": shown_angles, "num_seen_points": len(tests["seen"])}
+values["compared"] = [row._asdict() for row in compared]
 run.save(output, values, seeds=seeds)
 tables.save_runs(output, "your_own_agents", runs)
 
@@ -252,6 +261,7 @@ for row in values["rows"]:
         numbers = np.array([row["ours"], row["low"], row["high"]], dtype=float)  # None: no interval
         bars[name] = Estimate(*numbers.tolist(), row["num_runs"])
 print((output / "your_own_agents.md").read_text())
+print(pd.DataFrame(values["compared"]).round(2).to_string(index=False))
 # %% tags=["path"]
 plots.use_style()
 figure, axes = plt.subplots(1, 2, figsize=(6.75, 2.9), layout="constrained")
@@ -263,30 +273,25 @@ plots.save_figure(figure, output, "your_own_agents")
 plt.show()
 
 # %% [markdown]
-# **Left:** each arrow is one test episode, its vector projected on the two main axes. It points where
-# the hunter likes to go when the prey is straight above; the encoder never saw these angles. **Right:**
-# IICR, with 95 % intervals over the encoders' seeds (Student's t); summary statistics have no seed.
+# **Left:** each arrow is one test episode; it points where the hunter likes to go when the prey is
+# straight above, which the encoder never saw. **Right:** IICR, 95 % intervals over seeds (Student's t).
 #
 # With the default parameters, the arrows turn as one goes round the picture: the encoder has found the
-# circle of tastes, and it lays most unseen hunters near the seen ones of the nearest tastes. By IICR
-# the learned vectors are far ahead of both references, with seen hunters more than with unseen ones.
+# circle of tastes. By IICR the learned vectors are far ahead of both references.
 #
-# The nearest neighbour shows less: it names seen hunters best from learned vectors, but unseen hunters
-# just as well, or better, from references. It takes only *one* similar episode; a low ratio takes all
-# episodes of an agent to be alike, whatever the prey and the start. Unseen hunters are fewer, so chance
-# is higher: compare methods within a test, not the two tests.
+# The nearest neighbour names seen hunters best from learned vectors, but unseen hunters just as well, or
+# better, from references: it takes only *one* similar episode, a low ratio that all of an agent are
+# alike. Unseen hunters are fewer, so chance is higher: compare within a test, not the two tests.
 #
 # ## Ours against the paper
-# The paper has no such game; there is nothing to compare. **Where we deviate:** policies are matrices
-# that learn in seconds, where the paper's are networks. Intervals are over the encoders' seeds, for one
-# set of agents; with another `seed` the ratio of four unseen hunters moves much more. Their prey is new
-# to the encoder, but trained like all the rest. That all candidates of a generation begin in one place
-# was decided after a trial in which a hunter had not learned its taste.
+# The paper has no such game. **Where we deviate:** policies are matrices, where the paper's are networks.
+# Intervals are over the encoders' seeds, for one set of agents; with another `seed` the ratio of four
+# unseen hunters moves much more. That all candidates of a generation begin in one place was decided
+# after a trial in which a hunter had not learned its taste.
 #
 # ## What it cost
-# The cells tagged `path` lead from the environment through episodes, dataset, encoders and IICR to the
-# figure, in fewer than 40 lines of code (a test counts them). Parameters, imports, references, results
-# files and the agents' training, some 20 lines that take most of the time, are not among them.
+# The cells tagged `path` lead from the environment through dataset, encoders and IICR to the figure, in
+# fewer than 40 lines of code (a test counts them).
 
 # %%
 print(f"{result['wall_time_seconds']:.0f} s on {result['machine']}")
@@ -295,6 +300,5 @@ print(result["versions"])
 # %% [markdown]
 # ## Things to try
 # - Another game: put `simple_adversary_v3` or your own environment into `play`, with your own policies.
-#   It only has to return the three arrays. Then look at summary statistics first.
 # - `num_episodes = 1`: how few meetings of each pair are enough? And with `num_seen = 16`?
 # - Embed `test.first_steps(10)` in the place of `test`: how soon does a hunter give itself away?

@@ -31,7 +31,7 @@ from paperlib.encoders import ConditionalPolicy
 from paperlib.merging import merge_steps
 from paperlib.streams import make_generator
 
-NUM_AGENTS, NUM_EPISODES, NUM_STEPS = 16, 10, 200  # agents of an update, episodes of each
+NUM_AGENTS, NUM_EPISODES, NUM_STEPS = 64, 4, 200  # agents of an update, episodes of each
 OBSERVATION_SIZE, NUM_ACTIONS, NUM_STATES = 11, 2, 6
 NUM_UPDATES = 10  # of one call of `learn`
 GOAL = 10
