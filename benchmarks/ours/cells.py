@@ -43,9 +43,15 @@ def make_dataset() -> InteractionDataset:
     `NUM_STATES` information states."""
     rng, count = np.random.default_rng(0), NUM_AGENTS * NUM_EPISODES
     states = rng.integers(2, size=(NUM_STATES, OBSERVATION_SIZE)).astype(float)
-    met = rng.integers(NUM_STATES, size=(count, NUM_STEPS))
-    seen, partner_seen = states[met], states[met - rng.integers(2, size=met.shape)]
-    done, partner_done = rng.integers(NUM_ACTIONS, size=(2, count, NUM_STEPS))
+    shape = count, NUM_STEPS
+    met, done, coin, reply = rng.integers((NUM_STATES, 2, 2, 2), size=(*shape, 4)).transpose(
+        2, 0, 1
+    )
+    # Who bets or passes first is answered, with one of two cards; the second time it is not
+    answered = met < 3
+    partner_met = np.where(answered, (met + 1 + coin) % 3, 3)
+    partner_done = np.where(answered, reply, 0)
+    seen, partner_seen = states[met], states[partner_met]
     return InteractionDataset.from_arrays(
         seen,
         done,
@@ -158,7 +164,8 @@ def seconds_of(block: Callable[[], None]) -> float:
 
 
 def make_table(threads: int, repeats: int, seconds: float) -> Table:
-    """A row for each encoder and objective: milliseconds of an update, batched and looped."""
+    """A row for each encoder and objective: milliseconds of an update, batched and looped, median
+    of three at most."""
     torch.set_num_threads(threads)
     dataset, rows, fewest = make_dataset(), [], []
     makers = matched_encoders(dataset.observation_size, dataset.action_size)
@@ -168,7 +175,9 @@ def make_table(threads: int, repeats: int, seconds: float) -> Table:
             cell = Cell(dataset, make(*sizes, generator=make_generator(0)), kind)
             cell.require_same_loss()
             cell.learn()
-            pairs = [(seconds_of(cell.learn), seconds_of(cell.loop)) for _ in range(repeats)]
+            pairs = [
+                (seconds_of(cell.learn), seconds_of(cell.loop)) for _ in range(min(repeats, 3))
+            ]
             batched, looped = (median(times) for times in zip(*pairs, strict=True))
             batched /= NUM_UPDATES
             ratios = [NUM_UPDATES * loop / learn for learn, loop in pairs]
