@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,12 +12,12 @@ from jaxtyping import Float32, Int, Int8, Int64, Shaped
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
-from paperlib import _checks, files
+from paperlib import _checks
+from paperlib._storage import BY_STEP, StoredEpisodes
 from paperlib.batches import EpisodeBatch, PartnerSteps, as_numbers, steps_before
 from paperlib.graphs import InteractionGraph
 
 WIN, DRAW, LOSS = 1, 0, -1
-BY_STEP = ("observations", "actions", "partner_observations", "partner_actions", "step_counts")
 
 
 class AgentEpisodes(NamedTuple):
@@ -36,7 +35,7 @@ class AgentEpisodes(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class InteractionDataset:
+class InteractionDataset(StoredEpisodes):
     """Episodes, each seen from one agent. `from_arrays` builds and checks one.
 
     Attributes:
@@ -215,10 +214,6 @@ class InteractionDataset:
         """The dataset of the episodes at `rows_on_edges`."""
         return self.select(self.rows_on_edges(graph))
 
-    def to(self, device: torch.device | str) -> InteractionDataset:
-        """The dataset on another device."""
-        return self._map(lambda tensor: tensor.to(device))
-
     def episodes_of_agents(self, rows: Int[Tensor, " row"] | None = None) -> AgentEpisodes:
         """Where each agent's episodes are, in ascending order of agents.
 
@@ -231,70 +226,7 @@ class InteractionDataset:
         order = rows[torch.argsort(agents, stable=True)]
         return AgentEpisodes(order, counts.cumsum(0) - counts, counts)
 
-    def _tensors(self) -> dict[str, Tensor]:
-        return {name: value for name, value in vars(self).items() if isinstance(value, Tensor)}
-
-    @property
-    def _counts(self) -> dict[str, int]:
-        """How many categorical actions; a dataset without partners has no word of them."""
-        counts = {"num_actions": self.num_actions, "num_partner_actions": self.num_partner_actions}
-        return {name: counts[name] for name in list(counts)[: 1 + self.has_partner_steps]}
-
-    def _map(self, function: Callable[[Tensor], Tensor]) -> InteractionDataset:
-        mapped = {name: function(tensor) for name, tensor in self._tensors().items()}
-        return dataclasses.replace(self, **mapped)
-
-    def checksum(self) -> str:
-        """SHA-256 of the content."""
-        return files.tensor_checksum(self._tensors(), " ".join(map(str, self._counts.values())))
-
-    def save(self, path: str | Path) -> None:
-        """Writes one safetensors file with a checksum; padding takes no room in it."""
-        within = steps_before(self.lengths, self.observations.shape[1])
-        tensors = {n: t[within] if n in BY_STEP else t for n, t in self._tensors().items()}
-        metadata = {**self._counts, "num_time_steps": self.observations.shape[1]}
-        files.save_tensors(path, tensors, metadata)
-
-    @classmethod
-    def load(cls, path: str | Path) -> InteractionDataset:
-        """Reads what `save` wrote.
-
-        Raises:
-            ValueError: if the file is damaged or holds no dataset.
-        """
-        tensors, metadata = files.load_tensors(path)
-        num_time_steps = metadata.pop("num_time_steps", None)
-        fields = {field.name: field.default for field in dataclasses.fields(cls)}
-        needed = {name for name, default in fields.items() if default is dataclasses.MISSING}
-        found = set(tensors) | set(metadata)
-        if num_time_steps is None or not needed <= found <= set(fields):
-            raise ValueError(f"{path} holds no interaction dataset")
-        within = steps_before(tensors["lengths"], num_time_steps)
-        filled = {n: _fill(t, within) if n in BY_STEP else t for n, t in tensors.items()}
-        return cls(**filled, **metadata)
-
-    @classmethod
-    def concatenate(cls, datasets: Iterable[InteractionDataset]) -> InteractionDataset:
-        """One dataset of several that have the same shapes."""
-        datasets = list(datasets)
-        parts = [data._tensors() for data in datasets]
-        if (
-            len({str((data._counts, *part)) for data, part in zip(datasets, parts, strict=True)})
-            != 1
-        ):
-            raise ValueError("datasets must have one kind of actions, and all or none partners'")
-        joined = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
-        return cls(**joined, **datasets[0]._counts)
-
 
 def _pad(episodes: Iterable[np.ndarray]) -> Tensor:
     """Episodes (T_e, ...) as one tensor (E, T, ...), with zeros after the shorter ones."""
     return nn.utils.rnn.pad_sequence([torch.from_numpy(e) for e in episodes], batch_first=True)
-
-
-def _fill(steps: Tensor, within: Tensor) -> Tensor:
-    """Steps of all episodes, one after the other, put in their places; zeros elsewhere."""
-    # Memory that NumPy's zeros never touch is never taken: padding costs nothing.
-    padded = np.zeros((*within.shape, *steps.shape[1:]), dtype=steps.numpy().dtype)
-    padded[within.numpy()] = steps.numpy()
-    return torch.from_numpy(padded)

@@ -7,8 +7,9 @@ import dataclasses
 import numpy as np
 import torch
 
+from paperlib._storage import BY_STEP
 from paperlib.batches import steps_before
-from paperlib.datasets import BY_STEP, InteractionDataset
+from paperlib.datasets import InteractionDataset
 
 
 def merge_steps(dataset: InteractionDataset) -> InteractionDataset:
