@@ -54,7 +54,7 @@ def train(
     mean, spread = np.zeros((2, NUM_ACTIONS, OBSERVATION_SIZE + 1)), 1.0
     for _ in range(num_generations):
         tried = rng.normal(mean, spread, (num_candidates, *mean.shape))
-        start = rng.integers(2**31)  # one for all: a lucky start is no merit
+        start = int(rng.integers(2**31))  # one for all: a lucky start is no merit
         scores = [returns(play, couple, taste, rng, start) for couple in tried]  # (candidates, 2)
         order = np.argsort(-np.array(scores), axis=0)[:num_elites, :, None, None]
         best = np.take_along_axis(tried, order, axis=0)  # (elites, 2, 5, 9)
