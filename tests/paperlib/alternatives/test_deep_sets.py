@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from paperlib.deep_sets import GAIN, DeepSetsEncoder
+from paperlib.alternatives.deep_sets import GAIN, DeepSetsEncoder
 from paperlib.encoders import EpisodeEncoder
 
 SIZES = {"embedding_size": 4, "hidden_size": 8, "head_size": 16}
