@@ -32,9 +32,7 @@ num_populations = 5  # of listeners, and of poker players in each game
 num_players = 20  # in each population of poker players
 num_word_episodes = 600  # of each word with each listener, for the tables of returns
 population_folder = "results/laptop/population"  # results of population.py
-output_folder = (
-    "results/laptop/value_of_knowing"  # where the results go, relative to the repository
-)
+output_folder = "results/laptop/value_of_knowing"  # where the results go
 
 # %%
 import matplotlib.pyplot as plt
