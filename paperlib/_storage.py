@@ -25,8 +25,10 @@ class StoredEpisodes:
     @property
     def _counts(self) -> dict[str, int]:
         """How many categorical actions; a dataset without partners has no word of them."""
-        counts = {"num_actions": self.num_actions, "num_partner_actions": self.num_partner_actions}
-        return {name: counts[name] for name in list(counts)[: 1 + self.has_partner_steps]}
+        counts = {"num_actions": self.num_actions}
+        if self.has_partner_steps:
+            counts["num_partner_actions"] = self.num_partner_actions
+        return counts
 
     def _map(self, function: Callable[[Tensor], Tensor]) -> StoredEpisodes:
         mapped = {name: function(tensor) for name, tensor in self._tensors().items()}
@@ -62,24 +64,22 @@ class StoredEpisodes:
         if num_time_steps is None or not needed <= found <= set(fields):
             raise ValueError(f"{path} holds no interaction dataset")
         within = steps_before(tensors["lengths"], num_time_steps)
-        filled = {n: _fill(t, within) if n in BY_STEP else t for n, t in tensors.items()}
+        filled = {n: fill(t, within) if n in BY_STEP else t for n, t in tensors.items()}
         return cls(**filled, **metadata)
 
     @classmethod
-    def concatenate(cls, datasets: Iterable[StoredEpisodes]) -> Self:
+    def concatenate(cls, datasets: Iterable[StoredEpisodes]) -> StoredEpisodes:
         """One dataset of several that have the same shapes."""
         datasets = list(datasets)
         parts = [data._tensors() for data in datasets]
-        if (
-            len({str((data._counts, *part)) for data, part in zip(datasets, parts, strict=True)})
-            != 1
-        ):
+        kinds = {str((d._counts, *part)) for d, part in zip(datasets, parts, strict=True)}
+        if len(kinds) != 1:
             raise ValueError("datasets must have one kind of actions, and all or none partners'")
         joined = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
         return cls(**joined, **datasets[0]._counts)
 
 
-def _fill(steps: Tensor, within: Tensor) -> Tensor:
+def fill(steps: Tensor, within: Tensor) -> Tensor:
     """Steps of all episodes, one after the other, put in their places; zeros elsewhere."""
     # Memory that NumPy's zeros never touch is never taken: padding costs nothing.
     padded = np.zeros((*within.shape, *steps.shape[1:]), dtype=steps.numpy().dtype)

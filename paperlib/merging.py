@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import torch
 
-from paperlib._storage import BY_STEP
+from paperlib._storage import BY_STEP, fill
 from paperlib.batches import steps_before
 from paperlib.datasets import InteractionDataset
 
@@ -28,7 +28,7 @@ def merge_steps(dataset: InteractionDataset) -> InteractionDataset:
     """
     within = steps_before(dataset.lengths, dataset.observations.shape[1])
     episodes = within.nonzero()[:, 0].numpy()
-    steps = {n: t[within] for n, t in vars(dataset).items() if n in BY_STEP and t is not None}
+    steps = {n: t[within] for n, t in dataset._tensors().items() if n in BY_STEP}
     counts = steps.pop("step_counts", torch.ones(len(episodes))).numpy()
     parts = [t.reshape(len(episodes), -1).numpy().view(np.uint8) for t in steps.values()]
     rows = np.ascontiguousarray(np.concatenate([episodes[:, None].view(np.uint8), *parts], axis=1))
@@ -41,11 +41,5 @@ def merge_steps(dataset: InteractionDataset) -> InteractionDataset:
     owners = torch.from_numpy(episodes)[first]
     lengths = torch.bincount(owners, minlength=len(dataset))
     kept = steps_before(lengths, int(lengths.max()))
-
-    def padded(values: torch.Tensor) -> torch.Tensor:
-        result = values.new_zeros(*kept.shape, *values.shape[1:])
-        result[kept] = values
-        return result
-
-    merged = {name: padded(tensor[first]) for name, tensor in steps.items()}
-    return dataclasses.replace(dataset, lengths=lengths, step_counts=padded(totals), **merged)
+    merged = {name: fill(tensor[first], kept) for name, tensor in steps.items()}
+    return dataclasses.replace(dataset, lengths=lengths, step_counts=fill(totals, kept), **merged)

@@ -55,6 +55,20 @@ def ratio_bars(bars: Mapping[str, Any], paper: Mapping[str, Mapping[str, float]]
     return figure
 
 
+def draw_losses(ax: Axes, losses: Mapping[str, Sequence[Sequence[float]]]) -> None:
+    """Losses in units of their first value, means over runs with 95 % bands.
+
+    Args:
+        ax: to draw on.
+        losses: of each run, (runs, windows), by the label of the line.
+    """
+    for label, of_runs in losses.items():
+        curves = np.array(of_runs)
+        places = np.linspace(0, 1, curves.shape[1])
+        plots.draw_band(ax, places, curves / curves[:, :1], label=label)
+    ax.set(xlabel="share of the training", ylabel="loss / its first value")
+
+
 def learning_curves(losses: Mapping[str, Any], methods: Sequence[str]) -> Figure:
     """Losses in units of their first value, a panel for each kind of generalisation.
 
@@ -64,11 +78,7 @@ def learning_curves(losses: Mapping[str, Any], methods: Sequence[str]) -> Figure
     """
     figure, axes = plt.subplots(1, 2, figsize=(6.75, 2.2))
     for ax, kind in zip(axes, ("weak", "strong"), strict=True):
-        for method in methods:
-            curves = np.array(losses[f"{kind} {method}"])
-            places = np.linspace(0, 1, curves.shape[1])
-            plots.draw_band(ax, places, curves / curves[:, :1], label=method)
-        ax.set(xlabel="share of the training", ylabel="loss / its first value")
+        draw_losses(ax, {method: losses[f"{kind} {method}"] for method in methods})
         ax.set_title(f"{kind} generalisation")
     axes[0].legend()
     return figure

@@ -13,8 +13,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from reproduction import measures, plots
-from reproduction.comparison_plots import LEVELS, draw_returns
+from reproduction import measures
+from reproduction.comparison_plots import LEVELS, draw_losses, draw_returns
 from reproduction.statistics import t_interval
 
 STATISTIC = "word statistic"
@@ -110,11 +110,7 @@ def learning_curves(curves: Mapping[str, Sequence[Sequence[float]]]) -> Figure:
     cells = panels(name for name, of_runs in curves.items() if of_runs[0])
     figure, axes = _grid(len(cells), height=2.2)
     for ax, (title, own) in zip(axes, cells.items(), strict=False):
-        for label, name in own.items():
-            losses = np.array(curves[name])
-            places = np.linspace(0, 1, losses.shape[1])
-            plots.draw_band(ax, places, losses / losses[:, :1], label=label)
+        draw_losses(ax, {label: curves[name] for label, name in own.items()})
         ax.set_title(title)
-        ax.set(xlabel="share of the training", ylabel="loss / its first value")
     axes[0].legend()
     return figure

@@ -51,8 +51,8 @@ def train_population(parameters: Mapping[str, Any], number: int) -> None:
 def train_wrestlers(parameters: Mapping[str, Any], name: str) -> None:
     """A training run of wrestlers.py."""
     folder = parameters["training_runs_folder"]
-    run = {**training_runs.RUNS, **training_runs.INDEPENDENT}[name]
-    with tqdm(total=run.recipe.num_iterations, desc=name, unit="iteration") as bar:
+    num_iterations = training_runs.find(name).recipe.num_iterations
+    with tqdm(total=num_iterations, desc=name, unit="iteration") as bar:
         wrestlers.train(name=name, seed=parameters["seed"], folder=folder, progress=bar.update)
 
 

@@ -31,7 +31,7 @@ class TrainingRun:
         recipe: how it trains.
         parents: wrestlers that the learners start from; without any, weights are random.
         reflections: for each parent, which of its `REFLECTIONS` the learner starts from.
-        pair: whether two learners play each other.
+        pair: whether two learners play each other; two parents are a pair anyway.
     """
 
     name: str
@@ -45,7 +45,7 @@ class TrainingRun:
     def wrestlers(self) -> tuple[str, ...]:
         """Names of its learners."""
         pair = f"{self.name}-1", f"{self.name}-2"
-        return pair if self.pair else (self.name,)
+        return pair if self.pair or len(self.parents) == 2 else (self.name,)
 
 
 def read_runs(path: str | Path = RECIPES) -> dict[str, dict[str, TrainingRun]]:
@@ -109,7 +109,7 @@ def _read_run(
         rewards=RewardWeights(**merged("rewards", RewardWeights)),
         ppo=ppo.Settings(**merged("ppo", ppo.Settings)),
     )
-    pair = entry.get("pair", len(parents) == 2)
+    pair = entry.get("pair", False)
     return TrainingRun(name, entry["number"], recipe, parents, reflections, pair)
 
 
@@ -129,6 +129,18 @@ def _check_keys(given: Iterable[str], known: Iterable[str], *, where: str) -> No
 FOUNDERS, MEMBERS, FINE_TUNED, INDEPENDENT = read_runs().values()
 RUNS = {**FOUNDERS, **MEMBERS, **FINE_TUNED}  # of the shipped population
 BASE_REWARDS = MEMBERS["self-balanced-c"].recipe.rewards  # of members, whose styles change them
+
+
+def find(name: str) -> TrainingRun:
+    """The run of a name, of the shipped population or an independent one.
+
+    Raises:
+        ValueError: if there is no such run.
+    """
+    runs = {**RUNS, **INDEPENDENT}
+    if name not in runs:
+        raise ValueError(f"name must be one of {', '.join(runs)}; got {name!r}")
+    return runs[name]
 
 
 def member_names() -> list[str]:

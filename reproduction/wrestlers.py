@@ -31,10 +31,7 @@ def train(*, name: str, seed: int, folder: str | Path, progress: Progress = no_p
         ValueError: if there is no such run, or a file is damaged or of another training.
         FileNotFoundError: if a parent is not there.
     """
-    runs = {**training_runs.RUNS, **training_runs.INDEPENDENT}
-    if name not in runs:
-        raise ValueError(f"name must be one of {', '.join(runs)}; got {name!r}")
-    run, folder = runs[name], Path(folder)
+    run, folder = training_runs.find(name), Path(folder)
     parents = []
     for parent, source, reflection in zip(
         run.parents, training_runs.sources(run), run.reflections, strict=True

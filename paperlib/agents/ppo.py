@@ -193,7 +193,8 @@ def update(
     ).flatten()
     targets = advantage + rollout.values.flatten()
     sums, num_updates = torch.zeros(3), 0
-    for rows, inputs, actions, old in _minibatches(model, rollout, settings, generator, augment):
+    for minibatch in _minibatches(model, rollout, settings, generator, augment):
+        seen, rows, inputs, actions, old = minibatch
         noise = (actions - model.policy(inputs)) / model.log_std.exp()
         log_ratio = _log_prob(noise, model.log_std) - old
         part = advantage[rows]
@@ -212,9 +213,6 @@ def update(
         num_updates += 1
         if kl > settings.target_kl:
             break
-    seen = rollout.inputs.flatten(0, 1)
-    if augment:
-        seen, _ = augment(seen, rollout.actions.flatten(0, 1), generator=generator)
     model.normalizer.update(seen)
     names = "objective", "value_loss", "kl"
     return dict(zip(names, (sums / num_updates).tolist(), strict=True)) | {"updates": num_updates}
@@ -226,11 +224,11 @@ def _minibatches(
     settings: Settings,
     generator: torch.Generator,
     augment: Augment | None,
-) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
-    """Of every pass over the rollout: rows, normalised inputs, actions and their log-probabilities
-    before the update."""
-    given = rollout.inputs.flatten(0, 1), rollout.actions.flatten(0, 1)
-    inputs, actions, old = model.normalizer(given[0]), given[1], rollout.log_probs.flatten()
+) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor, Tensor]]:
+    """Of every pass over the rollout all inputs; and of each minibatch its rows, normalised inputs,
+    actions and their log-probabilities before the update."""
+    given = raw, actions = rollout.inputs.flatten(0, 1), rollout.actions.flatten(0, 1)
+    inputs, old = model.normalizer(raw), rollout.log_probs.flatten()
     before = copy.deepcopy(model) if augment else model
     num_batches = max(1, len(inputs) // settings.minibatch_size)
     for _ in range(settings.num_epochs):
@@ -242,4 +240,4 @@ def _minibatches(
                 noise = (actions - before.policy(inputs)) / before.log_std.exp()
                 old = _log_prob(noise, before.log_std)
         for rows in order.tensor_split(num_batches):
-            yield rows, inputs[rows], actions[rows], old[rows]
+            yield raw, rows, inputs[rows], actions[rows], old[rows]

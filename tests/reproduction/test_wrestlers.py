@@ -16,7 +16,7 @@ PLAN = {
     for run in (
         TrainingRun("root", 0, TINY),
         TrainingRun("alone", 1, TINY, ("root",), ("",)),
-        TrainingRun("pair", 2, TINY, ("root", "root"), ("", "y"), pair=True),
+        TrainingRun("pair", 2, TINY, ("root", "root"), ("", "y")),
         TrainingRun("last", 3, TINY, ("pair-2",), ("",)),
     )
 }
