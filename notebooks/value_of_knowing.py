@@ -136,16 +136,14 @@ print((output / "value_of_knowing.md").read_text())
 # %%
 plots.use_style()
 worlds, measured = values["worlds"], values["measured"]
+shares = {world: measures.estimate(measured, f"{world}, share") for world in worlds}
 figure, ax = plt.subplots(figsize=(4.6, 2.2))
-for place, world in enumerate(worlds):
-    share = measures.estimate(measured, f"{world}, share")
-    errors = [[share.mean - share.low], [share.high - share.mean]]
-    ax.barh(place, share.mean, color="#0072B2" if place == 0 else "#E69F00")
-    ax.errorbar(share.mean, place, xerr=errors, color="black", capsize=2, lw=1)
+plots.draw_bars(
+    ax, shares, reference={}, xlabel="value of knowing, as a share of what a best response gains"
+)
+for place, world in zip(ax.get_yticks(), worlds, strict=True):
     ax.plot(measured[f"{world}, share"], [place] * num_populations, "k.", ms=3, alpha=0.5)
-ax.set_yticks(range(len(worlds)), worlds)
-ax.invert_yaxis()
-ax.set(xlim=(0, 1), xlabel="value of knowing, as a share of what a best response gains")
+ax.set_xlim(0, 1)
 plots.save_figure(figure, output, "value_of_knowing")
 plt.show()
 
