@@ -252,7 +252,8 @@ if values["counts"]:
     plt.show()
 
 # %% [markdown]
-# Means with 95 % intervals over populations (dots). Only the `long` profile computes these. Training
+# Only the `long` profile computes these ([figure](../figures/long/generalisation_languages.png), means with
+# 95 % intervals over populations, which are dots; [cells](../figures/long/generalisation.png)). Training
 # listeners come from four populations, test listeners from the fifth. With symmetries, three languages
 # already do better than 28 without, and from 7 to 14 little is left to gain: the oracle is at -8.8. From 28
 # on, this profile's training, half of the default's, is too short: most runs stay on the plateau of the
