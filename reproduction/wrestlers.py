@@ -1,8 +1,7 @@
-"""Trains the wrestlers, each run from its parents, and puts them together."""
+"""Trains the wrestlers, and puts them together."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,8 @@ from paperlib.streams import Stream
 from paperlib.training import Progress, no_progress
 from reproduction import results, training_runs
 from reproduction.jobs import run_jobs
+
+ACTION_STD = 0.25  # of all wrestlers' actions once they are trained: noise names nobody
 
 
 def train(*, name: str, seed: int, folder: str | Path, progress: Progress = no_progress) -> None:
@@ -29,21 +30,10 @@ def train(*, name: str, seed: int, folder: str | Path, progress: Progress = no_p
 
     Raises:
         ValueError: if there is no such run, or a file is damaged or of another training.
-        FileNotFoundError: if a parent is not there.
     """
-    run, folder = training_runs.find(name), Path(folder)
-    parents = []
-    for parent, source, reflection in zip(
-        run.parents, training_runs.sources(run), run.reflections, strict=True
-    ):
-        found, _ = robosumo_policies.load(folder / f"{source}.safetensors")
-        parents.append(found[parent].reflected(training_runs.REFLECTIONS[reflection]).state_dict())
-    selfplay = SelfPlay(
-        (seed, Stream.WRESTLERS, run.number),
-        run.recipe,
-        num_learners=len(run.wrestlers),
-        parents=parents,
-    )
+    run = training_runs.find(name)
+    key = seed, Stream.WRESTLERS, run.number
+    selfplay = SelfPlay(key, run.recipe, num_learners=len(run.wrestlers))
 
     def result() -> training.State:
         provenance = {
@@ -57,39 +47,26 @@ def train(*, name: str, seed: int, folder: str | Path, progress: Progress = no_p
 
     training.run_to_file(
         selfplay,
-        folder / f"{name}.safetensors",
+        Path(folder) / f"{name}.safetensors",
         result=result,
         num_iterations=run.recipe.num_iterations,
         progress=progress,
     )
 
 
-def train_all(
-    *,
-    seed: int,
-    folder: str | Path,
-    num_workers: int,
-    names: Sequence[str] = tuple(training_runs.RUNS),
-) -> None:
-    """Trains runs side by side, parents before their children."""
-    due = list(names)
-    while due:
-        ready = [
-            name for name in due if not {*training_runs.sources(training_runs.RUNS[name])} & {*due}
-        ]
-        jobs = [{"name": name, "seed": seed, "folder": folder} for name in ready]
-        units = sum(training_runs.RUNS[name].recipe.num_iterations for name in ready)
-        title = f"generation of {', '.join(ready[:2])}, ..."
-        run_jobs(train, jobs, num_workers=num_workers, units=units, name=title)
-        due = [name for name in due if name not in ready]
+def train_all(*, seed: int, folder: str | Path, num_workers: int) -> None:
+    """Trains all runs side by side."""
+    jobs = [{"name": name, "seed": seed, "folder": folder} for name in training_runs.RUNS]
+    units = sum(run.recipe.num_iterations for run in training_runs.RUNS.values())
+    run_jobs(train, jobs, num_workers=num_workers, units=units, name="wrestlers")
 
 
 def assemble(folder: str | Path) -> tuple[dict[str, Wrestler], dict[str, Any]]:
     """All wrestlers in a folder that `train_all` filled, and where each comes from.
 
     Returns:
-        The wrestlers by name, and the provenance of each: its training run, which learner of it it
-        is, its parent, the run's key, the samples of this run and of all runs before it, wall time,
+        The wrestlers by name, with `ACTION_STD`; and the provenance of each: its training run and
+        style, which learner of the run it is, the run's key, samples, the run's wall time,
         versions, machine, and the curve of results against a robot at rest: samples, share won,
         share lost, for each iteration.
     """
@@ -97,18 +74,15 @@ def assemble(folder: str | Path) -> tuple[dict[str, Wrestler], dict[str, Any]]:
     for name, run in training_runs.RUNS.items():
         found, made = robosumo_policies.load(Path(folder) / f"{name}.safetensors")
         history = made["history"]
-        samples = history[-1]["samples"]
         for learner, (own, wrestler) in enumerate(found.items()):
-            parent = run.parents[learner] if run.parents else None
+            population[own] = wrestler.with_action_std(ACTION_STD)
             at_rest = [iteration["zero action"][learner] for iteration in history]
-            population[own] = wrestler
             provenance[own] = {
                 "training_run": name,
+                "style": run.style,
                 "learner": learner,
-                "parent": parent,
                 "key": made["training"]["key"],
-                "samples": samples,
-                "total_samples": samples + (provenance[parent]["total_samples"] if parent else 0),
+                "samples": history[-1]["samples"],
                 "seconds": made["seconds"],
                 "versions": made["versions"],
                 "machine": made["machine"],

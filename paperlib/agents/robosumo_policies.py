@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import importlib.resources
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,14 +13,13 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from paperlib import files
+from paperlib import _checks, files
 from paperlib.agents import ppo
 from paperlib.environments.robosumo_bodies import (
     ROBOTS,
     TATAMI_SIZE,
     Matrix,
     mapped_joints,
-    reflected_joints,
 )
 from paperlib.environments.robosumo_observations import observation_fields, observation_size
 
@@ -188,38 +189,16 @@ class Wrestler(nn.Module):
         new.load_state_dict(state)
         return new
 
-    def reflected(self, flips: tuple[int, int]) -> Wrestler:
-        """The reflected policy, which plays the reflection of every match.
-
-        A robot's legs stand symmetrically and so does the ring, so that the reflected policy is
-        exactly as strong. Which of its reflections a policy becomes is decided by chance, early in
-        training.
-
-        Args:
-            flips: -1 or 1 for x and for y: which coordinates change sign. Both together turn the
-                match by 180 degrees.
+    def with_action_std(self, action_std: float) -> Wrestler:
+        """The same wrestler with another standard deviation of all its actions.
 
         Raises:
-            ValueError: if the robot's legs have no such symmetry.
+            ValueError: if it is not positive.
         """
-        joints, joint_signs = reflected_joints(self.robot, flips)
-        x, y = flips
-        origins, signs = mapped_features(self.robot, ring=flips, own=((x, 0), (0, y)))
-        context = torch.arange(len(origins), len(origins) + self.context_size)
-        origins = torch.cat([origins, context])
-        signs = torch.cat([signs, signs.new_ones(self.context_size)])
-        state = self.state_dict()
-        for name in ("policy", "value"):
-            weight = f"network.{name}.0.weight"
-            state[weight] = state[weight][:, origins] * signs
-        normalizer = "network.normalizer"
-        state[f"{normalizer}.mean"] = state[f"{normalizer}.mean"][origins] * signs
-        state[f"{normalizer}.variance"] = state[f"{normalizer}.variance"][origins]
-        signs, out = torch.tensor(joint_signs), "network.policy.4"
-        state[f"{out}.weight"] = state[f"{out}.weight"][joints] * signs[:, None]
-        state[f"{out}.bias"] = state[f"{out}.bias"][joints] * signs
-        state["network.log_std"] = state["network.log_std"][joints]
-        return Wrestler.from_state(state, robot=self.robot)
+        _checks.positive("action_std", action_std)
+        new = copy.deepcopy(self)
+        new.network.log_std.data.fill_(math.log(action_std))
+        return new
 
     def features(
         self,

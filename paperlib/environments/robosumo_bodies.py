@@ -122,36 +122,17 @@ ROBOTS = {
 }
 
 
-def reflected_joints(robot: str, flips: tuple[int, int]) -> tuple[list[int], list[float]]:
-    """For each joint of a robot, the joint that a reflection maps onto it, and the angle's sign.
-
-    Args:
-        robot: "ant", "bug" or "spider".
-        flips: factors of x and y, each -1 or 1; both -1 turn the robot by 180 degrees.
-
-    Returns:
-        Numbers of joints, and signs, for hip and ankle of each leg in turn: after the reflection,
-        joint k has the angle of joint ``numbers[k]`` before it, times ``signs[k]``.
-
-    Raises:
-        ValueError: if ``flips`` is no such pair, or the legs do not have this symmetry.
-    """
-    if len(flips) != 2 or {abs(flip) for flip in flips} != {1}:
-        raise ValueError(f"flips must be two numbers, each -1 or 1; got {flips}")
-    x, y = flips
-    try:
-        return mapped_joints(robot, ((x, 0), (0, y)))
-    except ValueError:
-        raise ValueError(f"flips: the legs of {robot!r} have no symmetry {flips}") from None
-
-
 def mapped_joints(robot: str, matrix: Matrix) -> tuple[list[int], list[float]]:
     """For each joint of a robot, the joint that a reflection or a turn about the vertical maps onto
-    it, and the angle's sign; as `reflected_joints` returns them.
+    it, and the angle's sign.
 
     Args:
         robot: "ant", "bug" or "spider".
         matrix: rows of the map of x and y; 0, 1 and -1.
+
+    Returns:
+        Numbers of joints, and signs, for hip and ankle of each leg in turn: afterwards, joint k has
+        the angle that joint ``numbers[k]`` had before, times ``signs[k]``.
 
     Raises:
         ValueError: if the legs do not have this symmetry.

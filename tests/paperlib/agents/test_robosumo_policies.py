@@ -9,8 +9,8 @@ from scipy.spatial.transform import Rotation
 from paperlib import files
 from paperlib.agents import robosumo_policies
 from paperlib.agents.robosumo_policies import Wrestler, egocentric, rotation
+from paperlib.agents.robosumo_symmetries import reflection
 from paperlib.environments.robosumo import RoboSumo
-from paperlib.environments.robosumo_bodies import reflected_joints
 from paperlib.environments.robosumo_observations import observation_fields
 from paperlib.streams import make_generator
 
@@ -134,7 +134,8 @@ def test_wrestlers_of_every_robot_act(robot):
 def reflected_state(qpos, qvel, robot, flips):
     """The reflection of a match: qpos (but for the signs of quaternions) and qvel."""
     images, mirror = (qpos.copy(), qvel.copy()), np.diag([*flips, 1.0])
-    joints, signs = reflected_joints(robot, flips)
+    symmetry = reflection(robot, flips)
+    joints, signs = symmetry.action_origins.tolist(), symmetry.action_signs.tolist()
     for at, moving in ((0, 0), (7 + len(joints), 6 + len(joints))):
         images[0][at : at + 3] = mirror @ qpos[at : at + 3]
         own = Rotation.from_quat(qpos[at + 3 : at + 7], scalar_first=True).as_matrix()
@@ -162,9 +163,9 @@ def wild_wrestler(robot, number):
     ("robot", "flips"),
     [*((robot, flips) for robot in ("ant", "bug") for flips in FLIPS), ("spider", (-1, 1))],
 )
-def test_reflections_play_the_reflection_of_a_match(robot, flips):
+def test_a_reflected_policy_plays_the_reflection_of_a_match(robot, flips):
     players = [wild_wrestler(robot, number) for number in (0, 1)]
-    images = [player.reflected(flips) for player in players]
+    symmetry = reflection(robot, flips)
     env = RoboSumo([3, 3], robots=(robot, robot))
     env.reset()
     for _ in range(15):
@@ -180,31 +181,27 @@ def test_reflections_play_the_reflection_of_a_match(robot, flips):
             assert image[0][joints] == pytest.approx(expected[0][joints], abs=2e-3)
         seen = [torch.from_numpy(part) for part in env._observe()]
         means, values = [], []
-        for player, reflected, part in zip(players, images, seen, strict=True):
-            inputs = [w.network.normalizer(w.features(part)) for w in (player, reflected)]
-            both = [w.network.policy(x) for w, x in zip((player, reflected), inputs, strict=True)]
-            means.append(torch.stack([both[0][0], both[1][1]]).detach().numpy())
-            both = [w.network.value(x) for w, x in zip((player, reflected), inputs, strict=True)]
-            values.append((both[0][0].item(), both[1][1].item()))
+        for player, part in zip(players, seen, strict=True):
+            original, image = player.features(part)
+            image = image[symmetry.feature_origins] * symmetry.feature_signs
+            inputs = player.network.normalizer(torch.stack([original, image]))
+            mean, other = player.network.policy(inputs).detach()
+            other = other[symmetry.action_origins] * symmetry.action_signs
+            means.append(torch.stack([mean, other]).numpy())
+            values.append(player.network.value(inputs)[:, 0].tolist())
         assert all(one == pytest.approx(other, abs=1e-2) for one, other in values)
         env.step(means)
     assert env.state()[0][2] < 1.2  # on the ground, where legs meet it
 
 
-def test_reflected_twice_is_the_same_and_needs_symmetric_legs():
-    wrestler = wild_wrestler("ant", 0).with_context(3)
-    wrestler.network.policy[0].weight.data[:, -3:] = 1.0
-    state = wrestler.state_dict()
-    assert all(map(torch.equal, state.values(), wrestler.reflected((1, 1)).state_dict().values()))
-    for flips in FLIPS[1:]:
-        once = wrestler.reflected(flips)
-        back = once.reflected(flips).state_dict()
-        assert all(torch.equal(back[name], tensor) for name, tensor in state.items())
-        assert not torch.equal(once.network.policy[0].weight, wrestler.network.policy[0].weight)
-    with pytest.raises(ValueError, match="flips: the legs of 'spider' have no symmetry"):
-        wild_wrestler("spider", 0).reflected((1, -1))
-    with pytest.raises(ValueError, match="flips must be two numbers"):
-        wrestler.reflected((0, 1))
+def test_another_standard_deviation_of_actions():
+    wrestler = wild_wrestler("ant", 0)
+    found = wrestler.with_action_std(0.25)
+    assert found.network.log_std.exp().tolist() == pytest.approx([0.25] * 8)
+    assert (wrestler.network.log_std != found.network.log_std).all()
+    assert torch.equal(wrestler.network.policy[0].weight, found.network.policy[0].weight)
+    with pytest.raises(ValueError, match="action_std must be"):
+        wrestler.with_action_std(0.0)
 
 
 def same(one, other):
