@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from torch import Tensor
 
 from paperlib import metrics
 from paperlib.agents import matches
+from paperlib.agents.robosumo_policies import Wrestler
 from paperlib.environments.robosumo import RoboSumo
+from paperlib.environments.robosumo_observations import observation_size
 from paperlib.graphs import InteractionGraph
 from paperlib.streams import Stream, make_generator
 from reproduction import tournaments
@@ -88,20 +90,50 @@ def play_tournament(
     )
 
 
-def style_icc(
-    played: Sequence[Tournament], players: ArrayLike | slice = slice(None)
-) -> dict[str, float]:
+def style_icc(played: Sequence[Tournament]) -> dict[str, float]:
     """Share of the variance of each style statistic that lies between players, when tournaments are
     repeated measurements (`metrics.icc`).
 
     Args:
         played: at least two tournaments.
-        players: which ones count; all by default.
     """
     return {
-        name: metrics.icc(np.array([part.styles[name] for part in played]).T[players])
+        name: metrics.icc(np.array([part.styles[name] for part in played]).T)
         for name in played[0].styles
     }
+
+
+def noise_accuracy(
+    players: Sequence[Wrestler], *, num_episodes: int, num_steps: int, generator: torch.Generator
+) -> float:
+    """How often a linear probe names a wrestler by the noise of its actions alone: by the mean and
+    the standard deviation, for each joint, of what it draws minus its policy's mean.
+
+    Half of the episodes are labelled, the other half is to be named.
+
+    Args:
+        players: who is to be named.
+        num_episodes: of each, at least 2.
+        num_steps: of each episode.
+        generator: draws what they see, at random, and their actions.
+    """
+    features = []
+    for player in players:
+        shape = num_episodes * num_steps, observation_size(player.robot)
+        seen = torch.randn(shape, generator=generator)
+        drawn, _ = player.act(seen, generator=generator)
+        with torch.no_grad():
+            mean = player.network.policy(player.network.normalizer(player.features(seen)))
+        noise = (drawn - mean).unflatten(0, (num_episodes, num_steps))
+        features.append(torch.cat([noise.mean(1), noise.std(1)], dim=1))
+    own = torch.arange(len(players)).repeat_interleave(num_episodes).numpy()
+    found, known = torch.cat(features).numpy(), np.arange(len(own)) % 2 == 0
+    return metrics.classifier_accuracy(found[known], own[known], found[~known], own[~known])
+
+
+def games_of(played: Sequence[Tournament]) -> NDArray[np.int64]:
+    """All games of tournaments: first player, second player, outcome, (M, 3)."""
+    return torch.cat([part.games for part in played]).numpy()
 
 
 def ratings(
@@ -114,7 +146,7 @@ def ratings(
         generator: draws the resamples.
         num_resamples: how many.
     """
-    games = torch.cat([part.games for part in played]).numpy()
+    games = games_of(played)
     num_players = len(played[0].counts["won"])
     scores = 0.5 + 0.5 * games[:, 2]
     resampled = []

@@ -6,6 +6,8 @@ import torch
 
 from paperlib import metrics
 from paperlib.agents.matches import UniformlyRandom, ZeroAction
+from paperlib.agents.robosumo_policies import Wrestler
+from paperlib.streams import make_generator
 from reproduction import wrestler_evaluation as evaluation
 from reproduction.statistics import wilson_interval
 from reproduction.wrestler_evaluation import Tournament
@@ -54,12 +56,26 @@ def test_a_tournament_counts_every_match_once():
     assert torch.equal(again.games, found.games) and again.styles == found.styles
 
 
-def test_icc_of_all_and_of_a_family():
+def test_icc_of_styles():
     assert evaluation.style_icc(PLAYED) == {
         "effort": metrics.icc([[1.0, 2.0], [2.0, 1.0], [5.0, 5.0]])
     }
-    family = np.array([True, False, True])
-    assert evaluation.style_icc(PLAYED, family) == {"effort": metrics.icc([[1.0, 2.0], [5.0, 5.0]])}
+
+
+def test_games_are_in_the_order_of_tournaments():
+    assert evaluation.games_of(PLAYED).tolist() == [list(game) for game in (*GAMES, *GAMES[:4])]
+
+
+def test_noise_names_nobody_but_who_has_noise_of_its_own():
+    def accuracy(*stds):
+        wrestler = Wrestler(generator=make_generator(1))
+        players = [wrestler.with_action_std(std) for std in stds]
+        return evaluation.noise_accuracy(
+            players, num_episodes=40, num_steps=50, generator=make_generator(2)
+        )
+
+    assert accuracy(0.25, 0.25, 0.25, 0.25) < 0.4  # chance: 0.25
+    assert accuracy(0.1, 0.2, 0.4, 0.8) > 0.95
 
 
 def test_ratings_are_of_all_matches_with_bounds():
