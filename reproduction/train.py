@@ -1,11 +1,11 @@
 """Trains anything that has a name: ``python -m reproduction.train "Emb-Hyb 0" --profile smoke``.
 
 Names are ``population 0`` (all pairs of a population of ParticleWorld), the wrestlers' training
-runs, such as ``self-hasty-e``, and the policies of Figure 4, a variant and a seed. ``--list`` shows
+runs, such as ``self-hasty``, and the policies of Figure 4, a variant and a seed. ``--list`` shows
 them all.
 Parameters are those of the notebook that uses the result, in the profile. A training that was
 stopped goes on from its checkpoint, and a finished one is kept. Wrestlers and policies are jobs for
-one core each, so that a cluster can train them side by side; parents must be there first.
+one core each, so that a cluster can train them side by side.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def trainings_of(profile: str, results_folder: str | Path) -> dict[str, Callable
     named: dict[str, Callable[[], None]] = {}
     for number in population["trained"]:
         named[f"population {number}"] = lambda n=number: train_population(population, n)
-    for name in (*training_runs.RUNS, *training_runs.INDEPENDENT):
+    for name in training_runs.RUNS:
         named[name] = lambda name=name: train_wrestlers(sumo, name)
     for variant in figure_4["variants"]:
         for seed in figure_4["seeds"]:
@@ -89,7 +89,7 @@ def trainings_of(profile: str, results_folder: str | Path) -> dict[str, Callable
 def main(arguments: list[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description="Train anything that has a name.")
-    parser.add_argument("name", nargs="?", help='such as "population 0", self-hasty-e, "Emb-Hyb 0"')
+    parser.add_argument("name", nargs="?", help='such as "population 0", self-hasty, "Emb-Hyb 0"')
     parser.add_argument("--profile", default="laptop", help="one of workflow/parameters.yaml")
     parser.add_argument("--results", default="results", type=Path, help="folder of all results")
     parser.add_argument("--list", action="store_true", help="show all names in the profile")
