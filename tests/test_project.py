@@ -10,7 +10,7 @@ from packaging.utils import canonicalize_name
 from sources import PROJECT, ROOT, requirements
 
 from paperlib import files
-from reproduction import claims, tables
+from reproduction import claims, publishing
 
 CONDA_NAMES = {
     "jupyter-client": "jupyter_client",
@@ -81,15 +81,15 @@ def manifest():
     return files.load_json(ROOT / "figures/manifest.json")
 
 
-def test_readme_table_is_the_manifest(manifest):
-    items = {name: {"values": {"rows": e["rows"]}} for name, e in manifest["items"].items()}
-    begin, end = tables.README_MARKS
-    text = (ROOT / "README.md").read_text().split(begin)[1].split(end)[0].strip()
-    assert text == tables.readme_table(items).strip()
+@pytest.mark.parametrize("folder", ["figures", "figures/long"])
+def test_pages_of_numbers_are_those_of_the_manifest(folder):
+    found = files.load_json(ROOT / folder / "manifest.json")
+    page = publishing.numbers_page(found, ROOT / folder)
+    assert (ROOT / folder / "README.md").read_text() == page
 
 
 def test_readme_claims_are_those_of_the_manifest(manifest):
-    begin, end = tables.CLAIMS_MARKS
+    begin, end = publishing.CLAIMS_MARKS
     text = (ROOT / "README.md").read_text().split(begin)[1].split(end)[0].strip()
     assert text == (ROOT / "figures/claims.md").read_text().strip()
     items = {name: {"values": entry} for name, entry in manifest["items"].items()}
@@ -108,7 +108,7 @@ def test_committed_figures_are_those_of_the_manifest(folder, profile):
     assert manifest["profile"] == profile
     listed = {name for entry in manifest["items"].values() for name in entry["files"]}
     there = {path.name for path in (ROOT / folder).iterdir()}
-    assert listed == there - {"manifest.json"} - ({"long"} if folder == "figures" else set())
+    assert listed == there - {"manifest.json", "README.md", "long"}
     for entry in manifest["items"].values():
         for name, checksum in entry["files"].items():
             assert files.file_checksum(ROOT / folder / name) == checksum, name
