@@ -94,7 +94,7 @@ book: $(READY)  ## build the web book in build/book, from results/PROFILE or els
 	@echo "The book: build/book/index.html"
 
 figures: $(READY)  ## publish laptop's tables, figures and executed notebooks, other profiles' in figures/PROFILE
-	$(BIN)/python -m reproduction.tables publish --results results/$(PROFILE) \
+	$(BIN)/python -m reproduction.publishing --results results/$(PROFILE) \
 		$(if $(filter laptop,$(PROFILE)),--to figures --readme README.md --notebooks notebooks,--to figures/$(PROFILE)) \
 		$(if $(ITEMS),--items $(ITEMS))
 

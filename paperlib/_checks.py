@@ -1,4 +1,4 @@
-"""Checks of what users bring: an error names the argument, what came, and what would do."""
+"""Checks of what users bring: an error names the argument, what it got, and what it expects."""
 
 from __future__ import annotations
 
@@ -79,14 +79,14 @@ def actions(
     """
     episodes = _episodes(name, values)
     if len(episodes) != len(lengths):
-        raise ValueError(f"{name}: {len(episodes)} episodes came for {len(lengths)} observed ones")
+        raise ValueError(f"{name}: {len(episodes)} episodes for {len(lengths)} of observations")
     categorical = all(np.issubdtype(episode.dtype, np.integer) for episode in episodes)
     size = () if categorical else episodes[0].shape[1:]
     for index, (episode, length) in enumerate(zip(episodes, lengths, strict=True)):
         if length == 0 or episode.shape != (length, *size) or len(size) != (not categorical):
             raise ValueError(
                 f"{name}: episode {index} has shape {episode.shape} and {length} observations; "
-                "integers (T,) or floats (T, A) with T >= 1 would do"
+                "expected integers (T,) or floats (T, A) with T >= 1"
             )
     if not categorical:
         return [episode.astype(np.float32) for episode in episodes], 0

@@ -24,7 +24,7 @@ class StoredEpisodes:
 
     @property
     def _counts(self) -> dict[str, int]:
-        """How many categorical actions; a dataset without partners has no word of them."""
+        """Numbers of categorical actions, of partners only where there are some."""
         counts = {"num_actions": self.num_actions}
         if self.has_partner_steps:
             counts["num_partner_actions"] = self.num_partner_actions

@@ -51,7 +51,7 @@ class EpisodeBatch(_Steps):
         return super()._replace(**changes).with_partner(self.partner)
 
     def map(self, function: Callable[[Tensor], Tensor]) -> EpisodeBatch:
-        """The function of every tensor; it may change leading axes and the order of steps."""
+        """Applies a function to every tensor; it may change leading axes and the order of steps."""
         partner = None if self.partner is None else PartnerSteps(*map(function, self.partner))
         return EpisodeBatch(*map(function, self)).with_partner(partner)
 

@@ -1,4 +1,4 @@
-"""Which encoder and which objective for a dataset: all of them, trained and measured alike."""
+"""Compares encoders and objectives on one dataset, all trained and measured alike."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ ENCODERS: dict[str, tuple[Make, int]] = {
 
 
 class Supervised(Classification):
-    """`Classification` of the agents of a dataset: what labels would give."""
+    """`Classification` of a dataset's agents: the reference that learns from labels."""
 
     def __init__(self, dataset: InteractionDataset, embedding_size: int) -> None:
         super().__init__(len(dataset.agents.unique()), embedding_size)
@@ -126,7 +126,7 @@ def hold_out(
     _checks.enough_episodes(dataset.agents, minimum=4)
     ids, index = dataset.agents.unique(return_inverse=True)
     if len(ids) < 4:
-        raise ValueError(f"dataset: a comparison takes four agents, got {len(ids)}")
+        raise ValueError(f"dataset: a comparison needs at least four agents, got {len(ids)}")
     if split == "agents":
         held = torch.randperm(len(ids), generator=generator)[: len(ids) // 2]
         test = torch.isin(index, held)
@@ -152,7 +152,7 @@ def compare(
 ) -> list[Result]:
     """Learns with every encoder and objective, and measures all on the same held-out episodes.
 
-    Every cell does one update before the first one is trained, so that errors come at once. Weights
+    Every cell does one update before the first one is trained, so that errors show at once. Weights
     and draws come from the seeds; the policy of all is a `ConditionalPolicy`.
 
     Args:

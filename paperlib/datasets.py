@@ -81,7 +81,7 @@ class InteractionDataset(StoredEpisodes):
         partner_actions: ArrayLike | Sequence[ArrayLike] | None = None,
         num_partner_actions: int | None = None,
     ) -> InteractionDataset:
-        """A dataset from anybody's episodes.
+        """Builds a dataset from arrays, and checks them.
 
         Args:
             observations: (E, T, O), or E arrays (T_e, O) of different lengths.
@@ -196,7 +196,7 @@ class InteractionDataset(StoredEpisodes):
 
     def _require_single_steps(self) -> None:
         if self.step_counts is not None:
-            raise ValueError("dataset: equal steps were merged; take the one with all of them")
+            raise ValueError("dataset: equal steps were merged; pass the dataset before merging")
 
     def select(self, episodes: Shaped[Tensor, " selected"]) -> InteractionDataset:
         """The dataset of the episodes at these indices, or where this mask is true."""

@@ -25,15 +25,15 @@ def initialise(module: nn.Module, generator: torch.Generator) -> None:
 
 
 def count_weights(module: nn.Module) -> int:
-    """How many numbers a module learns."""
+    """The number of trainable parameters of a module."""
     return sum(parameter.numel() for parameter in module.parameters() if parameter.requires_grad)
 
 
 def matched_hidden_size(
     make: Callable[[int], nn.Module], num_weights: int, *, multiple_of: int = 1
 ) -> int:
-    """The hidden size with which a network has about so many weights, so that networks of different
-    kinds can be compared.
+    """The hidden size that gives a network about ``num_weights`` weights, so that networks
+    of different kinds can be compared.
 
     Args:
         make: from a hidden size to the network.
@@ -54,7 +54,7 @@ def matched_hidden_size(
 
 @torch.no_grad()
 def embedding_size_of(encoder: nn.Module, observation_size: int, action_size: int) -> int:
-    """D of any encoder, by a trial on two episodes of three steps.
+    """The embedding size of any encoder, found by a trial on two episodes of three steps.
 
     Raises:
         ValueError: if it is no module, or does not return one vector for each episode.
@@ -270,7 +270,7 @@ class RunningEmbedding:
         actions: Float[Tensor, "episode act"],
         going_on: Bool[Tensor, " episode"],
     ) -> None:
-        """Adds one step to the episodes that go on."""
+        """Adds one step to the episodes that are still running."""
         pairs = torch.cat([self.model.normalizer(observations), actions], dim=-1)
         weight = going_on.unsqueeze(-1).to(pairs)
         self.sums += weight * self.model.encoder.pairs(pairs)

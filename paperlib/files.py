@@ -94,11 +94,11 @@ def load_tensors(
             header = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
-        raise ValueError(f"{path} is damaged ({error}); delete it and make it anew") from None
+        raise ValueError(f"{path} is damaged ({error}); delete it and create it again") from None
     if "metadata" not in header or "sha256" not in header:
         raise ValueError(f"{path} was not written by this package: it carries no checksum")
     if tensor_checksum(tensors, header["metadata"]) != header["sha256"]:
-        raise ValueError(f"{path} is damaged (its checksum differs); delete it and make it anew")
+        raise ValueError(f"{path} is damaged (its checksum differs); delete it and create it again")
     moved = {name: tensor.to(device) for name, tensor in tensors.items()}
     return moved, json.loads(header["metadata"])
 
@@ -109,18 +109,18 @@ def with_prefix(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]
 
 
 def without_prefix(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors whose names begin so, under what follows."""
+    """The tensors whose names begin with ``prefix``, under the rest of their names."""
     return {n[len(prefix) :]: t for n, t in tensors.items() if n.startswith(prefix)}
 
 
 def optimiser_tensors(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """What an optimiser remembers of each parameter, as "number.field"."""
+    """An optimiser's state of each parameter, as "number.field"."""
     state = optimiser.state_dict()["state"]
     return {f"{number}.{field}": t for number, part in state.items() for field, t in part.items()}
 
 
 def restore_optimiser(optimiser: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    """Gives an optimiser what `optimiser_tensors` took."""
+    """Loads the state that `optimiser_tensors` returned into an optimiser."""
     content = optimiser.state_dict()
     for name, tensor in tensors.items():
         number, _, field = name.partition(".")
@@ -151,14 +151,14 @@ def load_json(path: str | Path) -> dict[str, Any]:
         found = text_checksum(document)
     except (ValueError, KeyError, AttributeError, TypeError) as error:
         reason = f"{type(error).__name__}: {error}"
-        raise ValueError(f"{path} is damaged ({reason}); delete it and make it anew") from None
+        raise ValueError(f"{path} is damaged ({reason}); delete it and create it again") from None
     if found != checksum:
-        raise ValueError(f"{path} is damaged (its checksum differs); delete it and make it anew")
+        raise ValueError(f"{path} is damaged (its checksum differs); delete it and create it again")
     return document
 
 
 def plain(value: Any) -> Any:
-    """``value`` as JSON knows it: arrays as lists, what is not finite as None."""
+    """``value`` in JSON's types: arrays as lists, numbers that are not finite as None."""
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, Tensor | np.ndarray):

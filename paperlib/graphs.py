@@ -23,7 +23,7 @@ class InteractionGraph:
         edges: pairs of different agents, each pair once; in a bipartite graph (left, right).
 
     Raises:
-        ValueError: if an edge is a loop, stands twice, or names an unknown agent.
+        ValueError: if an edge is a loop, is listed twice, or names an unknown agent.
     """
 
     agents: tuple[int, ...]
@@ -35,14 +35,14 @@ class InteractionGraph:
         known, seen = set(self.agents), set()
         for edge in self.edges:
             if len(edge) != 2 or edge[0] == edge[1] or not known.issuperset(edge):
-                raise ValueError(f"edges: {edge} is no pair of two different agents of the graph")
+                raise ValueError(f"edges: {edge} is not a pair of different agents of the graph")
             if frozenset(edge) in seen:
-                raise ValueError(f"edges: {edge} stands twice")
+                raise ValueError(f"edges: {edge} is listed twice")
             seen.add(frozenset(edge))
 
     @classmethod
     def complete(cls, num_agents: int) -> InteractionGraph:
-        """Everybody meets everybody: agents 0 to num_agents - 1."""
+        """The graph in which agents 0 to num_agents - 1 all meet each other."""
         agents = tuple(range(num_agents))
         return cls(agents, tuple(combinations(agents, 2)))
 

@@ -31,11 +31,11 @@ def intra_inter_clustering_ratio(
     """
     ids, index, counts = agents.unique(return_inverse=True, return_counts=True)
     if len(ids) < 2:
-        raise ValueError(f"agents: a ratio takes two agents, got {len(ids)}")
+        raise ValueError(f"agents: the ratio needs at least two agents, got {len(ids)}")
     if not embeddings.isfinite().all():
         raise ValueError("embeddings must be finite, got NaN or infinity")
     if counts.min() < 2:
-        raise ValueError(f"agents: agent {ids[counts.argmin()]} has a single episode; two are due")
+        raise ValueError(f"agents: agent {ids[counts.argmin()]} has a single episode; it needs two")
     member = torch.nn.functional.one_hot(index).double()  # (episodes, agents)
     distances = torch.cdist(embeddings.double(), embeddings.double(), compute_mode=EXACT)
     sums = member.T @ distances @ member

@@ -44,7 +44,7 @@ class Networks:
     Attributes:
         encoder: f_θ, ``(observations, actions, step_weights) -> embedding``.
         policy: π_φ, with ``log_prob(observations, embedding, actions)``, see `ConditionalPolicy`.
-        generator: for objectives that draw noise; None where nobody passed one.
+        generator: for objectives that draw noise; None if none was passed.
     """
 
     encoder: nn.Module

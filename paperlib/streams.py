@@ -110,7 +110,7 @@ def make_generator(*key: int, device: torch.device | str = "cpu") -> torch.Gener
     """
     if not key or any(isinstance(part, bool) or int(part) != part or part < 0 for part in key):
         raise ValueError(f"key must be one or more non-negative integers, got {key!r}")
-    # The length goes first: to a SeedSequence, zeros at the end of a key are nothing.
+    # The length goes first: a SeedSequence ignores zeros at the end of a key.
     parts = [len(key), *(int(part) for part in key)]
     state = np.random.SeedSequence(parts).generate_state(1, np.uint64)
     return torch.Generator(device).manual_seed(int(state[0]) % 2**63)
@@ -132,7 +132,7 @@ def uniform(generators: Generators, *shape: int, dtype: torch.dtype = torch.floa
     if isinstance(generators, torch.Generator):
         return torch.rand(shape, generator=generators, device=generators.device, dtype=dtype)
     if len(generators) != shape[0]:
-        raise ValueError(f"generators: {len(generators)} came for {shape[0]} rows; give one a row")
+        raise ValueError(f"generators: got {len(generators)} for {shape[0]} rows; pass one a row")
     numbers = torch.empty(shape, dtype=dtype, device=generators[0].device)
     for row, generator in zip(numbers, generators, strict=True):
         torch.rand(row.shape, generator=generator, out=row)

@@ -3,7 +3,7 @@
 Beside each text notebook NAME.py stands NAME.ipynb, the same cells with the outputs of the default
 profile. Timestamps, progress bars and versions of the kernel are left out, and the ids of cells
 depend on their content, so that a new run changes only the outputs that differ. The command line
-brings their prose up to date; `reproduction.tables` publishes those of a profile.
+brings their prose up to date; `reproduction.publishing` publishes those of a profile.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Rows of results, with their verdicts, and the tables made of them: terminal, files, README.
+"""Rows of results, with their verdicts, and the tables made of them.
 
 Every results file may hold ``values["rows"]``: a list of rows with the keys ``item`` (what it is),
 ``paper`` (reported number or None), ``ours``, ``low``, ``high`` (mean and 95 % interval),
@@ -8,11 +8,8 @@ Every results file may hold ``values["rows"]``: a list of rows with the keys ``i
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
-import shutil
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,9 +22,6 @@ from reproduction.statistics import Estimate
 
 Row = Mapping[str, Any]
 COLUMNS = ("item", "paper", "ours", "low", "high", "num_runs", "verdict")
-README_MARKS = ("<!-- results: begin -->", "<!-- results: end -->")
-CLAIMS_MARKS = ("<!-- claims: begin -->", "<!-- claims: end -->")
-FIGURE_SUFFIXES = (".pdf", ".png", ".gif", ".csv", ".md", ".tex")
 # What pandas leaves as it is, but LaTeX's usual fonts lack
 LATEX_SYMBOLS = str.maketrans(
     {"<": "$<$", ">": "$>$", "≤": r"$\leq$", "≥": r"$\geq$", "λ": r"$\lambda$"}
@@ -90,7 +84,8 @@ def restored_part(entry: Row) -> verdicts.Part:
     return verdicts.Part(entry["item"].removeprefix(f"{entry['claim']} "), *data)
 
 
-def _number(value: float | None, digits: int = 2) -> str:
+def number(value: float | None, digits: int = 2) -> str:
+    """A number as text; a dash where there is none."""
     return "–" if value is None else f"{value:.{digits}f}"
 
 
@@ -99,10 +94,10 @@ def interval(entry: Row) -> str:
     takes to see the sign of both bounds."""
     bounds = entry["low"], entry["high"]
     if None in bounds or math.isnan(entry["low"]):
-        return _number(entry["ours"])
+        return number(entry["ours"])
     shown = (d for d in (2, 3) if all(round(bound, d) or not bound for bound in bounds))
     digits = next(shown, 4)
-    mean, low, high = (_number(value, digits) for value in (entry["ours"], *bounds))
+    mean, low, high = (number(value, digits) for value in (entry["ours"], *bounds))
     return f"{mean} [{low}, {high}]"
 
 
@@ -130,7 +125,7 @@ def save_rows(folder: str | Path, name: str, rows: Sequence[Row]) -> None:
     frame = pd.DataFrame(cells, columns=[*COLUMNS], dtype=object)
     header = ("item", "paper (unverified)", "ours [95 %]", "runs", "verdict")
     body = [
-        (r["item"], _number(r["paper"]), interval(r), r["num_runs"], r["verdict"] or "–")
+        (r["item"], number(r["paper"]), interval(r), r["num_runs"], r["verdict"] or "–")
         for r in rows
     ]
     texts = {
@@ -188,113 +183,7 @@ def terminal_table(results_dir: str | Path) -> str:
             body.append((name, "–", "–", "drawn", seconds, file))
         for rank, r in enumerate(rows):
             cost = (seconds, file) if rank == 0 else ("", "")
-            body.append((r["item"], _number(r["paper"]), interval(r), r["verdict"], *cost))
+            body.append((r["item"], number(r["paper"]), interval(r), r["verdict"], *cost))
     header = ("item", "paper", "ours [95 %]", "verdict", "seconds", "file")
     note = "paper: reported numbers, unverified; intervals: 95 %, over seeds where there are some"
     return markdown_table(header, body, style="simple") + note
-
-
-def readme_table(all_results: Mapping[str, Mapping[str, Any]]) -> str:
-    """The README's table of all rows, with links to their notebooks and files."""
-    body = []
-    for name, result in all_results.items():
-        link = f"[`{name}.py`](notebooks/{name}.py)"
-        for r in result["values"].get("rows", []):
-            file = f"[figures/{name}.md](figures/{name}.md)"
-            body.append((r["item"], link, file, _number(r["paper"]), interval(r), r["verdict"]))
-    header = ("item", "notebook", "file", "paper (unverified)", "ours [95 %]", "verdict")
-    return markdown_table(header, body)
-
-
-def publish(
-    results_dir: str | Path,
-    figures: str | Path,
-    readme: str | Path | None = None,
-    *,
-    items: Sequence[str] = (),
-    notebooks: str | Path | None = None,
-) -> None:
-    """Copies a profile's figures and tables to a folder, writes a manifest beside them, and updates
-    the README's tables and the executed notebooks.
-
-    Args:
-        results_dir: the profile's results.
-        figures: folder to copy to.
-        readme: the README; None leaves it as it is.
-        items: notebooks to publish; those published before stay beside them. Empty for all, and
-            none beside them.
-        notebooks: folder of the text notebooks, beside which the executed ones are written; None
-            for none.
-
-    Raises:
-        ValueError: if there are no results, none for an item, the README lacks the marks around
-            its tables, or the code of a notebook changed since it ran.
-    """
-    from reproduction import executed_notebooks  # loads Papermill, which notebooks do without
-
-    all_results, figures = load_all(results_dir), Path(figures)
-    if unknown := {*items} - {*all_results}:
-        raise ValueError(f"items: {results_dir} holds no results of {', '.join(sorted(unknown))}")
-    all_results = {name: all_results[name] for name in all_results if not items or name in items}
-    text = Path(readme).read_text() if readme else ""
-    for mark in (*README_MARKS, *CLAIMS_MARKS) if readme else ():
-        if mark not in text:
-            raise ValueError(f"{readme} must hold {mark}")
-    executed = executed_notebooks.prepare(results_dir, all_results, notebooks)
-    manifest: dict[str, Any] = {"profile": Path(results_dir).name, "items": {}}
-    if items and (figures / "manifest.json").exists():
-        manifest["items"] = files.load_json(figures / "manifest.json")["items"]
-    for name, result in all_results.items():
-        made = sorted(
-            p for p in (Path(results_dir) / name).iterdir() if p.suffix in FIGURE_SUFFIXES
-        )
-        for file in made:
-            with files.replacing(figures / file.name) as temporary:
-                shutil.copyfile(file, temporary)
-        entry = {key: result[key] for key in result if key not in ("item", "values")}
-        entry["rows"] = result["values"].get("rows", [])
-        entry["files"] = {file.name: files.file_checksum(figures / file.name) for file in made}
-        for old in {*manifest["items"].get(name, {}).get("files", ())} - {*entry["files"]}:
-            (figures / old).unlink(missing_ok=True)
-        manifest["items"][name] = entry
-    manifest["items"] = dict(sorted(manifest["items"].items()))
-    files.save_json(figures / "manifest.json", manifest)
-    for path, notebook in executed.items():
-        executed_notebooks.write(notebook, path)
-    if not readme:
-        return
-    published = {n: {"values": {"rows": e["rows"]}} for n, e in manifest["items"].items()}
-    text = _between(text, README_MARKS, readme_table(published))
-    if any("claims.md" in entry["files"] for entry in manifest["items"].values()):
-        text = _between(text, CLAIMS_MARKS, (figures / "claims.md").read_text())
-    with files.replacing(readme) as temporary:
-        temporary.write_text(text)
-
-
-def _between(text: str, marks: tuple[str, str], new: str) -> str:
-    """The text, with what stands between two marks replaced."""
-    begin, end = marks
-    return f"{text.split(begin)[0]}{begin}\n{new}{end}{text.split(end)[1]}"
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """The command line: ``python -m reproduction.tables show|publish``."""
-    parser = argparse.ArgumentParser(description="Report on the results of one profile.")
-    parser.add_argument("what", choices=("show", "publish"))
-    parser.add_argument("--results", default="results/laptop")
-    parser.add_argument("--to", default="figures")
-    parser.add_argument("--readme", help="a README whose tables are updated")
-    parser.add_argument("--notebooks", help="folder of notebooks that get executed copies")
-    parser.add_argument("--items", nargs="+", default=(), help="notebooks; all by default")
-    options = parser.parse_args(arguments)
-    try:
-        if options.what == "publish":
-            also = {"items": options.items, "notebooks": options.notebooks}
-            publish(options.results, options.to, options.readme, **also)
-        print(terminal_table(options.results))
-    except (ValueError, FileNotFoundError) as error:
-        sys.exit(f"error: {error}")
-
-
-if __name__ == "__main__":
-    main()

@@ -46,6 +46,11 @@ dataset = datasets.InteractionDataset.from_arrays(observations, actions, np.aran
 settings = embeddings.Settings(num_updates=2)
 model = embeddings.learn(dataset, settings=settings, generator=streams.make_generator(0))
 assert model.embed(dataset).shape == (12, 100)
+
+from paperlib import pretrained
+
+kinds = {name: type(pretrained.load(name)).__name__ for name in pretrained.names()}
+assert set(kinds.values()) == {"PolicyEmbedder", "Population", "dict"}
 """
 PLAY = """
 from importlib import resources

@@ -1,8 +1,8 @@
 """Installs requirements.lock and this package into the environment of the running Python.
 
 TORCH=cpu asks pip for the small CPU build of torch first, which it finds where it is told of
-PyTorch's CPU wheels (see the README); everywhere else, and with TORCH=cuda, the registry's build of
-the same version serves.
+PyTorch's CPU wheels (see README.md here); everywhere else, and with TORCH=cuda, the registry's
+build of the same version serves.
 """
 
 import importlib.metadata

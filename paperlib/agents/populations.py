@@ -216,7 +216,7 @@ class Population(nn.Module):
             raise ValueError(f"sizes of the networks must be {expected}, got {sizes}")
         counts = len(speakers.biases[0]), len(listeners.biases[0])
         if counts[0] != counts[1]:
-            raise ValueError(f"{counts[0]} speakers came for {counts[1]} listeners")
+            raise ValueError(f"{counts[0]} speakers, but {counts[1]} listeners")
         return cls(speakers, listeners, provenance=provenance)
 
 

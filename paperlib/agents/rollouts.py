@@ -23,7 +23,7 @@ KINDS = ("self-play", "zero action", "random", "fixed opponent", "earlier")
 
 
 class OpponentSampler:
-    """Who the opponent is in each of N matches.
+    """Samples the opponent in each of N matches.
 
     The first matches are self-play: of the two learners, or of the only one with itself. The others
     are divided between the learners, and an opponent is drawn whenever one of them begins: a robot
@@ -121,7 +121,7 @@ class OpponentSampler:
 
 
 class RolloutCollector:
-    """Plays N matches at a time and collects what each learner sees, does and is paid.
+    """Plays N matches at a time and collects each learner's observations, actions and rewards.
 
     Args:
         env: N matches, which begin anew when they end.

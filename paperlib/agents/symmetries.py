@@ -26,7 +26,7 @@ from paperlib.graphs import InteractionGraph
 
 @dataclasses.dataclass(frozen=True)
 class ChannelSymmetry:
-    """T: bit j of T(m) is bit order_j of m, turned over where flips_j is 1.
+    """T: bit j of T(m) is bit order_j of m, inverted where flips_j is 1.
 
     Attributes:
         order: a permutation of 0 to M - 1.
@@ -87,10 +87,10 @@ def collect_images(
 ) -> InteractionDataset:
     """The episodes of every edge of ``graph`` behind every channel, seen from the listener.
 
-    Speakers say what they always say, and the record holds it; listeners hear T(m), but silence in
-    the first step. Every image is an agent of its own: a listener behind channel s is agent
-    s·num_pairs higher than in `populations.collect`; `base_listeners` leads back. Images of one
-    listener are not independent: intervals count base listeners.
+    Speakers say what they always say, and the record holds it; listeners hear T(m), except for
+    the silence of the first step. Every image is an agent of its own: a listener behind channel s
+    is agent s·num_pairs higher than in `populations.collect`; `base_listeners` leads back. Images
+    of one listener are not independent: intervals count base listeners.
 
     Args:
         population: speaker k is agent k, listener k is agent num_pairs + k.

@@ -20,7 +20,7 @@ from paperlib.agents.populations import Policies, against_each, play
 from paperlib.environments.particleworld import COLOURS, NUM_LANDMARKS, SPEAKER_SIZE, ParticleWorld
 
 MAX_MESSAGE_SIZE = 8  # 256 words
-SURE = 30.0  # logit of a bit that is sent without doubt
+SURE = 30.0  # logit of a bit that is sent with certainty
 
 
 def words(message_size: int) -> Int[Tensor, "word bit"]:
@@ -164,7 +164,7 @@ def train_speakers(
 ) -> tuple[StackedMLP, Float[Tensor, "update speaker"]]:
     """Speakers with the highest mean `expected_returns`, by Adam on all listeners at once.
 
-    What climbs is J + τ H, where H is the entropy of the words (nats) and τ falls linearly from
+    The objective is J + τ H, where H is the entropy of the words (nats) and τ falls linearly from
     ``entropy_weight`` to zero: J alone has plateaus where a speaker is sure of a wrong word.
 
     Args:
@@ -187,7 +187,7 @@ def train_speakers(
     num_updates = _checks.integer("num_updates", num_updates, minimum=1)
     hidden_size = _checks.integer("hidden_size", hidden_size, minimum=1)
     if len(generators) != len(contexts):
-        raise ValueError(f"generators: {len(generators)} came for {len(contexts)} speakers")
+        raise ValueError(f"generators: got {len(generators)} for {len(contexts)} speakers")
     num_listeners, num_contexts = contexts.shape[1:3]
     inputs = _inputs(contexts)
     sizes = SPEAKER_SIZE + contexts.shape[-1], hidden_size, hidden_size, returns.shape[-1]
@@ -206,7 +206,7 @@ def train_speakers(
         entropy = -(log_probs.exp() * log_probs).sum(-1).mean(1)  # H, (K,)
         weight = entropy_weight * (1 - update / num_updates)
         optimiser.zero_grad()
-        (-(found + weight * entropy).sum()).backward()  # each network climbs its own
+        (-(found + weight * entropy).sum()).backward()  # each network maximises its own
         optimiser.step()
         schedule.step()
         curve.append(found.detach())

@@ -1,4 +1,4 @@
-"""An encoder that goes on after the mean over steps, where the paper's ends.
+"""Deep Sets: an encoder with a second network after the mean over steps.
 
 The paper's encoder is linear after the mean: its embedding is a linear function of how often each
 (observation, action) was met, and keeps the noise of how often an observation was met. A second

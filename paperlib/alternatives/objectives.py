@@ -1,4 +1,4 @@
-"""Objectives of others: contrastive (InfoNCE), reconstruction (LIAM) and variational (VAE)."""
+"""Further objectives: contrastive (InfoNCE), reconstruction (LIAM) and variational (VAE)."""
 
 from __future__ import annotations
 
@@ -127,15 +127,15 @@ class Variational(nn.Module):
 
     m = f_θ(e*), log σ² = W f_θ(e*) + b, averaged over episodes: with β = 1 the negative evidence
     lower bound of the actions given the observations, per step, from one draw of z (Kingma and
-    Welling 2014). Papoudakis and Albrecht (2020) embed opponents so.
+    Welling 2014). Papoudakis and Albrecht (2020) embed opponents this way.
 
     Args:
-        dataset: not looked at; `LIAM` has it, too.
+        dataset: unused; `compare` builds all objectives alike.
         embedding_size: D.
         kl_weight: β > 0.
 
     Raises:
-        ValueError: if β is not positive, or nobody passed a generator for z.
+        ValueError: if β is not positive, or there is no generator for z.
     """
 
     def __init__(

@@ -64,7 +64,7 @@ class GRUEncoder(nn.Module):
 
 
 class TransformerEncoder(nn.Module):
-    """f_θ: the mean, over the steps of an episode, of what a Transformer makes of them.
+    """f_θ: the mean, over the steps of an episode, of a Transformer's outputs.
 
     Vaswani et al. (2017) in the pre-norm form of Xiong et al. (2020). x_t = W (o_t, a_t) + b, plus
     sines and cosines of t if ``positions``; then, ``num_layers`` times,

@@ -66,7 +66,7 @@ class FixedSpacesEnv(ParallelEnv):
         """
         shape = self.action_spaces[agent].shape
         if agent not in actions:
-            raise ValueError(f"actions: that of {agent} is missing; an array {shape} would do")
+            raise ValueError(f"actions: that of {agent} is missing; expected shape {shape}")
         action = np.asarray(actions[agent], dtype=np.float32)
         if action.shape != shape or not np.isfinite(action).all():
             raise ValueError(f"actions: {agent}'s must be finite, of shape {shape}; got {action}")

@@ -107,7 +107,7 @@ def _build(dtype: torch.dtype) -> ctypes._CFuncPtr:
 
 
 def serve(generator: streams.Generators, dtype: torch.dtype) -> bool:
-    """Whether the loop can step a world of these: floats or doubles, on a CPU, with a compiler."""
+    """Whether the loop can step such a world: floats or doubles, on a CPU, with a compiler."""
     first = generator if isinstance(generator, torch.Generator) else generator[0]
     return dtype in REALS and first.device.type == "cpu" and compiler_available()
 

@@ -128,7 +128,7 @@ class ParticleWorldEnv(FixedSpacesEnv):
         return rendering.picture_of_state(self._world.state)
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Does nothing: there is nothing to close."""
 
     def _observe(self) -> dict[str, Array]:
         observations = self._world.observe()

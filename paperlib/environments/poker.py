@@ -183,7 +183,7 @@ def make_game(name: str) -> PokerGame:
 
 
 def _move_of(action: int, node: _Node, rules: _Rules, *, kuhn: bool) -> int | None:
-    """What an action comes to at a node; None where it is not legal."""
+    """The move that an action stands for at a node; None where it is not legal."""
     if node.player == OVER:
         return None
     facing_a_bet = node.stakes[0] != node.stakes[1]

@@ -174,7 +174,7 @@ class RoboSumo:
         if seeds is not None:
             generators = _make_generators(seeds)
             if len(generators) != len(rows):
-                raise ValueError(f"seeds: {len(generators)} came for {len(rows)} matches")
+                raise ValueError(f"seeds: got {len(generators)} for {len(rows)} matches")
             for row, generator in zip(chosen.astype(int), generators, strict=True):
                 self._generators[row] = generator
         self._begin(rows.astype(np.int64))

@@ -116,7 +116,7 @@ def test_errors_come_before_any_training(changed, message):
 
 
 def test_too_little_data(generator):
-    with pytest.raises(ValueError, match="takes four agents, got 3"):
+    with pytest.raises(ValueError, match="needs at least four agents, got 3"):
         hold_out(data(num_agents=3), generator=generator)
     with pytest.raises(ValueError, match="4 are needed"):
         hold_out(data(num_episodes=3), generator=make_generator(0))

@@ -39,7 +39,7 @@ def test_a_row_depends_on_its_own_generator_alone():
 
 
 def test_each_row_needs_a_generator(generator):
-    with pytest.raises(ValueError, match="1 came for 2 rows"):
+    with pytest.raises(ValueError, match="got 1 for 2 rows"):
         streams.uniform([generator], 2, 3)
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 import torch
 from samples import make_dataset
@@ -10,7 +11,7 @@ from paperlib import graphs, streams
 from paperlib.agents.networks import StackedMLP
 from paperlib.agents.populations import Population
 from paperlib.embeddings import Settings
-from reproduction import generalisation
+from reproduction import generalisation, results, statistics, tables
 from reproduction.comparisons import Comparison
 
 
@@ -52,3 +53,18 @@ def populations():
 def task(populations):
     """Two listeners each to learn with, to choose by, and to judge by."""
     return generalisation.make_task(3, populations=populations, num_validation=2, num_test=2)
+
+
+@pytest.fixture
+def results_dir(tmp_path):
+    """Of a profile with a table and a figure."""
+    rows = [
+        tables.row("IICR, λ_1", statistics.Estimate(0.5, 0.4, 0.6, 5), paper=0.45),
+        tables.row("return", statistics.Estimate(-9.0, np.nan, np.nan, 1)),
+    ]
+    results_dir = tmp_path / "results/laptop"
+    results.Run("table_9", {"count": 2}).save(results_dir / "table_9", {"rows": rows}, seeds=[0])
+    tables.save_rows(results_dir / "table_9", "table_9", rows)
+    (results_dir / "table_9/table_9.png").write_bytes(b"picture")
+    results.Run("figure_9", {}).save(results_dir / "figure_9", {"x": 1}, seeds=[0])
+    return results_dir

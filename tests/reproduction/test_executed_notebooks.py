@@ -7,7 +7,7 @@ import nbformat
 import pytest
 from nbformat import v4
 
-from reproduction import executed_notebooks, results, runner, tables
+from reproduction import executed_notebooks, publishing, results, runner
 
 TEXT = """# ---
 # jupyter:
@@ -107,12 +107,12 @@ def published(executed, tmp_path, monkeypatch):
 
 def test_publish_writes_them_beside_their_text(published, tmp_path):
     results_dir, notebooks = published
-    command = ["publish", "--results", str(results_dir), "--to", str(tmp_path / "figures")]
-    tables.main([*command, "--notebooks", str(notebooks)])
+    command = ["--results", str(results_dir), "--to", str(tmp_path / "figures")]
+    publishing.main([*command, "--notebooks", str(notebooks)])
     made = notebooks / "table_9.ipynb"
     assert PNG in executed_notebooks.read(made).cells[2].outputs
     before = made.read_bytes()
-    tables.main([*command, "--notebooks", str(notebooks)])
+    publishing.main([*command, "--notebooks", str(notebooks)])
     assert made.read_bytes() == before
 
 
@@ -126,7 +126,7 @@ def test_publish_refuses_before_it_writes(published, tmp_path, executed, wrong):
         nbformat.write(executed, results_dir / "table_9" / executed_notebooks.FILE_NAME)
     message = {"code": "its code is not", "parameter": "it ran with another count than its default"}
     with pytest.raises(ValueError, match=rf"table_9.notebook\.ipynb: {message[wrong]}"):
-        tables.publish(results_dir, tmp_path / "figures", notebooks=notebooks)
+        publishing.publish(results_dir, tmp_path / "figures", notebooks=notebooks)
     assert not (tmp_path / "figures").exists() and not list(notebooks.glob("*.ipynb"))
 
 

@@ -1,12 +1,10 @@
-"""Rows, verdicts, tables, and what is published."""
+"""Rows, verdicts and tables."""
 
 import csv
 import re
 
-import numpy as np
 import pytest
 
-from paperlib import files
 from reproduction import results, statistics, tables
 from reproduction.statistics import Estimate
 from reproduction.verdicts import Part
@@ -52,20 +50,6 @@ def test_runs_are_saved(tmp_path):
         tables.save_runs(tmp_path, "table_9", [])
 
 
-@pytest.fixture
-def results_dir(tmp_path):
-    rows = [
-        tables.row("IICR, λ_1", estimate(0.5, 0.4, 0.6), paper=0.45),
-        tables.row("return", estimate(-9.0, np.nan, np.nan, 1)),
-    ]
-    results_dir = tmp_path / "results/laptop"
-    results.Run("table_9", {"count": 2}).save(results_dir / "table_9", {"rows": rows}, seeds=[0])
-    tables.save_rows(results_dir / "table_9", "table_9", rows)
-    (results_dir / "table_9/table_9.png").write_bytes(b"picture")
-    results.Run("figure_9", {}).save(results_dir / "figure_9", {"x": 1}, seeds=[0])
-    return results_dir
-
-
 def test_saved_tables(results_dir):
     folder = results_dir / "table_9"
     with open(folder / "table_9.csv") as file:
@@ -86,16 +70,6 @@ def test_symbols_in_latex(tmp_path):
     assert r"share [\%] \\" in text and r"$\lambda$ $\geq$ 1 $-$ a\_b \\" in text
 
 
-def test_claims_of_another_profile_are_not_published(results_dir, tmp_path):
-    readme, figures = tmp_path / "README.md", tmp_path / "figures"
-    marks = (*tables.README_MARKS, *tables.CLAIMS_MARKS)
-    readme.write_text("\n".join(marks))
-    figures.mkdir()
-    (figures / "claims.md").write_text("old\n")
-    tables.publish(results_dir, figures, readme)
-    assert "old" not in readme.read_text()
-
-
 def test_notebooks_that_are_running_do_not_count(results_dir):
     results.Run("table_8", {}).save(results_dir / ".table_8", {}, seeds=[0])
     assert list(tables.load_all(results_dir)) == ["figure_9", "table_9"]
@@ -107,63 +81,6 @@ def test_terminal_table(results_dir):
     assert any(line.startswith("figure_9") and "drawn" in line for line in lines)
     assert any("0.50 [0.40, 0.60]" in line and "agrees" in line for line in lines)
     assert any("results/laptop/table_9/result.json" in line for line in lines)
-
-
-def test_publish_copies_with_checksums_and_writes_the_readme(results_dir, tmp_path):
-    readme, figures = tmp_path / "README.md", tmp_path / "figures"
-    marks = [f"{begin}\nold\n{end}" for begin, end in (tables.CLAIMS_MARKS, tables.README_MARKS)]
-    readme.write_text("\n".join(["before", *marks, "after\n"]))
-    (results_dir / "table_9/claims.md").write_text("| C1 |\n")
-    tables.save_runs(results_dir / "table_9", "table_9", [{"seed": 0, "quantity": "x", "value": 1}])
-    tables.publish(results_dir, figures, readme)
-    text = readme.read_text()
-    assert text.startswith("before") and text.endswith("after\n") and "old" not in text
-    assert f"{tables.CLAIMS_MARKS[0]}\n| C1 |\n{tables.CLAIMS_MARKS[1]}" in text
-    assert "| 0.50 [0.40, 0.60] | agrees |" in squeezed(text)
-    manifest = files.load_json(figures / "manifest.json")
-    entry = manifest["items"]["table_9"]
-    assert entry["parameters"] == {"count": 2}
-    for name, checksum in entry["files"].items():
-        assert files.file_checksum(figures / name) == checksum
-    made = {"table_9.csv", "table_9.md", "table_9.tex", "table_9.png", "claims.md"}
-    made.add("table_9_runs.csv")
-    assert made == set(entry["files"])
-
-
-def test_publish_refuses_before_it_writes(results_dir, tmp_path):
-    readme = tmp_path / "README.md"
-    readme.write_text("no marks\n")
-    with pytest.raises(ValueError, match="must hold"):
-        tables.publish(results_dir, tmp_path / "figures", readme)
-    assert not (tmp_path / "figures").exists()
-    with pytest.raises(ValueError, match="holds no results"):
-        tables.terminal_table(tmp_path / "nothing")
-
-
-def test_publish_some_items_beside_the_others(results_dir, tmp_path, capsys):
-    figures = tmp_path / "figures/long"
-    command = ["publish", "--results", str(results_dir), "--to", str(figures), "--items"]
-    tables.main([*command, "table_9"])
-    assert list(files.load_json(figures / "manifest.json")["items"]) == ["table_9"]
-    assert (figures / "table_9.md").exists() and not list(figures.glob("figure_9*"))
-    with pytest.raises(SystemExit, match="holds no results of table_8"):
-        tables.main([*command, "table_8"])
-    results.Run("figure_9", {}).save(results_dir / "figure_9", {"rows": []}, seeds=[0])
-    (results_dir / "figure_9/figure_9.png").write_bytes(b"picture")
-    tables.main([*command, "figure_9"])
-    assert list(files.load_json(figures / "manifest.json")["items"]) == ["figure_9", "table_9"]
-    (results_dir / "table_9/table_9.png").unlink()
-    tables.main([*command, "table_9"])
-    there = {path.name for path in figures.iterdir()}
-    assert "figure_9.png" in there and "table_9.png" not in there and "table_9.md" in there
-
-
-def test_the_readme_has_the_rows_of_all_that_was_published(results_dir, tmp_path):
-    readme, figures = tmp_path / "README.md", tmp_path / "figures"
-    readme.write_text("\n".join((*tables.README_MARKS, *tables.CLAIMS_MARKS)))
-    for item in ("table_9", "figure_9"):
-        tables.publish(results_dir, figures, readme, items=[item])
-    assert "[`table_9.py`]" in readme.read_text()
 
 
 def test_paper_numbers_are_marked_unverified():
@@ -178,3 +95,8 @@ def test_a_bound_shows_its_sign():
     assert text(0.0123, 0.0021, 0.0225) == "0.012 [0.002, 0.022]"
     assert text(0.01, -0.00012, 0.02) == "0.0100 [-0.0001, 0.0200]"
     assert text(0.01, 1e-9, 0.02) == "0.0100 [0.0000, 0.0200]"
+
+
+def test_no_results(tmp_path):
+    with pytest.raises(ValueError, match="holds no results"):
+        tables.terminal_table(tmp_path / "nothing")

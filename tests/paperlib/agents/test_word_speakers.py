@@ -156,7 +156,7 @@ def test_sizes_that_do_not_fit(unchecked):
     speakers = StackedMLP((5, 4), generators=[make_generator(0)])
     with pytest.raises(ValueError, match=r"speakers with 5 inputs and 4 words do not fit"):
         word_speakers.expected_returns(speakers, torch.zeros(1, 3, 1, 2), RETURNS)
-    with pytest.raises(ValueError, match="generators: 1 came for 2 speakers"):
+    with pytest.raises(ValueError, match="generators: got 1 for 2 speakers"):
         word_speakers.train_speakers(one_hot_contexts(2), RETURNS, generators=[make_generator(0)])
 
 

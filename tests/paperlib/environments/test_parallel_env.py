@@ -39,7 +39,7 @@ def test_actions_become_arrays():
 def test_bad_actions_are_named(wrong):
     with pytest.raises(ValueError, match=r"^actions: b's must be finite, of shape \(4,\); got"):
         Two().check_action("b", {"b": wrong})
-    with pytest.raises(ValueError, match=r"^actions: that of a is missing; an array \(1,\)"):
+    with pytest.raises(ValueError, match=r"^actions: that of a is missing; expected shape \(1,\)"):
         Two().check_action("a", {"b": wrong})
 
 

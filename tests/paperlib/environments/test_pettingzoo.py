@@ -359,7 +359,7 @@ FINITE = r"must be finite, of shape \(8,\)"
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
-        ({}, r"actions: that of wrestler_0 is missing; an array \(8,\) would do"),
+        ({}, r"actions: that of wrestler_0 is missing; expected shape \(8,\)"),
         ({"wrestler_0": np.zeros(8)}, "actions: that of wrestler_1 is missing"),
         (GOOD | {"wrestler_0": np.zeros(7)}, f"actions: wrestler_0's {FINITE}"),
         (GOOD | {"wrestler_1": np.zeros((1, 8))}, f"actions: wrestler_1's {FINITE}"),

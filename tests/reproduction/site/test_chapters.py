@@ -102,5 +102,6 @@ def test_nothing_to_read(tmp_path, monkeypatch):
 def test_every_notebook_has_its_place_in_the_order_of_the_readme():
     order = " ".join(chapters.PARTS.values()).split()
     assert sorted(order) == [p.stem for p in sorted((ROOT / "notebooks").glob("*.py"))]
-    section = (ROOT / "README.md").read_text().split("## Read it")[1].split("\n\n")[1]
-    assert re.findall(r"\(notebooks/(\w+)\.py\)", section) == order
+    section = (ROOT / "README.md").read_text().split("## Notebooks")[1].split("\n## ")[0]
+    assert re.findall(r"\(notebooks/(\w+)\.(?:py|ipynb)\)", section) == order
+    assert re.findall(r"^\| (\w+) \|", section, re.MULTILINE) == [*chapters.PARTS]

@@ -22,7 +22,7 @@ import yaml
 from reproduction import results
 
 ROOT = Path(__file__).parents[3]
-PROFILE = {  # of this cluster's user: what README.md speaks of
+PROFILE = {  # of this cluster's user: what workflow/README.md speaks of
     "default-resources": {"slurm_partition": "proof"},
     "slurm-status-command": "squeue",
     "slurm-init-seconds-before-status-checks": 5,
