@@ -12,6 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
+from paperlib import _checks
 from paperlib.datasets import InteractionDataset
 
 EXACT = "donot_use_mm_for_euclid_dist"  # the faster form of cdist loses digits
@@ -79,21 +80,42 @@ def classifier_accuracy(
 
 
 def embedding_quality(
-    embeddings: Float[Tensor, "episode embedding"], agents: Int[Tensor, " episode"]
+    embeddings: Float[Tensor, "episode embedding"],
+    agents: Int[Tensor, " episode"],
+    *,
+    num_labels: int | None = None,
 ) -> dict[str, float]:
     """How well embeddings tell agents apart.
 
+    Args:
+        embeddings: of episodes.
+        agents: whose they are.
+        num_labels: how many embeddings of each agent classifiers are trained on, its first ones; by
+            default every second one.
+
     Returns:
         ``ratio``, the `intra_inter_clustering_ratio`; ``nearest`` and ``linear``, the accuracy of a
-        classifier that is trained on every second embedding of each agent and tested on the others;
-        ``chance``, one over the number of agents.
+        classifier on the embeddings that it was not trained on; ``chance``, one over the number of
+        agents.
+
+    Raises:
+        ValueError: if an agent has no more than ``num_labels`` embeddings.
     """
     rank = torch.zeros_like(agents)
     for agent in agents.unique():
         own = agents == agent
         rank[own] = torch.arange(int(own.sum()), device=agents.device)
-    known, asked = rank % 2 == 0, rank % 2 == 1
-    halves = embeddings[known], agents[known], embeddings[asked], agents[asked]
+    if num_labels is None:
+        known = rank % 2 == 0
+    else:
+        known = rank < _checks.integer("num_labels", num_labels, minimum=1)
+        fewest = int(agents.unique(return_counts=True)[1].min())
+        if fewest <= num_labels:
+            raise ValueError(
+                f"num_labels must be below {fewest}, the fewest embeddings of an agent; got "
+                f"{num_labels}"
+            )
+    halves = embeddings[known], agents[known], embeddings[~known], agents[~known]
     halves = [half.cpu().numpy() for half in halves]
     return {
         "ratio": intra_inter_clustering_ratio(embeddings, agents),

@@ -37,42 +37,44 @@ def averaged_quality(
     *,
     num_episodes: int,
     generator: torch.Generator,
+    num_labels: int | None = None,
 ) -> dict[str, float]:
     """`metrics.embedding_quality` of means over disjoint groups of ``num_episodes`` of one agent.
 
-    Agents with fewer than two groups are left out.
+    Agents with fewer than two groups, or no more than ``num_labels``, are left out.
 
     Raises:
         ValueError: if fewer than two agents are left.
     """
-    enough = agents.bincount()[agents] >= 2 * num_episodes
+    fewest = 1 + (num_labels or 1)  # groups
+    enough = agents.bincount()[agents] >= fewest * num_episodes
     if len(agents[enough].unique()) < 2:
         raise ValueError(
-            f"num_episodes: fewer than two agents have the 2 * {num_episodes} episodes that two "
-            f"disjoint means take; the most is {agents.bincount().max()}"
+            f"num_episodes: fewer than two agents have the {fewest} * {num_episodes} episodes that "
+            f"{fewest} disjoint means take; the most is {agents.bincount().max()}"
         )
     groups = metrics.disjoint_averages(
         embeddings[enough], agents[enough], num_episodes=num_episodes, generator=generator
     )
-    return metrics.embedding_quality(*groups)
+    return metrics.embedding_quality(*groups, num_labels=num_labels)
 
 
 def ratio_within(
     embeddings: Float[Tensor, "episode embedding"],
     agents: Int[Tensor, " episode"],
-    families: Int[Tensor, " agent"],
+    groups: Int[Tensor, " agent"],
 ) -> float:
-    """IICR within each family of agents, averaged over families with at least two agents; NaN if
-    there is none.
+    """IICR within each group of agents, averaged over groups with at least two agents; NaN if there
+    is none.
 
     Args:
         embeddings: of episodes.
         agents: whose they are.
-        families: of each agent, by its number.
+        groups: of each agent, by its number.
     """
     ratios = []
-    for family in families[agents].unique():
-        own = families[agents] == family
+    for group in groups[agents].unique():
+        own = groups[agents] == group
         if len(agents[own].unique()) > 1:
             ratios.append(metrics.intra_inter_clustering_ratio(embeddings[own], agents[own]))
     return float(np.mean(ratios)) if ratios else float("nan")
@@ -149,7 +151,7 @@ def estimate(
 ) -> Estimate:
     """Mean over runs, or mean of a paired difference, with its 95 % interval by Student's t.
 
-    Runs without a finite value are left out: a split may hold no family of two agents.
+    Runs without a finite value are left out: a split may hold no group of two agents.
 
     Args:
         measured: numbers of all runs, by name.

@@ -4,125 +4,237 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import product
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
+from jaxtyping import Int
+from numpy.typing import NDArray
+from sklearn.cluster import AgglomerativeClustering
+from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
 from paperlib import metrics
+from paperlib.agents.robosumo_policies import egocentric
 from paperlib.datasets import InteractionDataset
+from paperlib.embeddings import PolicyEmbedder
+from paperlib.graphs import Split
 from paperlib.streams import Stream, make_generator
-from reproduction import claims, measures, tables
+from reproduction import claims, comparison_files, measures, strengths, tables
 from reproduction.comparisons import METHODS, Comparison
-from reproduction.training_runs import founder
+from reproduction.jobs import run_jobs
 
 OTHER_WEIGHTS = "untrained, other weights"  # exchangeable with "untrained": a negative control
+SUMMARY_STATISTICS = "summary statistics"
+
+
+def seen_by_robots(dataset: InteractionDataset) -> InteractionDataset:
+    """The same episodes with `robosumo_policies.egocentric` features as observations."""
+    features = [
+        egocentric(part.flatten(0, 1), "ant").unflatten(0, part.shape[:2])
+        for part in dataset.observations.split(100)
+    ]
+    return dataclasses.replace(dataset, observations=torch.cat(features))
+
+
+def similar_wrestlers(
+    styles: Mapping[str, Sequence[Sequence[float]]], *, num_groups: int
+) -> Int[Tensor, " wrestler"]:
+    """Groups of wrestlers that fight alike: clusters of their standardised statistics (Ward 1963).
+
+    Args:
+        styles: of each statistic, its values in each tournament, (tournaments, wrestlers).
+        num_groups: how many.
+    """
+    means = np.stack([np.mean(values, axis=0) for values in styles.values()], axis=1)
+    scaled = StandardScaler().fit_transform(means)
+    return torch.from_numpy(AgglomerativeClustering(num_groups).fit_predict(scaled))
+
+
+def games_of_counts(counts: Mapping[str, Sequence[Sequence[int]]]) -> NDArray[np.int64]:
+    """Games with these counts of how rows fared against columns: first player, second player,
+    outcome (1, 0, -1), (M, 3)."""
+    outcomes = {"won": 1, "drawn": 0, "lost": -1}
+    games = [
+        (first, second, outcome)
+        for how, outcome in outcomes.items()
+        for (first, second), number in np.ndenumerate(np.triu(counts[how], k=1))
+        for _ in range(number)
+    ]
+    return np.array(games, dtype=np.int64).reshape(-1, 3)
 
 
 @dataclasses.dataclass(frozen=True)
-class WrestlerMeasures:
-    """Measures of encoders on the test matches of their split.
+class Protocol:
+    """How embeddings of wrestlers are measured.
 
     Attributes:
-        comparison: of encoders.
-        names: of the wrestlers, in the order of their numbers as agents.
+        groups: of each wrestler, see `similar_wrestlers`.
         step_counts: how many first steps of a test episode an encoder sees; the last is the whole
             episode.
         episode_counts: how many episodes an embedding averages over.
+        num_labels: embeddings of each agent that a probe is trained on.
     """
 
-    comparison: Comparison
-    names: Sequence[str]
+    groups: Int[Tensor, " wrestler"]
     step_counts: Sequence[int]
     episode_counts: Sequence[int]
+    num_labels: int
 
-    @property
-    def dataset(self) -> InteractionDataset:
-        """The episodes, which all seeds share."""
-        return next(iter(self.comparison.datasets.values()))
 
-    @functools.cached_property
-    def families(self) -> list[str]:
-        """Each wrestler's founder."""
-        return [founder(name)[0] for name in self.names]
+def measure_all(
+    comparison: Comparison,
+    methods: Sequence[str],
+    protocol: Protocol,
+    *,
+    seeds: Sequence[int],
+    num_workers: int,
+) -> dict[str, list[float]]:
+    """Measures test episodes of all kinds of split, side by side.
 
-    @functools.cached_property
-    def _summary_statistics(self) -> Tensor:
-        """Of all whole episodes, so that training and test matches have one scale."""
-        return metrics.summary_statistics(self.dataset)
+    Args:
+        comparison: of encoders that were learned.
+        methods: which of them, and references.
+        protocol: how they are measured.
+        seeds: which ones.
+        num_workers: processes.
 
-    def embed(
-        self, kind: str, method: str, seed: int, rows: Tensor, num_time_steps: int | None = None
-    ) -> Tensor:
-        """Embeddings of the episodes at ``rows``; see `Comparison.embed`. The untrained encoder
-        with `OTHER_WEIGHTS` is a method, too."""
-        longest = self.dataset.observations.shape[1]
-        whole = num_time_steps is None or num_time_steps >= longest
-        if method == "summary statistics" and whole:
-            return self._summary_statistics[rows]
-        comparison = self.comparison
+    Returns:
+        The numbers of `measure` of all seeds, under "KIND METHOD NAME".
+    """
+    cases = list(product(comparison.kinds, methods, seeds))
+    jobs = [
+        {
+            "episodes": comparison.episodes[seed],
+            "split": comparison.splits[kind, seed],
+            "model": _model(comparison, kind, method, seed),
+            "protocol": protocol,
+            "seed": seed,
+        }
+        for kind, method, seed in cases
+    ]
+    found = run_jobs(measure, jobs, num_workers=num_workers, units=len(jobs), name="measures")
+    measured: dict[str, list[float]] = {}
+    for (kind, method, _), numbers in zip(cases, found, strict=True):
+        for name, number in numbers.items():
+            measured.setdefault(f"{kind} {method} {name}", []).append(number)
+    return measured
+
+
+def _model(
+    comparison: Comparison, kind: str, method: str, seed: int
+) -> PolicyEmbedder | Path | None:
+    if method == SUMMARY_STATISTICS:
+        return None
+    if method in ("untrained", OTHER_WEIGHTS):
         if method == OTHER_WEIGHTS:
             comparison = dataclasses.replace(comparison, untrained_stream=Stream.TABLE_1_CONTROL)
-            method = "untrained"
-        return comparison.embed(kind, method, seed, rows, num_time_steps=num_time_steps)
+        return comparison.untrained(kind, seed)
+    return comparison_files.encoder_path(comparison.folder, kind, method, seed)
 
-    def measure(self, kind: str, method: str, seed: int) -> dict[str, float]:
-        """All measures of one method.
 
-        Returns:
-            Under "MEASURE, S steps" those of `metrics.embedding_quality` of the first steps of one
-            episode, under "MEASURE, E episodes" those of means over whole episodes and the accuracy
-            of predicted outcomes (`measures.outcome_accuracy`), and under "ratio within families"
-            and "ratio without reflections" IICR of subsets.
-        """
-        split, dataset = self.comparison.splits[kind, seed], self.dataset
-        train, test = (dataset.rows_on_edges(part) for part in (split.train, split.test))
-        agents, found = dataset.agents[test], {}
-        for steps in self.step_counts:
-            embedded = self.embed(kind, method, seed, test, steps)
-            quality = self._quality(embedded, agents, 1, seed)
-            found |= {f"{name}, {steps} steps": value for name, value in quality.items()}
-        families = torch.tensor([ord(family) for family in self.families])
-        found["ratio within families"] = measures.ratio_within(embedded, agents, families)
-        unreflected = torch.tensor([founder(name)[1] == "" for name in self.names])
-        own = unreflected[agents]
-        found["ratio without reflections"] = measures.ratio_within(
-            embedded[own], agents[own], torch.zeros_like(families)
+def measure(
+    *,
+    episodes: Path,
+    split: Split,
+    model: PolicyEmbedder | Path | None,
+    protocol: Protocol,
+    seed: int,
+    progress: Callable[[int], None],
+) -> dict[str, float]:
+    """A job of `measure_all`: measures an encoder, or its file, or summary statistics.
+
+    Returns:
+        Under "MEASURE, S steps" those of `metrics.embedding_quality` of the first steps of one
+        episode; under "MEASURE, E episodes" those of means over whole episodes, and the accuracy of
+        predicted outcomes (`measures.outcome_accuracy`); under "outcome, same match" that accuracy
+        from the embeddings of the very match, which know how it went; and under "ratio within
+        groups" IICR within groups of similar wrestlers.
+    """
+    dataset = InteractionDataset.load(episodes)
+    train, test = (dataset.rows_on_edges(part) for part in (split.train, split.test))
+    agents, outcomes = dataset.agents, dataset.outcomes
+    if model is None:  # all whole episodes: training and test matches have one scale
+        whole = metrics.summary_statistics(dataset)
+        learned, embedded = whole[train], whole[test]
+    else:
+        model = PolicyEmbedder.load(model) if isinstance(model, Path) else model
+        learned, embedded = model.embed(dataset, train), model.embed(dataset, test)
+
+    def quality(vectors: Tensor, count: int) -> dict[str, float]:
+        return measures.averaged_quality(
+            vectors,
+            agents[test],
+            num_episodes=count,
+            generator=make_generator(seed, Stream.TABLE_1_AVERAGES),
+            num_labels=protocol.num_labels,
         )
-        learned = self.embed(kind, method, seed, train)
-        for number in self.episode_counts:
-            quality = self._quality(embedded, agents, number, seed) | measures.outcome_accuracy(
-                self._before_matches(learned, train, number, seed),
-                self._before_matches(embedded, test, number, seed),
-            )
-            found |= {f"{name}, {number} episodes": value for name, value in quality.items()}
-        return found
 
-    def _quality(self, embedded: Tensor, agents: Tensor, number: int, seed: int) -> dict:
-        generator = make_generator(seed, Stream.TABLE_1_AVERAGES)
-        return measures.averaged_quality(embedded, agents, num_episodes=number, generator=generator)
-
-    def _before_matches(
-        self, embedded: Tensor, rows: Tensor, number: int, seed: int
-    ) -> tuple[Tensor, Tensor]:
-        """What predicts the outcome of each match, and the outcome."""
-        dataset = self.dataset
+    def before_matches(vectors: Tensor, rows: Tensor, count: int) -> tuple[Tensor, Tensor]:
         generator = make_generator(seed, Stream.TABLE_1_OTHER_EPISODES)
-        features = measures.outcome_features(
-            embedded, dataset.agents[rows], num_episodes=number, generator=generator
+        options = {"num_episodes": count, "generator": generator}
+        return measures.outcome_features(vectors, agents[rows], **options), outcomes[rows]
+
+    found: dict[str, float] = {}
+    for steps in protocol.step_counts[:-1]:
+        seen = dataset.first_steps(steps)
+        first = (
+            metrics.summary_statistics(seen.select(test))
+            if model is None
+            else model.embed(seen, test)
         )
-        return features, dataset.outcomes[rows]
+        found |= {f"{name}, {steps} steps": x for name, x in quality(first, 1).items()}
+    last = protocol.step_counts[-1]
+    found |= {f"{name}, {last} steps": x for name, x in quality(embedded, 1).items()}
+    for count in protocol.episode_counts:
+        numbers = quality(embedded, count) | measures.outcome_accuracy(
+            before_matches(learned, train, count), before_matches(embedded, test, count)
+        )
+        found |= {f"{name}, {count} episodes": x for name, x in numbers.items()}
+    both = (
+        (torch.cat([v, v.unflatten(0, (-1, 2)).flip(1).flatten(0, 1)], dim=1), outcomes[rows])
+        for v, rows in ((learned, train), (embedded, test))
+    )
+    found["outcome, same match"] = measures.outcome_accuracy(*both)["outcome"]
+    found["ratio within groups"] = measures.ratio_within(embedded, agents[test], protocol.groups)
+    progress(1)
+    return found
+
+
+def ceilings(
+    comparison: Comparison, games: NDArray[np.int64], seeds: Sequence[int]
+) -> dict[str, list[float]]:
+    """Accuracy of test outcomes predicted from strengths, under "KIND strengths", of all seeds.
+
+    Args:
+        comparison: whose test matches.
+        games: of the same wrestlers, from which their strengths come.
+        seeds: which ones.
+    """
+    found: dict[str, list[float]] = {}
+    for kind, seed in product(comparison.kinds, seeds):
+        dataset = comparison.datasets[seed]
+        rows = dataset.rows_on_edges(comparison.splits[kind, seed].test)[::2]  # a view of each
+        columns = dataset.agents, dataset.partners, dataset.outcomes
+        tested = np.stack([column[rows].numpy() for column in columns], axis=1)
+        accuracy = strengths.accuracy_from_strengths(
+            games, tested, num_players=1 + int(games[:, :2].max())
+        )
+        found.setdefault(f"{kind} strengths", []).append(accuracy)
+    return found
 
 
 def claim_rows(measured: Mapping[str, Sequence[float]], kinds: Sequence[str]) -> list[tables.Row]:
     """Rows on C1, C4 and a negative control, all of single episodes.
 
     Args:
-        measured: of all seeds, from `measures.over_seeds` with `WrestlerMeasures.measure`.
+        measured: of all seeds, from `measure_all`.
         kinds: of split.
     """
-    part = functools.partial(measures.part, measured)
+    part: Callable[..., Any] = functools.partial(measures.part, measured)
     key = "{} {} {}, 1 episodes".format
     clustering = [
         part(

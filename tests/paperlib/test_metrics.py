@@ -211,6 +211,18 @@ def test_embedding_quality_at_both_ends(generator):
     assert nothing["nearest"] < 0.36 and nothing["linear"] < 0.36 and nothing["ratio"] > 0.95
 
 
+def test_a_fixed_number_of_labels(generator):
+    agents = torch.arange(3).repeat_interleave(4)
+    vectors = torch.randn(12, 2, generator=generator)
+    found = metrics.embedding_quality(vectors, agents, num_labels=1)
+    known = torch.arange(12) % 4 == 0
+    parts = vectors[known], agents[known], vectors[~known], agents[~known]
+    for method in ("nearest", "linear"):
+        assert found[method] == metrics.classifier_accuracy(*parts, method=method)
+    with pytest.raises(ValueError, match="num_labels must be below 4, the fewest embeddings of an"):
+        metrics.embedding_quality(vectors, agents, num_labels=4)
+
+
 def test_ratings_of_two_players_are_their_odds():
     # three wins of four: odds of 3 to 1 are 400 log10 3 = 190.8 points apart
     pairs = np.array([[0, 1], [1, 0]] * 2000)

@@ -43,15 +43,15 @@ def test_one_agent_alone_has_no_quality(generator):
         measures.averaged_quality(embeddings, agents, num_episodes=2, generator=generator)
 
 
-def test_ratio_within_families_leaves_out_who_is_alone(generator):
+def test_ratio_within_groups_leaves_out_who_is_alone(generator):
     embeddings, agents = clusters(generator, spread=0.3, counts=[3, 3, 3, 3, 3])
-    families = torch.tensor([7, 8, 7, 9, 8])
+    groups = torch.tensor([7, 8, 7, 9, 8])
     ratio = metrics.intra_inter_clustering_ratio
     expected = [
         ratio(embeddings[own], agents[own])
         for own in ((agents == 0) | (agents == 2), (agents == 1) | (agents == 4))
     ]
-    assert measures.ratio_within(embeddings, agents, families) == np.mean(expected)
+    assert measures.ratio_within(embeddings, agents, groups) == np.mean(expected)
     assert np.isnan(measures.ratio_within(embeddings, agents, torch.arange(5)))
 
 

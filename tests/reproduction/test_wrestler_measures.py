@@ -2,25 +2,28 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 import torch
 
 from paperlib import embeddings, graphs, metrics
+from paperlib.agents import matches, robosumo_policies
 from paperlib.datasets import InteractionDataset
 from paperlib.streams import Stream, make_generator
-from reproduction import measures
+from reproduction import measures, strengths, wrestler_measures
 from reproduction.comparisons import Comparison
-from reproduction.training_runs import founder, member_names
-from reproduction.wrestler_measures import OTHER_WEIGHTS, WrestlerMeasures, claim_rows
+from reproduction.wrestler_measures import OTHER_WEIGHTS, Protocol, claim_rows
 
-NAMES = member_names()[:6] + member_names()[-2:]
-METHOD = "weak", "untrained", 3
+NUM_WRESTLERS = 8
+GROUPS = torch.tensor([0, 1, 0, 1, 2, 0, 1, 1])
+PROTOCOL = Protocol(GROUPS, step_counts=[2, 5], episode_counts=[1, 2], num_labels=2)
+METHODS = ["untrained", OTHER_WEIGHTS, "summary statistics"]
 
 
 @pytest.fixture(scope="module")
-def measured(tmp_path_factory):
+def comparison(tmp_path_factory):
     """Four matches on each edge of eight wrestlers, with random observations."""
-    graph = graphs.InteractionGraph.complete(len(NAMES))
+    graph = graphs.InteractionGraph.complete(NUM_WRESTLERS)
     pairs = torch.tensor(graph.edges).repeat_interleave(4, dim=0)
     agents, generator = pairs.flatten(), make_generator(1)
     noise = torch.randn(len(agents), 5, 3, generator=generator)
@@ -34,7 +37,7 @@ def measured(tmp_path_factory):
     )
     settings = embeddings.Settings(embedding_size=4, hidden_size=8, likelihood="gaussian")
     split = graphs.weak_split(graph, train_fraction=0.4, generator=make_generator(2))
-    comparison = Comparison(
+    return Comparison(
         tmp_path_factory.mktemp("encoders"),
         {3: dataset},
         {("weak", 3): split},
@@ -43,79 +46,118 @@ def measured(tmp_path_factory):
         stream=7,
         untrained_stream=8,
     )
-    return WrestlerMeasures(comparison, NAMES, step_counts=[2, 5], episode_counts=[1, 2])
 
 
-def rows_of(measured, part):
-    graph = getattr(measured.comparison.splits["weak", 3], part)
-    return measured.dataset.rows_on_edges(graph)
+@pytest.fixture(scope="module")
+def measured(comparison):
+    found = wrestler_measures.measure_all(comparison, METHODS, PROTOCOL, seeds=[3], num_workers=1)
+    return {name: value for name, (value,) in found.items()}
 
 
-def test_whole_summary_statistics_have_one_scale(measured):
-    rows, dataset = rows_of(measured, "test"), measured.dataset
-    whole = metrics.summary_statistics(dataset)[rows]
-    for steps in (None, 5, 9):
-        assert torch.equal(measured.embed("weak", "summary statistics", 3, rows, steps), whole)
-    few = metrics.summary_statistics(dataset.first_steps(2).select(rows))
-    assert torch.equal(measured.embed("weak", "summary statistics", 3, rows, 2), few)
+def part(comparison, name):
+    """Rows of a part of the split, their agents and their untrained embeddings."""
+    dataset = comparison.datasets[3]
+    rows = dataset.rows_on_edges(getattr(comparison.splits["weak", 3], name))
+    return rows, dataset.agents[rows], comparison.embed("weak", "untrained", 3, rows)
 
 
-def test_quality_of_first_steps_and_of_several_episodes(measured):
-    found, rows = measured.measure(*METHOD), rows_of(measured, "test")
-    agents = measured.dataset.agents[rows]
+def quality(vectors, agents, count=1):
+    generator = make_generator(3, Stream.TABLE_1_AVERAGES)
+    return measures.averaged_quality(
+        vectors, agents, num_episodes=count, generator=generator, num_labels=2
+    )
+
+
+def test_whole_summary_statistics_have_one_scale(comparison, measured):
+    rows, agents, _ = part(comparison, "test")
+    whole = metrics.summary_statistics(comparison.datasets[3])[rows]
+    few = metrics.summary_statistics(comparison.datasets[3].first_steps(2).select(rows))
+    for vectors, title in ((whole, "5 steps"), (whole, "1 episodes"), (few, "2 steps")):
+        found = measured[f"weak summary statistics ratio, {title}"]
+        assert found == quality(vectors, agents)["ratio"]
+
+
+def test_quality_of_first_steps_and_of_several_episodes(comparison, measured):
+    rows, agents, _ = part(comparison, "test")
     for title, steps, number in (("2 steps", 2, 1), ("5 steps", 5, 1), ("2 episodes", 5, 2)):
-        embedded = measured.comparison.embed(*METHOD, rows, num_time_steps=steps)
-        expected = measures.averaged_quality(
+        embedded = comparison.embed("weak", "untrained", 3, rows, num_time_steps=steps)
+        for name, expected in quality(embedded, agents, number).items():
+            assert measured[f"weak untrained {name}, {title}"] == expected
+
+
+def test_ratio_within_groups(comparison, measured):
+    _, agents, embedded = part(comparison, "test")
+    ratios = []
+    for group in (0, 1):  # the third has one wrestler
+        mine = GROUPS[agents] == group
+        ratios.append(metrics.intra_inter_clustering_ratio(embedded[mine], agents[mine]))
+    assert measured["weak untrained ratio within groups"] == pytest.approx(np.mean(ratios))
+
+
+def test_outcomes_are_predicted_from_training_matches(comparison, measured):
+    dataset, parts, same = comparison.datasets[3], [], []
+    for name in ("train", "test"):
+        rows, agents, embedded = part(comparison, name)
+        features = measures.outcome_features(
             embedded,
             agents,
-            num_episodes=number,
-            generator=make_generator(3, Stream.TABLE_1_AVERAGES),
-        )
-        assert {name: found[f"{name}, {title}"] for name in expected} == expected
-
-
-def test_ratios_of_families_and_without_reflections(measured):
-    found, rows = measured.measure(*METHOD), rows_of(measured, "test")
-    agents, embedded = measured.dataset.agents[rows], measured.embed(*METHOD, rows)
-    descents = [founder(name) for name in NAMES]
-    assert measured.families == [family for family, _ in descents]
-    ratio = metrics.intra_inter_clustering_ratio
-    within = []
-    for family in set(measured.families):
-        own = [k for k, name in enumerate(measured.families) if name == family]
-        mine = torch.isin(agents, torch.tensor(own))
-        if len(agents[mine].unique()) > 1:
-            within.append(ratio(embedded[mine], agents[mine]))
-    assert found["ratio within families"] == pytest.approx(sum(within) / len(within), rel=1e-12)
-    upright = [k for k, (_, reflection) in enumerate(descents) if not reflection]
-    assert 1 < len(upright) < len(NAMES)
-    mine = torch.isin(agents, torch.tensor(upright))
-    assert found["ratio without reflections"] == ratio(embedded[mine], agents[mine])
-
-
-def test_outcomes_are_predicted_from_training_matches(measured):
-    found, dataset = measured.measure(*METHOD), measured.dataset
-    parts = []
-    for part in ("train", "test"):
-        rows = rows_of(measured, part)
-        features = measures.outcome_features(
-            measured.embed(*METHOD, rows),
-            dataset.agents[rows],
             num_episodes=2,
             generator=make_generator(3, Stream.TABLE_1_OTHER_EPISODES),
         )
         parts.append((features, dataset.outcomes[rows]))
-    expected = measures.outcome_accuracy(*parts)
-    assert {name: found[f"{name}, 2 episodes"] for name in expected} == expected
+        opponent = embedded.unflatten(0, (-1, 2)).flip(1).flatten(0, 1)
+        same.append((torch.cat([embedded, opponent], dim=1), dataset.outcomes[rows]))
+    for name, expected in measures.outcome_accuracy(*parts).items():
+        assert measured[f"weak untrained {name}, 2 episodes"] == expected
+    expected = measures.outcome_accuracy(*same)["outcome"]
+    assert measured["weak untrained outcome, same match"] == expected
 
 
-def test_the_control_has_weights_of_its_own(measured):
-    rows, kind, seed = rows_of(measured, "test"), "weak", 3
-    own = measured.embed(kind, OTHER_WEIGHTS, seed, rows, 2)
-    stream = Stream.TABLE_1_CONTROL
-    other = dataclasses.replace(measured.comparison, untrained_stream=stream)
-    assert torch.equal(own, other.embed(kind, "untrained", seed, rows, num_time_steps=2))
-    assert not torch.equal(own, measured.embed(kind, "untrained", seed, rows, 2))
+def test_the_control_has_weights_of_its_own(comparison, measured):
+    rows, agents, embedded = part(comparison, "test")
+    other = dataclasses.replace(comparison, untrained_stream=Stream.TABLE_1_CONTROL)
+    vectors = other.embed("weak", "untrained", 3, rows)
+    assert not torch.equal(vectors, embedded)
+    found = measured[f"weak {OTHER_WEIGHTS} ratio, 1 episodes"]
+    assert found == quality(vectors, agents)["ratio"]
+
+
+def test_ceilings_predict_test_matches_from_other_games(comparison):
+    rng = np.random.default_rng(0)
+    games = np.array([(a, b, 1 if a < b else -1) for a in range(8) for b in range(8) if a != b])
+    games = games[rng.integers(len(games), size=300)]
+    rows = part(comparison, "test")[0][::2]
+    dataset = comparison.datasets[3]
+    tested = torch.stack([dataset.agents, dataset.partners, dataset.outcomes], dim=1)[rows]
+    expected = strengths.accuracy_from_strengths(games, tested.numpy(), num_players=8)
+    assert wrestler_measures.ceilings(comparison, games, [3]) == {"weak strengths": [expected]}
+
+
+def test_games_have_the_counts_that_they_come_from():
+    won = [[0, 3, 1], [2, 0, 0], [4, 5, 0]]
+    counts = {"won": won, "lost": np.transpose(won), "drawn": [[0, 1, 0], [1, 0, 2], [0, 2, 0]]}
+    games = wrestler_measures.games_of_counts(counts).tolist()
+    assert len(games) == 3 + 2 + 1 + 4 + 0 + 5 + 1 + 2
+    assert games.count([0, 1, 1]) == 3 and games.count([0, 1, -1]) == 2
+    assert games.count([1, 2, 0]) == 2 and games.count([1, 2, -1]) == 5
+
+
+def test_similar_wrestlers_are_of_one_group():
+    speed = [[1.0, 1.1, 5.0, 5.1, 1.05], [1.0, 1.0, 5.0, 5.0, 1.0]]
+    height = [[0.5, 0.5, 0.5, 0.5, 0.9]] * 2
+    found = wrestler_measures.similar_wrestlers({"speed": speed, "height": height}, num_groups=3)
+    assert found[0] == found[1] and found[2] == found[3]
+    assert len({found[0].item(), found[2].item(), found[4].item()}) == 3
+
+
+def test_egocentric_features_take_the_place_of_observations():
+    graph = graphs.InteractionGraph.complete(2)
+    players = [matches.UniformlyRandom(8)] * 2
+    dataset = matches.collect(players, graph, num_episodes=1, key=(1,), max_cycles=4)
+    found = wrestler_measures.seen_by_robots(dataset)
+    expected = robosumo_policies.egocentric(dataset.observations[1], "ant")
+    assert torch.equal(found.observations[1], expected)
+    assert torch.equal(found.actions, dataset.actions)
 
 
 def test_claims_compare_methods_in_the_same_seed():
