@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +13,14 @@ from torch import Tensor
 
 from paperlib import files
 from paperlib.agents import ppo, robosumo_policies
+from paperlib.agents.rewards import RewardWeights
 from paperlib.agents.robosumo_policies import Wrestler
 from paperlib.agents.selfplay import Recipe
 from paperlib.datasets import InteractionDataset
 from paperlib.embeddings import PolicyEmbedder
 from paperlib.graphs import InteractionGraph
 from paperlib.streams import Stream, make_generator
-from reproduction import policy_training, results, training_runs
+from reproduction import policy_training, results
 from reproduction.comparison_files import METHODS, episodes_path
 
 # The kind of opponent context of each variant
@@ -30,6 +31,30 @@ VARIANTS = {
     "random": "random",
     "oracle": "oracle",
 }
+
+
+def draw_opponents(
+    parts: Mapping[str, Sequence[int]], num_opponents: int, *, seed: int
+) -> dict[str, list[int]]:
+    """Opponents, by "train" and "test": random agents of one part, and the first of the other.
+
+    Args:
+        parts: agents of a strong split, by part.
+        num_opponents: of each.
+        seed: of the split.
+
+    Raises:
+        ValueError: if a part has fewer agents.
+    """
+    seen, most = parts["train"], min(len(parts[part]) for part in ("train", "test"))
+    if not 1 <= num_opponents <= most:
+        raise ValueError(
+            f"num_opponents must be 1 to {most}, the size of the smaller of Table 1's training "
+            f"and test parts; got {num_opponents}"
+        )
+    order = torch.randperm(len(seen), generator=make_generator(seed, Stream.FIGURE_4_OPPONENTS))
+    train = sorted(seen[k] for k in order[:num_opponents].tolist())
+    return {"train": train, "test": list(parts["test"][:num_opponents])}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -73,16 +98,7 @@ class Opponents:
     @property
     def groups(self) -> dict[str, list[int]]:
         """Numbers of the opponents: "train", met in training, and "test", unseen."""
-        seen, most = self.parts["train"], min(len(self.parts[part]) for part in ("train", "test"))
-        if not 1 <= self.num_opponents <= most:
-            raise ValueError(
-                f"num_opponents must be 1 to {most}, the size of the smaller of Table 1's training "
-                f"and test parts; got {self.num_opponents}"
-            )
-        generator = make_generator(self.encoder_seed, Stream.FIGURE_4_OPPONENTS)
-        order = torch.randperm(len(seen), generator=generator)
-        train = sorted(seen[k] for k in order[: self.num_opponents].tolist())
-        return {"train": train, "test": self.parts["test"][: self.num_opponents]}
+        return draw_opponents(self.parts, self.num_opponents, seed=self.encoder_seed)
 
     @functools.cached_property
     def dataset(self) -> InteractionDataset:
@@ -223,7 +239,7 @@ class Study(Opponents):
             zero_action_fraction=0.0,
             random_fraction=0.0,
             fixed_opponent_fraction=1.0,
-            rewards=training_runs.BASE_REWARDS,
+            rewards=RewardWeights(),
             ppo=settings,
             action_std=0.15 if self.start else 0.6,
             min_action_std=0.1,

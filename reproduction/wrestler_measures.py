@@ -17,11 +17,11 @@ from sklearn.cluster import AgglomerativeClustering
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
-from paperlib import metrics
+from paperlib import graphs, metrics
 from paperlib.agents.robosumo_policies import egocentric
 from paperlib.datasets import InteractionDataset
 from paperlib.embeddings import PolicyEmbedder
-from paperlib.graphs import Split
+from paperlib.graphs import InteractionGraph, Split
 from paperlib.streams import Stream, make_generator
 from reproduction import claims, comparison_files, measures, strengths, tables
 from reproduction.comparisons import METHODS, Comparison
@@ -29,6 +29,16 @@ from reproduction.jobs import run_jobs
 
 OTHER_WEIGHTS = "untrained, other weights"  # exchangeable with "untrained": a negative control
 SUMMARY_STATISTICS = "summary statistics"
+
+
+def strong_split(seed: int, num_wrestlers: int, *, num_validation: int, num_test: int) -> Split:
+    """Table 1's strong split of a seed: wrestlers are divided, and only edges within a part used."""
+    return graphs.strong_split(
+        InteractionGraph.complete(num_wrestlers),
+        num_validation=num_validation,
+        num_test=num_test,
+        generator=make_generator(seed, Stream.TABLE_1_STRONG_SPLIT),
+    )
 
 
 def seen_by_robots(dataset: InteractionDataset) -> InteractionDataset:

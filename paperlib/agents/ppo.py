@@ -185,14 +185,14 @@ def update(
             had acted there: the probability ratio starts at one for these, too.
 
     Returns:
-        Averages over the updates: "objective", "value_loss" and "kl" (nats), and "updates",
-        their number.
+        Averages over the updates: "objective", "value_loss" and "kl" (nats); "updates", their
+        number; and "stopped", whether ``target_kl`` ended them.
     """
     advantage = advantages(
         rollout, discount=settings.discount, gae_lambda=settings.gae_lambda
     ).flatten()
     targets = advantage + rollout.values.flatten()
-    sums, num_updates = torch.zeros(3), 0
+    sums, num_updates, stopped = torch.zeros(3), 0, False
     for minibatch in _minibatches(model, rollout, settings, generator, augment):
         seen, rows, inputs, actions, old = minibatch
         noise = (actions - model.policy(inputs)) / model.log_std.exp()
@@ -211,11 +211,12 @@ def update(
             kl = (log_ratio.exp() - 1 - log_ratio).mean()
         sums += torch.stack([objective.detach(), value_loss.detach(), kl]).cpu()
         num_updates += 1
-        if kl > settings.target_kl:
+        if stopped := bool(kl > settings.target_kl):
             break
     model.normalizer.update(seen)
     names = "objective", "value_loss", "kl"
-    return dict(zip(names, (sums / num_updates).tolist(), strict=True)) | {"updates": num_updates}
+    means = dict(zip(names, (sums / num_updates).tolist(), strict=True))
+    return means | {"updates": num_updates, "stopped": stopped}
 
 
 def _minibatches(

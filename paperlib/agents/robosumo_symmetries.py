@@ -19,7 +19,7 @@ from paperlib import _checks
 from paperlib.agents.robosumo_policies import mapped_features, num_features
 from paperlib.environments.robosumo_bodies import Matrix, mapped_joints
 
-KINDS = ("all", "rotations")
+KINDS = ("all", "rotations", "turns")
 FLIPS = ((1, 1), (-1, 1), (1, -1), (-1, -1))  # of x and y; both turn the match by 180 degrees
 
 
@@ -79,20 +79,24 @@ def _symmetry(robot: str, *, ring: tuple[int, int], own: Matrix) -> Symmetry:
     return Symmetry(*features, torch.tensor(joints), torch.tensor(signs))
 
 
-def all_symmetries(robot: str, *, rotations_only: bool = False) -> list[Symmetry]:
-    """All reflections that the legs allow, and for an ant each with all quarter turns, 16; the
+def all_symmetries(robot: str, *, kind: str = "all") -> list[Symmetry]:
+    """Reflections of the ring that the legs allow, and for an ant each with all quarter turns; the
     identity first.
 
     Args:
         robot: "ant", "bug" or "spider".
-        rotations_only: leaves out those that turn left into right; 8 for an ant.
+        kind: "all", 16 for an ant; "rotations" leaves out those that turn left into right, 8; and
+            "turns" leaves the ring as it is, so that they hold whoever the opponent is, 4.
+
+    Raises:
+        ValueError: if the kind is another one.
     """
+    _checks.one_of("kind", kind, KINDS)
+    flips = {"all": FLIPS, "rotations": [f for f in FLIPS if f[0] == f[1]], "turns": FLIPS[:1]}
     found = []
-    for flips in FLIPS:
-        if rotations_only and flips[0] != flips[1]:
-            continue
+    for pair in flips[kind]:
         try:
-            found.append(reflection(robot, flips))
+            found.append(reflection(robot, pair))
         except ValueError:  # the legs have no such symmetry
             continue
     try:
@@ -108,15 +112,14 @@ class Augmentation:
 
     Args:
         robot: "ant", "bug" or "spider".
-        kind: "all", or "rotations" to leave out those that turn left into right.
+        kind: which, see `all_symmetries`.
 
     Raises:
-        ValueError: if the kind is another one.
+        ValueError: if there is no such kind.
     """
 
     def __init__(self, robot: str, *, kind: str = "all") -> None:
-        _checks.one_of("kind", kind, KINDS)
-        parts = zip(*all_symmetries(robot, rotations_only=kind == "rotations"), strict=True)
+        parts = zip(*all_symmetries(robot, kind=kind), strict=True)
         self._tables = [torch.stack(part) for part in parts]
         self.num_features = num_features(robot)
 

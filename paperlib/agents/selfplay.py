@@ -43,13 +43,14 @@ class Recipe:
         opponent_pool_size: earlier versions of each learner that are kept.
         rewards: of the learners.
         ppo: hyperparameters of PPO.
-        lr_decay: the learning rate falls linearly by this fraction over the training.
+        lr_decay: the learning rate falls linearly by this fraction over the training. It is lower
+            where ``ppo.target_kl`` asks for it, see `SelfPlay.learning_rates`.
         action_std: standard deviation of actions at the start, and its maximum for a learner that
             starts from a parent.
         min_action_std: minimum of the standard deviation in training.
         hidden_size: of the networks.
-        symmetries: of the robot, through random ones of which each update sees the rollout: "all",
-            "rotations" alone, or "none".
+        symmetries: through random ones of which each update sees the rollout: a kind of
+            `robosumo_symmetries.all_symmetries`, or "none".
     """
 
     num_iterations: int
@@ -114,6 +115,10 @@ class SelfPlay:
         num_threads: of the physics; does not affect the results.
 
     Attributes:
+        learning_rates: of each learner, an upper bound beside the recipe's: a tenth lower after an
+            update that ``target_kl`` ended, 2 % higher after one that went through. So about one
+            update in six is cut short, however far the training is (after the adaptive rates of
+            Rudin et al. 2022).
         history: of each iteration so far: samples in total, means over its updates, and the
             outcomes against each kind of opponent.
         seconds: wall time of each iteration; not part of the result.
@@ -158,6 +163,7 @@ class SelfPlay:
         }
         kind = recipe.symmetries
         self.augment = None if kind == "none" else Augmentation(robot, kind=kind)
+        self.learning_rates = [recipe.ppo.learning_rate] * num_learners
         self.optimisers = [ppo.make_optimiser(w.network, recipe.ppo) for w in self.learners]
         env = RoboSumo(range(recipe.num_envs), robots=(robot, robot), num_threads=num_threads)
         self.opponents = OpponentSampler(
@@ -234,6 +240,7 @@ class SelfPlay:
             {
                 "samples": before + recipe.num_rollouts * collected[0].rewards.numel(),
                 "action_std": [w.network.log_std.exp().mean().item() for w in self.learners],
+                "learning_rates": list(self.learning_rates),
                 **{name: float(np.mean([log[name] for log in logs])) for name in logs[0]},
                 **self.rollouts.summary(),
             }
@@ -245,9 +252,11 @@ class SelfPlay:
         self, number: int, rollout: ppo.Rollout, generator: torch.Generator
     ) -> dict[str, float]:
         network, optimiser = self.learners[number].network, self.optimisers[number]
-        optimiser.param_groups[0]["lr"] = self.recipe.learning_rate(self.iteration)
+        rate = min(self.learning_rates[number], self.recipe.learning_rate(self.iteration))
+        optimiser.param_groups[0]["lr"] = rate
         options = {"generator": generator, "augment": self.augment}
         log = ppo.update(network, optimiser, rollout, self.recipe.ppo, **options)
+        self.learning_rates[number] = rate * (0.9 if log["stopped"] else 1.02)
         with torch.no_grad():
             network.log_std.clamp_(min=math.log(self.recipe.min_action_std))
         return log
@@ -263,7 +272,11 @@ class SelfPlay:
             tensors |= files.with_prefix(f"optimiser.{number}.", own)
             for age, wrestler in enumerate(pool):
                 tensors |= files.with_prefix(f"pool.{number}.{age}.", wrestler.state_dict())
-        return tensors, {"history": self.history, "seconds": self.seconds}
+        return tensors, {
+            "history": self.history,
+            "seconds": self.seconds,
+            "learning_rates": self.learning_rates,
+        }
 
     def load_state(self, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
         """Takes over what `state` returned."""
@@ -282,3 +295,4 @@ class SelfPlay:
                 pool[-1].load_state_dict(state)
         self.context.load_state(part("context."))
         self.history, self.seconds = list(metadata["history"]), list(metadata["seconds"])
+        self.learning_rates = list(metadata["learning_rates"])

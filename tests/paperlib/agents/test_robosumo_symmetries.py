@@ -118,16 +118,19 @@ def test_every_sample_is_transformed_by_a_symmetry_of_its_own():
     assert robosumo_symmetries.FLIPS[0] == (1, 1)
 
 
-def test_rotations_keep_the_sense_in_which_an_ant_turns():
+def test_only_reflections_change_the_sense_in_which_an_ant_turns():
     seen = torch.zeros(1, num_features("ant"))
     turning = 20  # what `egocentric` returns of the angular velocity about the vertical
     seen[:, turning] = 1.0
-    for rotations_only, signs in ((True, [1.0] * 8), (False, [1.0] * 8 + [-1.0] * 8)):
-        group = all_symmetries("ant", rotations_only=rotations_only)
+    kinds = {"turns": [1.0] * 4, "rotations": [1.0] * 8, "all": [1.0] * 8 + [-1.0] * 8}
+    for kind, signs in kinds.items():
+        group = all_symmetries("ant", kind=kind)
         found = [apply(s, seen[0], torch.zeros(8))[0][turning].item() for s in group]
         assert sorted(found, reverse=True) == signs
-    with pytest.raises(ValueError, match=r"kind must be one of \('all', 'rotations'\), got 'turn"):
-        Augmentation("ant", kind="turns")
+    with pytest.raises(
+        ValueError, match=r"kind must be one of \('all', 'rotations', 'turns'\), got"
+    ):
+        Augmentation("ant", kind="mirrors")
 
 
 def test_an_augmentation_by_rotations_draws_them_alone():

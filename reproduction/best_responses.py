@@ -1,0 +1,252 @@
+"""Best responses: policies that train against one wrestler alone, or against all of them.
+
+How much more the former win is the value of knowing the opponent; see `value_of_knowing`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from paperlib import files
+from paperlib.agents import matches, ppo, robosumo_policies
+from paperlib.agents.rewards import RewardWeights
+from paperlib.agents.robosumo_policies import Wrestler
+from paperlib.agents.selfplay import Recipe
+from paperlib.environments.robosumo import RoboSumo
+from paperlib.streams import Stream, make_generator
+from reproduction import results, statistics
+from reproduction.policy_study import draw_opponents
+from reproduction.statistics import Estimate
+from reproduction.wrestler_measures import strong_split
+
+ALL = "all"  # the policy that trains against all opponents
+START = "start"  # the policy that all of them start from
+OUTCOME = dataclasses.replace(  # the reward is how a match ends, and nothing else
+    RewardWeights(),
+    **{field.name: 0.0 for field in dataclasses.fields(RewardWeights)} | {"win": 1.0, "loss": 1.0},
+)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class BestResponses:
+    """Everything that best responses have in common.
+
+    A policy that trains against several opponents gets as many samples with each of them as one
+    that trains against that opponent alone.
+
+    Attributes:
+        encoder_seed: of Table 1: opponents are drawn from parts of its strong split.
+        num_opponents: from its training part; and as many from its test part.
+        num_validation, num_test: wrestlers in parts of that split.
+        start: the wrestler that all policies start from, none of the opponents.
+        num_iterations: of each training.
+        num_rollouts: in an iteration, for each opponent.
+        num_envs: matches played at a time.
+        learning_rate: of Adam, at the start.
+        num_games: against each opponent, after each iteration.
+        wrestlers_folder: results of wrestlers.py.
+        responses_folder: where the policies go.
+    """
+
+    encoder_seed: int
+    num_opponents: int
+    num_validation: int
+    num_test: int
+    start: str
+    num_iterations: int
+    num_rollouts: int
+    num_envs: int
+    learning_rate: float
+    num_games: int
+    wrestlers_folder: str | Path
+    responses_folder: str | Path
+
+    @functools.cached_property
+    def population(self) -> dict[str, Wrestler]:
+        """All wrestlers, by name."""
+        folder = results.resolve(self.wrestlers_folder)
+        return robosumo_policies.load(folder / "population.safetensors")[0]
+
+    @functools.cached_property
+    def groups(self) -> dict[str, list[str]]:
+        """Names of the opponents: "train" and "test".
+
+        Raises:
+            ValueError: if there are too few of them, or the start is one of them or nobody.
+        """
+        names = list(self.population)
+        split = strong_split(
+            self.encoder_seed,
+            len(names),
+            num_validation=self.num_validation,
+            num_test=self.num_test,
+        )
+        parts = {part: list(getattr(split, part).agents) for part in ("train", "test")}
+        drawn = draw_opponents(parts, self.num_opponents, seed=self.encoder_seed)
+        groups = {part: [names[agent] for agent in own] for part, own in drawn.items()}
+        known = [name for name in names if name not in groups["train"] + groups["test"]]
+        if self.start not in known:
+            raise ValueError(
+                f"start must be a wrestler that is no opponent, one of {', '.join(known)}; got "
+                f"{self.start!r}"
+            )
+        return groups
+
+    @property
+    def opponents(self) -> list[str]:
+        """Names of all opponents."""
+        return self.groups["train"] + self.groups["test"]
+
+    @property
+    def policies(self) -> list[str]:
+        """Names of the policies: those of the opponents that they respond to, and `ALL`."""
+        return [*self.opponents, ALL]
+
+    def job(self, name: str) -> dict[str, Any]:
+        """Arguments of `policy_training.train_policy`.
+
+        Args:
+            name: one of `policies`.
+        """
+        names = list(self.population)
+        met = self.opponents if name == ALL else [name]
+        recipe = Recipe(
+            num_iterations=self.num_iterations,
+            num_rollouts=self.num_rollouts * len(met),
+            num_envs=self.num_envs,
+            self_play_fraction=0.0,
+            zero_action_fraction=0.0,
+            random_fraction=0.0,
+            fixed_opponent_fraction=1.0,
+            rewards=OUTCOME,
+            ppo=ppo.Settings(learning_rate=self.learning_rate, num_epochs=8, minibatch_size=1024),
+            action_std=0.25,
+            min_action_std=0.1,
+            symmetries="turns",
+        )
+        return {
+            "name": name,
+            "folder": results.resolve(self.responses_folder),
+            "key": (Stream.BEST_RESPONSES, self.policies.index(name)),
+            "recipe": recipe,
+            "initial_policy": self.population[self.start].state_dict(),
+            "opponents": [wrestler.state_dict() for wrestler in self.population.values()],
+            "groups": {"train": [names.index(name) for name in met]},
+            "context_spec": {"kind": "zeros", "context_size": 0},
+            "num_games": self.num_games,
+            "num_last_games": self.num_games,
+        }
+
+    def assemble(self) -> tuple[dict[str, Wrestler], dict[str, Any]]:
+        """All policies that were trained, and of each its provenance: whom it met, the learning
+        curve of its score, samples, wall time, versions, and checksums of start and opponents."""
+        policies, provenance = {}, {}
+        for name in self.policies:
+            path = results.resolve(self.responses_folder) / f"{name}.safetensors"
+            found, made = robosumo_policies.load(path)
+            policies[name] = found[name]
+            curve = [
+                [point["samples"], float(np.mean([_score(share) for share in point["train"]]))]
+                for point in made["curve"]
+            ]
+            provenance[name] = {
+                "opponents": self.opponents if name == ALL else [name],
+                "curve": curve,
+                "samples": curve[-1][0],
+                **{key: made[key] for key in ("seconds", "versions")},
+                "checksums": self.checksums,
+            }
+        return policies, provenance
+
+    @functools.cached_property
+    def checksums(self) -> dict[str, str]:
+        """Of the start and all opponents, by name."""
+        own = (self.start, *self.opponents)
+        return {n: files.tensor_checksum(self.population[n].state_dict(), "") for n in own}
+
+    def check(self, policies: Mapping[str, Any], provenance: Mapping[str, Any]) -> None:
+        """Refuses policies that were trained with other wrestlers.
+
+        Raises:
+            ValueError: if they were.
+        """
+        if missing := [name for name in self.policies if name not in policies]:
+            raise ValueError(
+                f"no best response to {missing[0]!r} is shipped; train it from scratch"
+            )
+        for name in self.policies:
+            if provenance[name]["checksums"] != self.checksums:
+                raise ValueError(
+                    f"the shipped best response to {name!r} met other wrestlers in training than "
+                    "those here; train it from scratch"
+                )
+
+
+def _score(shares: Mapping[str, float]) -> float:
+    return shares["won"] + shares["drawn"] / 2
+
+
+def scores(
+    policies: Sequence[matches.Player],
+    opponents: Sequence[matches.Player],
+    *,
+    num_games: int,
+    seed: int,
+) -> NDArray[np.float64]:
+    """Mean score (1 for a win, ½ for a draw) of each policy against each opponent, (P, Q).
+
+    Args:
+        policies: P players of the first robot.
+        opponents: Q players of the second.
+        num_games: in each cell.
+        seed: of the games, which begin alike for all policies.
+    """
+    second = 1 + np.arange(len(opponents)).repeat(num_games)
+    player_ids = np.stack([np.zeros_like(second), second], axis=1)
+    found = []
+    for number, policy in enumerate(policies):
+        env = RoboSumo(range(seed, seed + len(second)), auto_reset=False)
+        played = matches.play(
+            env,
+            [policy, *opponents],
+            player_ids=player_ids,
+            generator=make_generator(seed, Stream.BEST_RESPONSES_GAMES, number),
+        )
+        own = [played.select(second == 1 + k).shares() for k in range(len(opponents))]
+        found.append([_score(shares) for shares in own])
+    return np.array(found)
+
+
+class Values(NamedTuple):
+    """What best responses gain, means over opponents with 95 % intervals (Student's t).
+
+    Attributes:
+        of_knowing: V, score of the best response to each opponent minus that of `ALL`.
+        of_training: score of the best response to each minus that of the `START`.
+        of_training_with_all: score of `ALL` minus that of the `START`.
+    """
+
+    of_knowing: Estimate
+    of_training: Estimate
+    of_training_with_all: Estimate
+
+
+def values(
+    responses: NDArray[np.float64], generalist: NDArray[np.float64], start: NDArray[np.float64]
+) -> Values:
+    """Gains from scores against each opponent.
+
+    Args:
+        responses: of the best response to each, against that one, (Q,).
+        generalist: of `ALL`, (Q,).
+        start: of the `START`, (Q,).
+    """
+    differences = responses - generalist, responses - start, generalist - start
+    return Values(*map(statistics.t_interval, differences))
