@@ -26,22 +26,25 @@
 # ## Parameters
 
 # %% tags=["parameters"]
-seeds = [0, 1, 2, 3, 4]  # each draws its own splits, weights and steps
+seeds = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]  # each draws its own splits, weights and steps
+egocentric_seeds = [0, 1, 2, 3, 4]  # whose encoders also learn from egocentric features
 episodes_per_edge = 10  # matches of each pair of wrestlers
 max_steps = 501  # until a match is a draw, as in the original
 train_fraction = 0.6  # of the edges, in the weak split; the rest is halved
 num_validation = 5  # wrestlers held out for validation in the strong split
 num_test = 5  # wrestlers held out for test in the strong split
-num_updates = 1200  # of Adam, for each encoder
-learning_rate = 0.005  # of Adam
+update_counts = [400, 1200]  # of Adam; chosen on validation matches, like the next two
+learning_rates = [0.002, 0.005]  # of Adam
+identification_weights = [0.003, 0.03, 0.3]  # λ of Emb-Hyb
 anchors_per_step = 50  # episodes that an update learns from: agents times repetitions
-steps_per_episode = 50  # drawn from an episode for an update, of up to 501
+steps_per_episode = 20  # drawn from an episode for an update, of up to 501
 embedding_size = 100  # D
 hidden_size = 100  # of the encoder
 triplet_form = "softmax"  # or "margin"
-identification_weights = [0.003, 0.03, 0.3, 3.0]  # λ to choose from, for Emb-Hyb
-episode_counts = [1, 2, 4, 8, 16]  # episodes that one embedding averages over
+episode_counts = [1, 2, 4, 8]  # episodes that one embedding averages over
 step_counts = [10, 25, 50, 100, 200, 501]  # first steps of an episode that the encoder sees
+num_labels = 3  # embeddings of each wrestler that probes are trained on
+num_groups = 5  # of wrestlers that fight alike
 num_workers = 2  # processes; does not affect the results
 device = "cpu"  # or "cuda"
 wrestlers_folder = "results/laptop/wrestlers"  # results of wrestlers.py
@@ -49,6 +52,7 @@ sumo_encoders_folder = "results/laptop/sumo_encoders"  # episodes and encoders, 
 output_folder = "results/laptop/table_1"  # where the results go, relative to the repository
 
 # %%
+import dataclasses
 from functools import partial
 from itertools import product
 
@@ -59,18 +63,29 @@ import torch
 from paperlib import embeddings, files, graphs, metrics
 from paperlib.agents import matches, robosumo_policies
 from paperlib.streams import Stream, make_generator
-from reproduction import comparison_plots, comparisons, measures, plots, results, tables
-from reproduction.wrestler_measures import OTHER_WEIGHTS, WrestlerMeasures, claim_rows
+from reproduction import (
+    choices,
+    comparison_plots,
+    comparisons,
+    measures,
+    plots,
+    results,
+    tables,
+    training_runs,
+    wrestler_measures,
+)
+from reproduction.wrestler_measures import OTHER_WEIGHTS
 
 # %%
 # fmt: off
 parameters = dict(
-    seeds=seeds, episodes_per_edge=episodes_per_edge, max_steps=max_steps,
-    train_fraction=train_fraction, num_validation=num_validation, num_test=num_test,
-    num_updates=num_updates, learning_rate=learning_rate, anchors_per_step=anchors_per_step,
+    seeds=seeds, egocentric_seeds=egocentric_seeds, episodes_per_edge=episodes_per_edge,
+    max_steps=max_steps, train_fraction=train_fraction, num_validation=num_validation,
+    num_test=num_test, update_counts=update_counts, learning_rates=learning_rates,
+    identification_weights=identification_weights, anchors_per_step=anchors_per_step,
     steps_per_episode=steps_per_episode, embedding_size=embedding_size, hidden_size=hidden_size,
-    triplet_form=triplet_form, identification_weights=identification_weights,
-    episode_counts=episode_counts, step_counts=step_counts, num_workers=num_workers, device=device,
+    triplet_form=triplet_form, episode_counts=episode_counts, step_counts=step_counts,
+    num_labels=num_labels, num_groups=num_groups, num_workers=num_workers, device=device,
 )
 # fmt: on
 run = results.Run("table_1", parameters)
@@ -83,15 +98,16 @@ output = results.resolve(output_folder)
 # weak split (a connected graph of 60 % of the edges for training) and a strong one (edges within a part).
 
 # %%
-population, _ = robosumo_policies.load(results.resolve(wrestlers_folder) / "population.safetensors")
-graph = graphs.InteractionGraph.complete(len(population))
+folder = results.resolve(wrestlers_folder)
+population, _ = robosumo_policies.load(folder / "population.safetensors")
+names = list(population)
+graph = graphs.InteractionGraph.complete(len(names))
 splits = {}
 for seed in seeds:
     draw = make_generator(seed, Stream.TABLE_1_WEAK_SPLIT)
     splits["weak", seed] = graphs.weak_split(graph, train_fraction=train_fraction, generator=draw)
-    draw = make_generator(seed, Stream.TABLE_1_STRONG_SPLIT)
-    splits["strong", seed] = graphs.strong_split(
-        graph, num_validation=num_validation, num_test=num_test, generator=draw
+    splits["strong", seed] = wrestler_measures.strong_split(
+        seed, len(names), num_validation=num_validation, num_test=num_test
     )
 dataset = matches.collect(
     list(population.values()),
@@ -105,11 +121,12 @@ print(f"{len(dataset) // 2} matches, {drawn:.1%} drawn; mean length {lengths.mea
 
 # %% [markdown]
 # ## Method
-# An update learns from 50 random steps of each episode instead of all: means and sums keep their
-# expectations, and an update costs a tenth. Embeddings are then computed from whole episodes.
-# Observations are standardised by the training episodes. $\lambda$ is chosen as in Table 2. Beside its
-# references, **untrained** encoder and **summary statistics**, stands one with labels: the **supervised**
-# encoder learns to name the training wrestlers.
+# An update learns from 20 random steps of each episode instead of all: means and sums keep their
+# expectations, and an update costs far less. Embeddings are then computed from whole episodes.
+# Observations are standardised by the training episodes. Learning rate and number of updates of each method
+# are those with the lowest ratio on *validation* episodes of the first seed; $\lambda$ is chosen so in every
+# seed. Beside its references, **untrained** encoder and **summary statistics**, stands one with labels: the
+# **supervised** encoder learns to name the training wrestlers.
 
 # %%
 comparison = comparisons.Comparison(
@@ -134,39 +151,70 @@ comparison = comparisons.Comparison(
 )
 
 # %%
-usual = comparisons.Choice(comparisons.IMITATION, learning_rate, num_updates)
-weights, candidates = comparison.choose(
-    lambda *case: [usual._replace(identification_weight=w) for w in identification_weights],
-    metrics.intra_inter_clustering_ratio,
-    methods=["Emb-Hyb"],
-    seeds=seeds[:1],
+first, ratio = seeds[0], metrics.intra_inter_clustering_ratio
+kinds, methods = comparison.kinds, comparisons.METHODS
+of_first = dataclasses.replace(
+    comparison,
+    datasets={first: dataset},
+    splits={(kind, first): splits[kind, first] for kind in kinds},
 )
-identification = usual._replace(identification_weight=comparisons.IDENTIFICATION)
-choices = {}
-for kind, seed in product(comparison.kinds, seeds):
-    hybrid = weights[kind, "Emb-Hyb", seeds[0]]
-    for method, choice in zip(comparisons.METHODS, (usual, identification, hybrid), strict=True):
-        choices[kind, method, seed] = choice
-comparison.learn(choices, supervised=True)
+options = {"identification_weights": identification_weights, "learning_rates": learning_rates}
+usual, candidates = choices.choose_one_by_one(
+    of_first, ratio, kinds=kinds, update_counts=update_counts, **options
+)
+hybrid, of_hybrid = comparison.choose(
+    lambda kind, method, _: [
+        usual[kind, method, first]._replace(identification_weight=w) for w in identification_weights
+    ],
+    ratio,
+    methods=["Emb-Hyb"],
+)
+chosen = {
+    (kind, m, seed): usual[kind, m, first] for kind, m, seed in product(kinds, methods, seeds)
+}
+chosen |= hybrid
+comparison.learn(chosen, supervised=True)
 
 # %% [markdown]
+# *Identification.* A classifier (linear probe, nearest neighbour) is trained on three labelled embeddings of
+# each wrestler, however many episodes each averages over, and names the others.
+#
 # *Outcomes.* A classifier learns from training matches and predicts test matches, from both wrestlers'
-# embeddings of random **other** episodes (or means of several); in the strong split both are unseen.
+# embeddings of random **other** episodes (or means of several); in the strong split both are unseen. Two levels
+# to compare it with: the accuracy that the wrestlers' **strengths** allow, from the matches of the notebook
+# `wrestlers`; and, as a *leak*, the accuracy from embeddings of the **same match**, which saw how it went.
 #
-# *Families.* The wrestlers descend from five founders, mostly as reflections of them. Separating five
-# families is not identifying individuals. So the ratio is also taken within families (averaged over
-# them) and, in the weak split, among the wrestlers that are no reflections. Wrestlers with too few test
-# episodes for two disjoint means are left out of the curves at that point.
+# *Groups.* Separating a handful of gaits is not identifying individuals. So the ratio is also taken within
+# five groups of wrestlers that fight alike: clusters of their mean speed, height, effort and so on.
 #
-# *A negative control:* the untrained encoder once more, with **other weights**; neither is better.
+# *Inputs.* The encoder sees what the environment returns, as in the paper. Some seeds learn once more from
+# *egocentric* features, what the wrestlers' own networks see. *A negative control* is the untrained encoder
+# with **other weights**; neither is better.
 
 # %%
-names, counts = list(population), {"steps": step_counts, "episodes": episode_counts}
-wrestlers = WrestlerMeasures(comparison, names, *counts.values())
-kinds, methods = comparison.kinds, comparisons.METHODS
+tournament = results.load(folder)["values"]
+groups = wrestler_measures.similar_wrestlers(tournament["styles"], num_groups=num_groups)
+protocol = wrestler_measures.Protocol(groups, step_counts, episode_counts, num_labels)
 everyone = (*comparisons.REFERENCES, *methods, "supervised")
-asked = {"kinds": kinds, "methods": (*everyone, OTHER_WEIGHTS), "seeds": seeds}
-measured = measures.over_seeds(wrestlers.measure, **asked)
+shared = {"num_workers": num_workers}
+measured = wrestler_measures.measure_all(
+    comparison, (*everyone, OTHER_WEIGHTS), protocol, seeds=seeds, **shared
+)
+games = wrestler_measures.games_of_counts(tournament["counts"])
+measured |= wrestler_measures.ceilings(comparison, games, seeds)
+
+# %%
+egocentric = dataclasses.replace(
+    comparison,
+    folder=comparison.folder / "egocentric",
+    datasets=dict.fromkeys(egocentric_seeds, wrestler_measures.seen_by_robots(dataset)),
+    splits={(kind, seed): splits[kind, seed] for kind, seed in product(kinds, egocentric_seeds)},
+)
+egocentric.learn({case: choice for case, choice in chosen.items() if case[2] in egocentric_seeds})
+seen = wrestler_measures.measure_all(
+    egocentric, ("untrained", *methods), protocol, seeds=egocentric_seeds, **shared
+)
+measured |= {f"egocentric {name}": numbers for name, numbers in seen.items()}
 
 # %% [markdown]
 # ## Result
@@ -181,12 +229,16 @@ rows = []
 for (title, name), kind, m in product((("IICR", "ratio"), ("Acc", "outcome")), kinds, methods):
     found = estimate(f"{kind} {m} {name}, 1 episodes")
     rows.append(tables.row(f"{title} {kind}, {m}", found, paper=paper[title][kind][m]))
-subsets = [(kind, "within families", "ratio within families") for kind in kinds]
-subsets.append(("weak", "no reflections", "ratio without reflections"))
-for (kind, title, name), m in product(subsets, methods):
-    if np.isfinite(measured[f"{kind} {m} {name}"]).any():
-        rows.append(tables.row(f"IICR {kind}, {m}, {title}", estimate(f"{kind} {m} {name}")))
-rows += claim_rows(measured, kinds)
+for kind, m in product(kinds, methods):
+    more = {
+        f"IICR {kind}, {m}, within groups": f"{kind} {m} ratio within groups",
+        f"IICR {kind}, {m}, egocentric": f"egocentric {kind} {m} ratio, 1 episodes",
+        f"Acc {kind}, {m}, same match (a leak)": f"{kind} {m} outcome, same match",
+    }
+    rows += [tables.row(title, estimate(name)) for title, name in more.items()]
+for kind in kinds:
+    rows.append(tables.row(f"Acc {kind}, from strengths", estimate(f"{kind} strengths")))
+rows += wrestler_measures.claim_rows(measured, kinds)
 
 # %%
 bars, curves, lines = {}, {}, ("summary statistics", *methods, "supervised")
@@ -198,19 +250,27 @@ for kind, unit, name in product(kinds, counts, ("ratio", "linear", "nearest")):
     }
 values = {"rows": rows, "measured": measured, "bars": bars, "curves": curves, "counts": counts}
 values |= {
-    "candidates": candidates,
+    "candidates": candidates + of_hybrid,
+    "losses": {
+        f"{kind} {m}": [comparison.losses(kind, m, seed) for seed in seeds]
+        for kind, m in product(kinds, methods)
+    },
     "strong_agents": comparison.agents("strong"),
     "outcomes_of_all": {"drawn": float(drawn), "mean length": float(lengths.mean())},
 }
 run.save(output, values, seeds=seeds)
 tables.save_rows(output, "table_1", rows)
-of_kind = {kind: weights[kind, "Emb-Hyb", seeds[0]].identification_weight for kind in kinds}
-chosen = {f"{kind} chosen λ": [weight] * len(seeds) for kind, weight in of_kind.items()}
-tables.save_runs(output, "table_1", measures.as_runs(chosen | measured, seeds))
+settings = {
+    f"{kind} {m} chosen {name}": [getattr(chosen[kind, m, seed], name) for seed in seeds]
+    for kind, m, name in product(kinds, methods, comparisons.Choice._fields)
+}
+own = {name: numbers for name, numbers in measured.items() if len(numbers) == len(seeds)}
+tables.save_runs(output, "table_1", measures.as_runs(settings | own, seeds))
 shown = comparisons.embeddings_to_show(
-    comparison, wrestlers.embed, everyone, kinds=kinds
+    comparison, comparison.embed, (*everyone,), kinds=kinds
 )  # for Figure 3 and the explorer
-metadata = {"names": names, "families": wrestlers.families}
+styles = [run.style for run in training_runs.RUNS.values() for _ in run.wrestlers]
+metadata = {"names": names, "styles": styles[: len(names)]}
 files.save_tensors(output / "test_embeddings.safetensors", shown, metadata)
 
 # %% [markdown]
@@ -231,19 +291,30 @@ for column, kind in zip(axes.T, ("weak", "strong"), strict=True):
     column[0].set_title(f"{kind} generalisation")
     column[0].axvline(1, color="black", lw=0.6, ls=":")
     majority = np.mean(values["measured"][f"{kind} Emb-Im majority, 1 episodes"])
-    for level, style, label in ((1 / 3, ":", "chance"), (majority, "--", "majority class")):
+    ceiling = np.mean(values["measured"][f"{kind} strengths"])
+    levels = (1 / 3, ":", "chance"), (majority, "--", "majority class"), (ceiling, "-", "strengths")
+    for level, style, label in levels:
         column[1].axvline(level, color="black", lw=0.8, ls=style, label=label)
-figure.legend(*axes[1, 1].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+figure.legend(*axes[1, 1].get_legend_handles_labels(), loc="outside lower center", ncols=4)
 plots.save_figure(figure, output, "table_1")
 plt.show()
 
 # %% [markdown]
-# One episode; means over seeds with 95 % intervals (Student's t). The majority class is that of training.
+# One episode; means over seeds with 95 % intervals (Student's t). The majority class is that of training;
+# "strengths" is what the wrestlers' strengths allow.
+
+# %%
+figure = comparison_plots.learning_curves(values["losses"], methods)
+plots.save_figure(figure, output, "table_1_learning")
+plt.show()
+
+# %% [markdown]
+# Learning curves of the chosen encoders, means over seeds.
 #
 # ## How few observations suffice?
 # **Left:** the encoder sees the first steps of one episode; **right:** the mean of several whole
 # episodes. From above: IICR, share of embeddings whose wrestler a linear probe names, and the same by
-# nearest neighbour (half of the test embeddings are labelled; dotted: chance).
+# nearest neighbour (dotted: chance).
 
 # %%
 labels = {"ratio": "IICR", "linear": "linear probe", "nearest": "nearest neighbour"}
@@ -264,26 +335,13 @@ for kind in ("weak", "strong"):
     plt.show()
 
 # %% [markdown]
-# **What did and did not reproduce** (default profile). Embeddings learned without labels identify
-# wrestlers: from one match a linear probe names one of 25 in four cases of five, as often as on embeddings
-# *trained with labels*, and from the first half second (10 steps) in three of four. Summary statistics and an untrained encoder are far behind; only among five unseen wrestlers do linear
-# probes on summary statistics come close (88 % against 94), and from ten steps they even win (96 % against
-# 85 to 91, and 92 with labels). Emb-Hyb has the lowest ratio in the weak split, and is even with Emb-Id in
-# the strong one (C1). Our ratios are higher than the paper's, most of all for unseen wrestlers.
-#
-# The ratio depends on the population as much as on the method: encoders that separate the gaits of two
-# families and nothing within them reach 0.12 to 0.21. With five families and reflections it is higher
-# (weak: 0.4 to 0.5 within families, 0.3 without reflections), and individuals are identified.
-#
-# *Outcomes* are predicted a little better than by the majority class, and by less than the paper reports:
-# in the weak split with all three methods, in the strong one with Emb-Hyb only (C4). Labels do not help:
-# our wrestlers are close in strength, and most of a match's outcome is chance.
+# RESULTS
 #
 # ## Where we deviate
-# - The wrestlers are ours: 25 ants trained with PPO from five founders and their reflections (notebook
-#   `wrestlers`). Ratios depend on how similar they are, so that ours and the paper's compare indirectly.
-# - $\lambda$ was chosen by the validation ratio of the first seed. Splits are drawn anew for each seed, so
-#   that some of its validation data are test data of other seeds, which favours Emb-Hyb a little.
+# - The wrestlers are ours: 25 ants, each trained from random weights (notebook `wrestlers`). Ratios depend on
+#   how similar they are, so that ours and the paper's compare indirectly.
+# - Splits are drawn anew for each seed, so that some of a seed's validation data are test data of others. Each
+#   method's settings but $\lambda$ come from the first seed.
 # - Intervals are over seeds, which redraw splits, weights and steps. Population and matches are the same.
 #
 # ## What it cost

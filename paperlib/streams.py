@@ -60,6 +60,7 @@ class Stream(enum.IntEnum):
     WRESTLERS = 400  # (seed, _, number in recipes/wrestlers.yaml): trainings
     WRESTLERS_REFERENCES = 401  # (seed, _, reference): matches
     WRESTLERS_TOURNAMENT = 402  # (evaluation seed, _, 0 or 1): matches
+    WRESTLERS_NOISE = 403  # (seed, _): observations and noise that a probe sees
 
     FIGURE_4_OPPONENTS = 501  # (encoder seed, _): which wrestlers are the opponents
     FIGURE_4_INITIAL_POLICY = 502  # (seed, _): weights of a policy trained from scratch

@@ -262,3 +262,25 @@ def draw_claims(ax: Axes, parts: Sequence[Mapping[str, Any]]) -> None:
     ticks = [k for k in (-100, -10, -5, -2, -1, 0, 1, 2, 5, 10, 100) if left <= k <= right]
     ax.set_xticks(ticks, [str(tick).replace("-", "−") for tick in ticks])
     ax.set_xlabel("difference / smallest effect of interest")
+
+
+def draw_scores(
+    ax: Axes, scores: ArrayLike, *, rows: Sequence[str], columns: Sequence[str]
+) -> None:
+    """Scores from 0 to 1 as a matrix of colours with numbers.
+
+    Args:
+        ax: to draw on.
+        scores: (R, C).
+        rows, columns: their names.
+    """
+    scores = np.asarray(scores)
+    ax.imshow(scores, cmap="RdBu", vmin=0, vmax=1, aspect="auto")
+    for (row, column), score in np.ndenumerate(scores):
+        colour = "white" if abs(score - 0.5) > 0.3 else "black"
+        number = f"{score:.2f}".lstrip("0")
+        ax.text(column, row, number, ha="center", va="center", fontsize=5, color=colour)
+    ax.set_xticks(range(len(columns)), columns, rotation=90, fontsize=6)
+    ax.set_yticks(range(len(rows)), rows, fontsize=6)
+    ax.tick_params(length=0)
+    ax.grid(False)

@@ -32,7 +32,7 @@ SUMMARY_STATISTICS = "summary statistics"
 
 
 def strong_split(seed: int, num_wrestlers: int, *, num_validation: int, num_test: int) -> Split:
-    """Table 1's strong split of a seed: wrestlers are divided, and only edges within a part used."""
+    """Table 1's strong split of a seed: only edges within a part of the wrestlers are used."""
     return graphs.strong_split(
         InteractionGraph.complete(num_wrestlers),
         num_validation=num_validation,

@@ -71,7 +71,7 @@ def test_mistakes_in_the_file_are_named_in_one_line(tmp_path, keys, value, messa
 
 
 def test_an_unknown_run_is_named():
-    with pytest.raises(ValueError, match="name must be one of self-balanced, .* got 'nobody'"):
+    with pytest.raises(ValueError, match=r"name must be one of self-balanced, .* got 'nobody'"):
         training_runs.find("nobody")
 
 

@@ -1,0 +1,96 @@
+"""Best responses to wrestlers: who trains against whom, and what they gain."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from paperlib.agents import robosumo_policies
+from paperlib.agents.matches import UniformlyRandom, ZeroAction
+from paperlib.agents.robosumo_policies import Wrestler
+from paperlib.streams import make_generator
+from reproduction import best_responses
+from reproduction.best_responses import ALL, OUTCOME, BestResponses
+from reproduction.policy_training import train_policy
+
+NAMES = [f"w{k}" for k in range(9)]
+
+
+@pytest.fixture
+def study(tmp_path):
+    members = {name: Wrestler(generator=make_generator(k)) for k, name in enumerate(NAMES)}
+    robosumo_policies.save(tmp_path / "population.safetensors", members, {})
+    options = {
+        "encoder_seed": 0,
+        "num_opponents": 2,
+        "num_validation": 2,
+        "num_test": 2,
+        "start": "w1",
+        **{"num_iterations": 1, "num_rollouts": 1, "num_envs": 4},
+        **{"learning_rate": 1e-3, "num_games": 1},
+        **{"wrestlers_folder": tmp_path, "responses_folder": tmp_path / "responses"},
+    }
+    return BestResponses(**options)
+
+
+def test_opponents_come_from_both_parts_and_the_start_is_none(study):
+    assert len(set(study.opponents)) == 4 and study.start not in study.opponents
+    assert study.policies == [*study.opponents, ALL]
+    with pytest.raises(ValueError, match="start must be a wrestler that is no opponent, one of w"):
+        _ = dataclasses.replace(study, start=study.opponents[0]).groups
+    with pytest.raises(ValueError, match=r"num_opponents must be 1 to 2, .* got 3"):
+        _ = dataclasses.replace(study, num_opponents=3).groups
+
+
+def test_everybody_gets_as_many_samples_with_each_opponent(study):
+    one, everyone = study.job(study.opponents[1]), study.job(ALL)
+    assert one["groups"] == {"train": [NAMES.index(study.opponents[1])]}
+    assert everyone["groups"] == {"train": [NAMES.index(name) for name in study.opponents]}
+    assert everyone["recipe"].num_rollouts == 4 * one["recipe"].num_rollouts
+    same = dataclasses.replace(everyone["recipe"], num_rollouts=1)
+    assert same == one["recipe"] and one["recipe"].only_fixed_opponents
+    assert one["key"] != everyone["key"] and one["initial_policy"].keys()
+
+
+def test_the_reward_is_the_outcome():
+    assert dataclasses.asdict(OUTCOME) | {"win": 0, "loss": 0} == dict.fromkeys(
+        dataclasses.asdict(OUTCOME), 0
+    )
+    assert OUTCOME.win == OUTCOME.loss == 1
+
+
+@pytest.mark.usefixtures("short_games")
+def test_trained_assembled_and_held_against_the_wrestlers(study, tmp_path):
+    for name in study.policies:
+        train_policy(**study.job(name))
+    policies, provenance = study.assemble()
+    assert list(policies) == study.policies and provenance[ALL]["opponents"] == study.opponents
+    assert provenance[ALL]["samples"] == 4 * provenance[study.opponents[0]]["samples"]
+    assert len(provenance[ALL]["curve"]) == 2
+    study.check(policies, provenance)
+    members = {name: Wrestler(generator=make_generator(k + 50)) for k, name in enumerate(NAMES)}
+    robosumo_policies.save(tmp_path / "population.safetensors", members, {})
+    other = dataclasses.replace(study)
+    with pytest.raises(ValueError, match="met other wrestlers in training than those here"):
+        other.check(policies, provenance)
+    with pytest.raises(ValueError, match="no best response to 'all' is shipped"):
+        study.check({name: policies[name] for name in study.opponents}, provenance)
+
+
+def test_scores_of_policies_against_opponents():
+    players = [ZeroAction(8), UniformlyRandom(8)]
+    found = best_responses.scores(players, players, num_games=4, seed=3)
+    assert found.shape == (2, 2) and found[0, 0] == 0.5
+    assert ((found >= 0) & (found <= 1)).all()
+    again = best_responses.scores(players, players, num_games=4, seed=3)
+    assert (found == again).all()
+
+
+def test_values_are_differences_against_each_opponent():
+    found = best_responses.values(
+        np.array([0.8, 0.6, 0.7]), np.array([0.7, 0.6, 0.5]), np.array([0.5, 0.4, 0.3])
+    )
+    assert found.of_knowing.mean == pytest.approx(0.1)
+    assert found.of_training.mean == pytest.approx(0.3)
+    assert found.of_training_with_all.mean == pytest.approx(0.2)
+    assert found.of_knowing.low < 0.1 < found.of_knowing.high
