@@ -134,8 +134,7 @@ for method in methods:
 # ## Ours against the paper
 # The paper shows clusters that hardly overlap, and reports no numbers for them. Where ours overlap, IICR
 # and silhouette say how much. **Where we deviate:** in the weak split the five wrestlers are drawn at
-# random; which ones the paper shows is not known. A wrestler's name says how it was trained: wrestlers of one family, or
-# trained as a pair, can be expected to be neighbours.
+# random; which ones the paper shows is not known. A wrestler's name says how it was trained.
 #
 # ## What it cost
 

@@ -54,7 +54,6 @@ from paperlib.agents import robosumo_policies
 from reproduction import measures, plots, policy_training, results, statistics, tables
 from reproduction.jobs import run_jobs
 from reproduction.policy_study import Study
-from reproduction.training_runs import founder
 
 # %%
 parameters = dict(

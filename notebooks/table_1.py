@@ -53,11 +53,9 @@ output_folder = "results/laptop/table_1"  # where the results go, relative to th
 
 # %%
 import dataclasses
-from functools import partial
 from itertools import product
 
 import matplotlib.pyplot as plt
-import numpy as np
 import torch
 
 from paperlib import embeddings, files, graphs, metrics
@@ -223,31 +221,11 @@ measured |= {f"egocentric {name}": numbers for name, numbers in seen.items()}
 # the majority class; and that the control shows no difference.
 
 # %%
-estimate = partial(measures.estimate, measured)
 paper = tables.paper_numbers()["table_1"]
-rows = []
-for (title, name), kind, m in product((("IICR", "ratio"), ("Acc", "outcome")), kinds, methods):
-    found = estimate(f"{kind} {m} {name}, 1 episodes")
-    rows.append(tables.row(f"{title} {kind}, {m}", found, paper=paper[title][kind][m]))
-for kind, m in product(kinds, methods):
-    more = {
-        f"IICR {kind}, {m}, within groups": f"{kind} {m} ratio within groups",
-        f"IICR {kind}, {m}, egocentric": f"egocentric {kind} {m} ratio, 1 episodes",
-        f"Acc {kind}, {m}, same match (a leak)": f"{kind} {m} outcome, same match",
-    }
-    rows += [tables.row(title, estimate(name)) for title, name in more.items()]
-for kind in kinds:
-    rows.append(tables.row(f"Acc {kind}, from strengths", estimate(f"{kind} strengths")))
-rows += wrestler_measures.claim_rows(measured, kinds)
-
-# %%
-bars, curves, lines = {}, {}, ("summary statistics", *methods, "supervised")
-for kind, name in product(kinds, ("ratio", "outcome")):
-    bars[f"{kind} {name}"] = {m: estimate(f"{kind} {m} {name}, 1 episodes") for m in everyone}
-for kind, unit, name in product(kinds, counts, ("ratio", "linear", "nearest")):
-    curves[f"{kind} {name}, {unit}"] = {
-        m: [estimate(f"{kind} {m} {name}, {n} {unit}") for n in counts[unit]] for m in lines
-    }
+rows = wrestler_tables.table_rows(measured, kinds, paper)
+rows += wrestler_tables.claim_rows(measured, kinds)
+counts = {"steps": step_counts, "episodes": episode_counts}
+bars, curves = wrestler_tables.estimates(measured, kinds, everyone, counts)
 values = {"rows": rows, "measured": measured, "bars": bars, "curves": curves, "counts": counts}
 values |= {
     "candidates": candidates + of_hybrid,
@@ -266,9 +244,8 @@ settings = {
 }
 own = {name: numbers for name, numbers in measured.items() if len(numbers) == len(seeds)}
 tables.save_runs(output, "table_1", measures.as_runs(settings | own, seeds))
-shown = comparisons.embeddings_to_show(
-    comparison, comparison.embed, (*everyone,), kinds=kinds
-)  # for Figure 3 and the explorer
+# for Figure 3 and the explorer
+shown = comparisons.embeddings_to_show(comparison, comparison.embed, everyone, kinds=kinds)
 styles = [run.style for run in training_runs.RUNS.values() for _ in run.wrestlers]
 metadata = {"names": names, "styles": styles[: len(names)]}
 files.save_tensors(output / "test_embeddings.safetensors", shown, metadata)
@@ -282,20 +259,7 @@ print((output / "table_1.md").read_text())
 
 # %%
 plots.use_style()
-figure, axes = plt.subplots(2, 2, sharex="row", figsize=(6.75, 4.2))
-panels = ("ratio", "IICR", "IICR (lower is better)"), ("outcome", "Acc", "accuracy of outcomes")
-for column, kind in zip(axes.T, ("weak", "strong"), strict=True):
-    for ax, (name, title, xlabel) in zip(column, panels, strict=True):
-        bars = measures.restored(values["bars"][f"{kind} {name}"])
-        plots.draw_bars(ax, bars, reference=paper[title][kind], xlabel=xlabel)
-    column[0].set_title(f"{kind} generalisation")
-    column[0].axvline(1, color="black", lw=0.6, ls=":")
-    majority = np.mean(values["measured"][f"{kind} Emb-Im majority, 1 episodes"])
-    ceiling = np.mean(values["measured"][f"{kind} strengths"])
-    levels = (1 / 3, ":", "chance"), (majority, "--", "majority class"), (ceiling, "-", "strengths")
-    for level, style, label in levels:
-        column[1].axvline(level, color="black", lw=0.8, ls=style, label=label)
-figure.legend(*axes[1, 1].get_legend_handles_labels(), loc="outside lower center", ncols=4)
+figure = wrestler_plots.table_1(values, paper)
 plots.save_figure(figure, output, "table_1")
 plt.show()
 
@@ -317,20 +281,8 @@ plt.show()
 # nearest neighbour (dotted: chance).
 
 # %%
-labels = {"ratio": "IICR", "linear": "linear probe", "nearest": "nearest neighbour"}
-xlabels = {"steps": "first steps of one episode", "episodes": "episodes"}
-for kind in ("weak", "strong"):
-    figure, axes = plt.subplots(3, 2, sharex="col", sharey="row", figsize=(6.75, 5.6))
-    chance = values["measured"][f"{kind} Emb-Im chance, 1 episodes"][0]
-    for column, (unit, counts) in zip(axes.T, values["counts"].items(), strict=True):
-        for ax, (name, label) in zip(column, labels.items(), strict=True):
-            curves = values["curves"][f"{kind} {name}, {unit}"]
-            level = None if name == "ratio" else chance
-            comparison_plots.draw_curves(ax, curves, counts, ylabel=label, chance=level)
-        column[-1].set_xlabel(xlabels[unit])
-    handles = axes[0, 1].get_legend_handles_labels()
-    figure.legend(*handles, loc="outside lower center", ncols=len(handles[0]))
-    figure.suptitle(f"{kind} generalisation", fontsize=9)
+for kind in kinds:
+    figure = wrestler_plots.how_few_observations(values, kind)
     plots.save_figure(figure, output, f"table_1_handful_{kind}")
     plt.show()
 

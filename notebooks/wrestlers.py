@@ -46,7 +46,16 @@ import numpy as np
 
 from paperlib.agents import matches, published_policies, robosumo_policies
 from paperlib.streams import Stream, make_generator
-from reproduction import plots, results, statistics, strengths, tables, training_runs, wrestlers
+from reproduction import (
+    plots,
+    results,
+    statistics,
+    strengths,
+    tables,
+    training_runs,
+    wrestler_plots,
+    wrestlers,
+)
 from reproduction import wrestler_evaluation as evaluation
 
 # %%
@@ -211,17 +220,7 @@ print(table)
 
 # %%
 plots.use_style()
-order = np.argsort(-ratings[:, 0])
-counts = {how: np.array(matrix)[np.ix_(order, order)] for how, matrix in values["counts"].items()}
-labels, ratings = [values["names"][k] for k in order], ratings[order]
-figure, (left, right) = plt.subplots(1, 2, figsize=(6.75, 3.6), width_ratios=[1.6, 1])
-total = np.maximum(sum(counts.values()), 1)
-rates = np.where(np.eye(len(order), dtype=bool), np.nan, counts["won"] / total)
-plots.draw_win_matrix(left, rates, labels)
-ranks = np.arange(len(order))
-errors = np.abs(ratings[:, 1:] - ratings[:, :1]).T
-right.errorbar(ratings[:, 0], ranks, xerr=errors, fmt="o", ms=3, capsize=2, color="#0072B2")
-right.set(xlabel="rating", yticks=ranks, yticklabels=[], ylim=(len(order) - 0.5, -0.5))
+figure = wrestler_plots.tournament(values)
 plots.save_figure(figure, output, "wrestlers")
 plt.show()
 
@@ -231,22 +230,7 @@ plt.show()
 # matches: 400 points are odds of ten to one.
 
 # %%
-figure, axes = plt.subplots(2, 4, figsize=(6.75, 3.4))
-units = {"distance": "m", "height": "m", "speed": "m/s", "from centre": "m", "length": "steps"}
-pairs = [name.startswith("pair") for name in values["names"]]
-for ax, (name, measured) in zip(axes.flat, values["styles"].items(), strict=True):
-    one, other = np.array(measured)[:2]
-    for how, own in (("by self-play", ~np.array(pairs)), ("in a pair", np.array(pairs))):
-        ax.scatter(one[own], other[own], s=10, label=how)
-    ends = [min(*one, *other), max(*one, *other)]
-    ax.plot(ends, ends, color="0.6", lw=0.7)
-    unit = f" in {units[name]}" if name in units else ""
-    ax.set_title(f"{name}{unit}\nICC {values['icc'][name]:.2f}", fontsize=8)
-    ax.tick_params(labelsize=6)
-handles = axes[0, 0].get_legend_handles_labels()
-figure.legend(*handles, title="trained", loc="outside upper center", ncols=2)
-figure.supxlabel("first evaluation seed", fontsize=8)
-figure.supylabel("second evaluation seed", fontsize=8)
+figure = wrestler_plots.styles(values)
 plots.save_figure(figure, output, "wrestlers_styles")
 plt.show()
 
@@ -258,16 +242,7 @@ plt.show()
 # ## Performance grows with samples
 
 # %%
-figure, axes = plt.subplots(1, 2, figsize=(6.75, 2.5), sharex=True)
-for name, own in values["provenance"].items():
-    samples, won, lost = np.array(own["curve"], dtype=float).T
-    colour = "#D55E00" if name.startswith("pair") else "#0072B2"
-    for ax, share in zip(axes, (won, lost), strict=True):
-        smooth = np.convolve(share, np.ones(5) / 5, mode="valid")
-        ax.plot(samples[2:-2] / 1e6, smooth, lw=0.7, alpha=0.7, color=colour)
-axes[1].axhline(0.15, color="black", lw=0.7, ls=":")
-for ax, title in zip(axes, ("won", "lost"), strict=True):
-    ax.set(xlabel="samples in millions", ylabel=f"matches {title}", ylim=(0, 1))
+figure = wrestler_plots.training(values, most_lost=0.15)
 plots.save_figure(figure, output, "wrestlers_training")
 plt.show()
 

@@ -1,13 +1,11 @@
-"""What Table 1 measures of embeddings of wrestlers, and the claims that it tests."""
+"""What Table 1 measures of embeddings of wrestlers."""
 
 from __future__ import annotations
 
 import dataclasses
-import functools
 from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -23,8 +21,8 @@ from paperlib.datasets import InteractionDataset
 from paperlib.embeddings import PolicyEmbedder
 from paperlib.graphs import InteractionGraph, Split
 from paperlib.streams import Stream, make_generator
-from reproduction import claims, comparison_files, measures, strengths, tables
-from reproduction.comparisons import METHODS, Comparison
+from reproduction import comparison_files, measures, strengths
+from reproduction.comparisons import Comparison
 from reproduction.jobs import run_jobs
 
 OTHER_WEIGHTS = "untrained, other weights"  # exchangeable with "untrained": a negative control
@@ -235,45 +233,3 @@ def ceilings(
         )
         found.setdefault(f"{kind} strengths", []).append(accuracy)
     return found
-
-
-def claim_rows(measured: Mapping[str, Sequence[float]], kinds: Sequence[str]) -> list[tables.Row]:
-    """Rows on C1, C4 and a negative control, all of single episodes.
-
-    Args:
-        measured: of all seeds, from `measure_all`.
-        kinds: of split.
-    """
-    part: Callable[..., Any] = functools.partial(measures.part, measured)
-    key = "{} {} {}, 1 episodes".format
-    clustering = [
-        part(
-            f"{kind}: IICR of Emb-Hyb minus {other}",
-            key(kind, "Emb-Hyb", "ratio"),
-            key(kind, other, "ratio"),
-            "less",
-            smallest_effect="IICR",
-        )
-        for kind, other in product(kinds, ("Emb-Im", "Emb-Id"))
-    ]
-    outcomes = [
-        part(
-            f"{kind}: Acc of {method} minus majority class",
-            key(kind, method, "outcome"),
-            key(kind, method, "majority"),
-            smallest_effect="accuracy",
-        )
-        for kind, method in product(kinds, METHODS)
-    ]
-    quantities = (("IICR", "ratio", "IICR"), ("Acc", "outcome", "accuracy"))
-    controls = [
-        part(
-            f"{kind}: {title} of {OTHER_WEIGHTS}, minus untrained",
-            key(kind, OTHER_WEIGHTS, name),
-            key(kind, "untrained", name),
-            smallest_effect=effect,
-        )
-        for kind, (title, name, effect) in product(kinds, quantities)
-    ]
-    parts = {"C1": clustering, "C4": outcomes, claims.CONTROL: controls}
-    return [row for claim, own in parts.items() for row in tables.claim_rows(claim, own)]

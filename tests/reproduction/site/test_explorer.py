@@ -242,18 +242,18 @@ def make_split(world, seed):
 def make_content():
     names = [f"agent {number}" for number in range(7)]
     names[1] = HOSTILE
-    families = {"RoboSumo": {"families": list("aabbcca")}, "ParticleWorld": {}}
+    styles = {"RoboSumo": {"styles": list("aabbcca")}, "ParticleWorld": {}}
     return {
         "profile": "smoke",
         "commit": "unknown",
         "worlds": {
             world: {
                 "names": names,
-                **families[world],
+                **styles[world],
                 "seed": 3,
                 "splits": {k: make_split(world, n) for n, k in enumerate(("weak", "strong"))},
             }
-            for world in families
+            for world in styles
         },
     }
 
@@ -333,7 +333,7 @@ def test_everything_that_can_be_chosen_changes_the_cloud(reader):
         "split": ("strong", "weak"),
         "method": METHODS,
         "map": ("t-SNE", "PCA"),
-        "colour": ("partner", "ending", "split", "family", "agent"),
+        "colour": ("partner", "ending", "split", "style", "agent"),
     }
     for name, values in options.items():
         for value in values:
