@@ -188,7 +188,7 @@ for name, own in values["provenance"].items():
     share = samples / samples[-1]
     smooth = np.convolve(score, np.ones(5) / 5, mode="valid") if len(score) > 5 else score
     right.plot(share[-len(smooth) :], smooth, **look)
-right.set(xlabel="share of the training", ylabel="score against the opponents of the training")
+right.set(xlabel="share of the training", ylabel="score in training")
 plots.save_figure(figure, output, "best_responses")
 plt.show()
 

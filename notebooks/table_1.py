@@ -61,17 +61,8 @@ import torch
 from paperlib import embeddings, files, graphs, metrics
 from paperlib.agents import matches, robosumo_policies
 from paperlib.streams import Stream, make_generator
-from reproduction import (
-    choices,
-    comparison_plots,
-    comparisons,
-    measures,
-    plots,
-    results,
-    tables,
-    training_runs,
-    wrestler_measures,
-)
+from reproduction import choices, comparison_plots, comparisons, measures, plots, results, tables
+from reproduction import training_runs, wrestler_measures, wrestler_plots, wrestler_tables
 from reproduction.wrestler_measures import OTHER_WEIGHTS
 
 # %%
@@ -132,8 +123,6 @@ comparison = comparisons.Comparison(
     dict.fromkeys(seeds, dataset),
     splits,
     settings=embeddings.Settings(
-        num_updates=num_updates,
-        learning_rate=learning_rate,
         embedding_size=embedding_size,
         hidden_size=hidden_size,
         likelihood="gaussian",
