@@ -61,8 +61,19 @@ import torch
 from paperlib import embeddings, files, graphs, metrics
 from paperlib.agents import matches, robosumo_policies
 from paperlib.streams import Stream, make_generator
-from reproduction import choices, comparison_plots, comparisons, measures, plots, results, tables
-from reproduction import training_runs, wrestler_measures, wrestler_plots, wrestler_tables
+from reproduction import (
+    choices,
+    comparison_plots,
+    comparisons,
+    measures,
+    plots,
+    results,
+    tables,
+    training_runs,
+    wrestler_measures,
+    wrestler_plots,
+    wrestler_tables,
+)
 from reproduction.wrestler_measures import OTHER_WEIGHTS
 
 # %%

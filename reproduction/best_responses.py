@@ -129,7 +129,6 @@ class BestResponses:
             ppo=ppo.Settings(learning_rate=self.learning_rate, num_epochs=8, minibatch_size=1024),
             action_std=0.25,
             min_action_std=0.1,
-            symmetries="turns",
         )
         return {
             "name": name,

@@ -121,10 +121,11 @@ def noise_accuracy(
     for player in players:
         shape = num_episodes * num_steps, observation_size(player.robot)
         seen = torch.randn(shape, generator=generator)
-        drawn, _ = player.act(seen, generator=generator)
+        inputs, turns = player.inputs(seen)
         with torch.no_grad():
-            mean = player.network.policy(player.network.normalizer(player.features(seen)))
-        noise = (drawn - mean).unflatten(0, (num_episodes, num_steps))
+            mean = player.network.policy(player.network.normalizer(inputs))
+        drawn, _ = player.act(seen, generator=generator)
+        noise = (drawn - player.front.torques(mean, turns)).unflatten(0, (num_episodes, num_steps))
         features.append(torch.cat([noise.mean(1), noise.std(1)], dim=1))
     own = torch.arange(len(players)).repeat_interleave(num_episodes).numpy()
     found, known = torch.cat(features).numpy(), np.arange(len(own)) % 2 == 0

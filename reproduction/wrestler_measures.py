@@ -16,7 +16,7 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
 from paperlib import graphs, metrics
-from paperlib.agents.robosumo_policies import egocentric
+from paperlib.agents.robosumo_features import egocentric
 from paperlib.datasets import InteractionDataset
 from paperlib.embeddings import PolicyEmbedder
 from paperlib.graphs import InteractionGraph, Split
@@ -40,7 +40,7 @@ def strong_split(seed: int, num_wrestlers: int, *, num_validation: int, num_test
 
 
 def seen_by_robots(dataset: InteractionDataset) -> InteractionDataset:
-    """The same episodes with `robosumo_policies.egocentric` features as observations."""
+    """The same episodes with `robosumo_features.egocentric` features as observations."""
     features = [
         egocentric(part.flatten(0, 1), "ant").unflatten(0, part.shape[:2])
         for part in dataset.observations.split(100)

@@ -1,4 +1,10 @@
-"""RoboSumo policies: networks that see the match in the robot's own frame."""
+"""RoboSumo policies: networks that see the match in the robot's own frame.
+
+An ant's legs stand in a square, so that it has no front. To its networks, the side nearest to the
+opponent is the front, whichever it is: observations are turned by a multiple of 90 degrees before,
+and torques turned back after. A policy then treats its four sides alike, and need not learn to (a
+fixed canonicalisation, as in Kaba et al. 2023).
+"""
 
 from __future__ import annotations
 
@@ -15,101 +21,9 @@ from torch import Tensor, nn
 
 from paperlib import _checks, files
 from paperlib.agents import ppo
-from paperlib.environments.robosumo_bodies import (
-    ROBOTS,
-    TATAMI_SIZE,
-    Matrix,
-    mapped_joints,
-)
-from paperlib.environments.robosumo_observations import observation_fields, observation_size
-
-
-def rotation(quaternion: Float[Tensor, "batch 4"]) -> Float[Tensor, "batch 3 3"]:
-    """Matrices whose columns are a body's axes in the world; quaternions of any length, w first."""
-    w, x, y, z = (quaternion / quaternion.norm(dim=-1, keepdim=True).clamp(min=1e-8)).unbind(-1)
-    rows = [
-        torch.stack([1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)], dim=-1),
-        torch.stack([2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)], dim=-1),
-        torch.stack([2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)], dim=-1),
-    ]
-    return torch.stack(rows, dim=-2)
-
-
-def egocentric(observations: Float[Tensor, "batch obs"], robot: str) -> Tensor:
-    """Features of observations in the robot's own frame, (B, F): input of a wrestler's networks.
-
-    Only the two positions depend on how the match is turned about the vertical, so that a gait
-    learned in one direction works in all of them.
-    """
-    field = {name: observations[:, at] for name, at in observation_fields(robot).items()}
-    own, other = rotation(field["orientation"]), rotation(field["opponent_orientation"])
-    to_own = own.transpose(1, 2)
-
-    def seen(vector: Tensor) -> Tensor:
-        return (to_own @ vector.unsqueeze(-1)).squeeze(-1)
-
-    position, opponent = field["position"], field["opponent_position"]
-    to_centre = torch.cat([-position[:, :2], torch.zeros_like(position[:, :1])], dim=-1)
-    to_opponent = opponent - position
-    to_border = [TATAMI_SIZE - p[:, :2].abs().amax(-1, keepdim=True) for p in (position, opponent)]
-    parts = [
-        position,
-        opponent,
-        *to_border,
-        to_opponent[:, :2].norm(dim=-1, keepdim=True),
-        seen(to_opponent),
-        seen(to_centre),
-        seen(field["velocity"]),
-        field["angular_velocity"],
-        to_own[:, :, 2],  # the vertical
-        (to_own @ other)[:, :, [0, 2]].flatten(1),  # the opponent's axes
-        field["joint_angles"],
-        field["joint_velocities"],
-        field["contact_forces"],
-        field["opponent_contact"],
-    ]
-    return torch.cat(parts, dim=-1)
-
-
-def num_features(robot: str) -> int:
-    """F, how many numbers `egocentric` returns."""
-    return egocentric(torch.ones(1, observation_size(robot)), robot).shape[1]
-
-
-def mapped_features(
-    robot: str, *, ring: tuple[int, int], own: Matrix
-) -> tuple[Int[Tensor, " feature"], Float[Tensor, " feature"]]:
-    """Index and sign of the feature of `egocentric` that each becomes in a symmetry.
-
-    Args:
-        robot: "ant", "bug" or "spider".
-        ring: factors of x and y in the ring, and in the opponent's own axes: 1 or -1.
-        own: map of the robot's own axes, see `robosumo_bodies.mapped_joints`.
-    """
-    joints, joint_signs = mapped_joints(robot, own)
-    (a, b), (c, d) = own
-    places, factors = [0 if a else 1, 0 if c else 1, 2], [float(a + b), float(c + d), 1.0]
-    across = [float(a * d - b * c) * factor for factor in factors]
-    flip = [*map(float, ring), 1.0]
-    axes = [2 * place + column for place in places for column in (0, 1)]
-    bodies = [0] + [1 + 3 * (joint // 2) + part for joint in joints[::2] for part in range(3)]
-    forces = [6 * body + number for body in bodies for number in range(6)]
-    origins: list[int] = []
-    signs: list[float] = []
-    for block, block_signs in (
-        *[(range(3), flip)] * 2,  # position, opponent
-        (range(3), [1.0] * 3),  # distances to the border and between them
-        *[(places, factors)] * 3,  # to_opponent, to_centre, velocity
-        (places, across),  # angular_velocity, a pseudovector
-        (places, factors),  # the vertical
-        (axes, [factor * sign for factor in factors for sign in (flip[0], flip[2])]),
-        *[(joints, joint_signs)] * 2,  # joint_angles, joint_velocities
-        (forces, [1.0] * len(forces)),
-        (range(6), [1.0] * 6),  # opponent_contact
-    ):
-        origins += [len(origins) + place for place in block]
-        signs += block_signs
-    return torch.tensor(origins), torch.tensor(signs)
+from paperlib.agents.robosumo_features import egocentric, num_features
+from paperlib.agents.robosumo_symmetries import Front
+from paperlib.environments.robosumo_bodies import ROBOTS
 
 
 class Wrestler(nn.Module):
@@ -133,7 +47,9 @@ class Wrestler(nn.Module):
         context_size: int = 0,
     ) -> None:
         super().__init__()
-        self.robot, self.context_size = robot, context_size
+        self.robot, self.context_size, self.front = robot, context_size, Front(robot)
+        # Weights of networks that saw no front are told apart, and refused.
+        self.register_buffer("num_fronts", torch.tensor(float(self.front.num_turns)))
         in_size = num_features(robot) + context_size
         self.network = ppo.ActorCritic(
             in_size,
@@ -200,14 +116,16 @@ class Wrestler(nn.Module):
         new.network.log_std.data.fill_(math.log(action_std))
         return new
 
-    def features(
+    def inputs(
         self,
         observations: Float[Tensor, "batch obs"],
         context: Float[Tensor, "batch context"] | None = None,
-    ) -> Tensor:
-        """Input of the networks, (B, F + C)."""
+    ) -> tuple[Float[Tensor, "batch in"], Int[Tensor, " batch"]]:
+        """Input of the networks, (B, F + C), and by how many quarter turns it was turned, (B,)."""
         seen = egocentric(observations, self.robot)
-        return seen if context is None else torch.cat([seen, context], dim=-1)
+        turns = self.front.turns(seen)
+        seen = self.front.turned(seen, turns)
+        return seen if context is None else torch.cat([seen, context], dim=-1), turns
 
     @torch.no_grad()
     def act(
@@ -219,7 +137,9 @@ class Wrestler(nn.Module):
         context: Float[Tensor, "batch context"] | None = None,
     ) -> tuple[Float[Tensor, "batch act"], None]:
         """Actions drawn from the policy, (B, A); it has no memory."""
-        return self.network.act(self.features(observations, context), generator=generator)[0], None
+        inputs, turns = self.inputs(observations, context)
+        drawn = self.network.act(inputs, generator=generator)[0]
+        return self.front.torques(drawn, turns), None
 
 
 def pack(

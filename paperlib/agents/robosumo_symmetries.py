@@ -9,6 +9,7 @@ symmetry by a permutation and signs alone.
 from __future__ import annotations
 
 import itertools
+import math
 from typing import NamedTuple
 
 import torch
@@ -16,10 +17,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from paperlib import _checks
-from paperlib.agents.robosumo_policies import mapped_features, num_features
+from paperlib.agents.robosumo_features import TO_OPPONENT, mapped_features, num_features
 from paperlib.environments.robosumo_bodies import Matrix, mapped_joints
 
-KINDS = ("all", "rotations", "turns")
+KINDS = ("all", "rotations")
 FLIPS = ((1, 1), (-1, 1), (1, -1), (-1, -1))  # of x and y; both turn the match by 180 degrees
 
 
@@ -27,7 +28,7 @@ class Symmetry(NamedTuple):
     """Number k of what is transformed is number ``origins[k]`` of the original, times a sign.
 
     Attributes:
-        feature_origins, feature_signs: of `robosumo_policies.egocentric`, (F,).
+        feature_origins, feature_signs: of `robosumo_features.egocentric`, (F,).
         action_origins, action_signs: of the torques, (A,).
     """
 
@@ -79,32 +80,79 @@ def _symmetry(robot: str, *, ring: tuple[int, int], own: Matrix) -> Symmetry:
     return Symmetry(*features, torch.tensor(joints), torch.tensor(signs))
 
 
+class Front:
+    """Makes the side nearest to the opponent a robot's front, if all four sides are alike.
+
+    Args:
+        robot: "ant", "bug" or "spider"; only an ant's sides are alike.
+
+    Attributes:
+        num_turns: 4 for an ant, 1 for others.
+    """
+
+    def __init__(self, robot: str) -> None:
+        found = [reflection(robot, FLIPS[0])]
+        try:
+            turn = quarter_turn(robot)
+        except ValueError:  # its sides differ
+            pass
+        else:
+            found = list(itertools.accumulate([turn] * 3, Symmetry.then, initial=found[0]))
+        self.num_turns = len(found)
+        self._tables = [torch.stack(part) for part in zip(*found, strict=True)]
+
+    def turns(self, features: Float[Tensor, "sample feature"]) -> Int[Tensor, " sample"]:
+        """How many quarter turns make the opponent's side the front, 0 to 3.
+
+        Args:
+            features: of `robosumo_features.egocentric`.
+        """
+        x, y = features[:, TO_OPPONENT].unbind(1)
+        sides = torch.atan2(y, x) / (math.pi / 2)
+        return sides.round().long() % self.num_turns
+
+    def turned(
+        self, features: Float[Tensor, "sample feature"], turns: Int[Tensor, " sample"]
+    ) -> Float[Tensor, "sample feature"]:
+        """The same state, seen from another front."""
+        origins, signs, *_ = self._tables
+        return features.gather(1, origins[turns]) * signs[turns]
+
+    def torques(
+        self, actions: Float[Tensor, "sample action"], turns: Int[Tensor, " sample"]
+    ) -> Float[Tensor, "sample action"]:
+        """Torques of the robot's joints, from those of the turned one."""
+        *_, origins, signs = self._tables
+        back = -turns % self.num_turns
+        return actions.gather(1, origins[back]) * signs[back]
+
+
 def all_symmetries(robot: str, *, kind: str = "all") -> list[Symmetry]:
-    """Reflections of the ring that the legs allow, and for an ant each with all quarter turns; the
+    """Reflections of the match that the legs allow, which leave a robot's front where it is; the
     identity first.
 
     Args:
         robot: "ant", "bug" or "spider".
-        kind: "all", 16 for an ant; "rotations" leaves out those that turn left into right, 8; and
-            "turns" leaves the ring as it is, so that they hold whoever the opponent is, 4.
+        kind: "all", 4 for an ant or a bug and 2 for a spider; or "rotations", which leaves out
+            those that turn left into right.
 
     Raises:
         ValueError: if the kind is another one.
     """
     _checks.one_of("kind", kind, KINDS)
-    flips = {"all": FLIPS, "rotations": [f for f in FLIPS if f[0] == f[1]], "turns": FLIPS[:1]}
     found = []
-    for pair in flips[kind]:
+    for flips in FLIPS:
+        if kind == "rotations" and flips[0] != flips[1]:
+            continue
         try:
-            found.append(reflection(robot, pair))
+            symmetry = reflection(robot, flips)
         except ValueError:  # the legs have no such symmetry
             continue
-    try:
-        turn = quarter_turn(robot)
-    except ValueError:
-        return found
-    turns = list(itertools.accumulate([turn] * 3, Symmetry.then, initial=found[0]))
-    return [one.then(other) for one in found for other in turns]
+        if flips[0] == -1 and Front(robot).num_turns == 4:  # it put the front to the back
+            turn = quarter_turn(robot)
+            symmetry = symmetry.then(turn.then(turn))
+        found.append(symmetry)
+    return found
 
 
 class Augmentation:

@@ -181,13 +181,14 @@ class RolloutCollector:
             ]
             chosen = []
             for number, (first, second) in enumerate(self.env_ids):
-                inputs = self._inputs(number)
+                inputs, turns = self._inputs(number)
                 with torch.no_grad():
                     drawn, log_probs, values = self.learners[number].network.act(
                         inputs, generator=self.generator
                     )
-                actions[0][first] = drawn[: len(first)].numpy()
-                actions[1][second] = drawn[len(first) :].numpy()
+                torques = self.learners[number].front.torques(drawn, turns)
+                actions[0][first] = torques[: len(first)].numpy()
+                actions[1][second] = torques[len(first) :].numpy()
                 chosen.append((inputs, drawn, log_probs, values))
             matches.sample_actions(
                 actions[1],
@@ -215,15 +216,16 @@ class RolloutCollector:
     def _rollout(self, number: int, steps: list[tuple[Tensor, ...]]) -> ppo.Rollout:
         network = self.learners[number].network
         with torch.no_grad():
-            last_values = network.value(network.normalizer(self._inputs(number)))[..., 0]
+            inputs, _ = self._inputs(number)
+            last_values = network.value(network.normalizer(inputs))[..., 0]
         stacked = (torch.stack(part) for part in zip(*steps, strict=True))
         return ppo.Rollout(*stacked, last_values=last_values)
 
-    def _inputs(self, number: int) -> Tensor:
+    def _inputs(self, number: int) -> tuple[Tensor, Tensor]:
         first, second = self.env_ids[number]
         seen = np.concatenate([self.observations[0][first], self.observations[1][second]])
         context = self.context.vectors[np.concatenate([first, second])]
-        return self.learners[number].features(torch.from_numpy(seen), context)
+        return self.learners[number].inputs(torch.from_numpy(seen), context)
 
     def _begin_matches(self, env_ids: NDArray[np.int64]) -> None:
         before = self.opponents.fixed_ids(env_ids)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from paperlib import embeddings, graphs, metrics
-from paperlib.agents import matches, robosumo_policies
+from paperlib.agents import matches, robosumo_features
 from paperlib.datasets import InteractionDataset
 from paperlib.streams import Stream, make_generator
 from reproduction import measures, strengths, wrestler_measures
@@ -155,6 +155,6 @@ def test_egocentric_features_take_the_place_of_observations():
     players = [matches.UniformlyRandom(8)] * 2
     dataset = matches.collect(players, graph, num_episodes=1, key=(1,), max_cycles=4)
     found = wrestler_measures.seen_by_robots(dataset)
-    expected = robosumo_policies.egocentric(dataset.observations[1], "ant")
+    expected = robosumo_features.egocentric(dataset.observations[1], "ant")
     assert torch.equal(found.observations[1], expected)
     assert torch.equal(found.actions, dataset.actions)

@@ -132,7 +132,7 @@ def test_behaviour_does_not_depend_on_a_new_context():
     torch.testing.assert_close(one, other)
     parameter = wider.network.policy[0].weight
     wider.network.policy(
-        wider.network.normalizer(wider.features(observations, context))
+        wider.network.normalizer(wider.inputs(observations, context)[0])
     ).sum().backward()
     assert (parameter.grad[:, -6:] != 0).any()
 

@@ -8,8 +8,9 @@ from scipy.spatial.transform import Rotation
 
 from paperlib import files
 from paperlib.agents import robosumo_policies
-from paperlib.agents.robosumo_policies import Wrestler, egocentric, rotation
-from paperlib.agents.robosumo_symmetries import reflection
+from paperlib.agents.robosumo_features import egocentric, rotation
+from paperlib.agents.robosumo_policies import Wrestler
+from paperlib.agents.robosumo_symmetries import all_symmetries, reflection
 from paperlib.environments.robosumo import RoboSumo
 from paperlib.environments.robosumo_observations import observation_fields
 from paperlib.streams import make_generator
@@ -165,7 +166,8 @@ def wild_wrestler(robot, number):
 )
 def test_a_reflected_policy_plays_the_reflection_of_a_match(robot, flips):
     players = [wild_wrestler(robot, number) for number in (0, 1)]
-    symmetry = reflection(robot, flips)
+    allowed = FLIPS[:2] if robot == "spider" else FLIPS
+    augmented = all_symmetries(robot)[allowed.index(flips)]
     env = RoboSumo([3, 3], robots=(robot, robot))
     env.reset()
     for _ in range(15):
@@ -182,12 +184,12 @@ def test_a_reflected_policy_plays_the_reflection_of_a_match(robot, flips):
         seen = [torch.from_numpy(part) for part in env._observe()]
         means, values = [], []
         for player, part in zip(players, seen, strict=True):
-            original, image = player.features(part)
-            image = image[symmetry.feature_origins] * symmetry.feature_signs
-            inputs = player.network.normalizer(torch.stack([original, image]))
+            given, turns = player.inputs(part)
+            image = given[1][augmented.feature_origins] * augmented.feature_signs
+            inputs = player.network.normalizer(torch.stack([given[0], image]))
             mean, other = player.network.policy(inputs).detach()
-            other = other[symmetry.action_origins] * symmetry.action_signs
-            means.append(torch.stack([mean, other]).numpy())
+            other = other[augmented.action_origins] * augmented.action_signs
+            means.append(player.front.torques(torch.stack([mean, other]), turns).numpy())
             values.append(player.network.value(inputs)[:, 0].tolist())
         assert all(one == pytest.approx(other, abs=1e-2) for one, other in values)
         env.step(means)

@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from paperlib.agents import robosumo_symmetries
-from paperlib.agents.robosumo_policies import egocentric, num_features
-from paperlib.agents.robosumo_symmetries import Augmentation, all_symmetries, quarter_turn
+from paperlib.agents.robosumo_features import TO_OPPONENT, egocentric, num_features
+from paperlib.agents.robosumo_policies import Wrestler
+from paperlib.agents.robosumo_symmetries import Augmentation, Front, all_symmetries, quarter_turn
 from paperlib.environments import robosumo_models
 from paperlib.environments.robosumo_observations import Observer
 from paperlib.streams import make_generator
@@ -71,28 +72,84 @@ def test_renamed_legs_move_as_they_did(model):
     assert (found - after).abs().max() > 0.5
 
 
-def test_an_ants_sixteen_symmetries_are_a_group():
+def numbered(symmetry, robot="ant"):
+    numbers = torch.arange(1.0, 1 + num_features(robot)), torch.arange(1.0, 9)
+    return tuple(torch.cat(apply(symmetry, *numbers)).tolist())
+
+
+def test_an_ants_symmetries_are_a_group():
     group = all_symmetries("ant")
-    numbers = torch.arange(1.0, 1 + num_features("ant")), torch.arange(1.0, 9)
+    images = {numbered(symmetry) for symmetry in group}
+    assert len(group) == len(images) == 4
+    assert numbered(group[0]) == (*range(1, 1 + num_features("ant")), *range(1, 9))
+    assert {numbered(one.then(other)) for one in group for other in group} == images
 
-    def image(symmetry):
-        return tuple(torch.cat(apply(symmetry, *numbers)).tolist())
 
-    images = {image(symmetry) for symmetry in group}
-    assert len(group) == len(images) == 16
-    assert image(group[0]) == tuple(torch.cat(numbers).tolist())
-    assert {image(one.then(other)) for one in group for other in group} == images
+def test_an_ants_symmetries_leave_its_front_where_it_is():
+    seen = torch.randn((200, num_features("ant")), generator=make_generator(5))
+    front = Front("ant")
+    seen = front.turned(seen, front.turns(seen))
+    for symmetry in all_symmetries("ant"):
+        assert (front.turns(apply(symmetry, seen, torch.zeros(8))[0]) == 0).all()
 
 
 @pytest.mark.parametrize(("robot", "count"), [("bug", 4), ("spider", 2)])
-def test_other_robots_have_reflections_alone(robot, count):
-    assert len(all_symmetries(robot)) == count
+def test_other_robots_have_one_front_and_reflections(robot, count):
+    assert len(all_symmetries(robot)) == count and Front(robot).num_turns == 1
+    features = torch.randn((3, num_features(robot)), generator=make_generator(1))
+    turns = Front(robot).turns(features)
+    assert (turns == 0).all() and torch.equal(Front(robot).turned(features, turns), features)
     with pytest.raises(ValueError, match=f"robot: the legs of '{robot}' do not stand in a square"):
         quarter_turn(robot)
 
 
+def test_the_opponent_is_before_the_front():
+    seen = torch.randn((500, num_features("ant")), generator=make_generator(6))
+    front = Front("ant")
+    x, y = front.turned(seen, front.turns(seen))[:, TO_OPPONENT].unbind(1)
+    assert (x >= y.abs() - 1e-6).all()
+    assert front.turns(seen).unique().tolist() == [0, 1, 2, 3]
+
+
+def test_torques_are_turned_back():
+    turns, front = torch.arange(4), Front("ant")
+    torques = torch.randn((4, 8), generator=make_generator(7))
+    *_, origins, signs = front._tables
+    turned = torques.gather(1, origins[turns]) * signs[turns]
+    assert torch.equal(front.torques(turned, turns), torques)
+
+
+def test_a_wrestler_treats_its_four_sides_alike(model):
+    """With its legs renamed, an ant does the same with its body."""
+    qpos, qvel, _ = random_state(model, 3)
+    turn, wrestler = quarter_turn("ant"), Wrestler(generator=make_generator(0))
+    wrestler.network.policy[4].weight.data *= 100
+    origins, signs = turn.action_origins, turn.action_signs
+    other_qpos, other_qvel = qpos.copy(), qvel.copy()
+    quarter = np.array([np.cos(np.pi / 4), 0, 0, np.sin(np.pi / 4)])
+    mujoco.mju_mulQuat(other_qpos[3:7], qpos[3:7], quarter)
+    joints = origins.numpy()
+    other_qpos[7:15] = qpos[7:15][joints] * signs.numpy()
+    other_qvel[6:14] = qvel[6:14][joints] * signs.numpy()
+    other_qvel[3:6] = qvel[4], -qvel[3], qvel[5]
+    forces = np.zeros((1, model.nbody, 6))
+    seen = [
+        torch.from_numpy(Observer(("ant", "ant")).observe(q[None], v[None], forces=forces)[0])
+        for q, v in ((qpos, qvel), (other_qpos, other_qvel))
+    ]
+    one, other = (wrestler.act(part, generator=make_generator(1))[0] for part in seen)
+    means = []
+    for part in seen:
+        inputs, turns = wrestler.inputs(part)
+        with torch.no_grad():
+            mean = wrestler.network.policy(wrestler.network.normalizer(inputs))
+        means.append(wrestler.front.torques(mean, turns)[0])
+    torch.testing.assert_close(means[1], means[0][origins] * signs, atol=1e-4, rtol=0)
+    assert means[0].abs().max() > 0.1 and not torch.equal(one, other)
+
+
 def test_two_symmetries_one_after_the_other():
-    one, other = all_symmetries("ant")[5], all_symmetries("ant")[10]
+    one, other = all_symmetries("ant")[1], quarter_turn("ant")
     generator = make_generator(1)
     sample = torch.randn(num_features("ant"), generator=generator), torch.randn(8)
     for found, expected in zip(
@@ -122,14 +179,12 @@ def test_only_reflections_change_the_sense_in_which_an_ant_turns():
     seen = torch.zeros(1, num_features("ant"))
     turning = 20  # what `egocentric` returns of the angular velocity about the vertical
     seen[:, turning] = 1.0
-    kinds = {"turns": [1.0] * 4, "rotations": [1.0] * 8, "all": [1.0] * 8 + [-1.0] * 8}
+    kinds = {"rotations": [1.0] * 2, "all": [1.0] * 2 + [-1.0] * 2}
     for kind, signs in kinds.items():
         group = all_symmetries("ant", kind=kind)
         found = [apply(s, seen[0], torch.zeros(8))[0][turning].item() for s in group]
         assert sorted(found, reverse=True) == signs
-    with pytest.raises(
-        ValueError, match=r"kind must be one of \('all', 'rotations', 'turns'\), got"
-    ):
+    with pytest.raises(ValueError, match=r"kind must be one of \('all', 'rotations'\), got"):
         Augmentation("ant", kind="mirrors")
 
 

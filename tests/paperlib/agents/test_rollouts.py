@@ -145,7 +145,7 @@ def test_rollouts_hold_what_each_learner_saw():
     env_ids = rollouts.env_ids[1]
     own = np.concatenate([seen[0][env_ids[0]], seen[1][env_ids[1]]])
     torch.testing.assert_close(
-        other.inputs[0], rollouts.learners[1].features(torch.from_numpy(own))
+        other.inputs[0], rollouts.learners[1].inputs(torch.from_numpy(own))[0]
     )
     assert one.rewards.shape == (1, 6) and not torch.equal(one.rewards, other.rewards)
     assert one.last_values.shape == (6,) and not one.dones.any()
