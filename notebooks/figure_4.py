@@ -34,7 +34,7 @@ num_epochs = 4  # passes of PPO over each rollout
 minibatch_size = 2048  # samples in an update
 num_games = 10  # against each opponent, for each point of a curve but the last
 num_last_games = 50  # for the last point, which decides
-start = "b"  # the shipped wrestler that all variants start from; "" for random weights
+start = "self-balanced"  # the shipped wrestler that all variants start from; "" for random weights
 num_workers = 2  # processes; the numbers do not depend on it
 wrestlers_folder = "results/laptop/wrestlers"  # results of wrestlers.py
 table_1_folder = "results/laptop/table_1"  # results of table_1.py
@@ -106,7 +106,7 @@ study = Study(
 population = list(study.population)
 groups = {part: [population[agent] for agent in of] for part, of in study.groups.items()}
 for part, names in groups.items():
-    print(f"{part}:", *(f"{name} (family {founder(name)[0]})" for name in names))
+    print(f"{part}:", *(f"{name} " for name in names))
 
 # %% [markdown]
 # ## Method

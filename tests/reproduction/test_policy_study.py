@@ -54,7 +54,7 @@ def opponents_of(study):
         ({"encoder_seed": 7}, r"encoder_seed must be one of Table 1's, 0; got 7"),
         ({"num_last_games": 0}, r"num_last_games must be at least 1, got 0"),
         ({"num_epochs": 0}, r"num_epochs must be an integer of at least 1, got 0"),
-        ({"start": "z"}, r"start must be '' or one of a, .* got 'z'"),
+        ({"start": "z"}, r"start must be '' or one of self-balanced, .* got 'z'"),
     ],
 )
 def test_bad_studies_are_refused_before_anything_is_trained(study, changes, message):
@@ -90,7 +90,7 @@ def test_embeddings_are_of_matches_within_a_part(study):
 
 
 def test_policies_start_from_a_shipped_wrestler_or_from_random_weights(study):
-    random, shipped = Study(**study), Study(**study | {"start": "b"})
+    random, shipped = Study(**study), Study(**study | {"start": "self-balanced"})
     assert random.recipe.action_std == 0.6 and shipped.recipe.action_std == 0.15
     assert random.recipe.only_fixed_opponents and random.recipe.min_action_std == 0.1
     weights = [
@@ -99,8 +99,8 @@ def test_policies_start_from_a_shipped_wrestler_or_from_random_weights(study):
         for seed in (0, 1)
     ]
     assert not torch.equal(weights[0], weights[1]) and torch.equal(weights[2], weights[3])
-    founder = robosumo_policies.load_shipped()[0]["b"].network.policy[0].weight
-    assert torch.equal(weights[2], founder)
+    expected = robosumo_policies.load_shipped()[0]["self-balanced"].network.policy[0].weight
+    assert torch.equal(weights[2], expected)
 
 
 def test_unknown_variants_are_refused(study):
