@@ -13,6 +13,7 @@ from torch import Tensor
 
 from paperlib import files
 from paperlib.agents import ppo, robosumo_policies
+from paperlib.agents.contexts import principal_components
 from paperlib.agents.rewards import RewardWeights
 from paperlib.agents.robosumo_policies import Wrestler
 from paperlib.agents.selfplay import Recipe
@@ -68,11 +69,15 @@ class Opponents:
     Attributes:
         encoder_seed: of Table 1: its strong split and its encoders are used.
         num_opponents: drawn from its training wrestlers; and as many test wrestlers.
+        num_components: of embeddings, that contexts consist of.
+        num_episodes: how many last episodes of an opponent online embeddings average over.
         wrestlers_folder, table_1_folder, sumo_encoders_folder: results that it stands on.
     """
 
     encoder_seed: int
     num_opponents: int = 5
+    num_components: int = 5
+    num_episodes: int = 4
     wrestlers_folder: str | Path
     table_1_folder: str | Path
     sumo_encoders_folder: str | Path
@@ -135,15 +140,15 @@ class Opponents:
         if variant not in VARIANTS:
             raise ValueError(f"variants must be among {', '.join(VARIANTS)}; got {variant!r}")
         kind, method = VARIANTS[variant], variant if variant in METHODS else "Emb-Hyb"
-        model = self.encoder(method)
-        size = PolicyEmbedder.load(model).settings.embedding_size
-        spec: dict[str, Any] = {"kind": kind, "context_size": size}
+        size = self.num_components if kind != "oracle" else self.num_opponents
+        spec: dict[str, Any] = {"kind": kind, "context_size": size, "tells_critic": True}
         if kind in ("online", "offline"):
-            spec["embeddings"] = self.embeddings(method, "train")[0]
+            known, _ = self.embeddings(method, "train")
+            spec["components"] = principal_components(known, size)
         if kind == "online":
-            spec["model"] = model
+            spec |= {"model": self.encoder(method), "num_episodes": self.num_episodes}
         if kind == "offline":
-            spec["offline"] = torch.zeros(len(self.population), size)
+            spec["offline"] = known.new_zeros(len(self.population), known.shape[1])
             for part, agents in self.groups.items():
                 embedded, whose = self.embeddings(method, part)
                 for agent in agents:
@@ -172,7 +177,9 @@ class Opponents:
                         f"{path}: its training had other encoders; run Figure 4's notebook again"
                     )
                 policy = policies[variant, seed] = next(iter(found.values()))
-                random = random_policy(seed).with_context(policy.context_size)
+                random = random_policy(seed).with_context(
+                    policy.context_size, critic_size=policy.critic_size
+                )
                 own = [files.tensor_checksum(random.state_dict(), "")]
                 trainings[path] = {
                     "recipe": training["recipe"],

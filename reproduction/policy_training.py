@@ -12,7 +12,7 @@ from torch import Tensor
 
 from paperlib import files, training
 from paperlib.agents import contexts, robosumo_policies
-from paperlib.agents.contexts import OpponentContext
+from paperlib.agents.contexts import Components, OpponentContext
 from paperlib.agents.robosumo_policies import Wrestler
 from paperlib.agents.selfplay import Recipe, SelfPlay
 from paperlib.embeddings import PolicyEmbedder
@@ -48,6 +48,8 @@ def context_checksum(context_spec: Mapping[str, Any]) -> str:
     def content(value: Any) -> Any:
         if isinstance(value, Path):  # not its bytes: those of two equal encoders may differ
             value = files.tensor_checksum(PolicyEmbedder.load(value).state_dict(), "")
+        if isinstance(value, Components):
+            return [content(part) for part in value]
         return files.tensor_checksum({"": value}, "") if isinstance(value, Tensor) else value
 
     return files.text_checksum(files.plain({n: content(v) for n, v in context_spec.items()}))
@@ -115,7 +117,9 @@ class PolicyTraining:
     ) -> None:
         named = {**context_spec, "name": context_checksum(context_spec)}
         context = make_opponent_context(named, recipe.num_envs, groups["train"])
-        first = Wrestler.from_state(initial_policy).with_context(context.context_size)
+        first = Wrestler.from_state(initial_policy).with_context(
+            context.context_size, critic_size=context.critic_size
+        )
         self.selfplay = SelfPlay(
             key,
             recipe,

@@ -29,7 +29,9 @@ def make_case(form: str, num_rollouts: int, threads: int) -> Case:
     torch.set_num_threads(threads)
     shipped, _ = robosumo_policies.load_shipped()
     recipe = dataclasses.replace(
-        training_runs.RUNS["self-balanced"].recipe, num_iterations=ENDLESS, num_rollouts=num_rollouts
+        training_runs.RUNS["self-balanced"].recipe,
+        num_iterations=ENDLESS,
+        num_rollouts=num_rollouts,
     )
     parents = [shipped["self-balanced"].state_dict()]
     training = SelfPlay((1,), recipe, parents=parents, num_threads=threads)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -11,7 +11,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
-from paperlib import streams
+from paperlib import _checks, streams
 from paperlib.agents import matches
 from paperlib.agents.robosumo_policies import Wrestler
 from paperlib.embeddings import PolicyEmbedder
@@ -22,6 +22,47 @@ from paperlib.environments.robosumo_rules import MAX_CYCLES
 KINDS = ("zeros", "random", "oracle", "offline", "online")
 
 
+class Components(NamedTuple):
+    """A linear map from embeddings to contexts.
+
+    Attributes:
+        shift: subtracted from embeddings, (D,).
+        matrix: their map, (D, C).
+    """
+
+    shift: Float[Tensor, " embedding"]
+    matrix: Float[Tensor, "embedding context"]
+
+    def of(self, embeddings: Float[Tensor, "... embedding"]) -> Float[Tensor, "... context"]:
+        """Contexts of embeddings."""
+        return (embeddings - self.shift) @ self.matrix
+
+
+def principal_components(
+    embeddings: Float[Tensor, "episode embedding"], num_components: int
+) -> Components:
+    """The first principal components, all in units of the first one's standard deviation, so that
+    what varies little stays small.
+
+    Args:
+        embeddings: (E, D).
+        num_components: C, at most D and E.
+
+    Raises:
+        ValueError: if there are fewer.
+    """
+    most = min(embeddings.shape)
+    if not 1 <= num_components <= most:
+        raise ValueError(f"num_components must be 1 to {most}, got {num_components}")
+    shift = embeddings.mean(0)
+    centred = embeddings - shift
+    directions = torch.linalg.svd(centred, full_matrices=False).Vh[:num_components]
+    largest = directions.abs().argmax(1, keepdim=True)
+    directions = directions * directions.gather(1, largest).sign()  # a sign that does not vary
+    scale = (centred @ directions[0]).std().clamp(min=1e-6)
+    return Components(shift, directions.T / scale)
+
+
 class NoContext:
     """The context of policies that have none: vectors of size zero.
 
@@ -29,15 +70,15 @@ class NoContext:
         num_envs: N matches.
 
     Attributes:
-        vectors: (N, 0).
-        context_size: 0.
+        vectors, critic_vectors: (N, 0).
+        context_size, critic_size: 0.
         name: "none".
     """
 
-    context_size, name = 0, "none"
+    context_size, critic_size, name = 0, 0, "none"
 
     def __init__(self, num_envs: int) -> None:
-        self.vectors = torch.zeros(num_envs, 0)
+        self.vectors = self.critic_vectors = torch.zeros(num_envs, 0)
 
     def begin(
         self,
@@ -76,23 +117,27 @@ class OpponentContext:
     | "random"  | standard normal, drawn anew for every match                             |
     | "oracle"  | one-hot: which of the opponents it is                                   |
     | "offline" | a fixed embedding of each opponent                                      |
-    | "online"  | embedding of its last episode, updated when a match ends; zeros at first |
+    | "online"  | mean embedding of its last episodes, updated when a match ends; zeros at first |
 
-    Embeddings are normalised by the mean and standard deviation of given ones, so that zeros stand
+    Embeddings become contexts by a linear map, such as `principal_components`, so that zeros stand
     for an average agent.
 
     Args:
         kind: one of these.
         num_envs: N.
         num_opponents: P.
-        context_size: C; at least P for "oracle", and the embedding's size for embeddings.
+        context_size: C; at least P for "oracle".
         model: computes embeddings; for "online".
-        embeddings: normalise embeddings, (E, C); for "offline" and "online".
-        offline: an embedding of each opponent, (P, C); for "offline".
+        components: from embeddings to contexts; for "offline" and "online".
+        offline: an embedding of each opponent, (P, D); for "offline".
+        num_episodes: how many last episodes of an opponent "online" averages over.
+        tells_critic: whether the value function is told who the opponent is, in training.
         name: stands for the context in the identity of a training; the kind by default.
 
     Attributes:
         vectors: c in each match, (N, C).
+        critic_vectors: one-hot opponents in each match, (N, P), or (N, 0) if nobody is told.
+        critic_size: P or 0.
         table: c of each opponent, (P, C).
 
     Raises:
@@ -106,10 +151,12 @@ class OpponentContext:
         *,
         num_envs: int,
         num_opponents: int,
-        context_size: int = 100,
+        context_size: int,
         model: PolicyEmbedder | None = None,
-        embeddings: Float[Tensor, "episode context"] | None = None,
-        offline: Float[Tensor, "opponent context"] | None = None,
+        components: Components | None = None,
+        offline: Float[Tensor, "opponent embedding"] | None = None,
+        num_episodes: int = 1,
+        tells_critic: bool = False,
         name: str = "",
     ) -> None:
         if kind not in KINDS:
@@ -120,38 +167,42 @@ class OpponentContext:
                 f"{context_size}"
             )
         needed = {
-            "offline": {"embeddings": embeddings, "offline": offline},
-            "online": {"embeddings": embeddings, "model": model},
+            "offline": {"components": components, "offline": offline},
+            "online": {"components": components, "model": model},
         }.get(kind, {})
         for argument, value in needed.items():
             if value is None:
                 raise ValueError(f"{argument} is needed by an opponent context of kind {kind!r}")
-        self.kind, self.context_size, self.name = kind, context_size, name or kind
-        self.vectors = torch.zeros(num_envs, context_size)
-        self.table = torch.zeros(num_opponents, context_size)
-        self.running = None
-        if embeddings is not None and needed:
-            if embeddings.shape[1] != context_size:
+        if needed:
+            size, number = components.matrix.shape
+            if number != context_size:
+                raise ValueError(f"components: there are {number}, context_size is {context_size}")
+            if kind == "offline" and offline.shape != (num_opponents, size):
                 raise ValueError(
-                    f"embeddings: their size is {embeddings.shape[1]}, context_size {context_size}"
+                    f"offline must be ({num_opponents}, {size}), a row for each opponent, got "
+                    f"{tuple(offline.shape)}"
                 )
-            self.shift, self.scale = embeddings.mean(0), embeddings.std(0).clamp(min=1e-6)
-        if kind == "offline" and offline.shape != (num_opponents, context_size):
-            raise ValueError(
-                f"offline must be ({num_opponents}, {context_size}), a row for each opponent, got "
-                f"{tuple(offline.shape)}"
-            )
-        if kind == "online" and model.settings.embedding_size != context_size:
-            raise ValueError(
-                f"model: its embeddings have size {model.settings.embedding_size}, context_size "
-                f"is {context_size}"
-            )
+            if kind == "online" and model.settings.embedding_size != size:
+                raise ValueError(
+                    f"model: its embeddings have size {model.settings.embedding_size}, components "
+                    f"are of size {size}"
+                )
+        self.kind, self.context_size, self.name = kind, context_size, name or kind
+        self.num_episodes = _checks.integer("num_episodes", num_episodes, minimum=1)
+        self.components, self.running = components, None
+        self.critic_size = num_opponents if tells_critic else 0
+        self.vectors = torch.zeros(num_envs, context_size)
+        self.critic_vectors = torch.zeros(num_envs, self.critic_size)
+        self.table = torch.zeros(num_opponents, context_size)
         if kind == "oracle":
             self.table[:, :num_opponents] = torch.eye(num_opponents)
         elif kind == "offline":
-            self.table = (offline - self.shift) / self.scale
+            self.table = components.of(offline)
         elif kind == "online":
             self.running = RunningEmbedding(model, num_envs)
+            # Contexts of the last episodes of each opponent, the oldest overwritten first
+            self.recent = torch.zeros(num_opponents, self.num_episodes, context_size)
+            self.counts = torch.zeros(num_opponents, dtype=torch.int64)
 
     def begin(
         self,
@@ -172,6 +223,9 @@ class OpponentContext:
             self.vectors[env_ids] = torch.randn(shape, generator=generator)
         else:
             self.vectors[env_ids] = self.table[opponents]
+        if self.critic_size:
+            told = torch.from_numpy(opponents)
+            self.critic_vectors[env_ids] = torch.eye(self.critic_size)[told]
 
     def watch(
         self,
@@ -190,9 +244,9 @@ class OpponentContext:
             acted = torch.from_numpy(actions.clip(-1, 1))
             self.running.watch(torch.from_numpy(observations), acted, torch.from_numpy(playing))
 
-    def running_embeddings(self) -> Float[Tensor, "match context"]:
-        """Normalised embeddings of the opponents' steps in the matches so far."""
-        return (self.running.embeddings() - self.shift) / self.scale
+    def running_contexts(self) -> Float[Tensor, "match context"]:
+        """Contexts from the opponents' steps in the matches so far."""
+        return self.components.of(self.running.embeddings())
 
     def end(self, env_ids: NDArray[np.int64], opponents: NDArray[np.int64]) -> None:
         """Keeps the embeddings of opponents whose matches ended, and starts new ones.
@@ -203,24 +257,36 @@ class OpponentContext:
         """
         if not self.running:
             return
-        found = self.running_embeddings()
+        found = self.running_contexts()
         for env_id, opponent in zip(env_ids.tolist(), opponents.tolist(), strict=True):
             if opponent >= 0:
-                self.table[opponent] = found[env_id]
+                place = int(self.counts[opponent]) % self.num_episodes
+                self.recent[opponent, place] = found[env_id]
+                self.counts[opponent] += 1
+                known = self.recent[opponent, : min(int(self.counts[opponent]), self.num_episodes)]
+                self.table[opponent] = known.mean(0)
         self.running.begin(torch.from_numpy(env_ids))
 
-    def second_game(self, env_ids: NDArray[np.int64]) -> None:
-        """Sets all vectors from the matches that just ended, and starts new embeddings."""
-        self.vectors = self.running_embeddings()
-        self.running.begin(torch.from_numpy(env_ids))
+    def next_game(self, number: int) -> None:
+        """Sets all vectors to means over the matches so far, and starts new embeddings.
+
+        Args:
+            number: of games that were played, the last of which just ended.
+        """
+        self.vectors += (self.running_contexts() - self.vectors) / number
+        self.running.begin(torch.arange(len(self.vectors)))
 
     def state(self) -> dict[str, Tensor]:
         """What is known of the opponents between two iterations of a training."""
-        return {"table": self.table}
+        if not self.running:
+            return {}
+        return {"table": self.table, "recent": self.recent, "counts": self.counts}
 
     def load_state(self, tensors: Mapping[str, Tensor]) -> None:
         """Takes over what `state` returned."""
-        self.table = tensors["table"]
+        if self.running:
+            self.table, self.recent = tensors["table"], tensors["recent"]
+            self.counts = tensors["counts"]
 
 
 class ContextualPolicy:
@@ -251,8 +317,9 @@ def meet(
 ) -> matches.Results:
     """Plays N matches between contextual policies, or of one against fixed opponents.
 
-    If a context is "online", all matches are played twice. The first time its vectors are zeros;
-    the second time, which counts, they are embeddings of the first match.
+    If a context is "online", all matches are played ``num_episodes`` times before, the first time
+    with vectors of zeros, then with the means over those before; the last time, which counts, with
+    the mean over all of them.
 
     Args:
         sides: one or two players, each with a context for N matches.
@@ -269,13 +336,13 @@ def meet(
         for robot, (_, context) in enumerate(sides):
             context.watch(seen[1 - robot], acted[1 - robot], playing)
 
-    games = (0, 1) if any(context.running for _, context in sides) else (1,)
-    for game in games:
+    before = max((c.num_episodes for _, c in sides if c.running), default=0)
+    for game in range(before + 1):
         generator = streams.make_generator(*key, game)
         seeds = torch.randint(2**62, (len(opponents),), generator=generator)
         for _, context in sides:
-            if game == 1 and context.running:
-                context.second_game(env_ids)
+            if game and context.running:
+                context.next_game(game)
             else:
                 context.begin(env_ids, opponents, generator=generator)
         players = [ContextualPolicy(wrestler, context.vectors) for wrestler, context in sides]

@@ -64,6 +64,7 @@ class ActorCritic(nn.Module):
     Args:
         in_size: F.
         action_size: A.
+        critic_size: how many of the inputs, the last ones, the value function alone sees.
         hidden_size: of each hidden layer.
         action_std: standard deviation of actions at the start; it does not depend on the state.
         generator: draws the weights, orthogonal with the gains of Andrychowicz et al. 2021.
@@ -74,16 +75,23 @@ class ActorCritic(nn.Module):
         in_size: int,
         action_size: int,
         *,
+        critic_size: int = 0,
         generator: torch.Generator,
         hidden_size: int = 64,
         action_std: float = 0.6,
     ) -> None:
         super().__init__()
+        self.policy_size = in_size - critic_size
         self.normalizer = RunningNormalizer(in_size)
-        sizes = in_size, hidden_size, hidden_size
-        self.policy = _tanh_network((*sizes, action_size), gain=0.01, generator=generator)
-        self.value = _tanh_network((*sizes, 1), gain=1.0, generator=generator)
+        hidden = hidden_size, hidden_size
+        sizes = self.policy_size, *hidden, action_size
+        self.policy = _tanh_network(sizes, gain=0.01, generator=generator)
+        self.value = _tanh_network((in_size, *hidden, 1), gain=1.0, generator=generator)
         self.log_std = nn.Parameter(torch.full((action_size,), math.log(action_std)))
+
+    def means(self, normalized: Float[Tensor, "batch in"]) -> Float[Tensor, "batch act"]:
+        """Mean actions of normalised inputs."""
+        return self.policy(normalized[..., : self.policy_size])
 
     def act(
         self, inputs: Float[Tensor, "batch in"], *, generator: torch.Generator
@@ -93,7 +101,7 @@ class ActorCritic(nn.Module):
         noise = torch.randn(
             (len(inputs), len(self.log_std)), generator=generator, device=inputs.device
         )
-        actions = self.policy(normalized) + self.log_std.exp() * noise
+        actions = self.means(normalized) + self.log_std.exp() * noise
         return actions, _log_prob(noise, self.log_std), self.value(normalized)[..., 0]
 
 
@@ -176,6 +184,7 @@ def update(
     *,
     generator: torch.Generator,
     augment: Augment | None = None,
+    fit_critic: bool = False,
 ) -> dict[str, float]:
     """Improves policy and value function on one rollout, then adds its inputs to the normaliser.
 
@@ -183,6 +192,7 @@ def update(
         generator: draws the minibatches, and what ``augment`` draws.
         augment: transforms inputs and actions of all samples, anew in each pass, as if the policy
             had acted there: the probability ratio starts at one for these, too.
+        fit_critic: whether only the value function learns; policy and normaliser stay.
 
     Returns:
         Averages over the updates: "objective", "value_loss" and "kl" (nats); "updates", their
@@ -195,14 +205,16 @@ def update(
     sums, num_updates, stopped = torch.zeros(3), 0, False
     for minibatch in _minibatches(model, rollout, settings, generator, augment):
         seen, rows, inputs, actions, old = minibatch
-        noise = (actions - model.policy(inputs)) / model.log_std.exp()
+        noise = (actions - model.means(inputs)) / model.log_std.exp()
         log_ratio = _log_prob(noise, model.log_std) - old
         part = advantage[rows]
         part = (part - part.mean()) / (part.std() + 1e-8)
         objective = clipped_objective(log_ratio, part, clip=settings.clip)
         value_loss = (model.value(inputs)[..., 0] - targets[rows]).square().mean()
         entropy = model.log_std.sum()  # up to a constant
-        loss = settings.value_coef * value_loss - objective - settings.entropy_coef * entropy
+        loss = settings.value_coef * value_loss
+        if not fit_critic:
+            loss = loss - objective - settings.entropy_coef * entropy
         optimiser.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), settings.max_grad_norm)
@@ -213,7 +225,8 @@ def update(
         num_updates += 1
         if stopped := bool(kl > settings.target_kl):
             break
-    model.normalizer.update(seen)
+    if not fit_critic:
+        model.normalizer.update(seen)
     names = "objective", "value_loss", "kl"
     means = dict(zip(names, (sums / num_updates).tolist(), strict=True))
     return means | {"updates": num_updates, "stopped": stopped}
@@ -238,7 +251,7 @@ def _minibatches(
             raw, actions = augment(*given, generator=generator)
             inputs = model.normalizer(raw)
             with torch.no_grad():
-                noise = (actions - before.policy(inputs)) / before.log_std.exp()
+                noise = (actions - before.means(inputs)) / before.log_std.exp()
                 old = _log_prob(noise, before.log_std)
         for rows in order.tensor_split(num_batches):
             yield raw, rows, inputs[rows], actions[rows], old[rows]

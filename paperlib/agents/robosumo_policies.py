@@ -35,6 +35,7 @@ class Wrestler(nn.Module):
         hidden_size: of both hidden layers.
         action_std: of the actions at the start.
         context_size: C, inputs of the networks beside the features of the observation.
+        critic_size: K, more inputs of the value function; only a training has them.
     """
 
     def __init__(
@@ -45,15 +46,17 @@ class Wrestler(nn.Module):
         hidden_size: int = 64,
         action_std: float = 0.6,
         context_size: int = 0,
+        critic_size: int = 0,
     ) -> None:
         super().__init__()
-        self.robot, self.context_size, self.front = robot, context_size, Front(robot)
+        self.robot, self.front = robot, Front(robot)
+        self.context_size, self.critic_size = context_size, critic_size
         # Weights of networks that saw no front are told apart, and refused.
         self.register_buffer("num_fronts", torch.tensor(float(self.front.num_turns)))
-        in_size = num_features(robot) + context_size
         self.network = ppo.ActorCritic(
-            in_size,
+            num_features(robot) + context_size + critic_size,
             ROBOTS[robot].num_joints,
+            critic_size=critic_size,
             generator=generator,
             hidden_size=hidden_size,
             action_std=action_std,
@@ -73,9 +76,15 @@ class Wrestler(nn.Module):
         Raises:
             ValueError: if the tensors are not those of a wrestler of this robot.
         """
-        shape = state.get("network.policy.0.weight", torch.zeros(1, 0)).shape
-        hidden_size, context_size = max(1, shape[0]), max(0, shape[-1] - num_features(robot))
-        sizes = {"hidden_size": hidden_size, "context_size": context_size}
+        policy, value = (
+            state.get(f"network.{part}.0.weight", torch.zeros(1, 0)).shape
+            for part in ("policy", "value")
+        )
+        sizes = {
+            "hidden_size": max(1, policy[0]),
+            "context_size": max(0, policy[-1] - num_features(robot)),
+            "critic_size": max(0, value[-1] - policy[-1]),
+        }
         new = cls(robot, generator=torch.Generator(), **sizes)
         due = {name: tuple(tensor.shape) for name, tensor in new.state_dict().items()}
         came = {name: tuple(tensor.shape) for name, tensor in state.items()}
@@ -88,20 +97,28 @@ class Wrestler(nn.Module):
         new.load_state_dict(state)
         return new
 
-    def with_context(self, context_size: int) -> Wrestler:
-        """Adds C zero-weighted inputs; behaviour is unchanged."""
+    def with_context(self, context_size: int, *, critic_size: int = 0) -> Wrestler:
+        """Adds zero-weighted inputs; behaviour is unchanged.
+
+        Args:
+            context_size: C, of policy and value function.
+            critic_size: K, of the value function alone.
+
+        Raises:
+            ValueError: if it has such inputs already.
+        """
+        if self.context_size or self.critic_size:
+            raise ValueError(f"it has a context of size {self.context_size} already")
         state = self.state_dict()
-        for name in ("policy", "value"):
-            weight = state[f"network.{name}.0.weight"]
-            more = weight.new_zeros(len(weight), context_size)
-            state[f"network.{name}.0.weight"] = torch.cat([weight, more], dim=1)
-        for name, fill in (("mean", 0.0), ("variance", 1.0)):
-            seen = state[f"network.normalizer.{name}"]
-            more = seen.new_full((context_size,), fill)
-            state[f"network.normalizer.{name}"] = torch.cat([seen, more])
+        sizes = {"context_size": context_size, "critic_size": critic_size}
         hidden_size = len(state["network.policy.0.bias"])
-        sizes = {"hidden_size": hidden_size, "context_size": self.context_size + context_size}
-        new = Wrestler(self.robot, generator=torch.Generator(), **sizes)
+        new = Wrestler(self.robot, generator=torch.Generator(), hidden_size=hidden_size, **sizes)
+        for name, tensor in new.state_dict().items():
+            own = state[name]
+            if own.shape != tensor.shape:  # inputs come last
+                fill = 1.0 if name.endswith("variance") else 0.0
+                more = own.new_full((*own.shape[:-1], tensor.shape[-1] - own.shape[-1]), fill)
+                state[name] = torch.cat([own, more], dim=-1)
         new.load_state_dict(state)
         return new
 
@@ -121,7 +138,12 @@ class Wrestler(nn.Module):
         observations: Float[Tensor, "batch obs"],
         context: Float[Tensor, "batch context"] | None = None,
     ) -> tuple[Float[Tensor, "batch in"], Int[Tensor, " batch"]]:
-        """Input of the networks, (B, F + C), and by how many quarter turns it was turned, (B,)."""
+        """Input of the networks, and by how many quarter turns it was turned, (B,).
+
+        Args:
+            observations: (B, O).
+            context: (B, C); in training, (B, C + K).
+        """
         seen = egocentric(observations, self.robot)
         turns = self.front.turns(seen)
         seen = self.front.turned(seen, turns)
@@ -138,6 +160,7 @@ class Wrestler(nn.Module):
     ) -> tuple[Float[Tensor, "batch act"], None]:
         """Actions drawn from the policy, (B, A); it has no memory."""
         inputs, turns = self.inputs(observations, context)
+        inputs = nn.functional.pad(inputs, (0, self.critic_size))
         drawn = self.network.act(inputs, generator=generator)[0]
         return self.front.torques(drawn, turns), None
 

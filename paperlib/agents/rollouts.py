@@ -224,7 +224,8 @@ class RolloutCollector:
     def _inputs(self, number: int) -> tuple[Tensor, Tensor]:
         first, second = self.env_ids[number]
         seen = np.concatenate([self.observations[0][first], self.observations[1][second]])
-        context = self.context.vectors[np.concatenate([first, second])]
+        own = np.concatenate([first, second])
+        context = torch.cat([self.context.vectors[own], self.context.critic_vectors[own]], dim=1)
         return self.learners[number].inputs(torch.from_numpy(seen), context)
 
     def _begin_matches(self, env_ids: NDArray[np.int64]) -> None:

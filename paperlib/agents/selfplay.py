@@ -45,6 +45,7 @@ class Recipe:
         ppo: hyperparameters of PPO.
         lr_decay: the learning rate falls linearly by this fraction over the training. It is lower
             where ``ppo.target_kl`` asks for it, see `SelfPlay.learning_rates`.
+        critic_iterations: of these, the first ones, in which only the value function learns.
         action_std: standard deviation of actions at the start, and its maximum for a learner that
             starts from a parent.
         min_action_std: minimum of the standard deviation in training.
@@ -65,6 +66,7 @@ class Recipe:
     rewards: RewardWeights = dataclasses.field(default_factory=RewardWeights)
     ppo: ppo.Settings = dataclasses.field(default_factory=ppo.Settings)
     lr_decay: float = 0.9
+    critic_iterations: int = 0
     action_std: float = 0.6
     min_action_std: float = 0.1
     hidden_size: int = 64
@@ -190,6 +192,7 @@ class SelfPlay:
             hidden_size=self.recipe.hidden_size,
             action_std=self.recipe.action_std,
             context_size=self.context.context_size,
+            critic_size=self.context.critic_size,
         )
 
     @property
@@ -254,7 +257,8 @@ class SelfPlay:
         network, optimiser = self.learners[number].network, self.optimisers[number]
         rate = min(self.learning_rates[number], self.recipe.learning_rate(self.iteration))
         optimiser.param_groups[0]["lr"] = rate
-        options = {"generator": generator, "augment": self.augment}
+        fit_critic = self.iteration < self.recipe.critic_iterations
+        options = {"generator": generator, "augment": self.augment, "fit_critic": fit_critic}
         log = ppo.update(network, optimiser, rollout, self.recipe.ppo, **options)
         self.learning_rates[number] = rate * (0.9 if log["stopped"] else 1.02)
         with torch.no_grad():

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from paperlib.agents import matches, robosumo_policies
+from paperlib.agents.contexts import principal_components
 from paperlib.agents.robosumo_policies import Wrestler
 from paperlib.embeddings import PolicyEmbedder, Settings
 from paperlib.graphs import InteractionGraph
@@ -36,6 +37,7 @@ def study(tmp_path, generator):
     return {
         "encoder_seed": 0,
         "num_opponents": 2,
+        **{"num_components": 2, "num_episodes": 2},
         **{"num_iterations": 1, "num_rollouts": 1, "num_envs": 4, "learning_rate": 1e-3},
         **{"num_games": 1, "num_last_games": 1, "start": ""},
         **{f"{place}_folder": tmp_path for place in folders},
@@ -43,8 +45,10 @@ def study(tmp_path, generator):
 
 
 def opponents_of(study):
-    names = "encoder_seed", "num_opponents", "wrestlers_folder", "table_1_folder"
-    return Opponents(**{name: study[name] for name in (*names, "sumo_encoders_folder")})
+    names = "encoder_seed", "num_opponents", "num_components", "num_episodes", "wrestlers_folder"
+    return Opponents(
+        **{name: study[name] for name in (*names, "table_1_folder", "sumo_encoders_folder")}
+    )
 
 
 @pytest.mark.parametrize(
@@ -79,14 +83,20 @@ def test_embeddings_are_of_matches_within_a_part(study):
     model, dataset = PolicyEmbedder.load(opponents.encoder("Emb-Hyb")), opponents.dataset
     offline, online = opponents.context_spec("offline"), opponents.context_spec("Emb-Hyb")
     train = dataset.on_edges(InteractionGraph.complete(4).induced([0, 1]))
+    components = principal_components(model.embed(train), 2)
     for spec in (offline, online):
-        torch.testing.assert_close(spec["embeddings"], model.embed(train))
+        torch.testing.assert_close(spec["components"].shift, components.shift)
+        torch.testing.assert_close(spec["components"].matrix, components.matrix)
     for agent in range(4):
         own = dataset.rows_on_edges(InteractionGraph.complete(4).induced([agent, agent ^ 1]))
         own = own[dataset.agents[own] == agent]
         expected = model.embed(dataset, own).mean(0)
         torch.testing.assert_close(offline["offline"][agent], expected)
-    assert opponents.context_spec("oracle") == {"kind": "oracle", "context_size": 6}
+    assert opponents.context_spec("oracle") == {
+        "kind": "oracle",
+        "context_size": 2,
+        "tells_critic": True,
+    }
 
 
 def test_policies_start_from_a_shipped_wrestler_or_from_random_weights(study):
@@ -125,8 +135,8 @@ def test_only_policies_of_one_study_meet(study):
         load()
     train("Emb-Id")
     assert {key: policy.context_size for key, policy in load().items()} == {
-        ("random", 0): 6,
-        ("Emb-Id", 0): 6,
+        ("random", 0): 2,
+        ("Emb-Id", 0): 2,
     }
     folder, settings = study["sumo_encoders_folder"], Settings(embedding_size=6, hidden_size=5)
     train_policy(**Study(**study).job("random", 1))

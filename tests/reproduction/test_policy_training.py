@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from paperlib.agents import robosumo_policies
+from paperlib.agents.contexts import principal_components
 from paperlib.agents.robosumo_policies import Wrestler
 from paperlib.agents.selfplay import Recipe
 from paperlib.embeddings import PolicyEmbedder, Settings
@@ -36,7 +37,8 @@ def specs(tmp_path, generator):
     path = tmp_path / "encoder.safetensors"
     PolicyEmbedder(120, 8, settings=settings, generator=generator).save(path)
     embeddings, offline = torch.randn(2, 9, 6, generator=generator)
-    shared = {"context_size": 6, "embeddings": embeddings, "offline": offline[:4], "model": path}
+    components = principal_components(embeddings, 6)
+    shared = {"context_size": 6, "components": components, "offline": offline[:4], "model": path}
     return {kind: {"kind": kind, **shared} for kind in ("online", "offline", "zeros")}
 
 
@@ -56,9 +58,8 @@ def run(context_spec, folder, **changes):
 
 def test_a_context_is_about_the_chosen_opponents(specs):
     context = make_opponent_context(specs["offline"], 3, [3, 1])
-    scale = specs["offline"]["embeddings"].std(0)
-    shift = specs["offline"]["embeddings"].mean(0)
-    torch.testing.assert_close(context.table * scale + shift, specs["offline"]["offline"][[3, 1]])
+    expected = specs["offline"]["components"].of(specs["offline"]["offline"][[3, 1]])
+    torch.testing.assert_close(context.table, expected)
 
 
 def test_a_policy_is_trained_and_judged_before_and_after_each_iteration(specs, tmp_path):
@@ -113,7 +114,8 @@ def test_what_is_finished_is_not_made_again(specs, tmp_path, monkeypatch):
 def test_another_encoder_makes_another_policy(specs, tmp_path):
     run(specs["online"], tmp_path)
     before = (tmp_path / "online 0.safetensors").read_bytes()
-    changed = {**specs["online"], "embeddings": specs["online"]["embeddings"] + 1}
+    components = specs["online"]["components"]
+    changed = {**specs["online"], "components": components._replace(shift=components.shift + 1)}
     assert run(changed, tmp_path) == run(changed, tmp_path / "anew")  # its checkpoint is not used
     assert (tmp_path / "online 0.safetensors").read_bytes() != before
 

@@ -8,7 +8,13 @@ import torch
 
 from paperlib import training
 from paperlib.agents import matches
-from paperlib.agents.contexts import ContextualPolicy, OpponentContext, meet
+from paperlib.agents.contexts import (
+    Components,
+    ContextualPolicy,
+    OpponentContext,
+    meet,
+    principal_components,
+)
 from paperlib.agents.robosumo_policies import Wrestler
 from paperlib.agents.selfplay import Recipe, SelfPlay
 from paperlib.datasets import InteractionDataset
@@ -45,7 +51,7 @@ def make_context(kind, model=None, **changes):
         "num_opponents": 2,
         "context_size": 6,
         "model": model,
-        "embeddings": torch.randn(20, 6, generator=generator),
+        "components": principal_components(torch.randn(20, 6, generator=generator), 6),
         "offline": torch.randn(2, 6, generator=generator),
     }
     return OpponentContext(kind, **options | changes)
@@ -76,8 +82,58 @@ def test_tables_of_each_kind():
         assert torch.equal(context.vectors[0], context.vectors[1]) == (kind == "zeros")
     assert make_context("oracle").table[:, :2].equal(torch.eye(2))
     known = torch.randn(9, 6, generator=make_generator(1))
-    standard = make_context("offline", embeddings=known, offline=known[:2]).table
-    torch.testing.assert_close(standard, ((known - known.mean(0)) / known.std(0))[:2])
+    components = Components(torch.ones(6), 2 * torch.eye(6))
+    table = make_context("offline", components=components, offline=known[:2]).table
+    torch.testing.assert_close(table, 2 * (known[:2] - 1))
+
+
+def test_principal_components_have_one_scale():
+    spread = torch.tensor([1.0, 9.0, 3.0, 0.1])
+    vectors = 5 + spread * torch.randn(4000, 4, generator=make_generator(1))
+    found = principal_components(vectors, 3).of(vectors)
+    assert found.mean(0).abs().max() < 1e-4
+    torch.testing.assert_close(found.std(0), torch.tensor([1, 1 / 3, 1 / 9]), rtol=0.05, atol=0)
+    correlation = torch.corrcoef(torch.cat([found, vectors], dim=1).T)[:3, 3:]
+    assert correlation[0, 1] > 0.99 and correlation[1, 2] > 0.99 and correlation[2, 0] > 0.99
+    for number in (0, 5):
+        with pytest.raises(ValueError, match=f"num_components must be 1 to 4, got {number}"):
+            principal_components(vectors, number)
+
+
+def test_the_critic_alone_is_told_the_opponent():
+    context = make_context("zeros", tells_critic=True)
+    context.begin(np.array([1, 3]), np.array([1, 0]), generator=make_generator(0))
+    assert context.critic_size == 2 and context.critic_vectors[[1, 3]].equal(torch.eye(2)[[1, 0]])
+    assert make_context("zeros").critic_vectors.shape == (8, 0)
+    wrestler = Wrestler(generator=make_generator(0))
+    wider = wrestler.with_context(6, critic_size=2)
+    seen = torch.randn(4, 120, generator=make_generator(1))
+    drawn = [
+        player.act(seen, generator=make_generator(3), context=c)[0]
+        for player, c in ((wrestler, None), (wider, torch.zeros(4, 6)))
+    ]
+    assert torch.equal(*drawn)
+    told = torch.zeros(4, 8)
+    told[:2, 6] = 1.0
+    wider.network.value[0].weight.data[:, -2:] = 1.0
+    values = wider.network.act(wider.inputs(seen, told)[0], generator=make_generator(3))[2]
+    others = wider.network.act(wider.inputs(seen, 0 * told)[0], generator=make_generator(3))[2]
+    assert (values != others).tolist() == [True, True, False, False]
+    assert Wrestler.from_state(wider.state_dict()).critic_size == 2
+    with pytest.raises(ValueError, match="it has a context of size 6 already"):
+        wider.with_context(1)
+
+
+def test_only_the_value_function_learns_at_first(model):
+    recipe = dataclasses.replace(RECIPE, critic_iterations=1)
+    selfplay = make_selfplay("oracle", recipe=recipe)
+    before = {n: t.clone() for n, t in selfplay.learners[0].state_dict().items()}
+    selfplay.step()
+    changed = {n for n, t in selfplay.learners[0].state_dict().items() if not t.equal(before[n])}
+    assert changed and all(name.startswith("network.value") for name in changed)
+    selfplay.step()
+    policy = selfplay.learners[0].state_dict()["network.policy.0.weight"]
+    assert not torch.equal(policy, before["network.policy.0.weight"])
 
 
 def test_random_vectors_are_new_in_every_match():
@@ -97,7 +153,7 @@ def test_online_is_the_last_episode_of_that_opponent(model):
     seen = draw.normal(size=(8, 120)).astype(np.float32)
     acted = draw.normal(size=(8, 8)).astype(np.float32)
     context.watch(seen, acted, np.ones(8, dtype=bool))
-    expected = context.running_embeddings()
+    expected = context.running_contexts()
     context.end(np.array([2, 5]), np.array([0, 1]))
     assert torch.equal(context.table, expected[[2, 5]])
     context.begin(np.array([2]), np.array([1]), generator=make_generator(0))
@@ -105,15 +161,27 @@ def test_online_is_the_last_episode_of_that_opponent(model):
     assert context.running.counts[:, 0].tolist() == [1, 1, 0, 1, 1, 0, 1, 1]
 
 
+def test_online_averages_over_the_last_episodes(model):
+    context = make_context("online", model, num_episodes=2)
+    found = torch.randn(3, 8, 6, generator=make_generator(2))
+    for number in range(3):
+        context.running_contexts = lambda number=number: found[number]
+        context.end(np.array([4]), np.array([1]))
+        first = max(0, number - 1)
+        expected = found[first : number + 1, 4].mean(0)
+        torch.testing.assert_close(context.table[1], expected)
+    assert (context.table[0] == 0).all()
+
+
 @pytest.mark.parametrize(
     ("kind", "changes", "message"),
     [
         ("none", {}, "kind must be one of zeros"),
         ("oracle", {"num_opponents": 7}, "context_size must be at least 7"),
-        ("online", {"embeddings": None}, "embeddings is needed"),
+        ("online", {"components": None}, "components is needed"),
         ("offline", {"offline": None}, "offline is needed"),
         ("online", {}, "model is needed"),
-        ("offline", {"context_size": 5}, "embeddings: their size is 6, context_size 5"),
+        ("offline", {"context_size": 5}, "components: there are 6, context_size is 5"),
         ("offline", {"num_opponents": 9}, r"offline must be \(9, 6\), a row for each opponent"),
     ],
 )
@@ -236,9 +304,9 @@ def test_trainings_with_a_context_have_fixed_opponents_only():
 
 def test_an_encoder_of_another_size_is_refused(model):
     size = model.settings.embedding_size
-    with pytest.raises(ValueError, match=f"have size {size}, context_size is {size + 1}"):
-        vectors = torch.randn(9, size + 1)
-        make_context("online", model, context_size=size + 1, embeddings=vectors, offline=None)
+    with pytest.raises(ValueError, match=f"size {size}, components are of size {size + 1}"):
+        components = principal_components(torch.randn(9, size + 1), 6)
+        make_context("online", model, components=components, offline=None)
 
 
 class Spy(Wrestler):
@@ -254,7 +322,7 @@ class Spy(Wrestler):
 
 
 def test_the_second_game_is_played_with_embeddings_of_the_first(model):
-    spy, context = Spy(), make_context("online", model)
+    spy, context = Spy(), make_context("online", model, num_episodes=1)
     opponents = [matches.ZeroAction(8), matches.UniformlyRandom(8)]
     numbers = np.array([0, 1] * 4)
     played = meet([(spy, context)], opponents, numbers, key=(1,), max_cycles=5)
@@ -265,6 +333,17 @@ def test_the_second_game_is_played_with_embeddings_of_the_first(model):
     assert (context.running.counts == 5).all()  # steps of the second game alone
     still, moved = second[::2], second[1::2]
     assert torch.cdist(still, still).mean() < torch.cdist(still, moved).mean()
+
+
+def test_several_games_before_the_one_that_counts(model):
+    spy, context = Spy(), make_context("online", model, num_episodes=3)
+    opponents = [matches.ZeroAction(8), matches.UniformlyRandom(8)]
+    meet([(spy, context)], opponents, np.array([0, 1] * 4), key=(1,), max_cycles=5)
+    assert len(spy.contexts) == 20
+    first, second, last = (spy.contexts[5 * k] for k in (1, 2, 3))
+    assert (spy.contexts[0] == 0).all() and not torch.equal(first, second)
+    steady = [(part[1::2] - part[1::2].mean(0)).norm() for part in (first, last)]
+    assert steady[1] < steady[0]  # of the opponent that moves
 
 
 def test_games_without_online_contexts_are_played_once():
