@@ -22,9 +22,9 @@ VALUE_SIZE = 4  # of a slot of gated pooling
 class DeepSetsEncoder(nn.Module):
     """f_θ = s ρ(h) / ‖ρ(h)‖, h the paper's encoder: Deep Sets (Zaheer et al. 2017), on a sphere.
 
-    h = `EpisodeEncoder`, or `GatedPoolingEncoder` if ``gated``, with H outputs, times `GAIN`; ρ: ReLU
-    (not if ``gated``), H, ReLU, D. On a sphere, Euclidean distance and cosine agree, and s is the
-    inverse temperature of losses of distances.
+    h = `EpisodeEncoder`, or `GatedPoolingEncoder` if ``gated``, with H outputs, times `GAIN`; ρ:
+    ReLU (not if ``gated``), H, ReLU, D. On a sphere, Euclidean distance and cosine agree, and s is
+    the inverse temperature of losses of distances.
 
     Args:
         observation_size: O.
