@@ -92,20 +92,26 @@ class Result(NamedTuple):
 
 
 def matched_encoders(
-    observation_size: int, action_size: int, *, num_weights: int = 0
+    observation_size: int,
+    action_size: int,
+    *,
+    num_weights: int = 0,
+    names: Sequence[str] | None = None,
 ) -> dict[str, Make]:
-    """All of `ENCODERS`, with hidden sizes that give them about the same number of weights, and
-    embeddings of 100 numbers.
+    """Encoders with hidden sizes that give them about the same number of weights, and embeddings of
+    100 numbers.
 
     Args:
         observation_size: O.
         action_size: A.
         num_weights: of each; 0 for what `EpisodeEncoder` has by default.
+        names: which of `ENCODERS`; all by default.
     """
     sizes, generator = (observation_size, action_size), torch.Generator()
     num_weights = num_weights or count_weights(EpisodeEncoder(*sizes, generator=generator))
     found = {}
-    for name, (make, multiple) in ENCODERS.items():
+    for name in ENCODERS if names is None else names:
+        make, multiple = ENCODERS[name]
         sized = partial(make, *sizes, generator=generator)
         hidden_size = matched_hidden_size(
             lambda size, sized=sized: sized(hidden_size=size), num_weights, multiple_of=multiple

@@ -225,9 +225,8 @@ class Benchmark:
             merged[partners] = as_seen(data, task, encoder)
         data = merged[partners]
         sizes = data.observation_size, data.action_size
-        made = comparison.matched_encoders(*sizes)[encoder](
-            *sizes, generator=make_generator(*key, 0)
-        )
+        make = comparison.matched_encoders(*sizes, names=[encoder])[encoder]
+        made = make(*sizes, generator=make_generator(*key, 0))
         if task.few_steps:
             made = on_distinct_steps(made)
         scaled = with_unit_variance(made, data, generator=make_generator(*key, 1))

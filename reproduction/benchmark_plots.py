@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
+import seaborn as sns
 from matplotlib.figure import Figure
 
 from reproduction import plots
@@ -90,8 +91,9 @@ def learning_curves(rows: Sequence[Row]) -> Figure:
         line[0].set_ylabel("\n".join(task), fontsize=6)
     for ax, encoder in zip(axes[0], encoders, strict=True):
         ax.set_title(encoder, fontsize=6)
-    figure.supxlabel("share of the training", fontsize=7)
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=7)
+    for ax in axes[-1]:
+        ax.set_xlabel("share of the training", fontsize=6)
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     return figure
 
 
@@ -100,6 +102,7 @@ def curves(rows: Sequence[Row]) -> Figure:
     episode that is seen (right): the paper's cell and the best one of every task."""
     figure, axes = plt.subplots(1, 2, sharey=True, figsize=(6.75, 3.0), layout="constrained")
     tasks = dict.fromkeys((row["world"], row["kind"]) for row in rows if row["encoder"])
+    colours = sns.color_palette("colorblind", len(tasks))
     for number, task in enumerate(tasks):
         cells = {"-": best_cell(rows, task), ":": Cell(*task, *PAPERS)}
         for style, cell in cells.items():
@@ -107,7 +110,7 @@ def curves(rows: Sequence[Row]) -> Figure:
                 mean = _mean_curve(rows, cell, name)
                 places = range(1, len(mean) + 1) if name == "by_labels" else STEP_SHARES
                 label = ", ".join(task) if style == "-" else None
-                ax.plot(places, 100 * mean, style, color=f"C{number}", marker=".", label=label)
+                ax.plot(places, 100 * mean, style, color=colours[number], marker=".", label=label)
     axes[0].set(xlabel="labelled episodes of each agent", ylabel="named by nearest neighbour, %")
     axes[1].set(xlabel="share of an episode that is seen")
     figure.legend(
