@@ -26,17 +26,13 @@
 # by the agents' true policies, or by policies estimated from counts pooled over the labelled episodes.
 #
 # The default profile is a **subset**: two encoders, two objectives, three seeds, and no RoboSumo, with short
-# trainings. The profile `long` has all worlds, encoders and objectives; `paper` trains longer, too.
+# trainings. The profile `long` has all worlds, encoders and objectives; `paper` trains longer, too. RoShamBo
+# takes OpenSpiel (`pip install 'paperlib[benchmark]'`); without it, leave that world out of `worlds`.
 #
 # ## Parameters
 
 # %% tags=["parameters"]
-worlds = [
-    "Kuhn",
-    "Leduc",
-    "ParticleWorld",
-    "RoShamBo",
-]  # and "RoboSumo"; "RoShamBo" takes OpenSpiel
+worlds = ["Kuhn", "Leduc", "ParticleWorld", "RoShamBo"]  # and "RoboSumo"
 encoders = ["mean-MLP", "gated Deep Sets"]  # of paperlib.comparison.ENCODERS
 objectives = ["Emb-Hyb", "InfoNCE"]  # of paperlib.comparison.OBJECTIVES
 seeds = [0, 1, 2]  # each draws agents, where they are drawn, episodes, splits and weights

@@ -16,10 +16,10 @@ from reproduction.statistics import Estimate, t_interval
 
 PAPERS = "mean-MLP", "Emb-Hyb"  # the paper's encoder and objective
 MEASURES = {  # by name in a row: title, and factor
-    "linear": ("linear layer, %", 100),
-    "nearest": ("nearest neighbour, %", 100),
-    "ratio": ("IICR", 1),
-    "correlation": ("rank correlation", 1),
+    "linear": ("linear layer, %", 100.0),
+    "nearest": ("nearest neighbour, %", 100.0),
+    "ratio": ("IICR", 1.0),
+    "correlation": ("rank correlation", 1.0),
 }
 # How `verdicts` reads where a difference to the paper's cell is expected to be positive
 WORDS = {"reproduced": "better", "contradicted": "worse", "undecided": "open"}

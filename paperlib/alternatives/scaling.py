@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from paperlib.datasets import InteractionDataset
+from paperlib.encoders import embedding_size_of
 
 NUM_EPISODES = 500  # from which mean and deviation are taken
 
@@ -57,8 +58,9 @@ def with_unit_variance(
         generator: draws at most `NUM_EPISODES` of its episodes.
 
     Raises:
-        ValueError: if all of these have the same embedding.
+        ValueError: if the encoder does not return one vector for each episode, or the same for all.
     """
+    embedding_size_of(encoder, dataset.observation_size, dataset.action_size)
     rows = torch.randperm(len(dataset), generator=generator)[:NUM_EPISODES]
     found = torch.cat([encoder(*dataset.batch(part)) for part in rows.split(50)])
     scale = found.var(0, correction=0).mean().sqrt()

@@ -46,3 +46,5 @@ def test_an_encoder_that_is_constant_is_named(generator):
     torch.nn.init.zeros_(encoder.out.bias)
     with pytest.raises(ValueError, match="encoder: all episodes have the same embedding"):
         with_unit_variance(encoder, dataset, generator=generator)
+    with pytest.raises(ValueError, match="encoder must return"):
+        with_unit_variance(torch.nn.Linear(2, 2), dataset, generator=generator)
