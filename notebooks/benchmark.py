@@ -51,7 +51,7 @@ identification_weights = [1.0]  # λ of Emb-Hyb, likewise
 num_workers = 2  # processes; does not affect the results
 population_folder = "results/laptop/population"  # results of population.py
 sumo_encoders_folder = "results/laptop/sumo_encoders"  # where table_1.py keeps its matches
-cells_folder = "results/laptop/benchmark_cells"  # finished cells, kept between runs
+benchmark_cells_folder = "results/laptop/benchmark_cells"  # finished cells, kept between runs
 output_folder = "results/laptop/benchmark"  # where the results go, relative to the repository
 
 # %%
@@ -96,7 +96,7 @@ output = results.resolve(output_folder)
 
 # %%
 benchmark = Benchmark(
-    results.resolve(cells_folder),
+    results.resolve(benchmark_cells_folder),
     worlds,
     encoders,
     objectives,

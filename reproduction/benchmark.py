@@ -24,10 +24,9 @@ from reproduction import benchmark_worlds
 from reproduction.benchmark_answers import PAPERS
 from reproduction.benchmark_measures import (
     Row,
-    as_seen,
+    learning_data,
     measure_encoder,
     references,
-    without_partners,
 )
 from reproduction.benchmark_tasks import Sizes, Task
 from reproduction.benchmark_worlds import WORLDS
@@ -70,7 +69,8 @@ class Benchmark:
             `comparison.OBJECTIVES`.
         sizes: how much is played.
         folders: see `benchmark_worlds.make_task`.
-        num_updates: of every training.
+        num_updates: of every training; half of it where labels of more agents are learned than
+            ``anchors_per_update``, since each update then takes all of them.
         anchors_per_update: episodes that an update learns from: agents times repetitions.
         num_workers: processes; does not affect the results.
 
@@ -122,7 +122,9 @@ class Benchmark:
             for encoder, objective in product(self.encoders, self.objectives):
                 try:
                     once = dataclasses.replace(self, num_updates=1)
-                    once.train(task, encoder, objective, Choice(1e-3, 1.0), key=(0,))
+                    data = learning_data(task, encoder, objective, {})
+                    options = {"few_steps": task.few_steps, "key": (0,)}
+                    once.train(data, encoder, objective, Choice(1e-3, 1.0), **options)
                 except ValueError as error:
                     raise ValueError(f"{world}, {encoder}, {objective}: {error}") from None
 
@@ -203,37 +205,32 @@ class Benchmark:
 
     def train(
         self,
-        task: Task,
+        data: InteractionDataset,
         encoder: str,
         objective: str,
         choice: Choice,
         *,
+        few_steps: bool,
         key: Sequence[int],
-        merged: dict[bool, InteractionDataset] | None = None,
     ) -> PolicyEmbedder:
         """One training, from an encoder whose embeddings have unit variance; none for "untrained".
 
         Args:
-            task: to learn from.
+            data: to learn from.
             encoder, objective, choice: how.
+            few_steps: whether many steps are equal.
             key: of the random streams.
-            merged: keeps what is learned from, with partners and without, for the next training.
         """
-        merged, partners = {} if merged is None else merged, objective == "LIAM"
-        if partners not in merged:
-            data = task.learning if partners else without_partners(task.learning)
-            merged[partners] = as_seen(data, task, encoder)
-        data = merged[partners]
         sizes = data.observation_size, data.action_size
         make = comparison.matched_encoders(*sizes, names=[encoder])[encoder]
         made = make(*sizes, generator=make_generator(*key, 0))
-        if task.few_steps:
+        if few_steps:
             made = on_distinct_steps(made)
         scaled = with_unit_variance(made, data, generator=make_generator(*key, 1))
         num_agents = len(data.agents.unique())
-        share = 1 if objective != SUPERVISED else min(1, self.anchors_per_update / num_agents)
+        crowded = objective == SUPERVISED and num_agents > self.anchors_per_update
         settings = Settings(
-            num_updates=max(1, round(self.num_updates * share)),
+            num_updates=max(1, self.num_updates // (2 if crowded else 1)),
             learning_rate=choice.learning_rate,
             repetitions=max(1, self.anchors_per_update // num_agents),
             agents_per_update=min(self.anchors_per_update, num_agents),
@@ -260,7 +257,8 @@ def run_cells(
     learns nothing."""
     kind_number = WORLDS[case.world].index(case.kind)
     key = case.seed, Stream.BENCHMARK_ENCODERS, list(WORLDS).index(case.world), kind_number
-    task, merged, rows = None, {}, []
+    task, rows = None, []
+    seen: dict[bool, InteractionDataset] = {}
     shared = {"sizes": dataclasses.asdict(benchmark.sizes)}
     shared |= {n: getattr(benchmark, n) for n in ("num_updates", "anchors_per_update")}
     for objective, choice in wanted or [("references", Choice(0.0, 0.0))]:
@@ -270,8 +268,10 @@ def run_cells(
             task = benchmark.task(case) if task is None else task
             generator = make_generator(*key, 3)
             if encoder:
+                data = learning_data(task, encoder, objective, seen)
+                options = {"few_steps": task.few_steps, "key": key}
                 start = time.perf_counter()
-                model = benchmark.train(task, encoder, objective, choice, key=key, merged=merged)
+                model = benchmark.train(data, encoder, objective, choice, **options)
                 seconds = time.perf_counter() - start
                 found = [measure_encoder(model, task, encoder, generator=generator)]
                 found[0] |= {

@@ -66,6 +66,17 @@ def as_seen(dataset: InteractionDataset, task: Task, encoder: str) -> Interactio
     return merge_steps(dataset) if task.few_steps and encoder not in ORDERED else dataset
 
 
+def learning_data(
+    task: Task, encoder: str, objective: str, seen: dict[bool, InteractionDataset]
+) -> InteractionDataset:
+    """What a cell learns from; ``seen`` keeps it for the next ones, with partners and without."""
+    partners = objective == "LIAM"
+    if partners not in seen:
+        data = task.learning if partners else without_partners(task.learning)
+        seen[partners] = as_seen(data, task, encoder)
+    return seen[partners]
+
+
 def measure_encoder(
     model: PolicyEmbedder, task: Task, encoder: str, *, generator: torch.Generator
 ) -> Row:

@@ -15,6 +15,7 @@ from paperlib.encoders import EpisodeEncoder
 from paperlib.merging import OnDistinctRows
 from reproduction import benchmark, benchmark_worlds
 from reproduction.benchmark import Benchmark, Case, Choice
+from reproduction.benchmark_measures import learning_data, without_partners
 from reproduction.benchmark_tasks import Sizes
 
 SIZES = Sizes(num_agents=10, num_episodes=4, num_steps=12, num_labelled=2)
@@ -88,13 +89,23 @@ def test_what_names_most_is_chosen(tmp_path):
 def test_embeddings_begin_with_unit_variance_and_equal_steps_are_computed_once(tmp_path):
     made = make(tmp_path)
     task = made.task(Case("Kuhn", "strong", 0))
-    merged = {}
-    options = {"key": (0,), "merged": merged}
-    model = made.train(task, "mean-MLP", "untrained", Choice(0.1, 1.0), **options)
+    data = learning_data(task, "mean-MLP", "Emb-Hyb", {})
+    options = {"few_steps": True, "key": (0,)}
+    model = made.train(data, "mean-MLP", "untrained", Choice(0.1, 1.0), **options)
     assert isinstance(model.encoder, ScaledEncoder)
+    assert isinstance(model.encoder.encoder, EpisodeEncoder)
     assert isinstance(model.encoder.encoder.pairs, OnDistinctRows)
-    spread = model.embed(merged[False]).var(0, correction=0).mean()
-    torch.testing.assert_close(spread, torch.tensor(1.0))
+    torch.testing.assert_close(model.embed(data).var(0, correction=0).mean(), torch.tensor(1.0))
+
+
+def test_labels_of_many_agents_take_half_the_updates(tmp_path):
+    made = make(tmp_path, num_updates=8)
+    data = learning_data(made.task(Case("Kuhn", "strong", 0)), "mean-MLP", "VAE", {})
+    options = {"few_steps": True, "key": (0,)}
+    for anchors, num_updates in ((4, 4), (10, 8)):
+        other = dataclasses.replace(made, anchors_per_update=anchors)
+        model = other.train(data, "mean-MLP", "supervised", Choice(0.1, 1.0), **options)
+        assert len(model.losses) == num_updates
 
 
 class NoVector(torch.nn.Module):
@@ -130,7 +141,7 @@ def test_a_world_without_partners_is_named(tmp_path, monkeypatch):
 
     def alone(*arguments, **options):
         task = whole(*arguments, **options)
-        return task._replace(learning=benchmark.without_partners(task.learning))
+        return task._replace(learning=without_partners(task.learning))
 
     monkeypatch.setattr(benchmark_worlds, "make_task", alone)
     with pytest.raises(ValueError, match=r"^Kuhn, mean-MLP, LIAM: dataset: LIAM reconstructs"):
@@ -163,16 +174,10 @@ def run_until_check(**parameters):
 
 def test_the_notebook_says_that_openspiel_is_missing(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyspiel", None)
-    folders = {"cells_folder": str(tmp_path / "cells"), "output_folder": str(tmp_path)}
+    folders = {"benchmark_cells_folder": str(tmp_path / "cells"), "output_folder": str(tmp_path)}
     with pytest.raises(ValueError, match=r"^RoShamBo: OpenSpiel is not installed; pip install"):
         run_until_check(worlds=["Kuhn", "RoShamBo"], **folders)
     made = run_until_check(worlds=["Kuhn"], **folders)
     assert made.tasks == [("Kuhn", "strong")]
     with pytest.raises(ValueError, match=r"^RoboSumo: .*run the notebook table_1 first"):
         run_until_check(worlds=["RoboSumo"], sumo_encoders_folder=str(tmp_path), **folders)
-
-
-def test_encoders_are_the_librarys(tmp_path):
-    task = make(tmp_path).task(Case("Kuhn", "strong", 0, "trial"))
-    model = make(tmp_path).train(task, "mean-MLP", "Emb-Hyb", Choice(0.1, 1.0), key=(0,))
-    assert type(model.encoder.encoder) is EpisodeEncoder

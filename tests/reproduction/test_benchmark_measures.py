@@ -1,5 +1,6 @@
 """Measures of embeddings that are known, and rows of what learns nothing."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -10,7 +11,7 @@ from paperlib.datasets import InteractionDataset
 from paperlib.embeddings import PolicyEmbedder
 from paperlib.merging import merge_steps
 from reproduction import benchmark_measures, distances
-from reproduction.benchmark_measures import STEP_SHARES, as_seen, measure, references
+from reproduction.benchmark_measures import STEP_SHARES, as_seen, learning_data, measure, references
 from reproduction.benchmark_tasks import Task
 
 
@@ -78,6 +79,17 @@ def test_steps_are_merged_where_their_order_does_not_matter(encoder, generator):
     assert len(found["by_steps"]) == len(STEP_SHARES)
     assert found["by_steps"][-1] == found["nearest"]
     torch.testing.assert_close(model.embed(merge_steps(task.known)), model.embed(task.known))
+
+
+def test_what_is_learned_from_is_kept_with_partners_and_without():
+    task, seen = make_task(), {}
+    data = task.learning
+    both = {"partner_observations": data.observations, "partner_actions": data.actions}
+    task = task._replace(learning=dataclasses.replace(data, num_partner_actions=2, **both))
+    found = [learning_data(task, "mean-MLP", name, seen) for name in ("VAE", "LIAM", "Emb-Im")]
+    assert found[0] is found[2] and [d.has_partner_steps for d in found[:2]] == [False, True]
+    assert found[0].step_counts is not None
+    assert learning_data(task, "GRU", "VAE", {}).step_counts is None
 
 
 def test_references_hold_chance_features_and_ceilings(generator):
