@@ -69,8 +69,8 @@ class Benchmark:
             `comparison.OBJECTIVES`.
         sizes: how much is played.
         folders: see `benchmark_worlds.make_task`.
-        num_updates: of every training; half of it where labels of more agents are learned than
-            ``anchors_per_update``, since each update then takes all of them.
+        num_poker_updates, num_updates: of a training in poker, and elsewhere; half as many where
+            labels of more agents than ``anchors_per_update`` are learned, all in every update.
         anchors_per_update: episodes that an update learns from: agents times repetitions.
         num_workers: processes; does not affect the results.
 
@@ -84,6 +84,7 @@ class Benchmark:
     objectives: Sequence[str]
     sizes: Sizes
     folders: Mapping[str, Path]
+    num_poker_updates: int
     num_updates: int
     anchors_per_update: int
     num_workers: int = 1
@@ -121,10 +122,9 @@ class Benchmark:
                 raise ValueError(f"{world}: {error}") from None
             for encoder, objective in product(self.encoders, self.objectives):
                 try:
-                    once = dataclasses.replace(self, num_updates=1)
                     data = learning_data(task, encoder, objective, {})
-                    options = {"few_steps": task.few_steps, "key": (0,)}
-                    once.train(data, encoder, objective, Choice(1e-3, 1.0), **options)
+                    options = {"few_steps": task.few_steps, "num_updates": 1, "key": (0,)}
+                    self.train(data, encoder, objective, Choice(1e-3, 1.0), **options)
                 except ValueError as error:
                     raise ValueError(f"{world}, {encoder}, {objective}: {error}") from None
 
@@ -211,6 +211,7 @@ class Benchmark:
         choice: Choice,
         *,
         few_steps: bool,
+        num_updates: int,
         key: Sequence[int],
     ) -> PolicyEmbedder:
         """One training, from an encoder whose embeddings have unit variance; none for "untrained".
@@ -219,6 +220,7 @@ class Benchmark:
             data: to learn from.
             encoder, objective, choice: how.
             few_steps: whether many steps are equal.
+            num_updates: of it, or twice that, see `Benchmark`.
             key: of the random streams.
         """
         sizes = data.observation_size, data.action_size
@@ -230,7 +232,7 @@ class Benchmark:
         num_agents = len(data.agents.unique())
         crowded = objective == SUPERVISED and num_agents > self.anchors_per_update
         settings = Settings(
-            num_updates=max(1, self.num_updates // (2 if crowded else 1)),
+            num_updates=max(1, num_updates // (2 if crowded else 1)),
             learning_rate=choice.learning_rate,
             repetitions=max(1, self.anchors_per_update // num_agents),
             agents_per_update=min(self.anchors_per_update, num_agents),
@@ -260,7 +262,9 @@ def run_cells(
     task, rows = None, []
     seen: dict[bool, InteractionDataset] = {}
     shared = {"sizes": dataclasses.asdict(benchmark.sizes)}
-    shared |= {n: getattr(benchmark, n) for n in ("num_updates", "anchors_per_update")}
+    in_poker = case.world in benchmark_worlds.GAMES
+    num_updates = benchmark.num_poker_updates if in_poker else benchmark.num_updates
+    shared |= {"num_updates": num_updates, "anchors_per_update": benchmark.anchors_per_update}
     for objective, choice in wanted or [("references", Choice(0.0, 0.0))]:
         name = "_".join(map(str, (*case, encoder, objective, *choice))).replace(" ", "-")
         path, source = benchmark.folder / f"{name}.json", {**shared, "name": name}
@@ -269,7 +273,7 @@ def run_cells(
             generator = make_generator(*key, 3)
             if encoder:
                 data = learning_data(task, encoder, objective, seen)
-                options = {"few_steps": task.few_steps, "key": key}
+                options = {"few_steps": task.few_steps, "num_updates": num_updates, "key": key}
                 start = time.perf_counter()
                 model = benchmark.train(data, encoder, objective, choice, **options)
                 seconds = time.perf_counter() - start

@@ -45,7 +45,8 @@ class Sizes:
     Attributes:
         num_agents: of poker to learn from, and as many to name.
         num_episodes: of each poker agent to learn from.
-        num_steps: of an episode of poker, and of a match of bots.
+        num_steps: of an episode of poker.
+        num_throws: of a match of bots.
         episodes_per_edge: of each speaker with each listener.
         num_matches: of each pair of bots.
         step_stride: of RoboSumo, the steps from one that is taken to the next.
@@ -57,6 +58,7 @@ class Sizes:
     num_agents: int = 500
     num_episodes: int = 50
     num_steps: int = 200
+    num_throws: int = 100
     episodes_per_edge: int = 25
     num_matches: int = 2
     step_stride: int = 10

@@ -48,6 +48,7 @@ TINY = Sizes(
     num_agents=4,
     num_episodes=7,
     num_steps=12,
+    num_throws=12,
     episodes_per_edge=2,
     num_matches=1,
     step_stride=50,
@@ -95,6 +96,7 @@ def make_task(
         differences=np.zeros((0, 0)),
         references={"summary statistics": parts},
         ceilings={},
+        few_steps=world == "RoShamBo",
     )
     return task if part == "trial" else more(task)
 
@@ -226,7 +228,7 @@ def _bots(
 ) -> Collected:
     """OpenSpiel's bots, of whom each meets every other."""
     _, dataset = roshambo.round_robin(
-        num_matches=sizes.num_matches, num_steps=sizes.num_steps, generator=generators[0]
+        num_matches=sizes.num_matches, num_steps=sizes.num_throws, generator=generators[0]
     )
     dataset = both_views(dataset)
     split = _split(kind, dataset, generators)

@@ -24,7 +24,13 @@ REFERENCES = 6  # in poker
 
 def make(tmp_path, **changes):
     arguments = {"worlds": ["Kuhn"], "encoders": ["mean-MLP"], "objectives": ["Emb-Hyb"]}
-    arguments |= {"sizes": SIZES, "folders": {}, "num_updates": 3, "anchors_per_update": 4}
+    arguments |= {
+        "sizes": SIZES,
+        "folders": {},
+        "num_poker_updates": 3,
+        "num_updates": 1,
+        "anchors_per_update": 4,
+    }
     return Benchmark(tmp_path / "cells", **(arguments | changes))
 
 
@@ -67,7 +73,7 @@ def test_finished_cells_are_kept(tmp_path, monkeypatch):
     again = made.measure(choices, [0])
     without = [[{**r, "seconds": 0} for r in rows] for rows in (first, again)]
     assert len(calls) == 1 and without[0] == without[1]
-    more = dataclasses.replace(made, num_updates=4)
+    more = dataclasses.replace(made, num_poker_updates=4)
     more.measure(choices, [0])
     assert len(calls) == 1 + 3  # other settings are other cells
 
@@ -90,7 +96,7 @@ def test_embeddings_begin_with_unit_variance_and_equal_steps_are_computed_once(t
     made = make(tmp_path)
     task = made.task(Case("Kuhn", "strong", 0))
     data = learning_data(task, "mean-MLP", "Emb-Hyb", {})
-    options = {"few_steps": True, "key": (0,)}
+    options = {"few_steps": True, "num_updates": 1, "key": (0,)}
     model = made.train(data, "mean-MLP", "untrained", Choice(0.1, 1.0), **options)
     assert isinstance(model.encoder, ScaledEncoder)
     assert isinstance(model.encoder.encoder, EpisodeEncoder)
@@ -99,9 +105,9 @@ def test_embeddings_begin_with_unit_variance_and_equal_steps_are_computed_once(t
 
 
 def test_labels_of_many_agents_take_half_the_updates(tmp_path):
-    made = make(tmp_path, num_updates=8)
+    made = make(tmp_path)
     data = learning_data(made.task(Case("Kuhn", "strong", 0)), "mean-MLP", "VAE", {})
-    options = {"few_steps": True, "key": (0,)}
+    options = {"few_steps": True, "num_updates": 8, "key": (0,)}
     for anchors, num_updates in ((4, 4), (10, 8)):
         other = dataclasses.replace(made, anchors_per_update=anchors)
         model = other.train(data, "mean-MLP", "supervised", Choice(0.1, 1.0), **options)

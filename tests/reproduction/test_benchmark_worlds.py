@@ -13,6 +13,7 @@ SIZES = Sizes(
     num_agents=10,
     num_episodes=4,
     num_steps=20,
+    num_throws=20,
     episodes_per_edge=4,
     num_matches=2,
     step_stride=2,
