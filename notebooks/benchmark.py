@@ -196,7 +196,7 @@ plt.show()
 
 # %% [markdown]
 # A dot is one encoder with one objective, the ring the paper's pair; grey lines go from chance to the ceiling:
-# true policies where they are known, else the best supervised encoder. The best cell is named. Means over
+# true policies where they are known, else the best supervised encoder. The star is the best cell. Means over
 # seeds.
 #
 # **Answers.** One thing is changed at a time: the encoder, with Emb-Hyb, or the objective, with the mean-MLP.

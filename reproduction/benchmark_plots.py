@@ -43,6 +43,7 @@ def overview(rows: Sequence[Row]) -> Figure:
             ax.plot(x, y, ".", ms=5, color=COLOURS[cell.objective])
         papers, best = own[Cell(*task, *PAPERS)], best_cell(rows, task)
         ax.plot(papers, place, "o", ms=11, mfc="none", mec=COLOURS[PAPERS[1]], mew=1.5)
+        ax.plot(own[best], place, "*", ms=10, color=COLOURS[best.objective], mec="black", zorder=4)
         ax.annotate(best.name, (own[best], place + 0.22), ha="center", va="bottom", fontsize=7)
         for marker, numbers in zip("Dd", published(task[0]).values(), strict=False):
             ax.plot(numbers["linear"][0], place, marker, ms=6, mfc="white", mec="black", zorder=3)
