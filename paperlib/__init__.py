@@ -8,8 +8,8 @@ The core asks for six packages and takes anybody's episodes:
   steps as one; interaction graphs and their splits
 - `metrics`: clustering ratio, probes, ratings, summary statistics, means over episodes
 - `alternatives`: encoders and objectives that are not the paper's: `deep_sets`; `gated_pooling`,
-  with a policy that reads its slots; `sequence_encoders`, GRU and Transformers; `objectives`,
-  InfoNCE, LIAM and a VAE
+  with a policy that reads its slots; `sequence_encoders`, GRU and Transformers; `scaling`,
+  embeddings that begin with unit variance; `objectives`, InfoNCE, LIAM and a VAE
 - `comparison`: all encoders and objectives on one dataset, in one call
 - `pretrained`: encoders and agents that come with the package, by name
 - `streams`, `files`, `training`: random numbers; files with checksums; trainings that resume

@@ -14,6 +14,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from paperlib import _checks
+from paperlib.alternatives.deep_sets import DeepSetsEncoder
 from paperlib.alternatives.gated_pooling import GatedPoolingEncoder
 from paperlib.alternatives.objectives import LIAM, InfoNCE, Variational
 from paperlib.alternatives.sequence_encoders import GRUEncoder, TransformerEncoder
@@ -37,6 +38,11 @@ Make = Callable[..., nn.Module]  # make(observation_size, action_size, generator
 ENCODERS: dict[str, tuple[Make, int]] = {
     "mean-MLP": (EpisodeEncoder, 1),
     "gated pooling": (partial(GatedPoolingEncoder, num_slots=20, value_size=5), 1),
+    "Deep Sets": (partial(DeepSetsEncoder, embedding_size=100, head_size=64), 1),
+    "gated Deep Sets": (
+        partial(DeepSetsEncoder, embedding_size=100, head_size=64, gated=True),
+        1,
+    ),
     "GRU": (GRUEncoder, 1),
     "Transformer (set)": (TransformerEncoder, 2),
     "Transformer (sequence)": (partial(TransformerEncoder, positions=True), 2),
@@ -86,20 +92,26 @@ class Result(NamedTuple):
 
 
 def matched_encoders(
-    observation_size: int, action_size: int, *, num_weights: int = 0
+    observation_size: int,
+    action_size: int,
+    *,
+    num_weights: int = 0,
+    names: Sequence[str] | None = None,
 ) -> dict[str, Make]:
-    """All of `ENCODERS`, with hidden sizes that give them about the same number of weights, and
-    embeddings of 100 numbers.
+    """Encoders with hidden sizes that give them about the same number of weights, and embeddings of
+    100 numbers.
 
     Args:
         observation_size: O.
         action_size: A.
         num_weights: of each; 0 for what `EpisodeEncoder` has by default.
+        names: which of `ENCODERS`; all by default.
     """
     sizes, generator = (observation_size, action_size), torch.Generator()
     num_weights = num_weights or count_weights(EpisodeEncoder(*sizes, generator=generator))
     found = {}
-    for name, (make, multiple) in ENCODERS.items():
+    for name in ENCODERS if names is None else names:
+        make, multiple = ENCODERS[name]
         sized = partial(make, *sizes, generator=generator)
         hidden_size = matched_hidden_size(
             lambda size, sized=sized: sized(hidden_size=size), num_weights, multiple_of=multiple
@@ -187,19 +199,26 @@ def compare(
         results.append(Result(encoder, objective, seed, *_measure(embeddings, test.agents), **cost))
         progress(results[-1])
 
+    def learned(
+        name: str, title: str, half: InteractionDataset, settings: Settings, seed: int
+    ) -> PolicyEmbedder:
+        encoder = encoders[name](*sizes, generator=make_generator(seed, 1))
+        options = {"settings": settings, "generator": make_generator(seed, 2)}
+        return train(half, encoder, objectives[title], **options)
+
     once = dataclasses.replace(settings, num_updates=1)
     for name, title in cells:
         try:
-            _train(encoders[name], objectives[title], halves[seeds[0]][0], once, seed=seeds[0])
+            learned(name, title, halves[seeds[0]][0], once, seeds[0])
         except ValueError as error:
             raise ValueError(f"{name}, {title}: {error}") from None
-    for seed, (train, test) in halves.items():
+    for seed, (half, test) in halves.items():
         if references:
             measured("", "chance", torch.zeros(len(test), 1))
             measured("", "summary statistics", summary_statistics(test))
         for name, title in cells:
             start = time.perf_counter()
-            model = _train(encoders[name], objectives[title], train, settings, seed=seed)
+            model = learned(name, title, half, settings, seed)
             seconds, num_weights = time.perf_counter() - start, count_weights(model.encoder)
             cost = {"seconds": seconds, "num_weights": num_weights}
             measured(name, title, model.embed(test), **cost)
@@ -210,23 +229,37 @@ def compare(
     return results
 
 
-def _train(
-    make: Make,
+def train(
+    dataset: InteractionDataset,
+    encoder: nn.Module,
     objective: Objective | type,
-    train: InteractionDataset,
-    settings: Settings,
     *,
-    seed: int,
+    settings: Settings,
+    generator: torch.Generator,
+    progress: Callable[[int], None] = lambda done: None,
 ) -> PolicyEmbedder:
-    sizes = train.observation_size, train.action_size
-    encoder = make(*sizes, generator=make_generator(seed, 1))
+    """`learn` with an objective that may yet have to be built for the dataset.
+
+    Args:
+        dataset: to learn from.
+        encoder: a copy of it is trained.
+        objective: an objective, or a class of them, as in `OBJECTIVES`.
+        settings: of the training; a `Classification` takes all agents in every update.
+        generator, progress: see `learn`.
+    """
     if isinstance(objective, type):
-        objective = objective(train, embedding_size_of(encoder, *sizes))
+        size = embedding_size_of(encoder, dataset.observation_size, dataset.action_size)
+        objective = objective(dataset, size)
     if isinstance(objective, Classification):  # whose labels are all agents, in their order
         settings = dataclasses.replace(settings, agents_per_update=0)
-    generator = make_generator(seed, 2)
-    options = {"objective": objective, "settings": settings, "generator": generator}
-    return learn(train, encoder=encoder, **options)
+    return learn(
+        dataset,
+        encoder=encoder,
+        objective=objective,
+        settings=settings,
+        generator=generator,
+        progress=progress,
+    )
 
 
 def _measure(

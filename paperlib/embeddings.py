@@ -125,8 +125,10 @@ class PolicyEmbedder(nn.Module):
         order = dataset.lengths[rows].amax(1).argsort(stable=True)  # so that little is padding
         parts = []
         for chosen in rows[order].split(batch_size):
-            shortened = dataset.first_steps(int(dataset.lengths[chosen[-1]].amax()))
-            joined = join_episodes(shortened.batch(chosen))
+            own = dataset.select(chosen.flatten())
+            shortened = own.first_steps(int(own.lengths.amax()))
+            index = torch.arange(len(own), device=chosen.device).view(chosen.shape)
+            joined = join_episodes(shortened.batch(index))
             parts.append(self.encoder(*self.prepare(joined)))
         embedded = torch.cat(parts)
         return torch.empty_like(embedded).index_copy_(0, order, embedded)

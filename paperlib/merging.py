@@ -1,4 +1,4 @@
-"""Equal steps of an episode as one, for encoders to which the order of steps does not matter."""
+"""Equal steps as one: within an episode, where their order does not matter, or in a whole batch."""
 
 from __future__ import annotations
 
@@ -6,10 +6,14 @@ import dataclasses
 
 import numpy as np
 import torch
+from jaxtyping import Float
+from torch import Tensor, nn
 
 from paperlib._storage import BY_STEP, fill
+from paperlib.alternatives.gated_pooling import GatedPoolingEncoder
 from paperlib.batches import steps_before
 from paperlib.datasets import InteractionDataset
+from paperlib.encoders import EpisodeEncoder
 
 
 def merge_steps(dataset: InteractionDataset) -> InteractionDataset:
@@ -43,3 +47,35 @@ def merge_steps(dataset: InteractionDataset) -> InteractionDataset:
     kept = steps_before(lengths, int(lengths.max()))
     merged = {name: fill(tensor[first], kept) for name, tensor in steps.items()}
     return dataclasses.replace(dataset, lengths=lengths, step_counts=fill(totals, kept), **merged)
+
+
+class OnDistinctRows(nn.Module):
+    """A network on single rows, such as an encoder's on steps, computed once for rows that are
+    equal: where episodes share most of their steps, an update takes a fraction of the time.
+
+    Args:
+        network: from (..., I) to (..., F), row by row.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, rows: Float[Tensor, "*batch in"]) -> Float[Tensor, "*batch out"]:
+        flat = rows.flatten(0, -2)
+        directions = torch.arange(1.0, rows.shape[-1] + 1, dtype=torch.float64).sqrt()
+        kinds, kind = (flat.double() @ directions).unique(return_inverse=True)
+        places = torch.arange(len(flat), device=rows.device)
+        some = flat[torch.empty_like(kinds, dtype=torch.long).scatter_(0, kind, places)]
+        if 2 * len(some) > len(flat) or not torch.equal(some.index_select(0, kind), flat):
+            return self.network(rows)
+        return self.network(some).index_select(0, kind).unflatten(0, rows.shape[:-1])
+
+
+def on_distinct_steps(encoder: nn.Module) -> nn.Module:
+    """The encoder, whose networks on single steps work `OnDistinctRows`; itself changed."""
+    for part in list(encoder.modules()):
+        names = {EpisodeEncoder: ("pairs",), GatedPoolingEncoder: ("gate", "value")}
+        for name in names.get(type(part), ()):
+            setattr(part, name, OnDistinctRows(getattr(part, name)))
+    return encoder

@@ -89,6 +89,9 @@ class Stream(enum.IntEnum):
     VALUE_LISTENERS = 710  # (seed, _, population): episodes of the tables of returns
     VALUE_POKER = 711  # (seed, _, game, population): weights of the players
 
+    BENCHMARK = 720  # (seed, _, world, 0 to 3): agents and episodes, splits, who is to be named
+    BENCHMARK_ENCODERS = 721  # (seed, _, world, kind of split, 0 to 4): trainings; classifiers
+
 
 @enum.unique
 class SelfPlayStream(enum.IntEnum):

@@ -17,6 +17,8 @@ Notebooks import it, the library never does.
 - `value_of_knowing`: what a best response to each gains over the best one to all
 - `poker`, `roshambo`, `identification`: a published protocol of agent identification; OpenSpiel's
   bots; who is who, and how well that can be told
+- `benchmark`, `benchmark_worlds`, `benchmark_tasks`, `benchmark_measures`, `benchmark_answers`,
+  `benchmark_plots`: cells of encoder and objective, their worlds, and what came of them
 - `hunters`: the agents of the notebook your_own_agents
 - `tournaments`, `strengths`, `wrestler_evaluation`, `wrestler_measures`: how matches ended, and how
   they were fought; what strengths explain of it; Table 1's measures

@@ -148,6 +148,35 @@ def make_protocol(
     )
 
 
+def with_replies(protocol: PokerProtocol, episodes: PokerEpisodes) -> InteractionDataset:
+    """The episodes with what the opponent saw and did right after each step; where it had no turn,
+    it saw zeros, and that is an action of its own, the last one."""
+    states, replies = (
+        part.long() for part in (episodes.trajectories.reply_states, episodes.trajectories.replies)
+    )
+    num_actions = protocol.game.num_actions
+    silent = replies < 0
+    return dataclasses.replace(
+        episodes.dataset,
+        partner_observations=protocol.scaled_states[states].masked_fill(silent[..., None], 0.0),
+        partner_actions=replies.masked_fill(silent, num_actions).to(torch.uint8),
+        num_partner_actions=num_actions + 1,
+    )
+
+
+def policy_distances(protocol: PokerProtocol) -> Float32[Tensor, "agent agent"]:
+    """How differently the evaluation's agents play as player 0: the total variation of two policies
+    in an information state, averaged over the states of all labelled and test episodes.
+
+    Σ_s w_s ½ Σ_a |π_i(a | s) - π_j(a | s)|, w_s the share of s in these episodes.
+    """
+    parts = [part.trajectories.states.flatten() for part in (protocol.train, protocol.test)]
+    counts = torch.cat(parts).long().bincount(minlength=protocol.policies.shape[1])
+    own = protocol.policies[protocol.train.dataset.agents.unique()]
+    weighted = (own * (counts / counts.sum())[:, None])[:, counts > 0].flatten(1)
+    return torch.cdist(weighted, weighted, p=1.0) / 2
+
+
 def likelihood_ceilings(protocol: PokerProtocol) -> dict[str, float]:
     """What likelihoods reach in identifying the test episodes, 0 to 1.
 

@@ -227,6 +227,7 @@ def collect(
     num_episodes: int,
     generator: torch.Generator,
     channel: Channel | None = None,
+    with_speakers: bool = False,
 ) -> InteractionDataset:
     """The episodes of every edge of ``graph``, seen from the listener.
 
@@ -236,6 +237,8 @@ def collect(
         num_episodes: on each edge.
         generator: draws the episodes.
         channel: between speakers and listeners, see `play`.
+        with_speakers: whether to keep, as the partners' steps, the speakers' colours and the bits
+            that they send.
 
     Raises:
         ValueError: if an edge is not of a speaker and a listener of the population.
@@ -255,6 +258,11 @@ def collect(
         listeners = against_each(population.listeners.rows(partners))
         episodes = play(population.speakers.rows([speaker]), listeners, world, channel=channel)
         size = len(partners) * num_episodes
+        spoken = {}
+        if with_speakers:
+            seen = episodes.colour[0].unsqueeze(1).expand(-1, EPISODE_LENGTH, -1)
+            spoken = {"partner_observations": seen.contiguous().cpu()}
+            spoken["partner_actions"] = episodes.messages[0].float().cpu()
         parts.append(
             InteractionDataset(
                 observations=episodes.listener[0, :, :-1].cpu(),
@@ -265,6 +273,7 @@ def collect(
                 returns=episodes.rewards[0].sum(-1).cpu(),
                 outcomes=torch.full((size,), -128, dtype=torch.int8),
                 num_actions=FORCE_SIZE,
+                **spoken,
             )
         )
     return InteractionDataset.concatenate(parts)

@@ -2,7 +2,7 @@
 
 The paper's encoder is linear after the mean: its embedding is a linear function of how often each
 (observation, action) was met, and keeps the noise of how often an observation was met. A second
-network can divide by it.
+network can divide by it; gated pooling does so before it.
 """
 
 from __future__ import annotations
@@ -12,16 +12,19 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from paperlib import _checks
+from paperlib.alternatives.gated_pooling import GatedPoolingEncoder
 from paperlib.encoders import EpisodeEncoder, initialise
 
 GAIN = 10.0  # means over many steps differ little between episodes
+VALUE_SIZE = 4  # of a slot of gated pooling
 
 
 class DeepSetsEncoder(nn.Module):
     """f_θ = s ρ(h) / ‖ρ(h)‖, h the paper's encoder: Deep Sets (Zaheer et al. 2017), on a sphere.
 
-    h = `EpisodeEncoder` with H outputs, times `GAIN`; ρ: ReLU, H, ReLU, D. On a sphere, Euclidean
-    distance and cosine agree, and s is the inverse temperature of losses of distances.
+    h = `EpisodeEncoder`, or `GatedPoolingEncoder` if ``gated``, with H outputs, times `GAIN`; ρ:
+    ReLU (not if ``gated``), H, ReLU, D. On a sphere, Euclidean distance and cosine agree, and s is
+    the inverse temperature of losses of distances.
 
     Args:
         observation_size: O.
@@ -29,11 +32,13 @@ class DeepSetsEncoder(nn.Module):
         embedding_size: D.
         hidden_size: of the layers before the mean.
         head_size: H, of the layers after it.
+        gated: whether steps are pooled by gates, into H / `VALUE_SIZE` slots.
         scale: s, the length of every embedding.
         generator: draws the weights.
 
     Raises:
-        ValueError: if a size is no positive integer, or ``scale`` is not positive.
+        ValueError: if a size is no positive integer, ``scale`` is not positive, or H is no multiple
+            of `VALUE_SIZE` where ``gated``.
     """
 
     def __init__(
@@ -44,6 +49,7 @@ class DeepSetsEncoder(nn.Module):
         embedding_size: int = 128,
         hidden_size: int = 100,
         head_size: int = 256,
+        gated: bool = False,
         scale: float = 10.0,
         generator: torch.Generator,
     ) -> None:
@@ -53,15 +59,17 @@ class DeepSetsEncoder(nn.Module):
             _checks.integer(name, size, minimum=1)
         _checks.positive("scale", scale)
         self.scale = scale
-        self.mean = EpisodeEncoder(
-            observation_size,
-            action_size,
-            embedding_size=head_size,
-            hidden_size=hidden_size,
-            generator=generator,
-        )
+        own = {"hidden_size": hidden_size, "generator": generator}
+        if gated and head_size % VALUE_SIZE:
+            raise ValueError(f"head_size must be a multiple of {VALUE_SIZE}, got {head_size}")
+        if gated:
+            own |= {"num_slots": head_size // VALUE_SIZE, "value_size": VALUE_SIZE}
+            self.mean = GatedPoolingEncoder(observation_size, action_size, **own)
+        else:
+            own["embedding_size"] = head_size
+            self.mean = EpisodeEncoder(observation_size, action_size, **own)
         self.head = nn.Sequential(
-            nn.ReLU(),
+            nn.Identity() if gated else nn.ReLU(),
             nn.Linear(head_size, head_size),
             nn.ReLU(),
             nn.Linear(head_size, embedding_size),

@@ -22,6 +22,7 @@ PARTS = {
         "population languages figure_1 table_2 figure_2 generalisation table_3 value_of_knowing"
     ),
     "RoboSumo": "fidelity wrestlers table_1 figure_3 figure_4 figure_5",
+    "Beyond": "benchmark",
     "Conclusions": "explorer claims",
 }
 CARD = """:::{{grid-item-card}} {title}

@@ -22,7 +22,7 @@ SETTINGS = Settings(num_updates=2)
 def test_encoders_have_as_many_weights(world, generator):
     makers = matched_encoders(*WORLDS[world])
     counts = [count_weights(m(*WORLDS[world], generator=generator)) for m in makers.values()]
-    assert len(counts) == 5 and max(counts) < 1.1 * min(counts)
+    assert len(counts) == 7 and max(counts) < 1.1 * min(counts)
     assert counts[0] == count_weights(EpisodeEncoder(*WORLDS[world], generator=generator))
 
 

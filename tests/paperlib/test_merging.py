@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 import torch
 
+from paperlib.alternatives.deep_sets import DeepSetsEncoder
 from paperlib.alternatives.gated_pooling import GatedPoolingEncoder
 from paperlib.alternatives.objectives import LIAM, InfoNCE, Variational
 from paperlib.alternatives.sequence_encoders import TransformerEncoder
 from paperlib.datasets import InteractionDataset
 from paperlib.embeddings import PolicyEmbedder, Settings, learn
 from paperlib.encoders import EpisodeEncoder
-from paperlib.merging import merge_steps
+from paperlib.merging import OnDistinctRows, merge_steps, on_distinct_steps
 from paperlib.metrics import summary_statistics
 from paperlib.objectives import Hybrid
 from paperlib.streams import make_generator
@@ -51,7 +52,9 @@ def test_embeddings_are_the_same(kind, generator):
     merged = merge_steps(data)
     assert merged.observations.shape[1] <= 4 < data.observations.shape[1]
     model = PolicyEmbedder(2, 2, encoder=encoder, generator=generator)
-    torch.testing.assert_close(model.embed(merged), model.embed(data))
+    for batch_size in (0, 1):  # of different lengths, too
+        found = model.embed(merged, batch_size=batch_size)
+        torch.testing.assert_close(found, model.embed(data))
     torch.testing.assert_close(summary_statistics(merged), summary_statistics(data))
 
 
@@ -84,3 +87,32 @@ def test_merged_steps_are_not_drawn_or_cut(generator):
         merged.draw_steps(torch.tensor([0]), 3, generator=generator)
     with pytest.raises(ValueError, match=r"^dataset: equal steps were merged"):
         merged.first_steps(1)
+
+
+def test_distinct_rows_are_computed_once(generator):
+    calls, kinds = [], torch.randn(3, 4, generator=generator)
+    layer = torch.nn.Linear(4, 2)
+    layer.register_forward_hook(lambda module, inputs, _: calls.append(len(inputs[0])))
+    rows = kinds[torch.tensor([[0, 1, 2, 2], [2, 0, 0, 1]])]
+    torch.testing.assert_close(OnDistinctRows(layer)(rows), layer(rows))
+    assert calls == [3, 2]  # the second call takes them as they are
+    few = torch.randn(4, 4, generator=generator)
+    torch.testing.assert_close(OnDistinctRows(layer)(few), layer(few))
+
+
+@pytest.mark.parametrize("gated", [False, True])
+def test_on_distinct_steps_nothing_changes_but_time(gated):
+    data = merge_steps(cards())
+    made = [
+        DeepSetsEncoder(2, 2, hidden_size=8, gated=gated, generator=make_generator(1))
+        for _ in range(2)
+    ]
+    settings = Settings(num_updates=5, learning_rate=1e-3)
+    options = {"settings": settings, "objective": InfoNCE()}
+    losses = [
+        learn(data, encoder=encoder, **options, generator=make_generator(2)).losses
+        for encoder in (made[0], on_distinct_steps(made[1]))
+    ]
+    parts = [type(module) for module in made[1].modules()]
+    assert parts.count(OnDistinctRows) == (2 if gated else 1)
+    torch.testing.assert_close(*losses, rtol=1e-4, atol=1e-4)

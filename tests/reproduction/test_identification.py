@@ -96,6 +96,24 @@ def test_action_frequencies_by_hand():
     assert action_frequencies(dataset).tolist() == [[0.5, 0.0], [1.0, 0.0]]
 
 
+def test_discriminants_turn_to_what_tells_agents_apart(generator):
+    """One feature of three does; the others are noise, one of it loud."""
+    labels = torch.arange(40).repeat_interleave(10)
+    x = torch.randn(400, 3, generator=generator) * torch.tensor([0.1, 1.0, 30.0])
+    x[:, 0] += labels
+    embed = identification.discriminants(x, labels, constant=0.0, generator=generator)
+    moved = [(embed(x + 5 * step) - embed(x)).norm() for step in torch.eye(3)]
+    assert moved[0] > 20 * moved[1] and moved[0] > 20 * moved[2]
+    assert embed(x).shape == (400, 100)
+    halves = embed(x[0::2]), labels[0::2], embed(x[1::2]), labels[1::2]
+    assert nearest_accuracy(*halves) < nearest_accuracy(
+        *(
+            part if part.ndim == 1 else torch.cat([part, torch.full((200, 1), 300.0)], 1)
+            for part in halves
+        )
+    )
+
+
 def test_bad_embeddings_are_named(generator):
     labels, good = torch.tensor([0, 1]), torch.eye(2)
     bad = torch.full((2, 2), torch.nan)

@@ -5,7 +5,7 @@ import torch
 
 from paperlib import streams
 from paperlib.environments import poker as games
-from reproduction.poker import likelihood_ceilings, make_protocol
+from reproduction.poker import likelihood_ceilings, make_protocol, policy_distances, with_replies
 
 SMALL = {
     "num_pretraining_agents": 4,
@@ -68,6 +68,28 @@ def test_true_policies_identify_best():
     protocol = make(num_train_episodes=5, **sizes)
     found = likelihood_ceilings(protocol)
     assert 0.6 < found["pooled"] <= found["true"] + 0.02
+
+
+def test_replies_are_what_the_opponent_saw_and_did():
+    protocol = make("leduc_poker")
+    found, record = with_replies(protocol, protocol.train), protocol.train.trajectories
+    silent = record.replies < 0
+    assert found.num_partner_actions == 4 and silent.any() and not silent.all()
+    assert (found.partner_actions[silent] == 3).all()
+    assert (found.partner_observations[silent] == 0).all()
+    assert torch.equal(found.partner_actions[~silent].long(), record.replies[~silent].long())
+    seen = protocol.scaled_states[record.reply_states[~silent].long()]
+    assert torch.equal(found.partner_observations[~silent], seen)
+
+
+def test_distances_of_policies_by_hand():
+    protocol = make()
+    found = policy_distances(protocol)
+    states = torch.cat([protocol.train.trajectories.states, protocol.test.trajectories.states])
+    one, other = protocol.policies[4], protocol.policies[6]
+    expected = (one - other).abs().sum(-1)[states.long()].mean() / 2
+    torch.testing.assert_close(found[0, 2], expected)
+    assert torch.equal(found, found.T) and (found.diagonal() == 0).all() and found.max() <= 1
 
 
 def test_bad_input_is_named():

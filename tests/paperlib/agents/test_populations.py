@@ -162,6 +162,26 @@ def test_collected_episodes_say_who_played(generator):
     assert (data.outcomes == -128).all()
 
 
+def test_collected_speakers_are_those_of_the_episodes():
+    population, graph = make_population(), InteractionGraph.bipartite(3, 3)
+    made = [
+        collect(
+            population,
+            graph,
+            num_episodes=2,
+            generator=streams.make_generator(0),
+            with_speakers=speakers,
+        )
+        for speakers in (True, False)
+    ]
+    heard = made[0].observations[:, 1:, MESSAGE]
+    assert torch.equal(heard, made[0].partner_actions[:, :-1])
+    colours = made[0].partner_observations
+    assert (colours == colours[:, :1]).all() and (colours[:, 0].amax(-1) > 0.5).all()
+    assert not made[1].has_partner_steps
+    assert torch.equal(made[0].observations, made[1].observations)
+
+
 def test_collected_returns_are_those_of_the_episodes(generator):
     graph = InteractionGraph.bipartite(3, 3)
     data = collect(make_population(), graph, num_episodes=2, generator=generator)

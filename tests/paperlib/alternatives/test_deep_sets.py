@@ -1,12 +1,14 @@
-"""Deep Sets: by hand, invariances, and a mean that the paper's encoder cannot divide by."""
+"""Deep Sets, of means and of gated means: by hand, invariances, gradients, and errors."""
 
 import pytest
 import torch
 
 from paperlib.alternatives.deep_sets import GAIN, DeepSetsEncoder
+from paperlib.alternatives.gated_pooling import GatedPoolingEncoder
 from paperlib.encoders import EpisodeEncoder
 
 SIZES = {"embedding_size": 4, "hidden_size": 8, "head_size": 16}
+pooled = pytest.mark.parametrize("gated", [False, True])
 
 
 def make_batch(generator, *shape):
@@ -25,8 +27,19 @@ def test_forward_by_hand(generator):
     assert isinstance(encoder.mean, EpisodeEncoder)
 
 
-def test_order_and_padding_do_not_matter(generator):
-    encoder = DeepSetsEncoder(2, 3, **SIZES, generator=generator)
+def test_gated_by_hand(generator):
+    encoder = DeepSetsEncoder(2, 3, **SIZES, gated=True, generator=generator)
+    batch = make_batch(generator, 5)
+    first, last = encoder.head[1], encoder.head[3]
+    hidden = GAIN * encoder.mean(*batch)
+    raw = (hidden @ first.weight.T + first.bias).relu() @ last.weight.T + last.bias
+    torch.testing.assert_close(encoder(*batch), 10.0 * raw / raw.norm(dim=-1, keepdim=True))
+    assert isinstance(encoder.mean, GatedPoolingEncoder)
+
+
+@pooled
+def test_order_and_padding_do_not_matter(generator, gated):
+    encoder = DeepSetsEncoder(2, 3, **SIZES, gated=gated, generator=generator)
     observations, actions, weights = make_batch(generator, 2, 3)
     found = encoder(observations, actions, weights)
     assert found.shape == (2, 3, 4)
@@ -36,16 +49,18 @@ def test_order_and_padding_do_not_matter(generator):
     torch.testing.assert_close(encoder(*padded, more), found)
 
 
-def test_a_step_of_weight_two_is_two_steps(generator):
-    encoder = DeepSetsEncoder(2, 3, **SIZES, generator=generator)
+@pooled
+def test_a_step_of_weight_two_is_two_steps(generator, gated):
+    encoder = DeepSetsEncoder(2, 3, **SIZES, gated=gated, generator=generator)
     observations, actions, weights = make_batch(generator, 4)
     twice = [torch.cat([x, x[:, :1]], dim=1) for x in (observations, actions, weights)]
     weights[:, 0] = 2.0
     torch.testing.assert_close(encoder(observations, actions, weights), encoder(*twice))
 
 
-def test_gradients_are_finite(generator):
-    encoder = DeepSetsEncoder(2, 3, **SIZES, generator=generator)
+@pooled
+def test_gradients_are_finite(generator, gated):
+    encoder = DeepSetsEncoder(2, 3, **SIZES, gated=gated, generator=generator)
     encoder(*make_batch(generator, 5))[:, 0].sum().backward()
     assert all(p.grad.isfinite().all() and p.grad.any() for p in encoder.parameters())
 
@@ -56,3 +71,5 @@ def test_bad_sizes_are_named(generator):
             DeepSetsEncoder(2, 3, **(SIZES | {name: 0}), generator=generator)
     with pytest.raises(ValueError, match="scale must be positive"):
         DeepSetsEncoder(2, 3, **SIZES, scale=0.0, generator=generator)
+    with pytest.raises(ValueError, match="head_size must be a multiple of 4, got 6"):
+        DeepSetsEncoder(2, 3, head_size=6, gated=True, generator=generator)

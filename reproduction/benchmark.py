@@ -1,0 +1,295 @@
+"""Cells of the benchmark: an encoder and an objective in a world, trained, measured and kept."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import product
+from pathlib import Path
+from typing import NamedTuple
+
+from torch import nn
+
+from paperlib import _checks, comparison, files
+from paperlib.alternatives.scaling import with_unit_variance
+from paperlib.datasets import InteractionDataset
+from paperlib.embeddings import PolicyEmbedder, Settings
+from paperlib.encoders import count_weights
+from paperlib.merging import on_distinct_steps
+from paperlib.objectives import Hybrid, Objective
+from paperlib.streams import Stream, make_generator
+from reproduction import benchmark_worlds
+from reproduction.benchmark_answers import PAPERS
+from reproduction.benchmark_measures import (
+    Row,
+    learning_data,
+    measure_encoder,
+    references,
+)
+from reproduction.benchmark_tasks import Sizes, Task
+from reproduction.benchmark_worlds import WORLDS
+from reproduction.jobs import run_jobs
+from reproduction.measures import window_means
+
+UNTRAINED, SUPERVISED = "untrained", "supervised"
+OBJECTIVES = {**comparison.OBJECTIVES, SUPERVISED: comparison.Supervised}
+Choices = Mapping[tuple[str, str, str, str], "Choice"]  # by world, kind, encoder and objective
+
+
+class Choice(NamedTuple):
+    """What is chosen on validation episodes.
+
+    Attributes:
+        learning_rate: of Adam.
+        identification_weight: λ of Emb-Hyb.
+    """
+
+    learning_rate: float
+    identification_weight: float
+
+
+class Case(NamedTuple):
+    """Arguments of `benchmark_worlds.make_task`."""
+
+    world: str
+    kind: str
+    seed: int
+    part: str = "test"
+
+
+@dataclasses.dataclass(frozen=True)
+class Benchmark:
+    """Cells that differ in world, encoder and objective, and share everything else.
+
+    Attributes:
+        folder: of the cells' files. A cell that is there already, with the same settings, is kept.
+        worlds, encoders, objectives: names, of `WORLDS`, `comparison.ENCODERS` and
+            `comparison.OBJECTIVES`.
+        sizes: how much is played.
+        folders: see `benchmark_worlds.make_task`.
+        num_poker_updates, num_updates: of a training in poker, and elsewhere; half as many where
+            labels of more agents than ``anchors_per_update`` are learned, all in every update.
+        anchors_per_update: episodes that an update learns from: agents times repetitions.
+        num_workers: processes; does not affect the results.
+
+    Raises:
+        ValueError: if a name is unknown, or the paper's encoder or objective is not among them.
+    """
+
+    folder: Path
+    worlds: Sequence[str]
+    encoders: Sequence[str]
+    objectives: Sequence[str]
+    sizes: Sizes
+    folders: Mapping[str, Path]
+    num_poker_updates: int
+    num_updates: int
+    anchors_per_update: int
+    num_workers: int = 1
+
+    def __post_init__(self) -> None:
+        known = {"worlds": WORLDS, "encoders": comparison.ENCODERS, "objectives": OBJECTIVES}
+        for name, options in known.items():
+            for value in getattr(self, name):
+                _checks.one_of(name, value, tuple(options))
+        if PAPERS[0] not in self.encoders or PAPERS[1] not in self.objectives:
+            raise ValueError(
+                f"encoders must hold {PAPERS[0]!r}, and objectives {PAPERS[1]!r}: all are compared "
+                "with them"
+            )
+
+    @property
+    def tasks(self) -> list[tuple[str, str]]:
+        """Worlds and kinds of split."""
+        return [(world, kind) for world in self.worlds for kind in WORLDS[world]]
+
+    def task(self, case: Case) -> Task:
+        return benchmark_worlds.make_task(*case, sizes=self.sizes, folders=self.folders)
+
+    def check(self) -> None:
+        """Does one update of every cell on tiny data, so that errors come before any training.
+
+        Raises:
+            ValueError: if data are not there, or an encoder or objective is not what `learn` takes;
+                the message begins with the names of the world and both.
+        """
+        for world in self.worlds:
+            try:
+                task = self.task(Case(world, WORLDS[world][0], 0, "trial"))
+            except (ValueError, FileNotFoundError) as error:
+                raise ValueError(f"{world}: {error}") from None
+            for encoder, objective in product(self.encoders, self.objectives):
+                try:
+                    data = learning_data(task, encoder, objective, {})
+                    options = {"few_steps": task.few_steps, "num_updates": 1, "key": (0,)}
+                    self.train(data, encoder, objective, Choice(1e-3, 1.0), **options)
+                except ValueError as error:
+                    raise ValueError(f"{world}, {encoder}, {objective}: {error}") from None
+
+    def choose(
+        self, *, learning_rates: Sequence[float], identification_weights: Sequence[float], seed: int
+    ) -> tuple[dict[tuple[str, str, str, str], Choice], list[Row]]:
+        """Chooses the candidate that names most validation episodes, by the linear layer, for every
+        task, encoder and objective; a single candidate needs no training. The supervised encoder
+        takes what was chosen for the first objective.
+
+        Args:
+            learning_rates, identification_weights: candidates; the latter of Emb-Hyb alone.
+            seed: whose validation episodes they are measured by.
+
+        Returns:
+            The choices by world, kind, encoder and objective, and the rows of all candidates.
+        """
+        candidates = {
+            objective: [
+                Choice(rate, weight)
+                for weight in identification_weights[: None if objective == PAPERS[1] else 1]
+                for rate in learning_rates
+            ]
+            for objective in self.objectives
+        }
+        wanted = [(o, c) for o, found in candidates.items() if len(found) > 1 for c in found]
+        cases = [Case(*task, seed, "validation") for task in self.tasks]
+        rows = self._run(cases, dict.fromkeys(self.encoders, wanted), "candidates")
+        choices = {
+            (*task, encoder, objective): found[0]
+            for task in self.tasks
+            for encoder in self.encoders
+            for objective, found in candidates.items()
+        }
+        best: dict[tuple[str, str, str, str], float] = {}
+        for row in rows:
+            key = row["world"], row["kind"], row["encoder"], row["objective"]
+            if row["linear"] > best.get(key, -math.inf):
+                best[key] = row["linear"]
+                choices[key] = Choice(row["learning_rate"], row["identification_weight"])
+        for task, encoder in product(self.tasks, self.encoders):
+            first = choices[*task, encoder, self.objectives[0]]
+            choices[*task, encoder, SUPERVISED] = choices[*task, encoder, UNTRAINED] = first
+        return choices, rows
+
+    def measure(self, choices: Choices, seeds: Iterable[int]) -> list[Row]:
+        """Trains and measures all cells, and what learns nothing: a row for each.
+
+        Args:
+            choices: from `choose`.
+            seeds: each draws agents, where they are drawn, episodes, splits and weights.
+        """
+        titles = [*self.objectives, SUPERVISED, UNTRAINED]
+        rows = []
+        for task in self.tasks:
+            cases = [Case(*task, seed) for seed in seeds]
+            wanted = {
+                encoder: [(title, choices[*task, encoder, title]) for title in titles]
+                for encoder in self.encoders
+            }
+            rows += self._run(cases, {"": [], **wanted}, ", ".join(task))
+        return rows
+
+    def _run(
+        self, cases: Sequence[Case], wanted: Mapping[str, Sequence[tuple[str, Choice]]], name: str
+    ) -> list[Row]:
+        jobs = [
+            {"benchmark": self, "case": case, "encoder": encoder, "wanted": cells}
+            for case in cases
+            for encoder, cells in wanted.items()
+            if cells or not encoder
+        ]
+        units = sum(len(job["wanted"]) or 1 for job in jobs)
+        if not jobs:
+            return []
+        found = run_jobs(run_cells, jobs, num_workers=self.num_workers, units=units, name=name)
+        return [row for rows in found for row in rows]
+
+    def train(
+        self,
+        data: InteractionDataset,
+        encoder: str,
+        objective: str,
+        choice: Choice,
+        *,
+        few_steps: bool,
+        num_updates: int,
+        key: Sequence[int],
+    ) -> PolicyEmbedder:
+        """One training, from an encoder whose embeddings have unit variance; none for "untrained".
+
+        Args:
+            data: to learn from.
+            encoder, objective, choice: how.
+            few_steps: whether many steps are equal.
+            num_updates: of it, or twice that, see `Benchmark`.
+            key: of the random streams.
+        """
+        sizes = data.observation_size, data.action_size
+        make = comparison.matched_encoders(*sizes, names=[encoder])[encoder]
+        made = make(*sizes, generator=make_generator(*key, 0))
+        if few_steps:
+            made = on_distinct_steps(made)
+        scaled = with_unit_variance(made, data, generator=make_generator(*key, 1))
+        num_agents = len(data.agents.unique())
+        crowded = objective == SUPERVISED and num_agents > self.anchors_per_update
+        settings = Settings(
+            num_updates=max(1, num_updates // (2 if crowded else 1)),
+            learning_rate=choice.learning_rate,
+            repetitions=max(1, self.anchors_per_update // num_agents),
+            agents_per_update=min(self.anchors_per_update, num_agents),
+            likelihood="categorical" if data.num_actions else "gaussian",
+        )
+        generator = make_generator(*key, 2)
+        if objective == UNTRAINED:
+            return PolicyEmbedder(*sizes, encoder=scaled, settings=settings, generator=generator)
+        loss: Objective | type | nn.Module = OBJECTIVES[objective]
+        if objective == PAPERS[1]:
+            loss = Hybrid(choice.identification_weight)
+        return comparison.train(data, scaled, loss, settings=settings, generator=generator)
+
+
+def run_cells(
+    *,
+    benchmark: Benchmark,
+    case: Case,
+    encoder: str,
+    wanted: Sequence[tuple[str, Choice]],
+    progress: Callable[[int], None],
+) -> list[Row]:
+    """A job: cells of one task and encoder, each kept in a file; or, without an encoder, what
+    learns nothing."""
+    kind_number = WORLDS[case.world].index(case.kind)
+    key = case.seed, Stream.BENCHMARK_ENCODERS, list(WORLDS).index(case.world), kind_number
+    task, rows = None, []
+    seen: dict[bool, InteractionDataset] = {}
+    shared = {"sizes": dataclasses.asdict(benchmark.sizes)}
+    in_poker = case.world in benchmark_worlds.GAMES
+    num_updates = benchmark.num_poker_updates if in_poker else benchmark.num_updates
+    shared |= {"num_updates": num_updates, "anchors_per_update": benchmark.anchors_per_update}
+    for objective, choice in wanted or [("references", Choice(0.0, 0.0))]:
+        name = "_".join(map(str, (*case, encoder, objective, *choice))).replace(" ", "-")
+        path, source = benchmark.folder / f"{name}.json", {**shared, "name": name}
+        if not path.exists() or files.load_json(path)["source"] != source:
+            task = benchmark.task(case) if task is None else task
+            generator = make_generator(*key, 3)
+            if encoder:
+                data = learning_data(task, encoder, objective, seen)
+                options = {"few_steps": task.few_steps, "num_updates": num_updates, "key": key}
+                start = time.perf_counter()
+                model = benchmark.train(data, encoder, objective, choice, **options)
+                seconds = time.perf_counter() - start
+                found = [measure_encoder(model, task, encoder, generator=generator)]
+                found[0] |= {
+                    **case._asdict(),
+                    **choice._asdict(),
+                    "encoder": encoder,
+                    "objective": objective,
+                    "seconds": seconds,
+                    "num_weights": count_weights(model.encoder),
+                    "losses": window_means(model.losses, num_windows=30),
+                }
+            else:
+                found = [{**case._asdict(), **row} for row in references(task, generator)]
+            files.save_json(path, {"source": source, "rows": found})
+        rows += files.load_json(path)["rows"]
+        progress(1)
+    return rows

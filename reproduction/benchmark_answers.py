@@ -1,0 +1,173 @@
+"""What the benchmark's cells say: the whole table, and which encoder and objective to take."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import product
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from reproduction import claims, poker, tables, verdicts
+from reproduction.benchmark_measures import Row
+from reproduction.benchmark_worlds import GAMES
+from reproduction.statistics import Estimate, t_interval
+
+PAPERS = "mean-MLP", "Emb-Hyb"  # the paper's encoder and objective
+MEASURES = {  # by name in a row: title, and factor
+    "linear": ("linear layer, %", 100.0),
+    "nearest": ("nearest neighbour, %", 100.0),
+    "ratio": ("IICR", 1.0),
+    "correlation": ("rank correlation", 1.0),
+}
+# How `verdicts` reads where a difference to the paper's cell is expected to be positive
+WORDS = {"reproduced": "better", "contradicted": "worse", "undecided": "open"}
+
+
+class Cell(NamedTuple):
+    """Which rows belong together: those of all seeds."""
+
+    world: str
+    kind: str
+    encoder: str
+    objective: str
+
+    @property
+    def name(self) -> str:
+        return ", ".join(part for part in (self.encoder, self.objective) if part)
+
+
+def by_cell(rows: Iterable[Row], measure: str) -> dict[Cell, list[float]]:
+    """Numbers of all seeds, in the order of the rows; NaN where there is none."""
+    found: dict[Cell, list[float]] = {}
+    for row in rows:
+        cell = Cell(*(row[name] for name in Cell._fields))
+        number = row.get(measure)
+        found.setdefault(cell, []).append(math.nan if number is None else float(number))
+    return found
+
+
+def estimates(rows: Iterable[Row], measure: str) -> dict[Cell, Estimate]:
+    """Means over seeds with 95 % intervals (Student's t), of cells that have the measure."""
+    found = by_cell(rows, measure).items()
+    return {
+        cell: t_interval([number for number in numbers if not math.isnan(number)])
+        for cell, numbers in found
+        if not all(map(math.isnan, numbers))
+    }
+
+
+def published(world: str) -> dict[str, dict[str, tuple[float, float]]]:
+    """Published numbers of a world by method, then measure: mean and what follows ±, in %."""
+    return poker.PUBLISHED.get(GAMES.get(world, ""), {})
+
+
+def table(rows: Sequence[Row]) -> str:
+    """All cells as a Markdown table: means over seeds with 95 % intervals, the seconds of one
+    training and the number of weights; below each game of poker what was published."""
+    shown = {name: estimates(rows, name) for name in (*MEASURES, "seconds", "num_weights")}
+    body, cells = [], list(dict.fromkeys(by_cell(rows, "linear")))
+    for place, cell in enumerate(cells):
+        numbers = [_text(shown[name].get(cell), MEASURES[name][1]) for name in MEASURES]
+        cost = [shown[name].get(cell) for name in ("seconds", "num_weights")]
+        body.append((*cell, *numbers, *("–" if c is None else f"{c.mean:.0f}" for c in cost)))
+        if cells[place + 1 : place + 2] and cells[place + 1].world == cell.world:
+            continue
+        for method, measured in published(cell.world).items():
+            both = [f"{mean} ± {spread}" for mean, spread in measured.values()]
+            body.append((*cell[:2], "published", method, *both, *"––––"))
+    titles = [title for title, _ in MEASURES.values()]
+    header = ("world", "split", "encoder", "objective", *titles, "seconds", "weights")
+    return tables.markdown_table(header, body)
+
+
+def _text(estimate: Estimate | None, factor: float) -> str:
+    if estimate is None:
+        return "–"
+    digits = 1 if factor == 100 else 2
+    mean, low, high = (f"{factor * number:.{digits}f}" for number in estimate[:3])
+    return mean if math.isnan(estimate.low) else f"{mean} [{low}, {high}]"
+
+
+def best_cell(rows: Iterable[Row], task: tuple[str, str], *, measure: str = "linear") -> Cell:
+    """The trained cell with the highest mean, without labels."""
+    found = {
+        cell: estimate.mean
+        for cell, estimate in estimates(rows, measure).items()
+        if cell[:2] == task and cell.encoder and cell.objective not in ("supervised", "untrained")
+    }
+    return max(found, key=found.get)
+
+
+def answers(
+    rows: Sequence[Row], *, encoders: Sequence[str], objectives: Sequence[str]
+) -> list[dict[str, Any]]:
+    """For every task, whether another encoder or another objective names more agents than the
+    paper's, one changed at a time, by the linear layer.
+
+    The differences of one task are judged together (`verdicts.judge_parts`), with the smallest
+    effect of an accuracy.
+
+    Returns:
+        For each task "world", "kind"; "best", the best cell's name; "encoders" and "objectives", by
+        name "better", "equivalent", "worse", "open" or "too few runs"; "enough", whether the
+        paper's are: "no" if one is better, "yes" if none is better or open, else "open".
+    """
+    found = by_cell(rows, "linear")
+    answered = []
+    for task in dict.fromkeys(cell[:2] for cell in found):
+        own = np.array(found[Cell(*task, *PAPERS)])
+        changed = [(e, PAPERS[1]) for e in encoders if e != PAPERS[0]]
+        changed += [(PAPERS[0], o) for o in objectives if o != PAPERS[1]]
+        parts = [
+            verdicts.Part(
+                encoder if objective == PAPERS[1] else objective,
+                np.array(found[Cell(*task, encoder, objective)]) - own,
+                claims.smallest_effect("accuracy"),
+            )
+            for encoder, objective in changed
+        ]
+        judged = verdicts.judge_parts(parts) if parts else []
+        words = {one.part: WORDS.get(one.verdict, one.verdict) for one in judged}
+        enough = "yes" if {*words.values()} <= {"equivalent", "worse"} else "open"
+        answered.append(
+            {
+                "world": task[0],
+                "kind": task[1],
+                "best": best_cell(rows, task).name,
+                "encoders": {name: words[name] for name in encoders if name in words},
+                "objectives": {name: words[name] for name in objectives if name in words},
+                "enough": "no" if "better" in words.values() else enough,
+            }
+        )
+    return answered
+
+
+def answers_table(answered: Sequence[Mapping[str, Any]]) -> str:
+    """`answers` as a Markdown table."""
+
+    def grouped(words: Mapping[str, str]) -> str:
+        names = {word: [n for n in words if words[n] == word] for word in words.values()}
+        return "; ".join(f"{word}: {', '.join(found)}" for word, found in names.items()) or "–"
+
+    header = ("world", "split", "best cell", "encoders, with Emb-Hyb", "objectives, with mean-MLP")
+    body = []
+    for row in answered:
+        groups = [grouped(row[name]) for name in ("encoders", "objectives")]
+        body.append((row["world"], row["kind"], row["best"], *groups, row["enough"]))
+    return tables.markdown_table((*header, "the paper's are enough"), body)
+
+
+def result_rows(rows: Sequence[Row]) -> list[tables.Row]:
+    """The paper's cell and the best one of every task as rows of results, beside what was published
+    for the game, as shares: its authors' best method, and their form of the paper's."""
+    found = []
+    for task in dict.fromkeys((row["world"], row["kind"]) for row in rows):
+        best, own = (best_cell(rows, task), Cell(*task, *PAPERS))
+        beside = dict(zip((best, own), published(task[0]).values(), strict=False))
+        for cell, measure in product(dict.fromkeys((own, best)), ("linear", "nearest")):
+            number = beside[cell][measure][0] / 100 if cell in beside else None
+            item = f"{', '.join(task)}: {cell.name}, {measure}"
+            found.append(tables.row(item, estimates(rows, measure)[cell], paper=number))
+    return found

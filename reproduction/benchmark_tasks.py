@@ -1,0 +1,128 @@
+"""What the benchmark gives to a cell: episodes to learn from, and those whose agents to name."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from paperlib.datasets import InteractionDataset
+from reproduction import distances, measures
+
+Features = tuple[Tensor, Tensor]  # of labelled episodes, and of those to name
+
+
+class Task(NamedTuple):
+    """What a cell learns from, and what it is measured by.
+
+    Attributes:
+        learning: episodes to learn from, with the partners' steps.
+        known: labelled episodes, the same number of each agent, one agent after the other.
+        asked: episodes of the same agents, to name.
+        differences: how differently these agents play, by rising number, (N, N).
+        references: by name, features of ``known`` and ``asked`` that no encoder made.
+        ceilings: by name, accuracies of likelihoods, 0 to 1.
+        few_steps: whether many steps of an episode are equal.
+    """
+
+    learning: InteractionDataset
+    known: InteractionDataset
+    asked: InteractionDataset
+    differences: Float[np.ndarray, "agent agent"]
+    references: dict[str, Features]
+    ceilings: dict[str, float]
+    few_steps: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Sizes:
+    """How much is played; the defaults of poker are those published.
+
+    Attributes:
+        num_agents: of poker to learn from, and as many to name.
+        num_episodes: of each poker agent to learn from.
+        num_steps: of an episode of poker.
+        num_throws: of a match of bots.
+        episodes_per_edge: of each speaker with each listener.
+        num_matches: of each pair of bots.
+        step_stride: of RoboSumo, the steps from one that is taken to the next.
+        num_labelled: episodes of each agent whose agent is known.
+        num_asked: the most episodes of each agent to name; poker has `num_labelled`, as published.
+        num_word_episodes: of each word with each listener, for regrets of cross-play.
+    """
+
+    num_agents: int = 500
+    num_episodes: int = 50
+    num_steps: int = 200
+    num_throws: int = 100
+    episodes_per_edge: int = 25
+    num_matches: int = 2
+    step_stride: int = 10
+    num_labelled: int = 5
+    num_asked: int = 20
+    num_word_episodes: int = 300
+
+
+def label(
+    dataset: InteractionDataset, *, sizes: Sizes, generator: torch.Generator
+) -> tuple[InteractionDataset, InteractionDataset]:
+    """Random episodes of each agent: ``num_labelled``, and up to ``num_asked`` others. Agents with
+    fewer than one more than ``num_labelled`` are left out.
+
+    Raises:
+        ValueError: if fewer than two agents are left.
+    """
+    most = sizes.num_labelled + sizes.num_asked
+    rows = measures.draw_of_each(dataset.agents, max_per_agent=most, generator=generator)
+    counts = dataset.agents[rows].unique(return_counts=True)[1]
+    ranks = torch.cat([torch.arange(int(count)) for count in counts])
+    enough = (counts > sizes.num_labelled).repeat_interleave(counts)
+    if (counts > sizes.num_labelled).sum() < 2:
+        raise ValueError(
+            f"num_labelled: {sizes.num_labelled} labelled episodes leave another one of fewer than "
+            f"two agents; the most have {int(counts.max())}"
+        )
+    known = ranks < sizes.num_labelled
+    return dataset.select(rows[enough & known]), dataset.select(rows[enough & ~known])
+
+
+def with_score_distances(dataset: InteractionDataset, scores: Tensor, task: Task) -> Task:
+    """The task, in which the difference of two agents is the distance of their mean scores against
+    everybody.
+
+    Args:
+        dataset: all episodes.
+        scores: of each of them, (E,).
+        task: without differences.
+    """
+    count = int(dataset.agents.max()) + 1
+    cells = dataset.agents * count + dataset.partners
+    totals = torch.bincount(cells, weights=scores, minlength=count**2)
+    means = totals / torch.bincount(cells, minlength=count**2).clamp(min=1)
+    own = means.view(count, count)[task.known.agents.unique()]
+    return task._replace(differences=distances.between(own.numpy()))
+
+
+def both_views(dataset: InteractionDataset) -> InteractionDataset:
+    """Episodes 2m and 2m + 1, of one match, as each other's partners' steps."""
+    other = torch.arange(len(dataset)).view(-1, 2).flip(1).flatten()
+    return dataclasses.replace(
+        dataset,
+        partner_observations=dataset.observations[other],
+        partner_actions=dataset.actions[other],
+        num_partner_actions=dataset.num_actions,
+    )
+
+
+def thin_out(dataset: InteractionDataset, stride: int) -> InteractionDataset:
+    """The first step of each episode, and every one that is ``stride`` later than the last."""
+    return dataclasses.replace(
+        dataset,
+        observations=dataset.observations[:, ::stride].contiguous(),
+        actions=dataset.actions[:, ::stride].contiguous(),
+        lengths=(dataset.lengths + stride - 1) // stride,
+    )

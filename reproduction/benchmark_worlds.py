@@ -1,0 +1,243 @@
+"""The worlds of the benchmark: what encoders learn from, and whose episodes they are to name."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from paperlib import graphs, metrics
+from paperlib.agents import populations, word_speakers
+from paperlib.batches import steps_before
+from paperlib.datasets import InteractionDataset
+from paperlib.encoders import RunningNormalizer
+from paperlib.graphs import InteractionGraph, Split
+from paperlib.streams import Stream, make_generator
+from reproduction import (
+    identification,
+    languages,
+    listeners,
+    poker,
+    results,
+    roshambo,
+)
+from reproduction.benchmark_tasks import (
+    Sizes,
+    Task,
+    both_views,
+    label,
+    thin_out,
+    with_score_distances,
+)
+
+# By name: the kinds of split. Poker's agents are all unseen, as published.
+WORLDS = {
+    "Kuhn": ("strong",),
+    "Leduc": ("strong",),
+    "ParticleWorld": ("weak", "strong"),
+    "RoboSumo": ("weak", "strong"),
+    "RoShamBo": ("weak", "strong"),
+}
+GAMES = {"Kuhn": "kuhn_poker", "Leduc": "leduc_poker"}
+PARTS = ("trial", "validation", "test")  # tiny, for settings, to report
+TINY = Sizes(
+    num_agents=4,
+    num_episodes=7,
+    num_steps=12,
+    num_throws=12,
+    episodes_per_edge=2,
+    num_matches=1,
+    step_stride=50,
+    num_labelled=1,
+    num_asked=1,
+)
+
+
+def make_task(
+    world: str, kind: str, seed: int, part: str, *, sizes: Sizes, folders: Mapping[str, Path]
+) -> Task:
+    """The episodes of one world, kind of split and seed.
+
+    Args:
+        world: one of `WORLDS`.
+        kind: of its split.
+        seed: of agents, episodes and splits.
+        part: "test"; "validation", for choosing settings: the split's validation part, in poker
+            agents of their own, four fifths to learn from; or "trial", tiny.
+        sizes: how much is played.
+        folders: results of the notebook ``population`` under "ParticleWorld", and the encoders'
+            folder of the notebook ``table_1`` under "RoboSumo".
+
+    Raises:
+        ValueError: if files are damaged, or OpenSpiel is not installed, which RoShamBo takes.
+        FileNotFoundError: if files are not there.
+    """
+    sizes = TINY if part == "trial" else sizes
+    generators = [
+        make_generator(seed, Stream.BENCHMARK, list(WORLDS).index(world), number)
+        for number in range(4)
+    ]
+    if world in GAMES:
+        return _poker_task(GAMES[world], part, sizes, generators)
+    collect = {"ParticleWorld": _listeners, "RoboSumo": _wrestlers, "RoShamBo": _bots}[world]
+    dataset, split, more = collect(kind, seed, sizes, folders.get(world), generators)
+    held = split.test if part == "test" else split.validation
+    known, asked = label(dataset.on_edges(held), sizes=sizes, generator=generators[3])
+    statistics = metrics.summary_statistics(InteractionDataset.concatenate([known, asked]))
+    parts = tuple(statistics.split([len(known), len(asked)]))
+    task = Task(
+        learning=dataset.on_edges(split.train),
+        known=known,
+        asked=asked,
+        differences=np.zeros((0, 0)),
+        references={"summary statistics": parts},
+        ceilings={},
+        few_steps=world == "RoShamBo",
+    )
+    return task if part == "trial" else more(task)
+
+
+def _poker_task(game: str, part: str, sizes: Sizes, generators: list[torch.Generator]) -> Task:
+    counts = [sizes.num_agents] * 2
+    if part == "validation":
+        counts = [sizes.num_agents * 4 // 5, sizes.num_agents // 5]
+    protocol = poker.make_protocol(
+        game,
+        num_pretraining_agents=counts[0],
+        num_evaluation_agents=counts[1],
+        num_episodes=sizes.num_episodes,
+        num_train_episodes=sizes.num_labelled,
+        num_test_episodes=sizes.num_labelled,
+        num_steps=sizes.num_steps,
+        generator=generators[part == "validation"],
+    )
+    legal = protocol.game.legal_actions
+    own = (legal & (protocol.game.state_players == 0)[:, None]).flatten()
+    episodes = protocol.pretraining, protocol.train, protocol.test
+    shares = [
+        identification.count_actions(
+            each.trajectories.states,
+            each.trajectories.actions,
+            num_states=legal.shape[0],
+            num_actions=legal.shape[1],
+        ).flatten(1)[:, own]
+        / sizes.num_steps
+        for each in episodes
+    ]
+    agents = protocol.pretraining.dataset.agents
+    fitted = identification.discriminants(shares[0], agents, generator=generators[3])
+    known, asked = protocol.train.dataset, protocol.test.dataset
+    both = InteractionDataset.concatenate([known, asked])
+    features = {
+        "summary statistics": metrics.summary_statistics(both),
+        "action frequencies": identification.action_frequencies(both),
+        "discriminants of counts": torch.cat([fitted(shares[1]), fitted(shares[2])]),
+    }
+    found = poker.likelihood_ceilings(protocol)
+    return Task(
+        learning=poker.with_replies(protocol, protocol.pretraining),
+        known=known,
+        asked=asked,
+        differences=poker.policy_distances(protocol).numpy(),
+        references={n: tuple(f.split([len(known), len(asked)])) for n, f in features.items()},
+        ceilings={"true policies": found["true"], "pooled counts": found["pooled"]},
+        few_steps=True,
+    )
+
+
+Collected = tuple[InteractionDataset, Split, Callable[[Task], Task]]
+
+
+def _listeners(
+    kind: str, seed: int, sizes: Sizes, folder: Path, generators: list[torch.Generator]
+) -> Collected:
+    """Population seed mod P of the notebook ``population``."""
+    count = len(list(folder.glob("population_*.safetensors")))
+    population = listeners.load_populations(folder, max(count, 1))[seed % max(count, 1)]
+    num_pairs = population.num_pairs
+    graph = InteractionGraph.bipartite(num_pairs, num_pairs)
+    dataset = populations.collect(
+        population,
+        graph,
+        num_episodes=sizes.episodes_per_edge,
+        generator=generators[0],
+        with_speakers=True,
+    )
+    agents = range(num_pairs, 2 * num_pairs)
+    split = graphs.leave_edges_out(graph, agents, generator=generators[1])
+    if kind == "strong":
+        held = max(2, num_pairs // 4)
+        split = graphs.strong_split(
+            graph,
+            num_validation=held,
+            num_test=held,
+            sides=[range(num_pairs), agents],
+            generator=generators[2],
+        )
+
+    def more(task: Task) -> Task:
+        numbers = task.known.agents.unique() - num_pairs
+        tables = word_speakers.word_returns(
+            population.listeners,
+            message_size=population.message_size,
+            num_episodes=sizes.num_word_episodes,
+            generator=generators[3],
+        ).mean(0)
+        codes = languages.speaker_codes(population.speakers)
+        losses = languages.language_distances(codes, tables.numpy())
+        rows = population.listeners.rows(numbers.tolist())
+        seen = task.asked.observations.flatten(0, 1).expand(len(numbers), -1, -1)
+        with torch.no_grad():
+            log_probs = rows(seen).log_softmax(-1).unflatten(1, task.asked.actions.shape)
+        acted = task.asked.actions.long().expand(len(numbers), -1, -1).unsqueeze(-1)
+        found = numbers[log_probs.gather(-1, acted).sum((-1, -2)).argmax(0)] + num_pairs
+        right = (found == task.asked.agents).double().mean().item()
+        chosen = np.ix_(numbers, numbers)
+        return task._replace(differences=losses[chosen], ceilings={"true policies": right})
+
+    return dataset, split, more
+
+
+def _wrestlers(
+    kind: str, seed: int, sizes: Sizes, folder: Path, generators: list[torch.Generator]
+) -> Collected:
+    """Matches of the notebook ``table_1``, thinned out, with normalised observations."""
+    paths = sorted(folder.glob("episodes_*.safetensors"))
+    if not paths:
+        raise FileNotFoundError(
+            f"{results.shorten(folder)} holds no matches; run the notebook table_1 first, or leave "
+            "RoboSumo out of worlds"
+        )
+    dataset = both_views(thin_out(InteractionDataset.load(paths[0]), sizes.step_stride))
+    split = _split(kind, dataset, generators)
+    rows = dataset.rows_on_edges(split.train)
+    normalizer = RunningNormalizer(dataset.observation_size)
+    within = steps_before(dataset.lengths, dataset.observations.shape[1])
+    normalizer.update(dataset.observations[rows][within[rows]])
+    scaled = normalizer(dataset.observations) * within.unsqueeze(-1)
+    dataset = dataclasses.replace(dataset, observations=scaled)
+    return dataset, split, partial(with_score_distances, dataset, dataset.outcomes.double())
+
+
+def _bots(
+    kind: str, seed: int, sizes: Sizes, folder: None, generators: list[torch.Generator]
+) -> Collected:
+    """OpenSpiel's bots, of whom each meets every other."""
+    _, dataset = roshambo.round_robin(
+        num_matches=sizes.num_matches, num_steps=sizes.num_throws, generator=generators[0]
+    )
+    dataset = both_views(dataset)
+    split = _split(kind, dataset, generators)
+    return dataset, split, partial(with_score_distances, dataset, dataset.returns.double())
+
+
+def _split(kind: str, dataset: InteractionDataset, generators: list[torch.Generator]) -> Split:
+    graph = InteractionGraph.complete(len(dataset.agents.unique()))
+    if kind == "weak":
+        return graphs.weak_split(graph, generator=generators[1])
+    held = max(3, graph.num_agents // 5)
+    return graphs.strong_split(graph, num_validation=held, num_test=held, generator=generators[2])

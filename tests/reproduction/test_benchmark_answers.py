@@ -1,0 +1,99 @@
+"""Tables and answers from rows that are made up."""
+
+import math
+
+import numpy as np
+import pytest
+
+from reproduction import benchmark_answers
+from reproduction.benchmark_answers import (
+    Cell,
+    answers,
+    answers_table,
+    best_cell,
+    estimates,
+    result_rows,
+    table,
+)
+
+MEANS = {  # of a linear layer
+    ("mean-MLP", "Emb-Hyb"): 0.5,
+    ("GRU", "Emb-Hyb"): 0.5,
+    ("mean-MLP", "InfoNCE"): 0.6,
+    ("GRU", "InfoNCE"): 0.7,
+    ("mean-MLP", "VAE"): 0.3,
+    ("mean-MLP", "supervised"): 0.95,
+    ("", "chance"): 0.01,
+}
+LISTS = {"encoders": ["mean-MLP", "GRU"], "objectives": ["Emb-Hyb", "InfoNCE", "VAE"]}
+
+
+def make_rows(*, num_seeds=5, world="Kuhn", noise=0.003):
+    rng = np.random.default_rng(0)
+    rows = []
+    for seed in range(num_seeds):
+        for (encoder, objective), mean in MEANS.items():
+            row = {"world": world, "kind": "strong", "seed": seed, "encoder": encoder}
+            linear = mean + noise * rng.standard_normal()
+            numbers = {"linear": linear, "nearest": linear / 2}
+            if encoder:
+                numbers |= {"ratio": 0.5, "correlation": None, "seconds": 7.0, "num_weights": 9}
+            rows.append({**row, "objective": objective, **numbers})
+    return rows
+
+
+def test_means_over_seeds():
+    found = estimates(make_rows(noise=0), "linear")
+    assert found[Cell("Kuhn", "strong", "GRU", "InfoNCE")].mean == pytest.approx(0.7)
+    assert estimates(make_rows(), "correlation") == {}
+    assert Cell("Kuhn", "strong", "", "chance") not in estimates(make_rows(), "ratio")
+
+
+def test_the_best_cell_has_no_labels():
+    assert best_cell(make_rows(), ("Kuhn", "strong")).name == "GRU, InfoNCE"
+
+
+def test_one_thing_is_changed_at_a_time():
+    (found,) = answers(make_rows(), **LISTS)
+    assert found["encoders"] == {"GRU": "equivalent"}
+    assert found["objectives"] == {"InfoNCE": "better", "VAE": "worse"}
+    assert found["enough"] == "no" and found["best"] == "GRU, InfoNCE"
+    (few,) = answers(make_rows(num_seeds=2), **LISTS)
+    assert {*few["objectives"].values()} == {"too few runs"} and few["enough"] == "open"
+    only = {**LISTS, "objectives": ["Emb-Hyb", "VAE"]}
+    (found,) = answers(make_rows(), **only)
+    assert found["enough"] == "yes"
+
+
+def test_answers_are_grouped_in_the_table():
+    text = answers_table(answers(make_rows(), **LISTS))
+    assert "| equivalent: GRU" in text and "| better: InfoNCE; worse: VAE" in text
+
+
+def test_every_cell_and_the_published_numbers_are_in_the_table():
+    text = table(make_rows() + make_rows(world="RoShamBo"))
+    lines = text.splitlines()
+    assert len(lines) == 2 + 2 * len(MEANS) + 2
+    assert sum("published" in line for line in lines) == 2
+    (published,) = (line for line in lines if "contrastive Transformer" in line)
+    assert "47.9 ± 0.6" in published and "39.9 ± 1.3" in published
+    (chance,) = (line for line in lines if "chance" in line and "Kuhn" in line)
+    assert chance.count("–") == 4
+    (gru,) = (line for line in lines if "GRU" in line and "InfoNCE" in line and "Kuhn" in line)
+    assert "| 7 " in gru and "| 9 " in gru
+
+
+def test_results_stand_beside_what_was_published():
+    rows = {row["item"]: row for row in result_rows(make_rows())}
+    assert rows["Kuhn, strong: mean-MLP, Emb-Hyb, linear"]["paper"] == pytest.approx(0.257)
+    assert rows["Kuhn, strong: GRU, InfoNCE, nearest"]["paper"] == pytest.approx(0.399)
+    assert rows["Kuhn, strong: GRU, InfoNCE, linear"]["verdict"] == "higher"
+    others = result_rows(make_rows(world="RoboSumo"))
+    assert len(others) == 4 and all(row["paper"] is None for row in others)
+
+
+def test_numbers_that_are_not_there():
+    assert benchmark_answers._text(None, 100.0) == "–"
+    single = estimates(make_rows(num_seeds=1), "linear")
+    assert math.isnan(next(iter(single.values())).low)
+    assert "[" not in table(make_rows(num_seeds=1))
