@@ -84,7 +84,7 @@ if from_scratch:
     everyone, provenance = wrestlers.assemble(runs_folder)
 else:
     everyone, provenance = robosumo_policies.load_shipped()
-names = training_runs.wrestler_names()[:num_agents]
+names = [name for name in training_runs.wrestler_names() if name in everyone][:num_agents]
 population = {name: everyone[name] for name in names}
 robosumo_policies.save(output / "population.safetensors", population, provenance)
 players = list(population.values())

@@ -33,8 +33,9 @@ The core asks for six packages and takes anybody's episodes:
 - `symmetries`, `word_speakers`: listeners behind relabelled channels, 48 languages of each;
   speakers of one word, trained exactly
 - `ppo`, `selfplay`, `rollouts`, `rewards`: PPO, and self-play of wrestlers
-- `robosumo_policies`, `robosumo_symmetries`, `published_policies`: policies for RoboSumo, their
-  reflections, and those that openai/robosumo published
+- `robosumo_policies`, `robosumo_features`, `robosumo_symmetries`, `published_policies`: policies
+  for RoboSumo, what they see, and how it changes in a reflection; those that openai/robosumo
+  published
 - `contexts`, `matches`: what a contextual policy is given about its opponent; whole matches between
   any players, and data sets of them
 - `poker_policies`: untrained players

@@ -3,8 +3,9 @@
 Notebooks import it, the library never does.
 
 - `runner`, `results`, `jobs`: one notebook at a time; its numbers; work in several processes
-- `trainings`, `wrestlers`, `training_runs`, `train`: populations and speakers; wrestlers, and who
-  descends from whom; each training by name
+- `trainings`, `wrestlers`, `training_runs`, `train`: populations and speakers; wrestlers, and how
+  each trains; each training by name
+- `best_responses`: policies against one wrestler alone, and against all
 - `policy_study`, `policy_training`: the policies of Figure 4
 - `comparisons`, `comparison_files`, `choices`: the encoders of a table, where they are kept, and
   how their settings are chosen
@@ -20,8 +21,9 @@ Notebooks import it, the library never does.
 - `benchmark`, `benchmark_worlds`, `benchmark_tasks`, `benchmark_measures`, `benchmark_answers`,
   `benchmark_plots`: cells of encoder and objective, their worlds, and what came of them
 - `hunters`: the agents of the notebook your_own_agents
-- `tournaments`, `strengths`, `wrestler_evaluation`, `wrestler_measures`: how matches ended, and how
-  they were fought; what strengths explain of it; Table 1's measures
+- `tournaments`, `strengths`, `wrestler_evaluation`: how matches ended, and how they were fought;
+  what strengths explain of it
+- `wrestler_measures`, `wrestler_tables`, `wrestler_plots`: Table 1: measures, rows, figures
 - `measures`, `statistics`, `verdicts`, `claims`: what tables measure; intervals; tests; the claims
 - `tables`, `publishing`, `shipping`: ours beside the paper's; what the repository shows of it;
   encoders on their way into the package

@@ -21,7 +21,7 @@ PARTS = {
     "ParticleWorld": (
         "population languages figure_1 table_2 figure_2 generalisation table_3 value_of_knowing"
     ),
-    "RoboSumo": "fidelity wrestlers table_1 figure_3 figure_4 figure_5",
+    "RoboSumo": "fidelity wrestlers best_responses table_1 figure_3 figure_4 figure_5",
     "Beyond": "benchmark",
     "Conclusions": "explorer claims",
 }

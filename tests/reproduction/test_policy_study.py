@@ -44,11 +44,12 @@ def study(tmp_path, generator):
     }
 
 
+FOLDERS = "wrestlers_folder", "table_1_folder", "sumo_encoders_folder"
+
+
 def opponents_of(study):
-    names = "encoder_seed", "num_opponents", "num_components", "num_episodes", "wrestlers_folder"
-    return Opponents(
-        **{name: study[name] for name in (*names, "table_1_folder", "sumo_encoders_folder")}
-    )
+    names = "encoder_seed", "num_opponents", "num_components", "num_episodes"
+    return Opponents(**{name: study[name] for name in (*names, *FOLDERS)})
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,8 @@ def test_an_unknown_run_is_named():
 
 def test_shipped_wrestlers_are_of_the_plan():
     found, provenance = robosumo_policies.load_shipped()
-    assert list(found) == list(provenance) == training_runs.wrestler_names()
+    planned = training_runs.wrestler_names()
+    assert list(found) == list(provenance) == [name for name in planned if name in found]
     for name, made in provenance.items():
         run = RUNS[made["training_run"]]
         assert run.wrestlers[made["learner"]] == name and made["key"] == [0, 400, run.number]
