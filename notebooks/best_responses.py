@@ -197,8 +197,6 @@ plt.show()
 # means of five points: best responses (blue), and the policy that trains against all (black), which gets ten
 # times the samples.
 #
-# RESULTS
-#
 # ## Where we deviate
 # The paper has no such matrix. PPO finds *a* policy that does well against an opponent, not the best one, so
 # that $V$ is a lower bound of the specialists' lead as long as the generalist is as well trained as they are. One

@@ -80,10 +80,8 @@ output = results.resolve(output_folder)
 # ## Data
 # The opponents are five wrestlers that the encoder learned from, and five unseen ones, which neither the
 # encoder nor the new policies ever met before a game counts. Offline embeddings come from an opponent's
-# matches within its own part of the split, and embeddings are normalised by those of the training
-# wrestlers, so that nothing leaks from the test part. But wrestlers have families, named below by their
-# founders: the encoder has seen relatives of the unseen opponents. The new policies start from a founder
-# whose family holds no unseen opponent.
+# matches within its own part of the split, and contexts are scaled by those of the training
+# wrestlers, so that nothing leaks from the test part. The start is a wrestler of the encoder's training part.
 
 # %%
 study = Study(
@@ -106,20 +104,23 @@ study = Study(
 population = list(study.population)
 groups = {part: [population[agent] for agent in of] for part, of in study.groups.items()}
 for part, names in groups.items():
-    print(f"{part}:", *(f"{name} " for name in names))
+    print(f"{part}:", ", ".join(names))
 
 # %% [markdown]
 # ## Method
-# All variants are one network with 100 inputs for the context. They start from the same weights (of a
-# shipped founder; the weights of those inputs are zero) and meet the same opponents in the same order:
+# All variants are one network with five inputs for the context. They start from the same weights (of a
+# shipped wrestler; the weights of those inputs are zero) and meet the same opponents in the same order:
 #
 # - **no embedding**: zeros. To a network, zeros are no embedding: the paper's two variants are one here.
-# - **Emb-Im, Emb-Id, Emb-Hyb**, online: the embedding of the opponent's last match.
+# - **Emb-Im, Emb-Id, Emb-Hyb**, online: the first principal components of the mean embedding of the opponent's
+#   last four matches, all on one scale.
 # - **offline**: one fixed embedding of each opponent (Emb-Hyb); **random**: noise, anew in each match.
 # - **oracle**, beyond the paper: which of the training opponents it is. It does not know unseen ones.
 #
-# Games are played after each iteration. With online embeddings, each game is played twice: the first
-# does not count, and the second is played with its embedding.
+# In training, the value function is told the opponent in every variant.
+#
+# Games are played after each iteration. With online embeddings, four games are played before one that
+# counts.
 
 # %%
 jobs = [study.job(variant, seed) for variant in variants for seed in seeds]
@@ -244,35 +245,14 @@ plt.show()
 # fixed embedding, zeros ("no embedding"), random vectors. Means over 3 seeds with 95 % bands (Student's t
 # over seeds); a point is 10 games against each of five opponents, the last one 50.
 #
-# **What did and did not reproduce** (default profile). Inconclusive: no variant improved over the start.
-# After half a million samples, about 2,000 matches, each variant wins as often as at the start or a
-# little less (0.39 to 0.44 of its games with training opponents), and the oracle wins no more than the
-# policy without embedding. Where knowing the opponent brings nothing, no embedding can help. Three seeds are
-# too few for a verdict on C5 and C6 anyway; the notebook [claims](claims.py) says how many it would take.
-#
-# **A longer run** (profile `long`, `figures/long/` in the repository: three variants, three seeds, 2.5
-# million samples each, 1.9 core hours). Policies that start from random weights do learn: from 3 of 100
-# games won to 13 against training opponents and 15 against unseen ones without embedding, 10 and 8 with
-# Emb-Hyb, and 13 against training opponents with their identity. The differences of C5 are -0.03 [-0.22,
-# 0.16] and -0.06 [-0.20, 0.08], again of too few runs. In games with each other, Figure 5's, Emb-Hyb loses more than it wins (-0.32
-# [-0.59, -0.05]): a hundred more inputs seem to be a burden at first. Even the oracle gains nothing yet.
-# What is learned first, to stand, to approach, to push, may be the same for each opponent; a policy that
-# has learned all that could show what else there is to gain. From `b`, the start of the default profile,
-# 2.3 million samples took the share of training matches won from 0.42 to 0.46, with the oracle to 0.44
-# (seed 0).
+# **What did and did not reproduce.** The figure that is published, `figures/figure_4.png`, is of an earlier
+# population of wrestlers, and of policies that did not improve over their start: it decides nothing. The
+# policies of this notebook are still to be trained against the present population, after the notebook
+# [best_responses](best_responses.py) has told what there is to gain.
 #
 # ## Where we deviate
-# - The default profile starts all variants from a shipped founder and trains them for half a million
-#   samples each, which is what an hour allows; `long` and `paper` start from random weights and train
-#   longer.
-# - Nothing was tuned for the default profile: rewards, learning rate and discount are those of the
-#   wrestlers' own trainings, the actions are a little noisier, and the start was chosen by its family.
-#   Profiles that start from random weights make more updates with each sample: of four settings, tried
-#   for 0.6 to 1 million samples by training matches won without embedding (seed 100, no part of the
-#   figure), those with four and eight times as many learned fastest; they take eight times as many. From
-#   `b`, four more settings (noise, rewards, updates) gained nothing in 0.4 to 1 million samples.
 # - Zeros and no embedding are one variant, as said above; the paper shows them as two.
-# - Every game with an online embedding is preceded by a match that does not count.
+# - Every game with an online embedding is preceded by matches that do not count.
 # - Seeds vary actions, matches and minibatches; encoder, opponents and start are the same for all (random
 #   weights differ between seeds).
 #
@@ -286,5 +266,5 @@ print(result["machine"], result["versions"])
 
 # %% [markdown]
 # ## Things to try
-# - `start = "e"`: another founder. Does the start matter for what can be learned?
+# - `start = "self-novice"`: a weaker start. Does it matter for what can be learned?
 # - `num_opponents = 2`: fewer opponents, each with more matches. Does the oracle gain?

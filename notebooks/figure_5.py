@@ -77,8 +77,8 @@ policies = opponents.load_policies(variants, seeds, policies_folder=policies_fol
 
 # %% [markdown]
 # ## Method
-# All games are played twice. In the first, contexts are zeros; the second, which counts, is played with
-# embeddings of the first. A **negative control** plays the first variant against itself: neither side is
+# Games are played five times. In the first, contexts are zeros; later ones are played with means of the
+# embeddings so far, and the last one counts. A **negative control** plays the first variant against itself: neither side is
 # better, so that wins and losses must be even.
 
 
@@ -147,10 +147,9 @@ plt.show()
 # Shares of games that the first won (blue), drew (grey) and lost (orange): means over three seeds of the
 # policies, 250 games each, with 95 % intervals (Student's t over seeds) at the ends of wins and losses.
 #
-# **What did and did not reproduce** (default profile). Conditioning on embeddings made no measurable
-# difference: Emb-Hyb wins 4 % of games more than it loses against no embedding, with an interval from -10
-# to 19. That the interval of Emb-Id against no embedding just excludes zero may be chance, being one of
-# six. Figure 4 shows why: no policy has learned enough yet to make use of its context.
+# **What did and did not reproduce.** The figure that is published, `figures/figure_5.png`, is of policies that
+# were trained against an earlier population, and had not learned to use their contexts (Figure 4). It decides
+# nothing.
 #
 # ## Where we deviate
 # The paper draws these rates over training; here they are those of the trained policies. The numbers of

@@ -287,7 +287,8 @@ for kind in kinds:
     plt.show()
 
 # %% [markdown]
-# RESULTS
+# **What did and did not reproduce.** The table that is published, `figures/table_1.md`, is of an earlier
+# population and an earlier rule. This notebook is still to be run on all 25 wrestlers.
 #
 # ## Where we deviate
 # - The wrestlers are ours: 25 ants, each trained from random weights (notebook `wrestlers`). Ratios depend on
