@@ -60,7 +60,7 @@ import torch
 
 from paperlib import embeddings, files, graphs, metrics
 from paperlib.agents import matches, robosumo_policies
-from paperlib.streams import Stream, make_generator
+from paperlib.streams import Stream
 from reproduction import (
     choices,
     comparison_plots,
@@ -102,13 +102,9 @@ folder = results.resolve(wrestlers_folder)
 population, _ = robosumo_policies.load(folder / "population.safetensors")
 names = list(population)
 graph = graphs.InteractionGraph.complete(len(names))
-splits = {}
-for seed in seeds:
-    draw = make_generator(seed, Stream.TABLE_1_WEAK_SPLIT)
-    splits["weak", seed] = graphs.weak_split(graph, train_fraction=train_fraction, generator=draw)
-    splits["strong", seed] = wrestler_measures.strong_split(
-        seed, len(names), num_validation=num_validation, num_test=num_test
-    )
+splits = wrestler_measures.make_splits(
+    seeds, graph, train_fraction=train_fraction, num_validation=num_validation, num_test=num_test
+)
 dataset = matches.collect(
     list(population.values()),
     graph,
@@ -156,9 +152,13 @@ of_first = dataclasses.replace(
     datasets={first: dataset},
     splits={(kind, first): splits[kind, first] for kind in kinds},
 )
-options = {"identification_weights": identification_weights, "learning_rates": learning_rates}
 usual, candidates = choices.choose_one_by_one(
-    of_first, ratio, kinds=kinds, update_counts=update_counts, **options
+    of_first,
+    ratio,
+    kinds=kinds,
+    identification_weights=identification_weights,
+    learning_rates=learning_rates,
+    update_counts=update_counts,
 )
 hybrid, of_hybrid = comparison.choose(
     lambda kind, method, _: [
@@ -194,9 +194,8 @@ tournament = results.load(folder)["values"]
 groups = wrestler_measures.similar_wrestlers(tournament["styles"], num_groups=num_groups)
 protocol = wrestler_measures.Protocol(groups, step_counts, episode_counts, num_labels)
 everyone = (*comparisons.REFERENCES, *methods, "supervised")
-shared = {"num_workers": num_workers}
 measured = wrestler_measures.measure_all(
-    comparison, (*everyone, OTHER_WEIGHTS), protocol, seeds=seeds, **shared
+    comparison, (*everyone, OTHER_WEIGHTS), protocol, seeds=seeds, num_workers=num_workers
 )
 games = wrestler_measures.games_of_counts(tournament["counts"])
 measured |= wrestler_measures.ceilings(comparison, games, seeds)
@@ -210,7 +209,7 @@ egocentric = dataclasses.replace(
 )
 egocentric.learn({case: choice for case, choice in chosen.items() if case[2] in egocentric_seeds})
 seen = wrestler_measures.measure_all(
-    egocentric, ("untrained", *methods), protocol, seeds=egocentric_seeds, **shared
+    egocentric, ("untrained", *methods), protocol, seeds=egocentric_seeds, num_workers=num_workers
 )
 measured |= {f"egocentric {name}": numbers for name, numbers in seen.items()}
 
@@ -234,7 +233,6 @@ values |= {
         for kind, m in product(kinds, methods)
     },
     "strong_agents": comparison.agents("strong"),
-    "outcomes_of_all": {"drawn": float(drawn), "mean length": float(lengths.mean())},
 }
 run.save(output, values, seeds=seeds)
 tables.save_rows(output, "table_1", rows)
@@ -244,10 +242,8 @@ settings = {
 }
 own = {name: numbers for name, numbers in measured.items() if len(numbers) == len(seeds)}
 tables.save_runs(output, "table_1", measures.as_runs(settings | own, seeds))
-# for Figure 3 and the explorer
 shown = comparisons.embeddings_to_show(comparison, comparison.embed, everyone, kinds=kinds)
-styles = [run.style for run in training_runs.RUNS.values() for _ in run.wrestlers]
-metadata = {"names": names, "styles": styles[: len(names)]}
+metadata = {"names": names, "styles": [training_runs.style_of(name) for name in names]}
 files.save_tensors(output / "test_embeddings.safetensors", shown, metadata)
 
 # %% [markdown]
@@ -256,16 +252,13 @@ files.save_tensors(output / "test_embeddings.safetensors", shown, metadata)
 # %%
 values = results.load(output)["values"]
 print((output / "table_1.md").read_text())
-
-# %%
 plots.use_style()
 figure = wrestler_plots.table_1(values, paper)
 plots.save_figure(figure, output, "table_1")
 plt.show()
 
 # %% [markdown]
-# One episode; means over seeds with 95 % intervals (Student's t). The majority class is that of training;
-# "strengths" is what the wrestlers' strengths allow.
+# One episode; means over seeds with 95 % intervals (Student's t). "Strengths": what those of wrestlers allow.
 
 # %%
 figure = comparison_plots.learning_curves(values["losses"], methods)
@@ -291,11 +284,10 @@ for kind in kinds:
 # population and an earlier rule. This notebook is still to be run on all 25 wrestlers.
 #
 # ## Where we deviate
-# - The wrestlers are ours: 25 ants, each trained from random weights (notebook `wrestlers`). Ratios depend on
-#   how similar they are, so that ours and the paper's compare indirectly.
+# - The wrestlers are ours. Ratios depend on how similar they are, so that ours and the paper's compare indirectly.
 # - Splits are drawn anew for each seed, so that some of a seed's validation data are test data of others. Each
 #   method's settings but $\lambda$ come from the first seed.
-# - Intervals are over seeds, which redraw splits, weights and steps. Population and matches are the same.
+# - Intervals are over seeds: splits, weights and steps. Population and matches are the same.
 #
 # ## What it cost
 
@@ -306,4 +298,3 @@ print(f"{result['wall_time_seconds']:.0f} s on {result['machine']}\n{result['ver
 # %% [markdown]
 # ## Things to try
 # - `steps_per_episode = 5`: how little of an episode does an update need?
-# - `embedding_size = 2`: embeddings that can be drawn as they are. What is lost?

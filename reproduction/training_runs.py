@@ -109,3 +109,8 @@ def find(name: str) -> TrainingRun:
 def wrestler_names() -> list[str]:
     """The wrestlers of the population, in the order of their numbers as agents."""
     return [name for run in RUNS.values() for name in run.wrestlers]
+
+
+def style_of(wrestler: str) -> str:
+    """The style that a wrestler's rewards are meant to bring about."""
+    return next(run.style for run in RUNS.values() if wrestler in run.wrestlers)

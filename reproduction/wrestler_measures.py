@@ -39,6 +39,34 @@ def strong_split(seed: int, num_wrestlers: int, *, num_validation: int, num_test
     )
 
 
+def make_splits(
+    seeds: Sequence[int],
+    graph: InteractionGraph,
+    *,
+    train_fraction: float,
+    num_validation: int,
+    num_test: int,
+) -> dict[tuple[str, int], Split]:
+    """A "weak" and a "strong" split of each seed.
+
+    Args:
+        seeds: which ones.
+        graph: all wrestlers, each with each other one.
+        train_fraction: of the edges, in the weak split; the rest is halved.
+        num_validation, num_test: wrestlers in these parts of the strong split.
+    """
+    found = {}
+    for seed in seeds:
+        draw = make_generator(seed, Stream.TABLE_1_WEAK_SPLIT)
+        found["weak", seed] = graphs.weak_split(
+            graph, train_fraction=train_fraction, generator=draw
+        )
+        found["strong", seed] = strong_split(
+            seed, len(graph.agents), num_validation=num_validation, num_test=num_test
+        )
+    return found
+
+
 def seen_by_robots(dataset: InteractionDataset) -> InteractionDataset:
     """The same episodes with `robosumo_features.egocentric` features as observations."""
     features = [

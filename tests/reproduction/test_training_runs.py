@@ -70,6 +70,11 @@ def test_mistakes_in_the_file_are_named_in_one_line(tmp_path, keys, value, messa
     assert "\n" not in str(error.value)
 
 
+def test_styles_of_wrestlers():
+    assert training_runs.style_of("self-hasty") == "hasty"
+    assert training_runs.style_of("pair-circling-left-2") == "circling left"
+
+
 def test_an_unknown_run_is_named():
     with pytest.raises(ValueError, match=r"name must be one of self-balanced, .* got 'nobody'"):
         training_runs.find("nobody")

@@ -150,6 +150,19 @@ def test_similar_wrestlers_are_of_one_group():
     assert len({found[0].item(), found[2].item(), found[4].item()}) == 3
 
 
+def test_splits_of_every_seed():
+    graph = graphs.InteractionGraph.complete(9)
+    options = {"train_fraction": 0.6, "num_validation": 3, "num_test": 3}
+    found = wrestler_measures.make_splits([0, 1], graph, **options)
+    assert list(found) == [("weak", 0), ("strong", 0), ("weak", 1), ("strong", 1)]
+    assert len(found["weak", 0].train.edges) == round(0.6 * 36)
+    strong = found["strong", 1]
+    parts = strong.train, strong.validation, strong.test
+    assert [len(part.agents) for part in parts] == [3, 3, 3]
+    assert found["strong", 0] == wrestler_measures.strong_split(0, 9, num_validation=3, num_test=3)
+    assert found["strong", 0] != found["strong", 1]
+
+
 def test_egocentric_features_take_the_place_of_observations():
     graph = graphs.InteractionGraph.complete(2)
     players = [matches.UniformlyRandom(8)] * 2
