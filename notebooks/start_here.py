@@ -214,4 +214,4 @@ print(result["versions"])
 # - `identification_weight = 0.0`: imitation alone. Which of the two traits do the vectors lose?
 # - `episode_length = 5`: how small can a handful be? And with `num_agents = 5`?
 # - `objective=objectives.Classification(num_agents, embedding_size)`: what would labels teach? Or write
-#   an objective of your own, as in the README.
+#   an objective of your own, as in docs/guide.md.
