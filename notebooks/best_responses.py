@@ -145,6 +145,8 @@ for title, own in chosen.items():
         tables.row(f"best response minus start, {title}", found.of_training),
         tables.row(f"trained against all minus start, {title}", found.of_training_with_all),
     ]
+
+# %%
 others = np.array(
     [
         np.mean([scores[name][k] for name in study.opponents if name != opponent])

@@ -21,6 +21,8 @@
 seeds = [0, 1, 2]  # of the policies of Figure 4
 variants = ["no embedding", "Emb-Im", "Emb-Id", "Emb-Hyb"]  # each against each
 encoder_seed = 0  # of Table 1, as in Figure 4
+num_components = 5  # of embeddings, as in Figure 4
+num_episodes = 4  # that a mean embedding is taken over, as in Figure 4
 num_games = 50  # of each two policies, in each run of evaluation
 evaluation_seeds = [1, 2, 3, 4, 5]  # of the runs
 max_steps = 501  # until a match is a draw, as in the original
@@ -38,7 +40,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-from paperlib.agents import contexts
+from paperlib.agents import contextual_games
 from paperlib.streams import Stream
 from reproduction import claims, measures, plots, results, statistics, tables
 from reproduction.policy_study import Opponents
@@ -50,6 +52,8 @@ parameters = dict(
     seeds=seeds,
     variants=variants,
     encoder_seed=encoder_seed,
+    num_components=num_components,
+    num_episodes=num_episodes,
     num_games=num_games,
     evaluation_seeds=evaluation_seeds,
     max_steps=max_steps,
@@ -67,6 +71,8 @@ output = results.resolve(output_folder)
 # %%
 opponents = Opponents(
     encoder_seed=encoder_seed,
+    num_components=num_components,
+    num_episodes=num_episodes,
     wrestlers_folder=wrestlers_folder,
     table_1_folder=table_1_folder,
     sumo_encoders_folder=sumo_encoders_folder,
@@ -96,7 +102,7 @@ def play(pair: tuple[str, str], seed: int, key: tuple[int, ...]) -> list[float]:
         context = make_opponent_context(opponents.context_spec(variant), num_games, [0])
         sides.append((policies[variant, seed], context))
     options = dict(key=key, max_cycles=max_steps, num_threads=num_threads)
-    shares = contexts.meet(sides, [], same_opponent, **options).shares()
+    shares = contextual_games.meet(sides, [], same_opponent, **options).shares()
     return [shares[how] for how in ("won", "drawn", "lost")]
 
 

@@ -152,13 +152,9 @@ of_first = dataclasses.replace(
     datasets={first: dataset},
     splits={(kind, first): splits[kind, first] for kind in kinds},
 )
+options = {"learning_rates": learning_rates, "update_counts": update_counts, "kinds": kinds}
 usual, candidates = choices.choose_one_by_one(
-    of_first,
-    ratio,
-    kinds=kinds,
-    identification_weights=identification_weights,
-    learning_rates=learning_rates,
-    update_counts=update_counts,
+    of_first, ratio, identification_weights=identification_weights, **options
 )
 hybrid, of_hybrid = comparison.choose(
     lambda kind, method, _: [
@@ -298,3 +294,4 @@ print(f"{result['wall_time_seconds']:.0f} s on {result['machine']}\n{result['ver
 # %% [markdown]
 # ## Things to try
 # - `steps_per_episode = 5`: how little of an episode does an update need?
+# - `embedding_size = 2`: embeddings that can be drawn as they are. What is lost?

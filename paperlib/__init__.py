@@ -36,7 +36,8 @@ The core asks for six packages and takes anybody's episodes:
 - `robosumo_policies`, `robosumo_features`, `robosumo_symmetries`, `published_policies`: policies
   for RoboSumo, what they see, and how it changes in a reflection; those that openai/robosumo
   published
-- `contexts`, `matches`: what a contextual policy is given about its opponent; whole matches between
-  any players, and data sets of them
+- `contexts`, `components`, `contextual_games`: what a contextual policy is given about its
+  opponent, and the games it plays
+- `matches`: whole matches between any players, and data sets of them
 - `poker_policies`: untrained players
 """

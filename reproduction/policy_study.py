@@ -13,7 +13,7 @@ from torch import Tensor
 
 from paperlib import files
 from paperlib.agents import ppo, robosumo_policies
-from paperlib.agents.contexts import principal_components
+from paperlib.agents.components import principal_components
 from paperlib.agents.rewards import RewardWeights
 from paperlib.agents.robosumo_policies import Wrestler
 from paperlib.agents.selfplay import Recipe

@@ -11,8 +11,9 @@ import numpy as np
 from torch import Tensor
 
 from paperlib import files, training
-from paperlib.agents import contexts, robosumo_policies
-from paperlib.agents.contexts import Components, OpponentContext
+from paperlib.agents import contextual_games, robosumo_policies
+from paperlib.agents.components import Components
+from paperlib.agents.contexts import OpponentContext
 from paperlib.agents.robosumo_policies import Wrestler
 from paperlib.agents.selfplay import Recipe, SelfPlay
 from paperlib.embeddings import PolicyEmbedder
@@ -78,7 +79,7 @@ def evaluate(
     numbers = np.arange(len(chosen)).repeat(num_games)
     players = [Wrestler.from_state(opponents[number]) for number in chosen]
     # One thread: policies are jobs of one core each
-    played = contexts.meet([(learner, context)], players, numbers, key=key, num_threads=1)
+    played = contextual_games.meet([(learner, context)], players, numbers, key=key, num_threads=1)
     return [played.select(numbers == k).shares() for k in range(len(chosen))]
 
 

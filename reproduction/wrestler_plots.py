@@ -45,7 +45,8 @@ def styles(values: Values) -> Figure:
         ends = [min(*one, *other), max(*one, *other)]
         ax.plot(ends, ends, color="0.6", lw=0.7)
         unit = f" in {UNITS[name]}" if name in UNITS else ""
-        ax.set_title(f"{name}{unit}\nICC {values['icc'][name]:.2f}", fontsize=8)
+        icc = values["icc"][name]  # none where a statistic does not vary
+        ax.set_title(f"{name}{unit}\nICC {'–' if icc is None else f'{icc:.2f}'}", fontsize=8)
         ax.tick_params(labelsize=6)
     handles = axes[0, 0].get_legend_handles_labels()
     figure.legend(*handles, title="trained", loc="outside upper center", ncols=2)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping
 
 import numpy as np
 import torch
@@ -11,56 +10,12 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
-from paperlib import _checks, streams
-from paperlib.agents import matches
-from paperlib.agents.robosumo_policies import Wrestler
+from paperlib import _checks
+from paperlib.agents.components import Components
 from paperlib.embeddings import PolicyEmbedder
 from paperlib.encoders import RunningEmbedding
-from paperlib.environments.robosumo import RoboSumo
-from paperlib.environments.robosumo_rules import MAX_CYCLES
 
 KINDS = ("zeros", "random", "oracle", "offline", "online")
-
-
-class Components(NamedTuple):
-    """A linear map from embeddings to contexts.
-
-    Attributes:
-        shift: subtracted from embeddings, (D,).
-        matrix: their map, (D, C).
-    """
-
-    shift: Float[Tensor, " embedding"]
-    matrix: Float[Tensor, "embedding context"]
-
-    def of(self, embeddings: Float[Tensor, "... embedding"]) -> Float[Tensor, "... context"]:
-        """Contexts of embeddings."""
-        return (embeddings - self.shift) @ self.matrix
-
-
-def principal_components(
-    embeddings: Float[Tensor, "episode embedding"], num_components: int
-) -> Components:
-    """The first principal components, all in units of the first one's standard deviation, so that
-    what varies little stays small.
-
-    Args:
-        embeddings: (E, D).
-        num_components: C, at most D and E.
-
-    Raises:
-        ValueError: if there are fewer.
-    """
-    most = min(embeddings.shape)
-    if not 1 <= num_components <= most:
-        raise ValueError(f"num_components must be 1 to {most}, got {num_components}")
-    shift = embeddings.mean(0)
-    centred = embeddings - shift
-    directions = torch.linalg.svd(centred, full_matrices=False).Vh[:num_components]
-    largest = directions.abs().argmax(1, keepdim=True)
-    directions = directions * directions.gather(1, largest).sign()  # a sign that does not vary
-    scale = (centred @ directions[0]).std().clamp(min=1e-6)
-    return Components(shift, directions.T / scale)
 
 
 class NoContext:
@@ -287,73 +242,3 @@ class OpponentContext:
         if self.running:
             self.table, self.recent = tensors["table"], tensors["recent"]
             self.counts = tensors["counts"]
-
-
-class ContextualPolicy:
-    """A wrestler with its context in each of N matches: a `matches.Player` of all of them.
-
-    Args:
-        wrestler: with a context.
-        contexts: (N, C).
-    """
-
-    def __init__(self, wrestler: Wrestler, contexts: Float[Tensor, "match context"]) -> None:
-        self.wrestler, self.contexts = wrestler, contexts
-
-    def act(
-        self, observations: Tensor, memory: Any = None, *, generator: torch.Generator
-    ) -> tuple[Tensor, None]:
-        return self.wrestler.act(observations, generator=generator, context=self.contexts)
-
-
-def meet(
-    sides: Sequence[tuple[Wrestler, OpponentContext]],
-    fixed_opponents: Sequence[matches.Player],
-    opponents: NDArray[np.int64],
-    *,
-    key: Sequence[int],
-    max_cycles: int = MAX_CYCLES,
-    num_threads: int = 0,
-) -> matches.Results:
-    """Plays N matches between contextual policies, or of one against fixed opponents.
-
-    If a context is "online", all matches are played ``num_episodes`` times before, the first time
-    with vectors of zeros, then with the means over those before; the last time, which counts, with
-    the mean over all of them.
-
-    Args:
-        sides: one or two players, each with a context for N matches.
-        fixed_opponents: play the second robot where there is one side.
-        opponents: which of them plays in each match, (N,).
-        key: of the random streams.
-        max_cycles: steps until a match is a draw.
-        num_threads: of the physics, 0 for all CPUs; does not affect the results.
-    """
-    env_ids = np.arange(len(opponents))
-    player_ids = np.stack([np.zeros_like(opponents), 1 + opponents * (len(sides) == 1)], axis=1)
-
-    def record(time: int, seen: Sequence, acted: Sequence, playing: NDArray[np.bool_]) -> None:
-        for robot, (_, context) in enumerate(sides):
-            context.watch(seen[1 - robot], acted[1 - robot], playing)
-
-    before = max((c.num_episodes for _, c in sides if c.running), default=0)
-    for game in range(before + 1):
-        generator = streams.make_generator(*key, game)
-        seeds = torch.randint(2**62, (len(opponents),), generator=generator)
-        for _, context in sides:
-            if game and context.running:
-                context.next_game(game)
-            else:
-                context.begin(env_ids, opponents, generator=generator)
-        players = [ContextualPolicy(wrestler, context.vectors) for wrestler, context in sides]
-        env = RoboSumo(
-            seeds.tolist(), auto_reset=False, max_cycles=max_cycles, num_threads=num_threads
-        )
-        played = matches.play(
-            env,
-            [*players, *fixed_opponents],
-            player_ids=player_ids,
-            generator=generator,
-            record=record,
-        )
-    return played

@@ -114,13 +114,11 @@ class SelfPlay:
         fixed_opponents: `state_dict`s of opponents that do not learn.
         robot: which robot they all are.
         context: of the learner, about its opponents, which must all be fixed.
-        num_threads: of the physics; does not affect the results.
+        num_threads: of the physics; the results do not depend on it.
 
     Attributes:
-        learning_rates: of each learner, an upper bound beside the recipe's: a tenth lower after an
-            update that ``target_kl`` ended, 2 % higher after one that went through. So about one
-            update in six is cut short, however far the training is (after the adaptive rates of
-            Rudin et al. 2022).
+        learning_rates: of each learner, at most the recipe's: a tenth lower after an update that
+            ``target_kl`` ended, 2 % higher after one that went through (after Rudin et al. 2022).
         history: of each iteration so far: samples in total, means over its updates, and the
             outcomes against each kind of opponent.
         seconds: wall time of each iteration; not part of the result.
@@ -258,7 +256,7 @@ class SelfPlay:
         rate = min(self.learning_rates[number], self.recipe.learning_rate(self.iteration))
         optimiser.param_groups[0]["lr"] = rate
         fit_critic = self.iteration < self.recipe.critic_iterations
-        options = {"generator": generator, "augment": self.augment, "fit_critic": fit_critic}
+        options = {"augment": self.augment, "fit_critic": fit_critic, "generator": generator}
         log = ppo.update(network, optimiser, rollout, self.recipe.ppo, **options)
         self.learning_rates[number] = rate * (0.9 if log["stopped"] else 1.02)
         with torch.no_grad():

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from paperlib.agents import robosumo_policies
-from paperlib.agents.contexts import principal_components
+from paperlib.agents.components import principal_components
 from paperlib.agents.robosumo_policies import Wrestler
 from paperlib.agents.selfplay import Recipe
 from paperlib.embeddings import PolicyEmbedder, Settings

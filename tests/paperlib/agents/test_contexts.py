@@ -7,14 +7,8 @@ import pytest
 import torch
 
 from paperlib import training
-from paperlib.agents import matches
-from paperlib.agents.contexts import (
-    Components,
-    ContextualPolicy,
-    OpponentContext,
-    meet,
-    principal_components,
-)
+from paperlib.agents.components import Components, principal_components
+from paperlib.agents.contexts import OpponentContext
 from paperlib.agents.robosumo_policies import Wrestler
 from paperlib.agents.selfplay import Recipe, SelfPlay
 from paperlib.datasets import InteractionDataset
@@ -85,19 +79,6 @@ def test_tables_of_each_kind():
     components = Components(torch.ones(6), 2 * torch.eye(6))
     table = make_context("offline", components=components, offline=known[:2]).table
     torch.testing.assert_close(table, 2 * (known[:2] - 1))
-
-
-def test_principal_components_have_one_scale():
-    spread = torch.tensor([1.0, 9.0, 3.0, 0.1])
-    vectors = 5 + spread * torch.randn(4000, 4, generator=make_generator(1))
-    found = principal_components(vectors, 3).of(vectors)
-    assert found.mean(0).abs().max() < 1e-4
-    torch.testing.assert_close(found.std(0), torch.tensor([1, 1 / 3, 1 / 9]), rtol=0.05, atol=0)
-    correlation = torch.corrcoef(torch.cat([found, vectors], dim=1).T)[:3, 3:]
-    assert correlation[0, 1] > 0.99 and correlation[1, 2] > 0.99 and correlation[2, 0] > 0.99
-    for number in (0, 5):
-        with pytest.raises(ValueError, match=f"num_components must be 1 to 4, got {number}"):
-            principal_components(vectors, number)
 
 
 def test_the_critic_alone_is_told_the_opponent():
@@ -307,67 +288,3 @@ def test_an_encoder_of_another_size_is_refused(model):
     with pytest.raises(ValueError, match=f"size {size}, components are of size {size + 1}"):
         components = principal_components(torch.randn(9, size + 1), 6)
         make_context("online", model, components=components, offline=None)
-
-
-class Spy(Wrestler):
-    """Remembers its contexts."""
-
-    def __init__(self):
-        super().__init__(generator=make_generator(0), context_size=6)
-        self.contexts = []
-
-    def act(self, observations, memory=None, *, generator, context=None):
-        self.contexts.append(context.clone())
-        return torch.zeros(len(observations), 8), None
-
-
-def test_the_second_game_is_played_with_embeddings_of_the_first(model):
-    spy, context = Spy(), make_context("online", model, num_episodes=1)
-    opponents = [matches.ZeroAction(8), matches.UniformlyRandom(8)]
-    numbers = np.array([0, 1] * 4)
-    played = meet([(spy, context)], opponents, numbers, key=(1,), max_cycles=5)
-    assert len(spy.contexts) == 10 and played.lengths.tolist() == [5] * 8
-    assert (spy.contexts[0] == 0).all() and (spy.contexts[4] == 0).all()
-    second = spy.contexts[5]
-    assert torch.equal(second, spy.contexts[9]) and len(second.unique(dim=0)) == 8
-    assert (context.running.counts == 5).all()  # steps of the second game alone
-    still, moved = second[::2], second[1::2]
-    assert torch.cdist(still, still).mean() < torch.cdist(still, moved).mean()
-
-
-def test_several_games_before_the_one_that_counts(model):
-    spy, context = Spy(), make_context("online", model, num_episodes=3)
-    opponents = [matches.ZeroAction(8), matches.UniformlyRandom(8)]
-    meet([(spy, context)], opponents, np.array([0, 1] * 4), key=(1,), max_cycles=5)
-    assert len(spy.contexts) == 20
-    first, second, last = (spy.contexts[5 * k] for k in (1, 2, 3))
-    assert (spy.contexts[0] == 0).all() and not torch.equal(first, second)
-    steady = [(part[1::2] - part[1::2].mean(0)).norm() for part in (first, last)]
-    assert steady[1] < steady[0]  # of the opponent that moves
-
-
-def test_games_without_online_contexts_are_played_once():
-    spy = Spy()
-    meet(
-        [(spy, make_context("oracle"))],
-        [matches.ZeroAction(8)] * 2,
-        np.array([0, 1] * 4),
-        key=(1,),
-        max_cycles=5,
-    )
-    assert len(spy.contexts) == 5 and torch.equal(spy.contexts[0][:2, :2], torch.eye(2))
-
-
-def test_two_contextual_policies(model):
-    sides = [(Spy(), make_context("online", model)), (Spy(), make_context("zeros"))]
-    played = meet(sides, [], np.zeros(8, dtype=int), key=(1,), max_cycles=5)
-    assert len(played.lengths) == 8
-    assert (sides[0][0].contexts[5] != 0).any() and (sides[1][0].contexts[5] == 0).all()
-
-
-def test_a_contextual_policy_is_a_player():
-    player = ContextualPolicy(
-        Wrestler(generator=make_generator(0)).with_context(6), torch.zeros(3, 6)
-    )
-    assert isinstance(player, matches.Player)
-    assert player.act(torch.zeros(3, 120), generator=make_generator(0))[0].shape == (3, 8)

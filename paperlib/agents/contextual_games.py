@@ -1,0 +1,89 @@
+"""Games of policies that condition on a context about their opponent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy.typing import NDArray
+from torch import Tensor
+
+from paperlib import streams
+from paperlib.agents import matches
+from paperlib.agents.contexts import OpponentContext
+from paperlib.agents.robosumo_policies import Wrestler
+from paperlib.environments.robosumo import RoboSumo
+from paperlib.environments.robosumo_rules import MAX_CYCLES
+
+
+class ContextualPolicy:
+    """A wrestler with its context in each of N matches: a `matches.Player` of all of them.
+
+    Args:
+        wrestler: with a context.
+        contexts: (N, C).
+    """
+
+    def __init__(self, wrestler: Wrestler, contexts: Float[Tensor, "match context"]) -> None:
+        self.wrestler, self.contexts = wrestler, contexts
+
+    def act(
+        self, observations: Tensor, memory: Any = None, *, generator: torch.Generator
+    ) -> tuple[Tensor, None]:
+        return self.wrestler.act(observations, generator=generator, context=self.contexts)
+
+
+def meet(
+    sides: Sequence[tuple[Wrestler, OpponentContext]],
+    fixed_opponents: Sequence[matches.Player],
+    opponents: NDArray[np.int64],
+    *,
+    key: Sequence[int],
+    max_cycles: int = MAX_CYCLES,
+    num_threads: int = 0,
+) -> matches.Results:
+    """Plays N matches between contextual policies, or of one against fixed opponents.
+
+    If a context is "online", all matches are played ``num_episodes`` times before, the first time
+    with vectors of zeros, then with the means over those before; the last time, which counts, with
+    the mean over all of them.
+
+    Args:
+        sides: one or two players, each with a context for N matches.
+        fixed_opponents: play the second robot where there is one side.
+        opponents: which of them plays in each match, (N,).
+        key: of the random streams.
+        max_cycles: steps until a match is a draw.
+        num_threads: of the physics, 0 for all CPUs; does not affect the results.
+    """
+    env_ids = np.arange(len(opponents))
+    player_ids = np.stack([np.zeros_like(opponents), 1 + opponents * (len(sides) == 1)], axis=1)
+
+    def record(time: int, seen: Sequence, acted: Sequence, playing: NDArray[np.bool_]) -> None:
+        for robot, (_, context) in enumerate(sides):
+            context.watch(seen[1 - robot], acted[1 - robot], playing)
+
+    before = max((c.num_episodes for _, c in sides if c.running), default=0)
+    for game in range(before + 1):
+        generator = streams.make_generator(*key, game)
+        seeds = torch.randint(2**62, (len(opponents),), generator=generator)
+        for _, context in sides:
+            if game and context.running:
+                context.next_game(game)
+            else:
+                context.begin(env_ids, opponents, generator=generator)
+        players = [ContextualPolicy(wrestler, context.vectors) for wrestler, context in sides]
+        env = RoboSumo(
+            seeds.tolist(), auto_reset=False, max_cycles=max_cycles, num_threads=num_threads
+        )
+        played = matches.play(
+            env,
+            [*players, *fixed_opponents],
+            player_ids=player_ids,
+            generator=generator,
+            record=record,
+        )
+    return played

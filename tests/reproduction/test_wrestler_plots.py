@@ -1,0 +1,46 @@
+"""Figures of wrestlers, from values as a notebook saves them."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from reproduction import wrestler_plots
+
+NAMES = ["self-a", "pair-b-1", "pair-b-2"]
+
+
+@pytest.fixture
+def values():
+    won = [[0, 3, 1], [1, 0, 2], [3, 2, 0]]
+    curve = [[1000 * k, 0.1 * k, 0.5] for k in range(8)]
+    return {
+        "names": NAMES,
+        "ratings": [[10.0, 0.0, 20.0], [-30.0, -40.0, -20.0], [20.0, 5.0, 30.0]],
+        "counts": {"won": won, "lost": np.transpose(won).tolist(), "drawn": np.eye(3).tolist()},
+        "styles": {name: [[1.0, 2.0, 3.0], [1.1, 2.2, 2.9]] for name in ("height", "drawn")},
+        "icc": {"height": 0.9, "drawn": None},
+        "provenance": {name: {"curve": curve} for name in NAMES},
+    }
+
+
+def test_a_tournament_is_drawn_by_rating(values):
+    left, right = wrestler_plots.tournament(values).axes[:2]
+    labels = [text.get_text() for text in left.get_yticklabels()]
+    assert labels == ["pair-b-2", "self-a", "pair-b-1"]
+    (line,) = (part for part in right.get_lines() if len(part.get_xdata()) == 3)
+    assert line.get_xdata().tolist() == [20.0, 10.0, -30.0]
+    plt.close("all")
+
+
+def test_styles_name_what_does_not_vary(values):
+    titles = [ax.get_title() for ax in wrestler_plots.styles(values).axes[:2]]
+    assert titles == ["height in m\nICC 0.90", "drawn\nICC –"]
+    plt.close("all")
+
+
+def test_curves_are_means_of_five_iterations(values):
+    won, _ = wrestler_plots.training(values, most_lost=0.15).axes
+    line = won.get_lines()[0]
+    assert line.get_ydata() == pytest.approx([0.2, 0.3, 0.4, 0.5])
+    assert line.get_xdata() == pytest.approx([0.002, 0.003, 0.004, 0.005])
+    plt.close("all")
