@@ -60,6 +60,7 @@ def unchecked(monkeypatch):
 @pytest.fixture
 def short_games(monkeypatch):
     """Games that judge Figure 4's policies end after 100 steps."""
-    from paperlib.agents import contexts  # loads MuJoCo, which most tests do without
+    from paperlib.agents import contextual_games  # loads MuJoCo, which most tests do without
 
-    monkeypatch.setattr(contexts, "meet", functools.partial(contexts.meet, max_cycles=100))
+    short = functools.partial(contextual_games.meet, max_cycles=100)
+    monkeypatch.setattr(contextual_games, "meet", short)
