@@ -1,4 +1,4 @@
-"""Best responses: policies that train against one wrestler alone, or against all of them.
+"""Best responses: policies that train against one wrestler alone, or against several.
 
 How much more the former win is the value of knowing the opponent; see `value_of_knowing`.
 """
@@ -27,6 +27,7 @@ from reproduction.statistics import Estimate
 from reproduction.wrestler_measures import strong_split
 
 ALL = "all"  # the policy that trains against all opponents
+SEEN = "all-seen"  # the one that trains against those of the training part, where Figure 4 starts
 START = "start"  # the policy that all of them start from
 OUTCOME = dataclasses.replace(  # the reward is how a match ends, and nothing else
     RewardWeights(),
@@ -106,8 +107,12 @@ class BestResponses:
 
     @property
     def policies(self) -> list[str]:
-        """Names of the policies: those of the opponents that they respond to, and `ALL`."""
-        return [*self.opponents, ALL]
+        """Names of the policies: those of the opponents that they respond to, `ALL` and `SEEN`."""
+        return [*self.opponents, ALL, SEEN]
+
+    def met_by(self, policy: str) -> list[str]:
+        """Names of the opponents that a policy trains against."""
+        return {ALL: self.opponents, SEEN: self.groups["train"]}.get(policy, [policy])
 
     def job(self, name: str) -> dict[str, Any]:
         """Arguments of `policy_training.train_policy`.
@@ -116,7 +121,7 @@ class BestResponses:
             name: one of `policies`.
         """
         names = list(self.population)
-        met = self.opponents if name == ALL else [name]
+        met = self.met_by(name)
         recipe = Recipe(
             num_iterations=self.num_iterations,
             num_rollouts=self.num_rollouts * len(met),
@@ -137,7 +142,7 @@ class BestResponses:
             "recipe": recipe,
             "initial_policy": self.population[self.start].state_dict(),
             "opponents": [wrestler.state_dict() for wrestler in self.population.values()],
-            "groups": {"train": [names.index(name) for name in met]},
+            "groups": {"train": [names.index(opponent) for opponent in met]},
             "context_spec": {"kind": "zeros", "context_size": 0},
             "num_games": self.num_games,
             "num_last_games": self.num_games,
@@ -156,7 +161,7 @@ class BestResponses:
                 for point in made["curve"]
             ]
             provenance[name] = {
-                "opponents": self.opponents if name == ALL else [name],
+                "opponents": self.met_by(name),
                 "curve": curve,
                 "samples": curve[-1][0],
                 **{key: made[key] for key in ("seconds", "versions")},

@@ -10,7 +10,7 @@ from paperlib.agents.matches import UniformlyRandom, ZeroAction
 from paperlib.agents.robosumo_policies import Wrestler
 from paperlib.streams import make_generator
 from reproduction import best_responses
-from reproduction.best_responses import ALL, OUTCOME, BestResponses
+from reproduction.best_responses import ALL, OUTCOME, SEEN, BestResponses
 from reproduction.policy_training import train_policy
 
 NAMES = [f"w{k}" for k in range(9)]
@@ -35,7 +35,8 @@ def study(tmp_path):
 
 def test_opponents_come_from_both_parts_and_the_start_is_none(study):
     assert len(set(study.opponents)) == 4 and study.start not in study.opponents
-    assert study.policies == [*study.opponents, ALL]
+    assert study.policies == [*study.opponents, ALL, SEEN]
+    assert study.met_by(SEEN) == study.groups["train"] and study.met_by(ALL) == study.opponents
     with pytest.raises(ValueError, match="start must be a wrestler that is no opponent, one of w"):
         _ = dataclasses.replace(study, start=study.opponents[0]).groups
     with pytest.raises(ValueError, match=r"num_opponents must be 1 to 2, .* got 3"):
