@@ -74,7 +74,7 @@ output, runs_folder = results.resolve(output_folder), results.resolve(training_r
 # %% [markdown]
 # ## Training
 # Every training run is a job of its own that resumes from its last checkpoint. The shipped weights come from
-# these very runs. When they fight, all act with the same standard deviation of 0.25 around their means: noise
+# these very runs. When they fight, all act with the same standard deviation of 0.15 around their means: noise
 # is no label. A linear probe tries to name wrestlers from nothing but means and standard deviations of
 # their noise, to make sure.
 
@@ -84,7 +84,7 @@ if from_scratch:
     everyone, provenance = wrestlers.assemble(runs_folder)
 else:
     everyone, provenance = robosumo_policies.load_shipped()
-names = [name for name in training_runs.wrestler_names() if name in everyone][:num_agents]
+names = training_runs.wrestler_names()[:num_agents]
 population = {name: everyone[name] for name in names}
 robosumo_policies.save(output / "population.safetensors", population, provenance)
 players = list(population.values())

@@ -120,7 +120,6 @@ class BestResponses:
         Args:
             name: one of `policies`.
         """
-        names = list(self.population)
         met = self.met_by(name)
         recipe = Recipe(
             num_iterations=self.num_iterations,
@@ -141,8 +140,8 @@ class BestResponses:
             "key": (Stream.BEST_RESPONSES, self.policies.index(name)),
             "recipe": recipe,
             "initial_policy": self.population[self.start].state_dict(),
-            "opponents": [wrestler.state_dict() for wrestler in self.population.values()],
-            "groups": {"train": [names.index(opponent) for opponent in met]},
+            "opponents": [self.population[opponent].state_dict() for opponent in met],
+            "groups": {"train": list(range(len(met)))},
             "context_spec": {"kind": "zeros", "context_size": 0},
             "num_games": self.num_games,
             "num_last_games": self.num_games,

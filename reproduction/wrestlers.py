@@ -14,7 +14,7 @@ from paperlib.training import Progress, no_progress
 from reproduction import results, training_runs
 from reproduction.jobs import run_jobs
 
-ACTION_STD = 0.25  # of all wrestlers' actions once they are trained: noise names nobody
+ACTION_STD = 0.15  # of all wrestlers' actions once they are trained: noise names nobody
 
 
 def train(*, name: str, seed: int, folder: str | Path, progress: Progress = no_progress) -> None:

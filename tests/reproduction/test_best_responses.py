@@ -45,8 +45,10 @@ def test_opponents_come_from_both_parts_and_the_start_is_none(study):
 
 def test_everybody_gets_as_many_samples_with_each_opponent(study):
     one, everyone = study.job(study.opponents[1]), study.job(ALL)
-    assert one["groups"] == {"train": [NAMES.index(study.opponents[1])]}
-    assert everyone["groups"] == {"train": [NAMES.index(name) for name in study.opponents]}
+    assert one["groups"] == {"train": [0]} and everyone["groups"] == {"train": [0, 1, 2, 3]}
+    for number, name in enumerate(study.opponents):
+        own = study.population[name].state_dict()
+        assert all(own[key].equal(tensor) for key, tensor in everyone["opponents"][number].items())
     assert everyone["recipe"].num_rollouts == 4 * one["recipe"].num_rollouts
     same = dataclasses.replace(everyone["recipe"], num_rollouts=1)
     assert same == one["recipe"] and one["recipe"].only_fixed_opponents
