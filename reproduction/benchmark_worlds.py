@@ -117,16 +117,9 @@ def _poker_task(game: str, part: str, sizes: Sizes, generators: list[torch.Gener
     )
     legal = protocol.game.legal_actions
     own = (legal & (protocol.game.state_players == 0)[:, None]).flatten()
-    episodes = protocol.pretraining, protocol.train, protocol.test
     shares = [
-        identification.count_actions(
-            each.trajectories.states,
-            each.trajectories.actions,
-            num_states=legal.shape[0],
-            num_actions=legal.shape[1],
-        ).flatten(1)[:, own]
-        / sizes.num_steps
-        for each in episodes
+        poker.action_counts(protocol, each).flatten(1)[:, own] / sizes.num_steps
+        for each in (protocol.pretraining, protocol.train, protocol.test)
     ]
     agents = protocol.pretraining.dataset.agents
     fitted = identification.discriminants(shares[0], agents, generator=generators[3])

@@ -177,6 +177,19 @@ def policy_distances(protocol: PokerProtocol) -> Float32[Tensor, "agent agent"]:
     return torch.cdist(weighted, weighted, p=1.0) / 2
 
 
+def action_counts(
+    protocol: PokerProtocol, episodes: PokerEpisodes
+) -> Float32[Tensor, "episode state act"]:
+    """How often each action was taken in each information state, for each episode."""
+    num_states, num_actions = protocol.game.legal_actions.shape
+    return identification.count_actions(
+        episodes.trajectories.states,
+        episodes.trajectories.actions,
+        num_states=num_states,
+        num_actions=num_actions,
+    )
+
+
 def likelihood_ceilings(protocol: PokerProtocol) -> dict[str, float]:
     """What likelihoods reach in identifying the test episodes, 0 to 1.
 
@@ -185,15 +198,7 @@ def likelihood_ceilings(protocol: PokerProtocol) -> dict[str, float]:
         labelled episodes, see `identification.pooled_policies`.
     """
     legal = protocol.game.legal_actions
-    counts = [
-        identification.count_actions(
-            part.trajectories.states,
-            part.trajectories.actions,
-            num_states=legal.shape[0],
-            num_actions=legal.shape[1],
-        )
-        for part in (protocol.train, protocol.test)
-    ]
+    counts = [action_counts(protocol, part) for part in (protocol.train, protocol.test)]
     agents, labels = protocol.train.dataset.agents, protocol.test.dataset.agents
     pooled = identification.pooled_policies(counts[0], agents, legal_actions=legal)
     own = protocol.policies[agents.unique()]
