@@ -7,6 +7,7 @@ import pytest
 from reproduction import wrestler_plots
 
 NAMES = ["self-a", "pair-b-1", "pair-b-2"]
+STYLES = "height", "drawn", "distance", "speed", "contact", "effort", "from centre", "length"
 
 
 @pytest.fixture
@@ -17,8 +18,8 @@ def values():
         "names": NAMES,
         "ratings": [[10.0, 0.0, 20.0], [-30.0, -40.0, -20.0], [20.0, 5.0, 30.0]],
         "counts": {"won": won, "lost": np.transpose(won).tolist(), "drawn": np.eye(3).tolist()},
-        "styles": {name: [[1.0, 2.0, 3.0], [1.1, 2.2, 2.9]] for name in ("height", "drawn")},
-        "icc": {"height": 0.9, "drawn": None},
+        "styles": {name: [[1.0, 2.0, 3.0], [1.1, 2.2, 2.9]] for name in STYLES},
+        "icc": dict.fromkeys(STYLES, 0.9) | {"drawn": None},
         "provenance": {name: {"curve": curve} for name in NAMES},
     }
 
@@ -27,8 +28,7 @@ def test_a_tournament_is_drawn_by_rating(values):
     left, right = wrestler_plots.tournament(values).axes[:2]
     labels = [text.get_text() for text in left.get_yticklabels()]
     assert labels == ["pair-b-2", "self-a", "pair-b-1"]
-    (line,) = (part for part in right.get_lines() if len(part.get_xdata()) == 3)
-    assert line.get_xdata().tolist() == [20.0, 10.0, -30.0]
+    assert right.get_lines()[0].get_xdata().tolist() == [20.0, 10.0, -30.0]
     plt.close("all")
 
 
