@@ -254,7 +254,7 @@ plots.save_figure(figure, output, "table_1")
 plt.show()
 
 # %% [markdown]
-# One episode; means over seeds with 95 % intervals (Student's t). "Strengths": what those of wrestlers allow.
+# One episode; means over seeds, 95 % intervals (Student's t). "Strengths": what those of wrestlers allow.
 
 # %%
 figure = comparison_plots.learning_curves(values["losses"], methods)
@@ -262,8 +262,7 @@ plots.save_figure(figure, output, "table_1_learning")
 plt.show()
 
 # %% [markdown]
-# Learning curves of the chosen encoders, means over seeds.
-#
+# Learning curves, means over seeds.
 # ## How few observations suffice?
 # **Left:** the encoder sees the first steps of one episode; **right:** the mean of several whole
 # episodes. From above: IICR, share of embeddings whose wrestler a linear probe names, and the same by
@@ -276,23 +275,18 @@ for kind in kinds:
     plt.show()
 
 # %% [markdown]
-# **What did and did not reproduce.** Emb-Hyb has the lowest ratio in both splits, as the paper says. Ours are
-# higher than the paper's: 0.36 instead of 0.22 for edges that the encoder never saw, 0.55 instead of 0.21 for
-# wrestlers that it never saw. Most of our ants fight alike: within groups of similar ones the ratio of Emb-Hyb
-# is 0.70 and 0.81. The ratio depends on who is held out, so that its interval is wide in the strong split.
-# A low ratio is not the best identification: with eight episodes of unseen wrestlers, a linear probe on Emb-Id
-# names more of them.
-#
-# All embeddings predict outcomes better than the majority class, and about as well as strengths allow
-# (0.67 and 0.62). Learning adds little to that: an untrained encoder reaches 0.60 and 0.55, and from the same
-# match, which is no prediction, they tell 0.78 to 0.88. What the encoder sees, the observation or the robot's own
-# frame, makes no clear difference. The control of accuracy in the strong split stays undecided.
+# **What did and did not reproduce.** Emb-Hyb has the lowest ratio in both splits, as the paper says, but not as
+# low: 0.36 instead of 0.22 for unseen edges, 0.55 instead of 0.21 for unseen wrestlers. Most of our ants fight
+# alike: within groups of similar ones it is 0.70 and 0.81. And a low ratio is not the best identification: a
+# linear probe names more unseen wrestlers from eight episodes by Emb-Id. All embeddings predict outcomes better
+# than the majority class, about as well as strengths allow (0.67 and 0.62); an untrained encoder already reaches
+# 0.60 and 0.55. Egocentric inputs make no clear difference.
 #
 # ## Where we deviate
 # - The wrestlers are ours. Ratios depend on how similar they are, so that ours and the paper's compare indirectly.
 # - Splits are drawn anew for each seed, so that some of a seed's validation data are test data of others. Each
 #   method's settings but $\lambda$ come from the first seed.
-# - Intervals are over seeds: splits, weights and steps. Population and matches are the same.
+# - Intervals are over splits, weights and steps; population and matches are the same in all seeds.
 #
 # ## What it cost
 
@@ -303,4 +297,4 @@ print(f"{result['wall_time_seconds']:.0f} s on {result['machine']}\n{result['ver
 # %% [markdown]
 # ## Things to try
 # - `steps_per_episode = 5`: how little of an episode does an update need?
-# - `embedding_size = 2`: embeddings that can be drawn as they are. What is lost?
+# - `embedding_size = 2`: embeddings that can be drawn as they are.
