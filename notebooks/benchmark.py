@@ -36,7 +36,7 @@
 worlds = ["Kuhn", "Leduc", "ParticleWorld"]  # and "RoboSumo", "RoShamBo"
 encoders = ["mean-MLP", "gated Deep Sets"]  # of paperlib.comparison.ENCODERS
 objectives = ["Emb-Hyb", "InfoNCE"]  # of paperlib.comparison.OBJECTIVES
-seeds = [0, 1, 2]  # each draws agents, where they are drawn, episodes, splits and weights
+seeds = [0, 1, 2, 3, 4]  # each draws agents, where they are drawn, episodes, splits and weights
 num_agents = 500  # of poker, to learn from, and as many to identify
 num_episodes = 20  # of each poker agent, to learn from
 num_steps = 200  # of an episode of poker
@@ -268,6 +268,7 @@ plt.show()
 #   weights and, for bots, matches; they say nothing of other populations.
 #
 # ## What it cost
+# From nothing, three seeds took 638 s and the other two 392 s; finished cells are kept, and cost nothing again.
 
 # %%
 result = results.load(output)
