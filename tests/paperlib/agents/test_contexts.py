@@ -5,20 +5,16 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from opponent_contexts import make_context
 
 from paperlib import training
 from paperlib.agents.components import Components, principal_components
-from paperlib.agents.contexts import OpponentContext
 from paperlib.agents.robosumo_policies import Wrestler
 from paperlib.agents.selfplay import Recipe, SelfPlay
 from paperlib.datasets import InteractionDataset
-from paperlib.embeddings import PolicyEmbedder, Settings
 from paperlib.encoders import RunningEmbedding
 from paperlib.streams import make_generator
 
-SETTINGS = Settings(
-    embedding_size=6, hidden_size=5, likelihood="gaussian", normalize_observations=True
-)
 RECIPE = Recipe(
     num_iterations=3,
     num_rollouts=1,
@@ -29,26 +25,6 @@ RECIPE = Recipe(
     random_fraction=0.0,
     fixed_opponent_fraction=1.0,
 )
-
-
-@pytest.fixture
-def model(generator):
-    model = PolicyEmbedder(120, 8, settings=SETTINGS, generator=generator)
-    model.normalizer.update(torch.randn(50, 120, generator=generator))
-    return model
-
-
-def make_context(kind, model=None, **changes):
-    generator = make_generator(4)
-    options = {
-        "num_envs": 8,
-        "num_opponents": 2,
-        "context_size": 6,
-        "model": model,
-        "components": principal_components(torch.randn(20, 6, generator=generator), 6),
-        "offline": torch.randn(2, 6, generator=generator),
-    }
-    return OpponentContext(kind, **options | changes)
 
 
 def test_running_embeddings_are_those_of_episodes(model, generator):

@@ -1,40 +1,13 @@
 """Games of contextual policies."""
 
 import numpy as np
-import pytest
 import torch
+from opponent_contexts import make_context
 
 from paperlib.agents import matches
-from paperlib.agents.components import principal_components
-from paperlib.agents.contexts import OpponentContext
 from paperlib.agents.contextual_games import ContextualPolicy, meet
 from paperlib.agents.robosumo_policies import Wrestler
-from paperlib.embeddings import PolicyEmbedder, Settings
 from paperlib.streams import make_generator
-
-SETTINGS = Settings(
-    embedding_size=6, hidden_size=5, likelihood="gaussian", normalize_observations=True
-)
-
-
-@pytest.fixture
-def model(generator):
-    model = PolicyEmbedder(120, 8, settings=SETTINGS, generator=generator)
-    model.normalizer.update(torch.randn(50, 120, generator=generator))
-    return model
-
-
-def make_context(kind, model=None, **changes):
-    generator = make_generator(4)
-    options = {
-        "num_envs": 8,
-        "num_opponents": 2,
-        "context_size": 6,
-        "model": model,
-        "components": principal_components(torch.randn(20, 6, generator=generator), 6),
-        "offline": torch.randn(2, 6, generator=generator),
-    }
-    return OpponentContext(kind, **options | changes)
 
 
 class Spy(Wrestler):

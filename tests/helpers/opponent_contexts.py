@@ -1,0 +1,25 @@
+"""Opponent contexts of a few matches, for tests."""
+
+import torch
+
+from paperlib.agents.components import principal_components
+from paperlib.agents.contexts import OpponentContext
+from paperlib.embeddings import Settings
+from paperlib.streams import make_generator
+
+SETTINGS = Settings(
+    embedding_size=6, hidden_size=5, likelihood="gaussian", normalize_observations=True
+)
+
+
+def make_context(kind, model=None, **changes):
+    generator = make_generator(4)
+    options = {
+        "num_envs": 8,
+        "num_opponents": 2,
+        "context_size": 6,
+        "model": model,
+        "components": principal_components(torch.randn(20, 6, generator=generator), 6),
+        "offline": torch.randn(2, 6, generator=generator),
+    }
+    return OpponentContext(kind, **options | changes)
