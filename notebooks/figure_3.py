@@ -133,8 +133,8 @@ for method in methods:
 #
 # ## Ours against the paper
 # The paper shows clusters that hardly overlap, and reports no numbers for them. Where ours overlap, IICR
-# and silhouette say how much. In the strong split of this seed all five unseen wrestlers charge, and look alike
-# to the encoder; Table 1's mean over ten splits is lower. **Where we deviate:** in the weak split the five wrestlers are drawn at
+# and silhouette say how much. In the strong split of this seed the five unseen wrestlers look alike to the
+# encoder; Table 1's mean over ten splits is lower. **Where we deviate:** in the weak split the five wrestlers are drawn at
 # random; which ones the paper shows is not known. A wrestler's name says how it was trained.
 #
 # ## What it cost
