@@ -48,6 +48,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from paperlib import pretrained
+from paperlib.agents import robosumo_policies
 from reproduction import best_responses, plots, policy_training, results, statistics, tables
 from reproduction.best_responses import ALL, START, BestResponses
 from reproduction.jobs import run_jobs
@@ -109,6 +110,8 @@ else:
     policies = pretrained.load("robosumo/wrestlers-best-responses")
     provenance = pretrained.provenance("robosumo/wrestlers-best-responses")
     study.check(policies, provenance)
+robosumo_policies.save(output / "responses.safetensors", policies, provenance)
+spent = sum(provenance[name]["seconds"] for name in study.policies)
 
 # %% [markdown]
 # ## The best-response matrix
@@ -159,10 +162,7 @@ values = {
     "rows": rows,
     "scores": scores,
     "opponents": study.opponents,
-    "provenance": {
-        name: {key: provenance[name][key] for key in ("curve", "samples", "seconds")}
-        for name in study.policies
-    },
+    "curves": {name: provenance[name]["curve"] for name in study.policies},
 }
 run.save(output, values, seeds=[seed])
 tables.save_rows(output, "best_responses", rows)
@@ -184,8 +184,8 @@ matrix = np.array([values["scores"][name] for name in (*names, ALL, START)])
 figure, (left, right) = plt.subplots(1, 2, figsize=(6.75, 3.3), width_ratios=[1.5, 1])
 plots.draw_scores(left, matrix, rows=[*names, "all of them", f"the start ({start})"], columns=names)
 left.set(xlabel="opponent", ylabel="trained against")
-for name, own in values["provenance"].items():
-    samples, score = np.array(own["curve"]).T
+for name, curve in values["curves"].items():
+    samples, score = np.array(curve).T
     look = dict(color="black", lw=1.4) if name == ALL else dict(color="#0072B2", lw=0.7, alpha=0.7)
     share = samples / samples[-1]
     smooth = np.convolve(score, np.ones(5) / 5, mode="valid") if len(score) > 5 else score
@@ -208,7 +208,6 @@ plt.show()
 
 # %%
 result = results.load(output)
-spent = sum(own["seconds"] for own in result["values"]["provenance"].values())
 print(f"training: {spent / 3600:.1f} core hours")
 print(f"notebook: {result['wall_time_seconds']:.0f} s on {result['machine']}\n{result['versions']}")
 

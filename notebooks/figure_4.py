@@ -9,174 +9,171 @@
 # %% [markdown]
 # # Figure 4: do embeddings help to win?
 #
-# **The question.** A new wrestler meets opponents that fight in different ways. Does it win more if it
-# conditions on an embedding of the opponent's last match? Against the opponents it trained with, and
-# against unseen ones?
+# **The question.** A wrestler that is good against everybody meets opponents that fight in different ways.
+# Does it win more if it conditions on an embedding of the opponent's last matches? Against the opponents it
+# trained with, and against unseen ones?
 #
-# The policy conditions on what the frozen encoder made of an episode $e_{t-1}$ of the opponent,
+# The policy conditions on what the frozen encoder made of the last four matches $e_{t-4}, \dots, e_{t-1}$ of
+# the opponent,
 #
-# $$ \pi_\psi\big(a \mid o, f_\theta(e_{t-1})\big), $$
+# $$ \pi_\psi\big(a \mid o, c\big), \quad c = W \, \tfrac14 \textstyle\sum_k f_\theta(e_{t-k}), $$
 #
-# and learns with PPO. Only $\psi$ learns; $\theta$ comes from Table 1's strong split.
+# and learns with PPO. Only $\psi$ learns; $\theta$ comes from Table 1's strong split, and $W$ keeps a few
+# principal components. No embedding can be worth more than to know who the opponent is, which is what
+# [best_responses](best_responses.py) measures: look there first.
 #
 # ## Parameters
 
 # %% tags=["parameters"]
-seeds = [0, 1, 2]  # of the new policies
+from_scratch = False  # train the policies (hours), or take the shipped ones
+seeds = [0, 1, 2, 3, 4, 5, 6, 7]  # of the new policies
 encoder_seed = 0  # of Table 1: its strong split and its encoders are used
 num_opponents = 5  # from its training wrestlers; and as many of its test wrestlers
-variants = ["no embedding", "Emb-Im", "Emb-Id", "Emb-Hyb", "offline", "random", "oracle"]  # trained
+variants = ["no embedding", "Emb-Im", "Emb-Id", "Emb-Hyb", "offline", "random", "oracle"]
+more_variants = ["recurrent", "Emb-Hyb, other conditioning"]  # which the paper does not have
 num_components = 5  # of embeddings, that contexts consist of
 num_episodes = 4  # how many last matches of an opponent online embeddings average over
-num_iterations = 4  # of each training; games are played after each
-num_rollouts = 16  # in an iteration
+conditioning = "FiLM"  # or "concatenation": how policies take contexts in
+memory_size = 32  # of the recurrent variant
+num_iterations = (
+    13  # of each training; games are played after each; the first fits the critic alone
+)
+num_rollouts = 10  # in an iteration
 num_envs = 128  # matches played at a time, for 64 steps in a rollout
-learning_rate = 0.0005  # of Adam, at the start; falls by equal steps, and would reach a tenth next
-num_epochs = 4  # passes of PPO over each rollout
-minibatch_size = 2048  # samples in an update
-num_games = 10  # against each opponent, for each point of a curve but the last
-num_last_games = 50  # for the last point, which decides
-start = "self-balanced"  # the shipped wrestler that all variants start from; "" for random weights
-num_workers = 2  # processes; the numbers do not depend on it
+learning_rate = 0.0003  # of Adam, at the start; falls by equal steps to a tenth
+num_games = 4  # against each opponent, for each point of a learning curve
+num_last_games = 10  # against each opponent side by side, for the scores that decide
+num_rounds = 5  # of these games, one after the other
+num_workers = 2  # processes; does not affect the results
 wrestlers_folder = "results/laptop/wrestlers"  # results of wrestlers.py
 table_1_folder = "results/laptop/table_1"  # results of table_1.py
 sumo_encoders_folder = "results/laptop/sumo_encoders"  # episodes and encoders of table_1.py
-policies_folder = "results/laptop/policies"  # the policies, kept between runs
+best_responses_folder = "results/laptop/best_responses"  # results of best_responses.py
+policies_folder = "results/laptop/policies"  # trained policies, kept between runs
 output_folder = "results/laptop/figure_4"  # where the results go, relative to the repository
 
 # %%
-from functools import partial
 from itertools import product
 
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-from paperlib.agents import robosumo_policies
-from reproduction import measures, plots, policy_training, results, statistics, tables
+from paperlib.streams import Stream
+from reproduction import (
+    contextual_policies,
+    measures,
+    plots,
+    policy_training,
+    results,
+    statistics,
+    tables,
+)
 from reproduction.jobs import run_jobs
-from reproduction.policy_study import Study
+from reproduction.policy_study import OTHERWISE, Study
 
 # %%
-parameters = dict(
-    seeds=seeds,
-    encoder_seed=encoder_seed,
-    num_opponents=num_opponents,
-    variants=variants,
-    num_components=num_components,
-    num_episodes=num_episodes,
-    num_iterations=num_iterations,
-    num_rollouts=num_rollouts,
-    num_envs=num_envs,
-    learning_rate=learning_rate,
-    num_epochs=num_epochs,
-    minibatch_size=minibatch_size,
-    num_games=num_games,
-    num_last_games=num_last_games,
-    start=start,
-    num_workers=num_workers,
+of_study = dict(
+    **dict(encoder_seed=encoder_seed, num_opponents=num_opponents, conditioning=conditioning),
+    **dict(num_components=num_components, num_episodes=num_episodes, memory_size=memory_size),
+    **dict(num_iterations=num_iterations, num_rollouts=num_rollouts, num_envs=num_envs),
+    **dict(learning_rate=learning_rate, num_games=num_games),
 )
+variants = [*variants, *more_variants]
+parameters = of_study | dict(from_scratch=from_scratch, seeds=seeds, variants=variants)
+parameters |= dict(num_last_games=num_last_games, num_rounds=num_rounds, num_workers=num_workers)
 run = results.Run("figure_4", parameters)
 torch.set_num_threads(1)
 output = results.resolve(output_folder)
 
 # %% [markdown]
-# ## Data
-# The opponents are five wrestlers that the encoder learned from, and five unseen ones, which neither the
-# encoder nor the new policies ever met before a game counts. Offline embeddings come from an opponent's
-# matches within its own part of the split, and contexts are scaled by those of the training
-# wrestlers, so that nothing leaks from the test part. The start is a wrestler of the encoder's training part.
+# ## Policies
+# All variants start from the same policy, trained against the training opponents together, and go on against
+# the same opponents in the same order. The reward is 1 for a win, -1 for a loss and nothing else. They differ
+# in what the policy is told; the value function is told the opponent in every variant, and learns alone for
+# the first iteration.
+#
+# - **no embedding**: zeros. To a network, zeros are no embedding: the paper's two variants are one here.
+# - **Emb-Im, Emb-Id, Emb-Hyb**, online: principal components of the mean embedding of the opponent's last
+#   matches, all on one scale.
+# - **offline**: one fixed embedding of each opponent (Emb-Hyb); **random**: noise, anew in each match.
+# - **oracle**, beyond the paper: which of the training opponents it is. It does not know unseen ones.
+# - **recurrent**, beyond the paper: no context, but a GRU that reads what the policy sees during a match and
+#   learns with it. It has the present match only.
+#
+# Contexts scale and shift the first hidden layer (FiLM), or enter the policy like observations
+# (concatenation); **Emb-Hyb, other conditioning** does what the others do not.
 
 # %%
 study = Study(
-    encoder_seed=encoder_seed,
-    num_opponents=num_opponents,
-    num_components=num_components,
-    num_episodes=num_episodes,
-    num_iterations=num_iterations,
-    num_rollouts=num_rollouts,
-    num_envs=num_envs,
-    learning_rate=learning_rate,
-    num_epochs=num_epochs,
-    minibatch_size=minibatch_size,
-    num_games=num_games,
-    num_last_games=num_last_games,
-    start=start,
+    **of_study,
     wrestlers_folder=wrestlers_folder,
     table_1_folder=table_1_folder,
     sumo_encoders_folder=sumo_encoders_folder,
+    best_responses_folder=best_responses_folder,
     policies_folder=policies_folder,
 )
-population = list(study.population)
-groups = {part: [population[agent] for agent in of] for part, of in study.groups.items()}
-for part, names in groups.items():
-    print(f"{part}:", ", ".join(names))
+if from_scratch:
+    jobs = [study.job(variant, seed) for variant in variants for seed in seeds]
+    kept = {job["name"] for job in jobs if (job["folder"] / f"{job['name']}.safetensors").exists()}
+    options = dict(num_workers=num_workers, units=len(jobs) * (num_iterations + 1))
+    run_jobs(policy_training.train_policy, jobs, name="policies", **options)
+    trained = study.assemble(variants, seeds)
+else:
+    kept, trained = set(), contextual_policies.load_shipped()
+population = study.population
+trained.check(population)
+trained.save(output)
+trainings = trained.provenance["trainings"]
+spent = sum(made["seconds"] for name, made in trainings.items() if name in kept)
+for part, found in trained.provenance["groups"].items():
+    print(f"{part}:", ", ".join(found))
 
 # %% [markdown]
-# ## Method
-# All variants are one network with five inputs for the context. They start from the same weights (of a
-# shipped wrestler; the weights of those inputs are zero) and meet the same opponents in the same order:
-#
-# - **no embedding**: zeros. To a network, zeros are no embedding: the paper's two variants are one here.
-# - **Emb-Im, Emb-Id, Emb-Hyb**, online: the first principal components of the mean embedding of the opponent's
-#   last four matches, all on one scale.
-# - **offline**: one fixed embedding of each opponent (Emb-Hyb); **random**: noise, anew in each match.
-# - **oracle**, beyond the paper: which of the training opponents it is. It does not know unseen ones.
-#
-# In training, the value function is told the opponent in every variant.
-#
-# Games are played after each iteration. With online embeddings, four games are played before one that
-# counts.
+# ## Games
+# Every policy plays every opponent: ten series side by side, each of four games that do not count, where
+# contexts are online, and five that do. The oracle does not play unseen opponents. Validation opponents, which
+# neither the encoder learned from nor a policy ever met, decide between the two kinds of conditioning.
 
 # %%
-jobs = [study.job(variant, seed) for variant in variants for seed in seeds]
-units = len(jobs) * (num_iterations + 1)
-paths = [job["folder"] / f"{job['name']}.safetensors" for job in jobs]
-ready = {path: path.stat().st_mtime_ns for path in paths if path.exists()}  # by jobs of their own
-train = policy_training.train_policy
-curves = run_jobs(train, jobs, num_workers=num_workers, units=units, name="policies")
+names, states = list(population), [wrestler.state_dict() for wrestler in population.values()]
+groups = trained.groups(names)
+met = {variant: ("train", "test") for variant in variants} | {"oracle": ("train",)}
+met |= dict.fromkeys({"Emb-Hyb", OTHERWISE} & {*variants}, ("train", "test", "validation"))
+jobs = [
+    dict(
+        learner=trained.policies[variant, seed],
+        context_spec=trained.context_spec(variant, names),
+        opponents=states,
+        groups={part: groups[part] for part in met[variant]},
+        num_games=num_last_games,
+        num_rounds=num_rounds,
+        key=(seed, Stream.FIGURE_4_GAMES),
+    )
+    for variant, seed in product(variants, seeds)
+]
+options = dict(num_workers=num_workers, units=sum(len(job["groups"]) for job in jobs))
+played = run_jobs(policy_training.evaluate_groups, jobs, name="games", **options)
+scores: dict[str, list[list[float]]] = {}  # by variant and group: (seeds, opponents)
+for (variant, _), found in zip(product(variants, seeds), played, strict=True):
+    for part, shares in found.items():
+        own = scores.setdefault(f"{variant} {part}", [])
+        own.append([policy_training.score(share) for share in shares])
 
 # %% [markdown]
 # ## Result
-# A run is one policy, trained from one seed, that plays all opponents: its scores are its win rates
-# after the training, one for each opponent. The table shows interquartile means over runs and opponents
-# and the probability that a run of one variant wins more than one of another against the same opponent,
-# with bootstrap intervals in which opponents are strata (Agarwal et al. 2021) and whole runs are drawn.
-# With three runs those are too narrow, and no verdict rests on them. The claims are judged, as the notebook
-# [claims](claims.py) says, by differences between runs of the same seed, which have the same start and
-# opponents, of the mean win rate $w$ over opponents $j$:
-#
-# $$ \Delta_s = \tfrac 1J \textstyle\sum_j \big( w_{sj}^{\text{Emb-Hyb}} - w_{sj}^{\text{other}} \big). $$
-#
-# C5 compares Emb-Hyb with zeros ("no embedding"), C6 with offline and random. A negative control compares
-# random with zeros: neither says anything about the opponent.
+# A run is one seed; its score is the mean over opponents of 1 for a win and ½ for a draw. Intervals are
+# Student's $t$ over seeds. C5 compares Emb-Hyb with no embedding, C6 with offline and random; a negative control
+# compares random with no embedding, neither of which says anything about the opponent. What there is to gain is
+# the lead of the best response to each opponent over the policy without embedding.
 
 # %%
-samples = [point["samples"] for point in curves[0]]
-won = {}
-for number, variant in enumerate(variants):
-    own = curves[number * len(seeds) : (number + 1) * len(seeds)]
-    for part in groups:
-        won[f"{variant} {part}"] = np.array(
-            [[[share["won"] for share in point[part]] for point in curve] for curve in own]
-        )  # (seeds, iterations, opponents)
-scores = {name: values[:, -1] for name, values in won.items()}
-
-# %%
-rng = np.random.default_rng(0)
-rows_of_table = []
-for part in groups:
-    for variant in variants:
-        if (variant, part) != ("oracle", "test"):
-            own = scores[f"{variant} {part}"]
-            found = statistics.stratified_bootstrap(
-                statistics.interquartile_mean, own, generator=rng
-            )
-            rows_of_table.append(tables.row(f"win rate {part}, {variant} (IQM)", found))
-
-# %%
-rates = {name: own.mean(1).tolist() for name, own in scores.items()}  # over opponents
-difference = partial(measures.part, rates, smallest_effect="win rate")
+means = {name: np.mean(own, axis=1) for name, own in scores.items()}  # (seeds,)
+rows = [
+    tables.row(f"score {part}, {variant}", statistics.t_interval(means[f"{variant} {part}"]))
+    for part, variant in product(groups, variants)
+    if f"{variant} {part}" in means
+]
 compared = {
     "C5": [("Emb-Hyb", "no embedding")],
     "C6": [("Emb-Hyb", "offline"), ("Emb-Hyb", "random")],
@@ -184,39 +181,52 @@ compared = {
 }
 for claim, pairs in compared.items():
     parts = [
-        difference(
-            f"{group}: win rate of {one} minus {other}",
-            f"{one} {group}",
-            f"{other} {group}",
+        measures.part(
+            means,
+            f"{part}: score of {one} minus {other}",
+            f"{one} {part}",
+            f"{other} {part}",
+            smallest_effect="score",
         )
-        for (one, other), group in product(pairs, groups)
+        for (one, other), part in product(pairs, ("train", "test"))
         if {one, other} <= {*variants}
     ]
-    rows_of_table += tables.claim_rows(claim, parts) if parts else []
+    rows += tables.claim_rows(claim, parts) if parts else []
 
 # %%
-others = [v for v in ("no embedding", "offline", "random", "oracle") if v in variants]
-for other, group in product(others if "Emb-Hyb" in variants else [], groups):
-    if (other, group) != ("oracle", "test"):
-        both = scores[f"Emb-Hyb {group}"], scores[f"{other} {group}"]
-        better = statistics.stratified_bootstrap(
-            statistics.probability_of_improvement, *both, generator=rng
-        )
-        rows_of_table.append(tables.row(f"{group}: P(Emb-Hyb wins more than {other})", better))
-if {"Emb-Hyb", "oracle"} <= {*variants}:
-    gain = measures.estimate(rates, "Emb-Hyb train", "oracle train")
-    rows_of_table.append(tables.row("train: win rate of Emb-Hyb minus oracle", gain))
+responses = results.load(results.resolve(best_responses_folder))["values"]
+own = {o: responses["scores"][o][k] for k, o in enumerate(responses["opponents"])}
+gains = {}
+for part in ("train", "test"):
+    base = means[f"no embedding {part}"]
+    best = np.mean([own[name] for name in trained.provenance["groups"][part]]) - base
+    lead = statistics.t_interval(best)
+    rows.append(tables.row(f"{part}: best responses minus no embedding", lead))
+    told = [v for v in variants[1:] if f"{v} {part}" in means]
+    found = {variant: means[f"{variant} {part}"] - base for variant in told}
+    gains[part] = {variant: statistics.t_interval(gain) for variant, gain in found.items()}
+    gains[part]["best responses"] = lead
+    for variant, gain in found.items() if lead.low > 0 else ():
+        share = statistics.t_interval(gain / best.mean())
+        rows.append(tables.row(f"{part}: share of the best responses' lead, {variant}", share))
 
 # %%
-values = {"rows": rows_of_table, "won": won, "samples": samples, "groups": groups}
-kept = [path for path, written in ready.items() if path.stat().st_mtime_ns == written]
-spent = sum(robosumo_policies.load(path)[1]["seconds"] for path in kept)
+samples, curves = [], {}  # by variant and group: (seeds, points)
+for variant, part in product(variants, ("train", "test")):
+    points = [trainings[f"{variant} {seed}"]["curve"] for seed in seeds]
+    samples = [point["samples"] for point in points[0]]
+    curves[f"{variant} {part}"] = [
+        [np.mean([policy_training.score(share) for share in point[part]]) for point in own]
+        for own in points
+    ]
+values = {"rows": rows, "scores": scores, "samples": samples, "curves": curves, "gains": gains}
+values["groups"] = trained.provenance["groups"]
 run.save(output, values, seeds=seeds, job_seconds=spent)
-tables.save_rows(output, "figure_4", rows_of_table)
+tables.save_rows(output, "figure_4", rows)
 by_opponent = {
-    f"win rate of {variant} against {name}": scores[f"{variant} {group}"][:, place].tolist()
-    for variant, group in product(variants, groups)
-    for place, name in enumerate(groups[group])
+    f"score of {name} against {opponent}": np.array(own)[:, place].tolist()
+    for name, own in scores.items()
+    for place, opponent in enumerate(values["groups"][name.rpartition(" ")[2]])
 }
 tables.save_runs(output, "figure_4", measures.as_runs(by_opponent, seeds))
 print((output / "figure_4.md").read_text())
@@ -225,52 +235,64 @@ print((output / "figure_4.md").read_text())
 values = results.load(output)["values"]
 plots.use_style()
 figure, axes = plt.subplots(2, 2, figsize=(6.75, 4.6), sharex=True, sharey=True)
-sets = [("no embedding", "Emb-Im", "Emb-Id", "Emb-Hyb", "oracle")]
+sets = [("no embedding", "Emb-Im", "Emb-Id", "Emb-Hyb", "oracle", "recurrent")]
 sets += [("Emb-Hyb", "offline", "no embedding", "random")]
 titles = {"train": "training opponents", "test": "unseen opponents"}
 for line, shown in zip(axes, sets, strict=True):
     for ax, (part, title) in zip(line, titles.items(), strict=True):
         for variant in shown:
-            rates = values["won"].get(f"{variant} {part}")  # (seeds, iterations, opponents)
-            if rates and (variant, part) != ("oracle", "test"):
-                samples = np.array(values["samples"]) / 1e6
-                plots.draw_band(ax, samples, np.array(rates).mean(-1), label=variant)
+            if f"{variant} {part}" in values["curves"] and (variant, part) != ("oracle", "test"):
+                at = np.array(values["samples"]) / 1e6
+                plots.draw_band(ax, at, values["curves"][f"{variant} {part}"], label=variant)
         ax.set_title(title)
-    line[0].set_ylabel("win rate")
+    line[0].set_ylabel("score")
     lines = line[0].get_legend_handles_labels()
     line[1].legend(*lines, fontsize=6, loc="center left", bbox_to_anchor=(1, 0.5))
-axes[0, 0].set_ylim(bottom=0)
 for ax in axes[1]:
     ax.set_xlabel("samples in millions")
 plots.save_figure(figure, output, "figure_4")
 plt.show()
 
 # %% [markdown]
-# Win rates against the opponents of the training (left) and unseen ones (right). **Above:** without
-# embedding, with each kind of embedding, and with the opponent's identity. **Below:** Emb-Hyb online, one
-# fixed embedding, zeros ("no embedding"), random vectors. Means over 3 seeds with 95 % bands (Student's t
-# over seeds); a point is 10 games against each of five opponents, the last one 50.
-#
-# **What did and did not reproduce.** The figure that is published, `figures/figure_4.png`, is of an earlier
-# population of wrestlers, and of policies that did not improve over their start: it decides nothing. The
-# policies of this notebook are still to be trained against the present population, after the notebook
-# [best_responses](best_responses.py) has told what there is to gain.
+# Scores in training against the opponents of the training (left) and unseen ones (right). **Above:** without
+# embedding, with each kind of embedding, and with the opponent's identity or a memory. **Below:** Emb-Hyb
+# online, one fixed embedding, zeros ("no embedding"), random vectors. Means over seeds with 95 % bands
+# (Student's t); a point is four games against each of five opponents.
+
+# %%
+figure, axes = plt.subplots(1, 2, figsize=(6.75, 2.6), sharex=True, sharey=True)
+for ax, (part, title) in zip(axes, titles.items(), strict=True):
+    gains = measures.restored(values["gains"][part])
+    best = gains.pop("best responses")
+    nothing = statistics.Estimate(np.nan, np.nan, np.nan, 0)  # the oracle's, with unseen opponents
+    shown = {v: gains.get(v, nothing) for v in variants[1:]}
+    plots.draw_bars(ax, shown, reference={}, xlabel="gain over no embedding")
+    ax.axvspan(best.low, best.high, color="0.85", zorder=0)
+    ax.axvline(best.mean, color="black", lw=0.8, ls="--")
+    ax.set_title(title)
+plots.save_figure(figure, output, "figure_4_gains")
+plt.show()
+
+# %% [markdown]
+# What each variant gains over the policy without embedding, in score, with 95 % intervals (Student's t over
+# seeds). Dashed: what the best responses to the same opponents gain.
 #
 # ## Where we deviate
-# - Zeros and no embedding are one variant, as said above; the paper shows them as two.
+# - Zeros and no embedding are one variant; the paper shows them as two.
 # - Every game with an online embedding is preceded by matches that do not count.
-# - Seeds vary actions, matches and minibatches; encoder, opponents and start are the same for all (random
-#   weights differ between seeds).
+# - All policies start from one that is good already, so that they learn to use what they are told, not to walk.
+# - Seeds vary actions, matches and minibatches; encoder, opponents and start are the same.
 #
 # ## What it cost
 
 # %%
 result = results.load(output)
-print(f"{result['job_seconds'] / 3600:.1f} core hours in jobs of their own (trainings and games)")
+training = sum(made["seconds"] for made in trainings.values())
+print(f"{training / 3600:.1f} core hours of training and its games")
 print(f"{result['wall_time_seconds']:.0f} s, {result['peak_memory_gb']:.1f} GB at most")
 print(result["machine"], result["versions"])
 
 # %% [markdown]
 # ## Things to try
-# - `start = "self-novice"`: a weaker start. Does it matter for what can be learned?
-# - `num_opponents = 2`: fewer opponents, each with more matches. Does the oracle gain?
+# - `num_rounds = 20`: do online contexts help more the longer a series is?
+# - `num_opponents = 2`, with `from_scratch`: fewer opponents, each with more matches. Does the oracle gain?

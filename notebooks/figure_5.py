@@ -18,19 +18,13 @@
 # ## Parameters
 
 # %% tags=["parameters"]
-seeds = [0, 1, 2]  # of the policies of Figure 4
+seeds = [0, 1, 2, 3, 4, 5, 6, 7]  # of the policies of Figure 4
 variants = ["no embedding", "Emb-Im", "Emb-Id", "Emb-Hyb"]  # each against each
-encoder_seed = 0  # of Table 1, as in Figure 4
-num_components = 5  # of embeddings, as in Figure 4
-num_episodes = 4  # that a mean embedding is taken over, as in Figure 4
-num_games = 50  # of each two policies, in each run of evaluation
-evaluation_seeds = [1, 2, 3, 4, 5]  # of the runs
+num_games = 20  # of each two policies, side by side
+num_rounds = 5  # of these games, one after the other
 max_steps = 501  # until a match is a draw, as in the original
 num_threads = 2  # of the physics; the numbers do not depend on it
-wrestlers_folder = "results/laptop/wrestlers"  # results of wrestlers.py
-table_1_folder = "results/laptop/table_1"  # results of table_1.py
-sumo_encoders_folder = "results/laptop/sumo_encoders"  # episodes and encoders of table_1.py
-policies_folder = "results/laptop/policies"  # policies of figure_4.py
+figure_4_folder = "results/laptop/figure_4"  # results of figure_4.py, with the policies
 output_folder = "results/laptop/figure_5"  # where the results go, relative to the repository
 
 # %%
@@ -42,8 +36,7 @@ import torch
 
 from paperlib.agents import contextual_games
 from paperlib.streams import Stream
-from reproduction import claims, measures, plots, results, statistics, tables
-from reproduction.policy_study import Opponents
+from reproduction import claims, contextual_policies, measures, plots, results, statistics, tables
 from reproduction.policy_training import make_opponent_context
 from reproduction.verdicts import Part
 
@@ -51,11 +44,8 @@ from reproduction.verdicts import Part
 parameters = dict(
     seeds=seeds,
     variants=variants,
-    encoder_seed=encoder_seed,
-    num_components=num_components,
-    num_episodes=num_episodes,
     num_games=num_games,
-    evaluation_seeds=evaluation_seeds,
+    num_rounds=num_rounds,
     max_steps=max_steps,
     num_threads=num_threads,
 )
@@ -65,97 +55,75 @@ output = results.resolve(output_folder)
 
 # %% [markdown]
 # ## Data
-# The policies are the last ones of Figure 4. Policies of one seed meet: they had the same start and the
-# same opponents.
+# The policies are those of Figure 4. Policies of one seed meet: they had the same start and the same opponents.
 
 # %%
-opponents = Opponents(
-    encoder_seed=encoder_seed,
-    num_components=num_components,
-    num_episodes=num_episodes,
-    wrestlers_folder=wrestlers_folder,
-    table_1_folder=table_1_folder,
-    sumo_encoders_folder=sumo_encoders_folder,
-)
-if refused := {*variants} & {"offline", "oracle"}:
+trained = contextual_policies.load(results.resolve(figure_4_folder))
+refused = {
+    v for v in variants if trained.provenance["contexts"][v]["kind"] in ("offline", "oracle")
+}
+if refused:
     raise ValueError(f"variants: {refused} need opponents of the population; these are new")
-policies = opponents.load_policies(variants, seeds, policies_folder=policies_folder)
 
 # %% [markdown]
 # ## Method
-# Games are played five times. In the first, contexts are zeros; later ones are played with means of the
-# embeddings so far, and the last one counts. A **negative control** plays the first variant against itself: neither side is
-# better, so that wins and losses must be even.
+# Games are played in series. Four do not count: in the first, contexts are zeros; later ones are played with means of the
+# embeddings so far. Five more count. A **negative control** plays the first variant against itself: neither
+# side is better, so that wins and losses must be even.
 
 
 # %%
-itself = (variants[0], variants[0])
-pairs = [*list(combinations(variants, 2))[::-1], itself]
-outcomes: dict[str, list[list[list[float]]]] = {}
-same_opponent = np.zeros(num_games, dtype=np.int64)
-
-
 def play(pair: tuple[str, str], seed: int, key: tuple[int, ...]) -> list[float]:
     """Shares of games that the second of a pair of variants wins, draws and loses."""
     sides = []
     for variant in pair[::-1]:
-        context = make_opponent_context(opponents.context_spec(variant), num_games, [0])
-        sides.append((policies[variant, seed], context))
-    options = dict(key=key, max_cycles=max_steps, num_threads=num_threads)
-    shares = contextual_games.meet(sides, [], same_opponent, **options).shares()
+        spec = trained.context_spec(variant, ["the other side"])
+        sides.append((trained.policies[variant, seed], make_opponent_context(spec, num_games, [0])))
+    options = dict(num_games=num_rounds, max_cycles=max_steps, num_threads=num_threads)
+    opponent = np.zeros(num_games, dtype=np.int64)
+    shares = contextual_games.meet(sides, [], opponent, key=key, **options).shares()
     return [shares[how] for how in ("won", "drawn", "lost")]
 
 
 # %%
-for number, pair in enumerate(pairs):
+itself = (variants[0], variants[0])
+outcomes: dict[str, list[list[float]]] = {}  # by pair: (seeds, 3)
+for number, pair in enumerate([*list(combinations(variants, 2))[::-1], itself]):
     name = f"{pair[1]} against {pair[0]}"
-    outcomes[name] = [
-        [
-            play(pair, seed, (seed, Stream.FIGURE_5_MATCHES, game, number))
-            for game in evaluation_seeds
-        ]
-        for seed in seeds
-    ]
-    print(name, np.mean(outcomes[name], axis=(0, 1)).round(2))
+    keys = [(seed, Stream.FIGURE_5_MATCHES, number) for seed in seeds]
+    outcomes[name] = [play(pair, seed, key) for seed, key in zip(seeds, keys, strict=True)]
+    print(name, np.mean(outcomes[name], axis=0).round(2))
 
 # %% [markdown]
 # ## Result
-# Wins minus losses, with an interval over the policies' seeds by Student's $t$. Runs of evaluation are
-# averaged first: they vary the games, not the training. The control is judged as in the notebook
-# [claims](claims.py); three seeds are too few for a verdict.
+# Scores, 1 for a win and ½ for a draw, minus ½, with intervals over the policies' seeds by Student's $t$. The
+# control is judged as in the notebook [claims](claims.py).
 
 # %%
-won, _, lost = np.moveaxis(np.array(list(outcomes.values())).mean(2), -1, 0)  # (pairs, seeds)
-gains = dict(zip(outcomes, won - lost, strict=True))
-*others, control = outcomes
-rows_of_table = [
-    tables.row(f"wins minus losses, {name}", statistics.t_interval(gains[name])) for name in others
-]
-effect = claims.smallest_effect("win rate")
-part = Part(f"wins minus losses, {control}", gains[control], effect)
-rows_of_table += tables.claim_rows("control", [part])
-values = {"rows": rows_of_table, "outcomes": outcomes}
-run.save(output, values, seeds=seeds)
-tables.save_rows(output, "figure_5", rows_of_table)
-gains = {f"wins minus losses, {name}": list(gain) for name, gain in gains.items()}
-tables.save_runs(output, "figure_5", measures.as_runs(gains, seeds))
+leads = {
+    f"score minus ½, {name}": [(won - lost) / 2 for won, _, lost in found]
+    for name, found in outcomes.items()
+}
+*others, control = leads
+rows = [tables.row(name, statistics.t_interval(leads[name])) for name in others]
+part = Part(control, leads[control], claims.smallest_effect("score"))
+rows += tables.claim_rows("control", [part])
+run.save(output, {"rows": rows, "outcomes": outcomes}, seeds=seeds)
+tables.save_rows(output, "figure_5", rows)
+tables.save_runs(output, "figure_5", measures.as_runs(leads, seeds))
 print((output / "figure_5.md").read_text())
 
 # %%
 outcomes = results.load(output)["values"]["outcomes"]
 plots.use_style()
 figure, ax = plt.subplots(figsize=(6.75, 2.6))
-plots.draw_outcomes(ax, {name: np.array(s).mean(1) for name, s in outcomes.items()})
+plots.draw_outcomes(ax, outcomes)
 plots.save_figure(figure, output, "figure_5")
 plt.show()
 
 # %% [markdown]
-# Shares of games that the first won (blue), drew (grey) and lost (orange): means over three seeds of the
-# policies, 250 games each, with 95 % intervals (Student's t over seeds) at the ends of wins and losses.
-#
-# **What did and did not reproduce.** The figure that is published, `figures/figure_5.png`, is of policies that
-# were trained against an earlier population, and had not learned to use their contexts (Figure 4). It decides
-# nothing.
+# Shares of games that the first won (blue), drew (grey) and lost (orange): means over the policies' seeds, 100
+# games each, with 95 % intervals (Student's t over seeds) at the ends of wins and losses.
 #
 # ## Where we deviate
 # The paper draws these rates over training; here they are those of the trained policies. The numbers of

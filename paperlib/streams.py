@@ -63,8 +63,8 @@ class Stream(enum.IntEnum):
     WRESTLERS_NOISE = 403  # (seed, _): observations and noise that a probe sees
 
     FIGURE_4_OPPONENTS = 501  # (encoder seed, _): which wrestlers are the opponents
-    FIGURE_4_INITIAL_POLICY = 502  # (seed, _): weights of a policy trained from scratch
     FIGURE_4_POLICIES = 503  # (seed, _): trainings
+    FIGURE_4_GAMES = 506  # (seed, _, group of opponents): games that decide
     BEST_RESPONSES = 504  # (_, policy): trainings
     BEST_RESPONSES_GAMES = 505  # (seed, _, policy): games against all opponents
     FIGURE_5_MATCHES = 510  # (seed, _, evaluation seed, pair of variants)

@@ -15,24 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from paperlib import files
-from paperlib.agents import matches, ppo, robosumo_policies
-from paperlib.agents.rewards import RewardWeights
+from paperlib.agents import matches, robosumo_policies
 from paperlib.agents.robosumo_policies import Wrestler
-from paperlib.agents.selfplay import Recipe
 from paperlib.environments.robosumo import RoboSumo
 from paperlib.streams import Stream, make_generator
-from reproduction import results, statistics
+from reproduction import policy_training, results, statistics
 from reproduction.policy_study import draw_opponents
+from reproduction.policy_training import score
 from reproduction.statistics import Estimate
 from reproduction.wrestler_measures import strong_split
 
 ALL = "all"  # the policy that trains against all opponents
 SEEN = "all-seen"  # the one that trains against those of the training part, where Figure 4 starts
 START = "start"  # the policy that all of them start from
-OUTCOME = dataclasses.replace(  # the reward is how a match ends, and nothing else
-    RewardWeights(),
-    **{field.name: 0.0 for field in dataclasses.fields(RewardWeights)} | {"win": 1.0, "loss": 1.0},
-)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -121,18 +116,11 @@ class BestResponses:
             name: one of `policies`.
         """
         met = self.met_by(name)
-        recipe = Recipe(
+        recipe = policy_training.outcome_recipe(
             num_iterations=self.num_iterations,
             num_rollouts=self.num_rollouts * len(met),
             num_envs=self.num_envs,
-            self_play_fraction=0.0,
-            zero_action_fraction=0.0,
-            random_fraction=0.0,
-            fixed_opponent_fraction=1.0,
-            rewards=OUTCOME,
-            ppo=ppo.Settings(learning_rate=self.learning_rate, num_epochs=8, minibatch_size=1024),
-            action_std=0.25,
-            min_action_std=0.1,
+            learning_rate=self.learning_rate,
         )
         return {
             "name": name,
@@ -156,7 +144,7 @@ class BestResponses:
             found, made = robosumo_policies.load(path)
             policies[name] = found[name]
             curve = [
-                [point["samples"], float(np.mean([_score(share) for share in point["train"]]))]
+                [point["samples"], float(np.mean([score(share) for share in point["train"]]))]
                 for point in made["curve"]
             ]
             provenance[name] = {
@@ -192,10 +180,6 @@ class BestResponses:
                 )
 
 
-def _score(shares: Mapping[str, float]) -> float:
-    return shares["won"] + shares["drawn"] / 2
-
-
 def scores(
     policies: Sequence[matches.Player],
     opponents: Sequence[matches.Player],
@@ -223,7 +207,7 @@ def scores(
             generator=make_generator(seed, Stream.BEST_RESPONSES_GAMES, number),
         )
         own = [played.select(second == 1 + k).shares() for k in range(len(opponents))]
-        found.append([_score(shares) for shares in own])
+        found.append([score(shares) for shares in own])
     return np.array(found)
 
 

@@ -23,7 +23,7 @@ CONTROL = "control"  # the "claim" that two exchangeable methods are equal
 SMALLEST_EFFECTS = {
     "IICR": (0.02, "a ratio", "the least lead of Emb-Hyb in the paper's Table 1"),
     "accuracy": (0.02, "a share", "the lead of the paper's best method, weak; one match in fifty"),
-    "win rate": (0.05, "a share", "one game in twenty; fewer would hardly be noticed"),
+    "score": (0.05, "a share", "one game in twenty; fewer would hardly be noticed"),
     "return": (0.5, "reward in an episode", "under half of the least gain in the paper's Table 3"),
     "match": (1.0, "reward in an episode", "for two speakers to match: below that least gain"),
 }

@@ -11,26 +11,29 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from paperlib import files
-from paperlib.agents import ppo, robosumo_policies
+from paperlib.agents import robosumo_policies
 from paperlib.agents.components import principal_components
-from paperlib.agents.rewards import RewardWeights
 from paperlib.agents.robosumo_policies import Wrestler
 from paperlib.agents.selfplay import Recipe
 from paperlib.datasets import InteractionDataset
 from paperlib.embeddings import PolicyEmbedder
 from paperlib.graphs import InteractionGraph
 from paperlib.streams import Stream, make_generator
-from reproduction import policy_training, results
-from reproduction.comparison_files import METHODS, episodes_path
+from reproduction import contextual_policies, policy_training, results
+from reproduction.comparison_files import METHODS, encoder_path, episodes_path
+from reproduction.contextual_policies import ContextualPolicies, checksum_of
 
+CONDITIONINGS = ("concatenation", "FiLM")
+OTHERWISE = "Emb-Hyb, other conditioning"
 # The kind of opponent context of each variant
 VARIANTS = {
     "no embedding": "zeros",
     **dict.fromkeys(METHODS, "online"),
+    OTHERWISE: "online",
     "offline": "offline",
     "random": "random",
     "oracle": "oracle",
+    "recurrent": "zeros",
 }
 
 
@@ -59,8 +62,8 @@ def draw_opponents(
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Opponents:
-    """Whom new policies meet, and what is known of them beforehand.
+class Study:
+    """Everything that the policies of Figure 4 have in common.
 
     Seen opponents are wrestlers that the encoder learned from; unseen ones are met in games only,
     by policies and encoder alike. Offline embeddings come from an opponent's matches within its own
@@ -71,16 +74,44 @@ class Opponents:
         num_opponents: drawn from its training wrestlers; and as many test wrestlers.
         num_components: of embeddings, that contexts consist of.
         num_episodes: how many last episodes of an opponent online embeddings average over.
-        wrestlers_folder, table_1_folder, sumo_encoders_folder: results that it stands on.
+        conditioning: one of `CONDITIONINGS`: how policies take contexts in.
+        memory_size: of the recurrent variant.
+        num_iterations: of each training; games are played after each, and the first one fits the
+            value function alone.
+        num_rollouts: in an iteration.
+        num_envs: matches played at a time.
+        learning_rate: of Adam, at the start.
+        num_games: against each opponent, for each point of a learning curve.
+        wrestlers_folder, table_1_folder, sumo_encoders_folder, best_responses_folder: results that
+            it stands on.
+        policies_folder: where the policies go.
     """
 
     encoder_seed: int
-    num_opponents: int = 5
-    num_components: int = 5
-    num_episodes: int = 4
+    num_opponents: int
+    num_components: int
+    num_episodes: int
+    conditioning: str
+    memory_size: int
+    num_iterations: int
+    num_rollouts: int
+    num_envs: int
+    learning_rate: float
+    num_games: int
     wrestlers_folder: str | Path
     table_1_folder: str | Path
     sumo_encoders_folder: str | Path
+    best_responses_folder: str | Path
+    policies_folder: str | Path
+
+    def __post_init__(self) -> None:
+        if self.conditioning not in CONDITIONINGS:
+            raise ValueError(
+                f"conditioning must be one of {', '.join(CONDITIONINGS)}; got {self.conditioning!r}"
+            )
+        for name in ("num_games", "memory_size"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
 
     @functools.cached_property
     def population(self) -> dict[str, Wrestler]:
@@ -112,10 +143,11 @@ class Opponents:
         folder = results.resolve(self.sumo_encoders_folder)
         return InteractionDataset.load(episodes_path(folder, first))
 
-    def encoder(self, method: str) -> Path:
-        """Where the encoder of a method is."""
+    @property
+    def encoders(self) -> dict[str, Path]:
+        """The file of each method's encoder."""
         folder = results.resolve(self.sumo_encoders_folder)
-        return folder / f"strong_{method}_{self.encoder_seed}.safetensors"
+        return {m: encoder_path(folder, "strong", m, self.encoder_seed) for m in METHODS}
 
     @functools.cached_property
     def _embedded(self) -> dict[tuple[str, str], tuple[Tensor, Tensor]]:
@@ -126,13 +158,13 @@ class Opponents:
         if (method, part) not in self._embedded:
             graph = InteractionGraph.complete(len(self.population)).induced(self.parts[part])
             rows = self.dataset.rows_on_edges(graph)
-            model = PolicyEmbedder.load(self.encoder(method))
+            model = PolicyEmbedder.load(self.encoders[method])
             embedded = model.embed(self.dataset, rows)
             self._embedded[method, part] = embedded, self.dataset.agents[rows]
         return self._embedded[method, part]
 
-    def context_spec(self, variant: str) -> dict[str, Any]:
-        """What a variant conditions on: arguments of `policy_training.make_opponent_context`.
+    def context(self, variant: str) -> dict[str, Any]:
+        """What a variant conditions on; see `contextual_policies.make_spec`.
 
         Raises:
             ValueError: if there is no such variant.
@@ -140,143 +172,111 @@ class Opponents:
         if variant not in VARIANTS:
             raise ValueError(f"variants must be among {', '.join(VARIANTS)}; got {variant!r}")
         kind, method = VARIANTS[variant], variant if variant in METHODS else "Emb-Hyb"
-        size = self.num_components if kind != "oracle" else self.num_opponents
-        spec: dict[str, Any] = {"kind": kind, "context_size": size, "tells_critic": True}
+        size = self.num_components
+        if variant in ("oracle", "recurrent"):
+            size = self.num_opponents if variant == "oracle" else 0
+        context: dict[str, Any] = {"kind": kind, "context_size": size, "tells_critic": True}
         if kind in ("online", "offline"):
             known, _ = self.embeddings(method, "train")
-            spec["components"] = principal_components(known, size)
+            context["components"] = [c.tolist() for c in principal_components(known, size)]
         if kind == "online":
-            spec |= {"model": self.encoder(method), "num_episodes": self.num_episodes}
+            context |= {"method": method, "num_episodes": self.num_episodes}
         if kind == "offline":
-            spec["offline"] = known.new_zeros(len(self.population), known.shape[1])
+            context["offline"] = {}
             for part, agents in self.groups.items():
                 embedded, whose = self.embeddings(method, part)
                 for agent in agents:
-                    spec["offline"][agent] = embedded[whose == agent].mean(0)
-        return spec
-
-    def load_policies(
-        self, variants: Sequence[str], seeds: Sequence[int], *, policies_folder: str | Path
-    ) -> dict[tuple[str, int], Wrestler]:
-        """Figure 4's trained policies, by variant and seed.
-
-        Raises:
-            FileNotFoundError: if one is not there.
-            ValueError: if a file is damaged, a policy was trained with other encoders, or trainings
-                differ in more than variant and seed.
-        """
-        policies, trainings = {}, {}
-        for variant in variants:
-            context = policy_training.context_checksum(self.context_spec(variant))
-            for seed in seeds:
-                path = results.resolve(policies_folder) / f"{variant} {seed}.safetensors"
-                found, provenance = robosumo_policies.load(path)
-                training = provenance["training"]
-                if training["context"] != context:
-                    raise ValueError(
-                        f"{path}: its training had other encoders; run Figure 4's notebook again"
-                    )
-                policy = policies[variant, seed] = next(iter(found.values()))
-                random = random_policy(seed).with_context(
-                    policy.context_size, critic_size=policy.critic_size
-                )
-                own = [files.tensor_checksum(random.state_dict(), "")]
-                trainings[path] = {
-                    "recipe": training["recipe"],
-                    "start": "random" if training["parents"] == own else training["parents"],
-                    "fixed_opponents": training["fixed_opponents"],
-                }
-        first = next(iter(trainings))
-        for path, training in trainings.items():
-            if training != trainings[first]:
-                raise ValueError(
-                    f"{path}: its training was not that of {first.name}; run Figure 4's notebook "
-                    "again, with all seeds and variants"
-                )
-        return policies
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Study(Opponents):
-    """Everything that the policies of Figure 4 have in common.
-
-    Attributes:
-        num_iterations: of each training; games are played after each.
-        num_rollouts: in an iteration.
-        num_envs: matches played at a time.
-        learning_rate: of Adam, at the start.
-        num_epochs: passes over each rollout.
-        minibatch_size: samples in an update.
-        num_games: against each opponent, for each point of a curve but the last.
-        num_last_games: the same, for the last point.
-        start: the shipped wrestler that all variants start from; "" for random weights.
-        policies_folder: where the policies go.
-    """
-
-    num_iterations: int
-    num_rollouts: int
-    num_envs: int
-    learning_rate: float
-    num_epochs: int = ppo.Settings.num_epochs
-    minibatch_size: int = ppo.Settings.minibatch_size
-    num_games: int
-    num_last_games: int
-    start: str
-    policies_folder: str | Path
-
-    def __post_init__(self) -> None:
-        for name in ("num_games", "num_last_games"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+                    name = list(self.population)[agent]
+                    context["offline"][name] = embedded[whose == agent].mean(0).tolist()
+        return context
 
     @property
     def recipe(self) -> Recipe:
-        """How all of them train: rewards and discount are those of the wrestlers."""
-        settings = ppo.Settings(
-            learning_rate=self.learning_rate,
-            discount=0.995,
-            num_epochs=self.num_epochs,
-            minibatch_size=self.minibatch_size,
-        )
-        return Recipe(
+        """How all of them train."""
+        return policy_training.outcome_recipe(
             num_iterations=self.num_iterations,
             num_rollouts=self.num_rollouts,
             num_envs=self.num_envs,
-            self_play_fraction=0.0,
-            zero_action_fraction=0.0,
-            random_fraction=0.0,
-            fixed_opponent_fraction=1.0,
-            rewards=RewardWeights(),
-            ppo=settings,
-            action_std=0.15 if self.start else 0.6,
-            min_action_std=0.1,
+            learning_rate=self.learning_rate,
+            critic_iterations=1,
         )
 
-    def initial_policy(self, seed: int) -> Wrestler:
-        """Where the policies of a seed start."""
-        if not self.start:
-            return random_policy(seed)
-        shipped, _ = robosumo_policies.load_shipped()
-        if self.start not in shipped:
-            raise ValueError(f"start must be '' or one of {', '.join(shipped)}; got {self.start!r}")
-        return shipped[self.start]
+    @functools.cached_property
+    def initial_policy(self) -> Wrestler:
+        """Where all policies start: the one that was trained against all training opponents.
+
+        Raises:
+            ValueError: if it was trained against others.
+        """
+        path = results.resolve(self.best_responses_folder) / "responses.safetensors"
+        policies, provenance = robosumo_policies.load(path)
+        names = list(self.population)
+        due = {
+            names[agent]: checksum_of(self.population[names[agent]])
+            for agent in self.groups["train"]
+        }
+        own = provenance["all-seen"]
+        if {name: own["checksums"].get(name) for name in own["opponents"]} != due:
+            raise ValueError(
+                f"{path}: its policy 'all-seen' was trained against other opponents than "
+                f"{', '.join(due)}; run the notebook best_responses again"
+            )
+        return policies["all-seen"]
 
     def job(self, variant: str, seed: int) -> dict[str, Any]:
         """Arguments of `policy_training.train_policy`."""
+        context = self.context(variant)
+        other = CONDITIONINGS[CONDITIONINGS.index(self.conditioning) - 1]
+        conditioning = other if variant == OTHERWISE else self.conditioning
         return {
             "name": f"{variant} {seed}",
             "folder": results.resolve(self.policies_folder),
             "key": (seed, Stream.FIGURE_4_POLICIES),
             "recipe": self.recipe,
-            "initial_policy": self.initial_policy(seed).state_dict(),
+            "initial_policy": self.initial_policy.state_dict(),
             "opponents": [wrestler.state_dict() for wrestler in self.population.values()],
             "groups": self.groups,
-            "context_spec": self.context_spec(variant),
+            "context_spec": contextual_policies.make_spec(
+                context, self.encoders, list(self.population)
+            ),
+            "learner": {
+                "film": conditioning == "FiLM",
+                "memory_size": self.memory_size if variant == "recurrent" else 0,
+            },
             "num_games": self.num_games,
-            "num_last_games": self.num_last_games,
+            "num_last_games": self.num_games,
         }
 
+    def assemble(self, variants: Sequence[str], seeds: Sequence[int]) -> ContextualPolicies:
+        """The trained policies, with all that they need to play.
 
-def random_policy(seed: int) -> Wrestler:
-    """The initial policy of a seed whose policies start from random weights."""
-    return Wrestler(generator=make_generator(seed, Stream.FIGURE_4_INITIAL_POLICY))
+        Raises:
+            FileNotFoundError: if one is not there.
+            ValueError: if a file is damaged.
+        """
+        policies, trainings = {}, {}
+        for variant in variants:
+            for seed in seeds:
+                path = results.resolve(self.policies_folder) / f"{variant} {seed}.safetensors"
+                found, made = robosumo_policies.load(path)
+                policies[variant, seed] = found[f"{variant} {seed}"]
+                trainings[path.stem] = {key: made[key] for key in ("curve", "seconds", "versions")}
+        contexts = {variant: self.context(variant) for variant in variants}
+        methods = sorted({own["method"] for own in contexts.values() if "method" in own})
+        encoders = {method: PolicyEmbedder.load(self.encoders[method]) for method in methods}
+        names = list(self.population)
+        numbers = {**self.groups, "validation": self.parts["validation"]}
+        groups = {part: [names[k] for k in own] for part, own in numbers.items()}
+        opponents = {name: self.population[name] for own in groups.values() for name in own}
+        provenance = {
+            "groups": groups,
+            "contexts": contexts,
+            "checksums": {
+                kind: {name: checksum_of(model) for name, model in models.items()}
+                for kind, models in (("opponents", opponents), ("encoders", encoders))
+            },
+            "recipe": dataclasses.asdict(self.recipe),
+            "conditioning": self.conditioning,
+            "trainings": trainings,
+        }
+        return ContextualPolicies(policies, encoders, provenance)

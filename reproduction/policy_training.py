@@ -1,7 +1,11 @@
-"""Trains one contextual policy of Figure 4, and judges it by games after every iteration."""
+"""Trains one policy against fixed opponents, and judges it by games after every iteration.
+
+The reward is how a match ends, and nothing else: what is learned is what is reported.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,17 +15,53 @@ import numpy as np
 from torch import Tensor
 
 from paperlib import files, training
-from paperlib.agents import contextual_games, robosumo_policies
+from paperlib.agents import contextual_games, ppo, robosumo_policies
 from paperlib.agents.components import Components
 from paperlib.agents.contexts import OpponentContext
+from paperlib.agents.rewards import RewardWeights
 from paperlib.agents.robosumo_policies import Wrestler
 from paperlib.agents.selfplay import Recipe, SelfPlay
 from paperlib.embeddings import PolicyEmbedder
-from paperlib.streams import SelfPlayStream
+from paperlib.streams import SelfPlayStream, make_generator
 from paperlib.training import Progress, no_progress
 from reproduction import results
 
 Weights = Mapping[str, Tensor]  # a wrestler's `state_dict`
+OUTCOME = dataclasses.replace(
+    RewardWeights(),
+    **{field.name: 0.0 for field in dataclasses.fields(RewardWeights)} | {"win": 1.0, "loss": 1.0},
+)
+
+
+def outcome_recipe(
+    *, num_iterations: int, num_rollouts: int, num_envs: int, learning_rate: float, **changes: Any
+) -> Recipe:
+    """How a policy that fights well already learns to win against fixed opponents.
+
+    Args:
+        num_iterations, num_rollouts, num_envs: see `Recipe`.
+        learning_rate: of Adam, at the start.
+        changes: of other fields of the recipe.
+    """
+    return Recipe(
+        num_iterations=num_iterations,
+        num_rollouts=num_rollouts,
+        num_envs=num_envs,
+        self_play_fraction=0.0,
+        zero_action_fraction=0.0,
+        random_fraction=0.0,
+        fixed_opponent_fraction=1.0,
+        rewards=OUTCOME,
+        ppo=ppo.Settings(learning_rate=learning_rate, num_epochs=8, minibatch_size=1024),
+        action_std=0.25,
+        min_action_std=0.1,
+        **changes,
+    )
+
+
+def score(shares: Mapping[str, float]) -> float:
+    """Of shares of games won, drawn and lost: 1 for a win, ½ for a draw."""
+    return shares["won"] + shares["drawn"] / 2
 
 
 def make_opponent_context(
@@ -47,8 +87,10 @@ def context_checksum(context_spec: Mapping[str, Any]) -> str:
     """Stands for the context in the identity of a training."""
 
     def content(value: Any) -> Any:
-        if isinstance(value, Path):  # not its bytes: those of two equal encoders may differ
-            value = files.tensor_checksum(PolicyEmbedder.load(value).state_dict(), "")
+        if isinstance(value, Path):
+            value = PolicyEmbedder.load(value)
+        if isinstance(value, PolicyEmbedder):
+            value = files.tensor_checksum(value.state_dict(), "")
         if isinstance(value, Components):
             return [content(part) for part in value]
         return files.tensor_checksum({"": value}, "") if isinstance(value, Tensor) else value
@@ -64,6 +106,7 @@ def evaluate(
     *,
     num_games: int,
     key: Sequence[int],
+    num_rounds: int = 1,
 ) -> list[dict[str, float]]:
     """Shares of games that a policy wins, loses and draws against each of some opponents.
 
@@ -72,15 +115,41 @@ def evaluate(
         context_spec: see `make_opponent_context`.
         opponents: all of them.
         chosen: those that play.
-        num_games: against each.
+        num_games: against each, side by side.
         key: of the random streams.
+        num_rounds: of so many games, one after the other.
     """
     context = make_opponent_context(context_spec, num_games * len(chosen), chosen)
     numbers = np.arange(len(chosen)).repeat(num_games)
     players = [Wrestler.from_state(opponents[number]) for number in chosen]
     # One thread: policies are jobs of one core each
-    played = contextual_games.meet([(learner, context)], players, numbers, key=key, num_threads=1)
-    return [played.select(numbers == k).shares() for k in range(len(chosen))]
+    played = contextual_games.meet(
+        [(learner, context)], players, numbers, key=key, num_games=num_rounds, num_threads=1
+    )
+    whom = np.tile(numbers, num_rounds)
+    return [played.select(whom == k).shares() for k in range(len(chosen))]
+
+
+def evaluate_groups(
+    *,
+    groups: Mapping[str, Sequence[int]],
+    key: Sequence[int],
+    progress: Progress = no_progress,
+    **arguments: Any,
+) -> dict[str, list[dict[str, float]]]:
+    """A job for `jobs.run_jobs`: what `evaluate` returns, by group of opponents.
+
+    Args:
+        groups: which opponents are in each.
+        key: of the random streams.
+        progress: called after each group.
+        arguments: others of `evaluate`.
+    """
+    found = {}
+    for number, (group, chosen) in enumerate(groups.items()):
+        found[group] = evaluate(chosen=chosen, key=(*key, number), **arguments)
+        progress(1)
+    return found
 
 
 class PolicyTraining:
@@ -97,6 +166,7 @@ class PolicyTraining:
         context_spec: see `make_opponent_context`.
         num_games: against each opponent, before the last iteration.
         num_last_games: the same, after it.
+        learner: more arguments of `Wrestler.with_context`, such as a memory's size.
 
     Attributes:
         curve: for each iteration its number, the samples so far, and for each group the shares of
@@ -115,11 +185,15 @@ class PolicyTraining:
         context_spec: Mapping[str, Any],
         num_games: int,
         num_last_games: int,
+        learner: Mapping[str, Any] | None = None,
     ) -> None:
         named = {**context_spec, "name": context_checksum(context_spec)}
         context = make_opponent_context(named, recipe.num_envs, groups["train"])
         first = Wrestler.from_state(initial_policy).with_context(
-            context.context_size, critic_size=context.critic_size
+            context.context_size,
+            critic_size=context.critic_size,
+            generator=make_generator(*key, SelfPlayStream.INITIAL_WEIGHTS, 0),
+            **(learner or {}),
         )
         self.selfplay = SelfPlay(
             key,

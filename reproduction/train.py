@@ -80,7 +80,7 @@ def trainings_of(profile: str, results_folder: str | Path) -> dict[str, Callable
         named[f"population {number}"] = lambda n=number: train_population(population, n)
     for name in training_runs.RUNS:
         named[name] = lambda name=name: train_wrestlers(sumo, name)
-    for variant in figure_4["variants"]:
+    for variant in figure_4["variants"] + figure_4["more_variants"]:
         for seed in figure_4["seeds"]:
             named[f"{variant} {seed}"] = lambda v=variant, s=seed: train_policy(figure_4, v, s)
     return named

@@ -155,6 +155,7 @@ class OpponentContext:
             self.table = components.of(offline)
         elif kind == "online":
             self.running = RunningEmbedding(model, num_envs)
+            self.games: list[Tensor] = []  # contexts of the last ones of each match
             # Contexts of the last episodes of each opponent, the oldest overwritten first
             self.recent = torch.zeros(num_opponents, self.num_episodes, context_size)
             self.counts = torch.zeros(num_opponents, dtype=torch.int64)
@@ -222,13 +223,11 @@ class OpponentContext:
                 self.table[opponent] = known.mean(0)
         self.running.begin(torch.from_numpy(env_ids))
 
-    def next_game(self, number: int) -> None:
-        """Sets all vectors to means over the matches so far, and starts new embeddings.
-
-        Args:
-            number: of games that were played, the last of which just ended.
-        """
-        self.vectors += (self.running_contexts() - self.vectors) / number
+    def next_game(self) -> None:
+        """Sets all vectors to means over the last games of each match, which just ended, and starts
+        new embeddings."""
+        self.games = [*self.games, self.running_contexts()][-self.num_episodes :]
+        self.vectors[:] = torch.stack(self.games).mean(0)
         self.running.begin(torch.arange(len(self.vectors)))
 
     def state(self) -> dict[str, Tensor]:

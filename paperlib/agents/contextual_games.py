@@ -32,8 +32,8 @@ class ContextualPolicy:
 
     def act(
         self, observations: Tensor, memory: Any = None, *, generator: torch.Generator
-    ) -> tuple[Tensor, None]:
-        return self.wrestler.act(observations, generator=generator, context=self.contexts)
+    ) -> tuple[Tensor, Any]:
+        return self.wrestler.act(observations, memory, generator=generator, context=self.contexts)
 
 
 def meet(
@@ -42,22 +42,26 @@ def meet(
     opponents: NDArray[np.int64],
     *,
     key: Sequence[int],
+    num_games: int = 1,
     max_cycles: int = MAX_CYCLES,
     num_threads: int = 0,
 ) -> matches.Results:
     """Plays N matches between contextual policies, or of one against fixed opponents.
 
-    If a context is "online", all matches are played ``num_episodes`` times before, the first time
-    with vectors of zeros, then with the means over those before; the last time, which counts, with
-    the mean over all of them.
+    If a context is "online", all matches are played ``num_episodes`` times before those that count,
+    the first time with vectors of zeros, then with means over the last ``num_episodes`` games.
 
     Args:
         sides: one or two players, each with a context for N matches.
         fixed_opponents: play the second robot where there is one side.
         opponents: which of them plays in each match, (N,).
         key: of the random streams.
+        num_games: G that count of each match, one after the other.
         max_cycles: steps until a match is a draw.
         num_threads: of the physics, 0 for all CPUs; does not affect the results.
+
+    Returns:
+        Of all N matches of the first game that counts, then of the second, and so on, G * N.
     """
     env_ids = np.arange(len(opponents))
     player_ids = np.stack([np.zeros_like(opponents), 1 + opponents * (len(sides) == 1)], axis=1)
@@ -67,12 +71,13 @@ def meet(
             context.watch(seen[1 - robot], acted[1 - robot], playing)
 
     before = max((c.num_episodes for _, c in sides if c.running), default=0)
-    for game in range(before + 1):
+    counted = []
+    for game in range(before + num_games):
         generator = streams.make_generator(*key, game)
         seeds = torch.randint(2**62, (len(opponents),), generator=generator)
         for _, context in sides:
             if game and context.running:
-                context.next_game(game)
+                context.next_game()
             else:
                 context.begin(env_ids, opponents, generator=generator)
         players = [ContextualPolicy(wrestler, context.vectors) for wrestler, context in sides]
@@ -86,4 +91,6 @@ def meet(
             generator=generator,
             record=record,
         )
-    return played
+        if game >= before:
+            counted.append(played)
+    return matches.Results.joined(counted)

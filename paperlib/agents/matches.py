@@ -116,6 +116,12 @@ class Results:
     reasons: NDArray[np.int64]
     lengths: NDArray[np.int64]
 
+    @classmethod
+    def joined(cls, parts: Sequence[Results]) -> Results:
+        """The results of all matches, one part after the other."""
+        fields = [field.name for field in dataclasses.fields(cls)]
+        return cls(**{n: np.concatenate([getattr(part, n) for part in parts]) for n in fields})
+
     def select(self, chosen: NDArray[Any]) -> Results:
         """The results of some of the matches, given by a mask or by their indices."""
         return Results(

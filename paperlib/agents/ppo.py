@@ -65,6 +65,10 @@ class ActorCritic(nn.Module):
         in_size: F.
         action_size: A.
         critic_size: how many of the inputs, the last ones, the value function alone sees.
+        memory_size: how many of the policy's inputs, its last ones, are the state of a GRU that
+            reads the others (Cho et al. 2014); see `remember`.
+        film_size: how many of the policy's inputs, its last ones, scale and shift its first hidden
+            layer (FiLM, Perez et al. 2018), instead of entering it.
         hidden_size: of each hidden layer.
         action_std: standard deviation of actions at the start; it does not depend on the state.
         generator: draws the weights, orthogonal with the gains of Andrychowicz et al. 2021.
@@ -76,22 +80,60 @@ class ActorCritic(nn.Module):
         action_size: int,
         *,
         critic_size: int = 0,
+        memory_size: int = 0,
+        film_size: int = 0,
         generator: torch.Generator,
         hidden_size: int = 64,
         action_std: float = 0.6,
     ) -> None:
         super().__init__()
         self.policy_size = in_size - critic_size
+        self.memory_columns = slice(self.policy_size - memory_size, self.policy_size)
+        self.film_size = film_size
         self.normalizer = RunningNormalizer(in_size)
         hidden = hidden_size, hidden_size
-        sizes = self.policy_size, *hidden, action_size
+        sizes = self.policy_size - film_size, *hidden, action_size
         self.policy = _tanh_network(sizes, gain=0.01, generator=generator)
         self.value = _tanh_network((in_size, *hidden, 1), gain=1.0, generator=generator)
         self.log_std = nn.Parameter(torch.full((action_size,), math.log(action_std)))
+        if film_size:
+            self.film = nn.Linear(film_size, 2 * hidden_size)
+            nn.init.zeros_(self.film.weight)
+            nn.init.zeros_(self.film.bias)
+        if memory_size:
+            self.memory = nn.GRUCell(self.memory_columns.start, memory_size)
+            for name, parameter in self.memory.named_parameters():
+                if name.startswith("weight"):
+                    nn.init.orthogonal_(parameter, generator=generator)
+                else:
+                    nn.init.zeros_(parameter)
 
-    def means(self, normalized: Float[Tensor, "batch in"]) -> Float[Tensor, "batch act"]:
+    def means(self, normalized: Float[Tensor, "*batch in"]) -> Float[Tensor, "*batch act"]:
         """Mean actions of normalised inputs."""
-        return self.policy(normalized[..., : self.policy_size])
+        entering = self.policy_size - self.film_size
+        if not self.film_size:
+            return self.policy(normalized[..., :entering])
+        hidden = self.policy[:2](normalized[..., :entering])
+        scale, shift = self.film(normalized[..., entering : self.policy_size]).chunk(2, dim=-1)
+        return self.policy[2:](hidden * (1 + scale) + shift)
+
+    def remember(
+        self, inputs: Float[Tensor, "batch in"], memory: Float[Tensor, "batch memory"]
+    ) -> tuple[Float[Tensor, "batch in"], Float[Tensor, "batch memory"]]:
+        """Advances the memory by a step.
+
+        Args:
+            inputs: whose columns of the memory are not looked at.
+            memory: before this step; zeros where an episode begins.
+
+        Returns:
+            The inputs with the memory after this step, and that memory.
+        """
+        own = self.memory_columns
+        if own.start == own.stop:
+            return inputs, memory
+        after = self.memory(self.normalizer(inputs)[..., : own.start], memory)
+        return torch.cat([inputs[..., : own.start], after, inputs[..., own.stop :]], dim=-1), after
 
     def act(
         self, inputs: Float[Tensor, "batch in"], *, generator: torch.Generator
@@ -136,6 +178,7 @@ class Rollout(NamedTuple):
         rewards: (T, B).
         dones: whether the next state begins another episode, (T, B).
         last_values: of the states after the last step, (B,).
+        memory: before the first step, (B, M); None for policies without memory.
     """
 
     inputs: Float[Tensor, "time batch in"]
@@ -145,6 +188,7 @@ class Rollout(NamedTuple):
     rewards: Float[Tensor, "time batch"]
     dones: Bool[Tensor, "time batch"]
     last_values: Float[Tensor, " batch"]
+    memory: Float[Tensor, "batch memory"] | None = None
 
 
 def advantages(
@@ -188,6 +232,9 @@ def update(
 ) -> dict[str, float]:
     """Improves policy and value function on one rollout, then adds its inputs to the normaliser.
 
+    Where the policy has a memory, minibatches consist of whole environments, and gradients go back
+    through all steps of the rollout.
+
     Args:
         generator: draws the minibatches, and what ``augment`` draws.
         augment: transforms inputs and actions of all samples, anew in each pass, as if the policy
@@ -203,7 +250,11 @@ def update(
     ).flatten()
     targets = advantage + rollout.values.flatten()
     sums, num_updates, stopped = torch.zeros(3), 0, False
-    for minibatch in _minibatches(model, rollout, settings, generator, augment):
+    if rollout.memory is None:
+        minibatches = _minibatches(model, rollout, settings, generator, augment)
+    else:
+        minibatches = _sequences(model, rollout, settings, generator)
+    for minibatch in minibatches:
         seen, rows, inputs, actions, old = minibatch
         noise = (actions - model.means(inputs)) / model.log_std.exp()
         log_ratio = _log_prob(noise, model.log_std) - old
@@ -255,3 +306,24 @@ def _minibatches(
                 old = _log_prob(noise, before.log_std)
         for rows in order.tensor_split(num_batches):
             yield raw, rows, inputs[rows], actions[rows], old[rows]
+
+
+def _sequences(
+    model: ActorCritic, rollout: Rollout, settings: Settings, generator: torch.Generator
+) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor, Tensor]]:
+    """The same of minibatches of whole environments, with memories by the model as it is now."""
+    raw, (time, batch) = rollout.inputs, rollout.rewards.shape
+    actions, old = rollout.actions.flatten(0, 1), rollout.log_probs.flatten()
+    index = torch.arange(time * batch).view(time, batch)
+    num_batches = min(batch, max(1, time * batch // settings.minibatch_size))
+    for _ in range(settings.num_epochs):
+        order = torch.randperm(batch, generator=generator, device=generator.device)
+        for envs in order.tensor_split(num_batches):
+            memory, steps = rollout.memory[envs], []
+            for inputs, done in zip(raw[:, envs], rollout.dones[:, envs], strict=True):
+                inputs, memory = model.remember(inputs, memory)
+                steps.append(inputs)
+                memory = memory * ~done[:, None]
+            rows = index[:, envs].flatten()
+            inputs = model.normalizer(torch.cat(steps))
+            yield raw.flatten(0, 1), rows, inputs, actions[rows], old[rows]

@@ -35,6 +35,9 @@ class Wrestler(nn.Module):
         hidden_size: of both hidden layers.
         action_std: of the actions at the start.
         context_size: C, inputs of the networks beside the features of the observation.
+        memory_size: M, of a GRU that reads features and context, and whose state is input too.
+        film: whether context and memory scale and shift the policy's first hidden layer, or enter
+            it like features.
         critic_size: K, more inputs of the value function; only a training has them.
     """
 
@@ -46,17 +49,22 @@ class Wrestler(nn.Module):
         hidden_size: int = 64,
         action_std: float = 0.6,
         context_size: int = 0,
+        memory_size: int = 0,
+        film: bool = False,
         critic_size: int = 0,
     ) -> None:
         super().__init__()
         self.robot, self.front = robot, Front(robot)
-        self.context_size, self.critic_size = context_size, critic_size
+        self.context_size, self.memory_size = context_size, memory_size
+        self.critic_size = critic_size
         # Weights of networks that saw no front are told apart, and refused.
         self.register_buffer("num_fronts", torch.tensor(float(self.front.num_turns)))
         self.network = ppo.ActorCritic(
-            num_features(robot) + context_size + critic_size,
+            num_features(robot) + context_size + memory_size + critic_size,
             ROBOTS[robot].num_joints,
             critic_size=critic_size,
+            memory_size=memory_size,
+            film_size=film * (context_size + memory_size),
             generator=generator,
             hidden_size=hidden_size,
             action_std=action_std,
@@ -76,14 +84,16 @@ class Wrestler(nn.Module):
         Raises:
             ValueError: if the tensors are not those of a wrestler of this robot.
         """
-        policy, value = (
-            state.get(f"network.{part}.0.weight", torch.zeros(1, 0)).shape
-            for part in ("policy", "value")
+        policy, value, film, memory = (
+            state.get(f"network.{part}", torch.zeros(1, 0)).shape
+            for part in ("policy.0.weight", "value.0.weight", "film.weight", "memory.weight_hh")
         )
         sizes = {
             "hidden_size": max(1, policy[0]),
-            "context_size": max(0, policy[-1] - num_features(robot)),
-            "critic_size": max(0, value[-1] - policy[-1]),
+            "context_size": max(0, policy[-1] + film[-1] - memory[-1] - num_features(robot)),
+            "memory_size": memory[-1],
+            "film": film[-1] > 0,
+            "critic_size": max(0, value[-1] - policy[-1] - film[-1]),
         }
         new = cls(robot, generator=torch.Generator(), **sizes)
         due = {name: tuple(tensor.shape) for name, tensor in new.state_dict().items()}
@@ -97,24 +107,41 @@ class Wrestler(nn.Module):
         new.load_state_dict(state)
         return new
 
-    def with_context(self, context_size: int, *, critic_size: int = 0) -> Wrestler:
-        """Adds zero-weighted inputs; behaviour is unchanged.
+    def with_context(
+        self,
+        context_size: int,
+        *,
+        memory_size: int = 0,
+        film: bool = False,
+        critic_size: int = 0,
+        generator: torch.Generator | None = None,
+    ) -> Wrestler:
+        """Adds inputs, zero-weighted, so that behaviour is unchanged.
 
         Args:
             context_size: C, of policy and value function.
+            memory_size: M, the same.
+            film: how the policy takes both in.
             critic_size: K, of the value function alone.
+            generator: draws the weights of the memory.
 
         Raises:
             ValueError: if it has such inputs already.
         """
-        if self.context_size or self.critic_size:
+        if self.context_size or self.memory_size or self.critic_size:
             raise ValueError(f"it has a context of size {self.context_size} already")
         state = self.state_dict()
-        sizes = {"context_size": context_size, "critic_size": critic_size}
-        hidden_size = len(state["network.policy.0.bias"])
-        new = Wrestler(self.robot, generator=torch.Generator(), hidden_size=hidden_size, **sizes)
+        new = Wrestler(
+            self.robot,
+            generator=generator or torch.Generator(),
+            hidden_size=len(state["network.policy.0.bias"]),
+            context_size=context_size,
+            memory_size=memory_size,
+            film=film,
+            critic_size=critic_size,
+        )
         for name, tensor in new.state_dict().items():
-            own = state[name]
+            own = state.setdefault(name, tensor)
             if own.shape != tensor.shape:  # inputs come last
                 fill = 1.0 if name.endswith("variance") else 0.0
                 more = own.new_full((*own.shape[:-1], tensor.shape[-1] - own.shape[-1]), fill)
@@ -142,7 +169,7 @@ class Wrestler(nn.Module):
 
         Args:
             observations: (B, O).
-            context: (B, C); in training, (B, C + K).
+            context: (B, C); in training, (B, C + M + K).
         """
         seen = egocentric(observations, self.robot)
         turns = self.front.turns(seen)
@@ -157,12 +184,16 @@ class Wrestler(nn.Module):
         *,
         generator: torch.Generator,
         context: Float[Tensor, "batch context"] | None = None,
-    ) -> tuple[Float[Tensor, "batch act"], None]:
-        """Actions drawn from the policy, (B, A); it has no memory."""
+    ) -> tuple[Float[Tensor, "batch act"], Any]:
+        """Actions drawn from the policy, (B, A), and its memory, None if it has none."""
         inputs, turns = self.inputs(observations, context)
-        inputs = nn.functional.pad(inputs, (0, self.critic_size))
+        inputs = nn.functional.pad(inputs, (0, self.memory_size + self.critic_size))
+        if self.memory_size:
+            before = memory[0] if memory else inputs.new_zeros(len(inputs), self.memory_size)
+            inputs, after = self.network.remember(inputs, before)
+            memory = (after,)
         drawn = self.network.act(inputs, generator=generator)[0]
-        return self.front.torques(drawn, turns), None
+        return self.front.torques(drawn, turns), memory
 
 
 def pack(

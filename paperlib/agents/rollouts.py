@@ -167,13 +167,17 @@ class RolloutCollector:
         seeds = torch.randint(2**62, (self.env.num_envs,), generator=generator)
         self.observations = self.env.reset(seeds=seeds.tolist())
         self.opponents.clear()
+        self.memories = [
+            torch.zeros(len(first) + len(second), learner.memory_size)
+            for learner, (first, second) in zip(self.learners, self.env_ids, strict=True)
+        ]
         self.outcomes: list[dict[str, list[tuple[int, int]]]] = [{} for _ in self.learners]
         self._begin_matches(np.arange(self.env.num_envs))
 
     def collect(self, rollout_length: int) -> list[ppo.Rollout]:
         """The next steps of all matches, as a rollout for each learner."""
         kept: list[list[tuple[Tensor, ...]]] = [[] for _ in self.learners]
-        players = self.opponents.players
+        players, memories = self.opponents.players, list(self.memories)
         for _ in range(rollout_length):
             actions = [
                 np.zeros((self.env.num_envs, size), dtype=np.float32)
@@ -181,7 +185,7 @@ class RolloutCollector:
             ]
             chosen = []
             for number, (first, second) in enumerate(self.env_ids):
-                inputs, turns = self._inputs(number)
+                inputs, self.memories[number], turns = self._inputs(number)
                 with torch.no_grad():
                     drawn, log_probs, values = self.learners[number].network.act(
                         inputs, generator=self.generator
@@ -204,29 +208,34 @@ class RolloutCollector:
             self.observations = step.observations
             for number, (first, second) in enumerate(self.env_ids):
                 paid = np.concatenate([rewards[first, 0], rewards[second, 1]])
-                dones = np.concatenate([step.done[first], step.done[second]])
-                kept[number].append(
-                    (*chosen[number], torch.from_numpy(paid), torch.from_numpy(dones))
-                )
+                dones = torch.from_numpy(np.concatenate([step.done[first], step.done[second]]))
+                kept[number].append((*chosen[number], torch.from_numpy(paid), dones))
+                self.memories[number] = self.memories[number] * ~dones[:, None]
             if step.done.any():
                 self._count(step)
                 self._begin_matches(np.flatnonzero(step.done))
-        return [self._rollout(number, steps) for number, steps in enumerate(kept)]
+        return [
+            self._rollout(n, *found) for n, found in enumerate(zip(kept, memories, strict=True))
+        ]
 
-    def _rollout(self, number: int, steps: list[tuple[Tensor, ...]]) -> ppo.Rollout:
+    def _rollout(self, number: int, steps: list[tuple[Tensor, ...]], memory: Tensor) -> ppo.Rollout:
         network = self.learners[number].network
+        inputs, _, _ = self._inputs(number)
         with torch.no_grad():
-            inputs, _ = self._inputs(number)
             last_values = network.value(network.normalizer(inputs))[..., 0]
         stacked = (torch.stack(part) for part in zip(*steps, strict=True))
-        return ppo.Rollout(*stacked, last_values=last_values)
+        memory = memory if self.learners[number].memory_size else None
+        return ppo.Rollout(*stacked, last_values=last_values, memory=memory)
 
-    def _inputs(self, number: int) -> tuple[Tensor, Tensor]:
-        first, second = self.env_ids[number]
+    @torch.no_grad()
+    def _inputs(self, number: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Of the networks; the memory after; by how many quarter turns the inputs were turned."""
+        (first, second), memory = self.env_ids[number], self.memories[number]
         seen = np.concatenate([self.observations[0][first], self.observations[1][second]])
         own = np.concatenate([first, second])
-        context = torch.cat([self.context.vectors[own], self.context.critic_vectors[own]], dim=1)
-        return self.learners[number].inputs(torch.from_numpy(seen), context)
+        told = self.context.vectors[own], memory, self.context.critic_vectors[own]
+        inputs, turns = self.learners[number].inputs(torch.from_numpy(seen), torch.cat(told, dim=1))
+        return *self.learners[number].network.remember(inputs, memory), turns
 
     def _begin_matches(self, env_ids: NDArray[np.int64]) -> None:
         before = self.opponents.fixed_ids(env_ids)

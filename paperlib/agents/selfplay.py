@@ -153,10 +153,22 @@ class SelfPlay:
             )
         self.key, self.recipe, self.robot = tuple(key), recipe, robot
         self.context = context or NoContext(recipe.num_envs)
-        self.learners = [self._make_learner(number) for number in range(num_learners)]
-        for learner, parent in zip(self.learners, parents, strict=False):
-            learner.load_state_dict(parent)
+        self.learners = [
+            Wrestler.from_state(parents[number], robot=robot, source=f"parent {number}")
+            if parents
+            else self._make_learner(number)
+            for number in range(num_learners)
+        ]
+        for learner in self.learners if parents else ():
             learner.network.log_std.data.clamp_(max=math.log(recipe.action_std))
+            own = learner.context_size, learner.critic_size
+            due = self.context.context_size, self.context.critic_size
+            if own != due:
+                raise ValueError(
+                    f"parents: sizes of context and critic's inputs must be {due}, got {own}"
+                )
+            if learner.memory_size and not recipe.only_fixed_opponents:
+                raise ValueError("parents: one with a memory trains against fixed opponents alone")
         self.checksums = {
             "parents": [files.tensor_checksum(state, "") for state in parents],
             "fixed_opponents": [files.tensor_checksum(state, "") for state in fixed_opponents],

@@ -10,7 +10,7 @@ from paperlib.agents.matches import UniformlyRandom, ZeroAction
 from paperlib.agents.robosumo_policies import Wrestler
 from paperlib.streams import make_generator
 from reproduction import best_responses
-from reproduction.best_responses import ALL, OUTCOME, SEEN, BestResponses
+from reproduction.best_responses import ALL, SEEN, BestResponses
 from reproduction.policy_training import train_policy
 
 NAMES = [f"w{k}" for k in range(9)]
@@ -53,13 +53,6 @@ def test_everybody_gets_as_many_samples_with_each_opponent(study):
     same = dataclasses.replace(everyone["recipe"], num_rollouts=1)
     assert same == one["recipe"] and one["recipe"].only_fixed_opponents
     assert one["key"] != everyone["key"] and one["initial_policy"].keys()
-
-
-def test_the_reward_is_the_outcome():
-    assert dataclasses.asdict(OUTCOME) | {"win": 0, "loss": 0} == dict.fromkeys(
-        dataclasses.asdict(OUTCOME), 0
-    )
-    assert OUTCOME.win == OUTCOME.loss == 1
 
 
 @pytest.mark.usefixtures("short_games")

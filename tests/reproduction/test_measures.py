@@ -104,7 +104,7 @@ def test_estimates_of_numbers_and_of_paired_differences():
 
 def test_parts_of_claims_are_paired_differences():
     measured = {"a": MEASURED["a"][:3], "b": MEASURED["b"][:3]}
-    options = {"smallest_effect": "win rate", "clusters": [0, 1, 1]}
+    options = {"smallest_effect": "score", "clusters": [0, 1, 1]}
     part = measures.part(measured, "x", "a", "b", "less", **options)
     assert part.differences.tolist() == [0.5, 2.0, 3.0] and part.units.tolist() == [0.5, 2.5]
     assert (part.name, part.smallest_effect, part.expected) == ("x", 0.05, "less")

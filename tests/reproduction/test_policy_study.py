@@ -1,4 +1,4 @@
-"""The study of Figure 4: its opponents, contexts and recipe, and which policies may meet."""
+"""The study of Figure 4: its opponents, contexts and recipe, and where its policies start."""
 
 import pytest
 import torch
@@ -9,47 +9,49 @@ from paperlib.agents.robosumo_policies import Wrestler
 from paperlib.embeddings import PolicyEmbedder, Settings
 from paperlib.graphs import InteractionGraph
 from paperlib.streams import make_generator
-from reproduction import results
-from reproduction.comparison_files import episodes_path
-from reproduction.policy_study import Opponents, Study
+from reproduction import contextual_policies, results
+from reproduction.comparison_files import METHODS, episodes_path
+from reproduction.contextual_policies import checksum_of
+from reproduction.policy_study import OTHERWISE, Study
 from reproduction.policy_training import train_policy
 
 pytestmark = pytest.mark.usefixtures("short_games")
 
-STATES = [Wrestler(generator=make_generator(k)).state_dict() for k in range(4)]
+MEMBERS = {f"w{k}": Wrestler(generator=make_generator(k)) for k in range(5)}
+START = Wrestler(generator=make_generator(9))
+
+
+def save_start(folder, opponents):
+    checksums = {name: checksum_of(MEMBERS[name]) for name in opponents}
+    made = {"all-seen": {"opponents": list(opponents), "checksums": checksums}}
+    robosumo_policies.save(folder / "responses.safetensors", {"all-seen": START}, made)
 
 
 @pytest.fixture
 def study(tmp_path, generator):
-    """Four wrestlers, Table 1's split and an encoder for each method, as far as Figure 4 needs."""
-    members = {f"w{k}": Wrestler.from_state(state) for k, state in enumerate(STATES)}
-    robosumo_policies.save(tmp_path / "population.safetensors", members, {})
-    parts = {"train": [0, 1], "validation": [], "test": [2, 3]}
+    """Wrestlers, Table 1's split, encoders and a start, as far as Figure 4 needs them."""
+    robosumo_policies.save(tmp_path / "population.safetensors", MEMBERS, {})
+    parts = {"train": [0, 1], "validation": [4], "test": [2, 3]}
     results.Run("table_1", {}).save(tmp_path, {"strong_agents": {"0": parts}}, seeds=[0])
-    graph = InteractionGraph.complete(4)
-    dataset = matches.collect(list(members.values()), graph, num_episodes=1, key=(1,), max_cycles=5)
-    dataset.save(episodes_path(tmp_path, 0))
+    graph = InteractionGraph.complete(5)
+    players = list(MEMBERS.values())
+    matches.collect(players, graph, num_episodes=1, key=(1,), max_cycles=5).save(
+        episodes_path(tmp_path, 0)
+    )
     settings = Settings(embedding_size=6, hidden_size=5, likelihood="gaussian")
-    for method in ("Emb-Im", "Emb-Id", "Emb-Hyb"):
+    for method in METHODS:
         model = PolicyEmbedder(120, 8, settings=settings, generator=generator)
         model.save(tmp_path / f"strong_{method}_0.safetensors")
-    folders = ("wrestlers", "table_1", "sumo_encoders", "policies")
+    save_start(tmp_path, ["w0", "w1"])
+    folders = ("wrestlers", "table_1", "sumo_encoders", "best_responses", "policies")
     return {
         "encoder_seed": 0,
         "num_opponents": 2,
-        **{"num_components": 2, "num_episodes": 2},
+        **{"num_components": 2, "num_episodes": 2, "conditioning": "FiLM", "memory_size": 3},
         **{"num_iterations": 1, "num_rollouts": 1, "num_envs": 4, "learning_rate": 1e-3},
-        **{"num_games": 1, "num_last_games": 1, "start": ""},
+        "num_games": 1,
         **{f"{place}_folder": tmp_path for place in folders},
     }
-
-
-FOLDERS = "wrestlers_folder", "table_1_folder", "sumo_encoders_folder"
-
-
-def opponents_of(study):
-    names = "encoder_seed", "num_opponents", "num_components", "num_episodes"
-    return Opponents(**{name: study[name] for name in (*names, *FOLDERS)})
 
 
 @pytest.mark.parametrize(
@@ -57,9 +59,8 @@ def opponents_of(study):
     [
         ({"num_opponents": 3}, r"num_opponents must be 1 to 2, .* got 3"),
         ({"encoder_seed": 7}, r"encoder_seed must be one of Table 1's, 0; got 7"),
-        ({"num_last_games": 0}, r"num_last_games must be at least 1, got 0"),
-        ({"num_epochs": 0}, r"num_epochs must be an integer of at least 1, got 0"),
-        ({"start": "z"}, r"start must be '' or one of self-balanced, .* got 'z'"),
+        ({"num_games": 0}, r"num_games must be at least 1, got 0"),
+        ({"conditioning": "film"}, r"conditioning must be one of concatenation, FiLM; got 'film'"),
     ],
 )
 def test_bad_studies_are_refused_before_anything_is_trained(study, changes, message):
@@ -67,51 +68,50 @@ def test_bad_studies_are_refused_before_anything_is_trained(study, changes, mess
         Study(**study | changes).job("random", 0)
 
 
-def test_a_study_says_how_its_policies_learn(study):
-    of_ppo = {"learning_rate": 1e-4, "num_epochs": 8, "minibatch_size": 512}
-    recipe = Study(**study | of_ppo).job("random", 0)["recipe"]
-    assert {name: getattr(recipe.ppo, name) for name in of_ppo} == of_ppo
+def test_a_start_that_met_other_opponents_is_refused(study, tmp_path):
+    save_start(tmp_path, ["w0", "w2"])
+    with pytest.raises(ValueError, match="'all-seen' was trained against other opponents than w0"):
+        Study(**study).job("random", 0)
 
 
 def test_opponents_are_of_the_parts_of_the_strong_split(study):
-    assert opponents_of(study).groups == {"train": [0, 1], "test": [2, 3]}
-    few = opponents_of(study | {"num_opponents": 1}).groups
+    assert Study(**study).groups == {"train": [0, 1], "test": [2, 3]}
+    few = Study(**study | {"num_opponents": 1}).groups
     assert few["train"] in ([0], [1]) and few["test"] == [2]
 
 
 def test_embeddings_are_of_matches_within_a_part(study):
-    opponents = opponents_of(study)
-    model, dataset = PolicyEmbedder.load(opponents.encoder("Emb-Hyb")), opponents.dataset
-    offline, online = opponents.context_spec("offline"), opponents.context_spec("Emb-Hyb")
-    train = dataset.on_edges(InteractionGraph.complete(4).induced([0, 1]))
+    study = Study(**study)
+    model, dataset = PolicyEmbedder.load(study.encoders["Emb-Hyb"]), study.dataset
+    offline, online = (study.job(variant, 0)["context_spec"] for variant in ("offline", "Emb-Hyb"))
+    train = dataset.on_edges(InteractionGraph.complete(5).induced([0, 1]))
     components = principal_components(model.embed(train), 2)
     for spec in (offline, online):
         torch.testing.assert_close(spec["components"].shift, components.shift)
         torch.testing.assert_close(spec["components"].matrix, components.matrix)
     for agent in range(4):
-        own = dataset.rows_on_edges(InteractionGraph.complete(4).induced([agent, agent ^ 1]))
+        own = dataset.rows_on_edges(InteractionGraph.complete(5).induced([agent, agent ^ 1]))
         own = own[dataset.agents[own] == agent]
         expected = model.embed(dataset, own).mean(0)
         torch.testing.assert_close(offline["offline"][agent], expected)
-    assert opponents.context_spec("oracle") == {
-        "kind": "oracle",
-        "context_size": 2,
-        "tells_critic": True,
+    assert (offline["offline"][4] == 0).all()  # who is no opponent
+    oracle = {"kind": "oracle", "context_size": 2, "tells_critic": True}
+    assert study.context("oracle") == oracle
+
+
+def test_how_each_variant_takes_its_context_in(study):
+    jobs = {v: Study(**study).job(v, 3) for v in ("random", OTHERWISE, "recurrent", "oracle")}
+    assert {variant: job["learner"] for variant, job in jobs.items()} == {
+        "random": {"film": True, "memory_size": 0},
+        OTHERWISE: {"film": False, "memory_size": 0},
+        "recurrent": {"film": True, "memory_size": 3},
+        "oracle": {"film": True, "memory_size": 0},
     }
-
-
-def test_policies_start_from_a_shipped_wrestler_or_from_random_weights(study):
-    random, shipped = Study(**study), Study(**study | {"start": "self-balanced"})
-    assert random.recipe.action_std == 0.6 and shipped.recipe.action_std == 0.15
-    assert random.recipe.only_fixed_opponents and random.recipe.min_action_std == 0.1
-    weights = [
-        each.initial_policy(seed).network.policy[0].weight
-        for each in (random, shipped)
-        for seed in (0, 1)
-    ]
-    assert not torch.equal(weights[0], weights[1]) and torch.equal(weights[2], weights[3])
-    expected = robosumo_policies.load_shipped()[0]["self-balanced"].network.policy[0].weight
-    assert torch.equal(weights[2], expected)
+    sizes = {variant: job["context_spec"]["context_size"] for variant, job in jobs.items()}
+    assert sizes == {"random": 2, OTHERWISE: 2, "recurrent": 0, "oracle": 2}
+    (key,) = {tuple(job["key"]) for job in jobs.values()}
+    assert key[0] == 3 and jobs["random"]["recipe"].critic_iterations == 1
+    assert checksum_of(Wrestler.from_state(jobs["random"]["initial_policy"])) == checksum_of(START)
 
 
 def test_unknown_variants_are_refused(study):
@@ -119,36 +119,24 @@ def test_unknown_variants_are_refused(study):
         Study(**study).job("zeros", 0)
 
 
-def test_only_policies_of_one_study_meet(study):
-    def load(**changes):
-        folder = study["policies_folder"]
-        opponents = opponents_of(study | changes)
-        return opponents.load_policies(["random", "Emb-Id"], [0], policies_folder=folder)
-
-    def train(variant, **changes):
-        train_policy(**Study(**study | changes).job(variant, 0))
-
-    train("random")
-    with pytest.raises(FileNotFoundError, match="Emb-Id 0"):
-        load()
-    train("Emb-Id", learning_rate=1e-4)
-    with pytest.raises(ValueError, match="its training was not that of random 0"):
-        load()
-    train("Emb-Id")
-    assert {key: policy.context_size for key, policy in load().items()} == {
-        ("random", 0): 2,
-        ("Emb-Id", 0): 2,
+def test_trained_policies_are_assembled_and_checked(study, tmp_path):
+    study = Study(**study)
+    for variant in ("Emb-Id", "recurrent"):
+        train_policy(**study.job(variant, 0))
+    with pytest.raises(FileNotFoundError, match="offline 0"):
+        study.assemble(["Emb-Id", "offline"], [0])
+    trained = study.assemble(["Emb-Id", "recurrent"], [0])
+    assert trained.provenance["groups"] == {
+        "train": ["w0", "w1"],
+        "test": ["w2", "w3"],
+        "validation": ["w4"],
     }
-    folder, settings = study["sumo_encoders_folder"], Settings(embedding_size=6, hidden_size=5)
-    train_policy(**Study(**study).job("random", 1))
-    both = opponents_of(study)
-    found = both.load_policies(["random"], [0, 1], policies_folder=study["policies_folder"])
-    assert list(found) == [("random", 0), ("random", 1)]  # both from random weights
-    train("random", num_opponents=1)
-    with pytest.raises(ValueError, match=r"random 1.* its training was not that of random 0"):
-        both.load_policies(["random"], [0, 1], policies_folder=study["policies_folder"])
-    train("random")
-    other = PolicyEmbedder(120, 8, settings=settings, generator=make_generator(5))
-    other.save(folder / "strong_Emb-Id_0.safetensors")
-    with pytest.raises(ValueError, match="its training had other encoders"):
-        load()
+    assert len(trained.provenance["trainings"]["recurrent 0"]["curve"]) == 2
+    trained.check(study.population)
+    trained.save(tmp_path / "saved")
+    again = contextual_policies.load(tmp_path / "saved")
+    assert again.variants == ["Emb-Id", "recurrent"] and again.seeds == [0]
+    one, other = (
+        t.context_spec("Emb-Id", list(study.population))["components"] for t in (trained, again)
+    )
+    assert torch.equal(one.matrix, other.matrix) and torch.equal(one.shift, other.shift)

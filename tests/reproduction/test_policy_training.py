@@ -13,7 +13,15 @@ from paperlib.agents.selfplay import Recipe
 from paperlib.embeddings import PolicyEmbedder, Settings
 from paperlib.streams import make_generator
 from reproduction import policy_training
-from reproduction.policy_training import evaluate, make_opponent_context, train_policy
+from reproduction.policy_training import (
+    OUTCOME,
+    evaluate,
+    evaluate_groups,
+    make_opponent_context,
+    outcome_recipe,
+    score,
+    train_policy,
+)
 
 pytestmark = pytest.mark.usefixtures("short_games")
 
@@ -171,3 +179,39 @@ def test_all_opponents_must_be_fixed(specs, tmp_path):
             tmp_path,
             recipe=dataclasses.replace(RECIPE, fixed_opponent_fraction=0.5),
         )
+
+
+def test_the_reward_is_the_outcome_and_so_is_the_score():
+    recipe = outcome_recipe(num_iterations=1, num_rollouts=2, num_envs=3, learning_rate=1e-4)
+    assert recipe.only_fixed_opponents and recipe.rewards == OUTCOME
+    assert dataclasses.asdict(OUTCOME) | {"win": 0, "loss": 0} == dict.fromkeys(
+        dataclasses.asdict(OUTCOME), 0
+    )
+    assert OUTCOME.win == OUTCOME.loss == 1
+    assert score({"won": 0.5, "drawn": 0.25, "lost": 0.25}) == 0.625
+
+
+@pytest.mark.parametrize("film", [False, True])
+def test_a_policy_with_a_memory_is_trained(specs, tmp_path, film):
+    spec = {"kind": "zeros", "context_size": 0}
+    whole = run(spec, tmp_path, learner={"memory_size": 3, "film": film})
+    (learner,) = robosumo_policies.load(tmp_path / "zeros 0.safetensors")[0].values()
+    assert learner.memory_size == 3 and learner.network.film_size == 3 * film
+    assert learner.network.value[0].weight[:, -3:].abs().max() > 0  # it learned to use it
+    assert run(spec, tmp_path / "again", learner={"memory_size": 3, "film": film}) == whole
+
+
+def test_groups_play_games_of_their_own(specs):
+    options = {
+        "learner": Wrestler(generator=make_generator(9)).with_context(6),
+        "context_spec": specs["online"],
+        "opponents": OPPONENTS,
+        "num_games": 2,
+        "num_rounds": 3,
+    }
+    done = []
+    found = evaluate_groups(groups=GROUPS, key=(1,), progress=done.append, **options)
+    assert done == [1, 1] and [len(found[group]) for group in GROUPS] == [2, 2]
+    assert found["test"] == evaluate(chosen=GROUPS["test"], key=(1, 1), **options)
+    shares = np.array([list(share.values()) for share in found["train"]])
+    np.testing.assert_allclose(6 * shares, np.round(6 * shares), atol=1e-9)

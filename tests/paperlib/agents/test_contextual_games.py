@@ -47,6 +47,16 @@ def test_several_games_before_the_one_that_counts(model):
     assert steady[1] < steady[0]  # of the opponent that moves
 
 
+def test_series_of_games_that_count(model):
+    spy, context = Spy(), make_context("online", model, num_episodes=2)
+    opponents = [matches.ZeroAction(8), matches.UniformlyRandom(8)]
+    options = {"key": (1,), "max_cycles": 5}
+    played = meet([(spy, context)], opponents, np.array([0, 1] * 4), num_games=3, **options)
+    assert len(spy.contexts) == 5 * 5 and len(played.winner) == 3 * 8
+    assert len(context.games) == 2  # means over the last ones alone
+    torch.testing.assert_close(spy.contexts[20], torch.stack(context.games).mean(0))
+
+
 def test_games_without_online_contexts_are_played_once():
     spy = Spy()
     meet(
@@ -72,3 +82,13 @@ def test_a_contextual_policy_is_a_player():
     )
     assert isinstance(player, matches.Player)
     assert player.act(torch.zeros(3, 120), generator=make_generator(0))[0].shape == (3, 8)
+
+
+def test_a_policy_remembers_the_match():
+    wrestler = Wrestler(generator=make_generator(0))
+    wrestler = wrestler.with_context(0, memory_size=4, generator=make_generator(1))
+    player = ContextualPolicy(wrestler, torch.zeros(3, 0))
+    seen = torch.rand(3, 120, generator=make_generator(2))
+    _, (first,) = player.act(seen, generator=make_generator(0))
+    _, (second,) = player.act(seen, (first,), generator=make_generator(0))
+    assert first.shape == (3, 4) and not torch.equal(first, second)

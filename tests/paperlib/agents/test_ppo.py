@@ -73,6 +73,61 @@ def test_log_density_is_that_of_torch():
     assert values.shape == (5,)
 
 
+def test_film_scales_and_shifts_the_first_hidden_layer():
+    sizes = {"film_size": 2, "critic_size": 1, "hidden_size": 5}
+    model = ppo.ActorCritic(6, 2, generator=make_generator(0), **sizes)
+    inputs = torch.randn(4, 6, generator=make_generator(1))
+    hidden = torch.tanh(model.policy[0](inputs[:, :3]))
+    torch.testing.assert_close(model.means(inputs), model.policy[2:](hidden))  # nothing at first
+    torch.nn.init.normal_(model.film.weight, generator=make_generator(2))
+    scale, shift = (inputs[:, 3:5] @ model.film.weight.T).split(5, dim=1)
+    expected = model.policy[2:](hidden * (1 + scale) + shift)
+    torch.testing.assert_close(model.means(inputs), expected)
+
+
+def test_memory_is_the_state_of_a_gru():
+    sizes = {"memory_size": 2, "critic_size": 1}
+    model = ppo.ActorCritic(6, 2, generator=make_generator(0), **sizes)
+    inputs = torch.randn(4, 6, generator=make_generator(1))
+    memory = torch.randn(4, 2, generator=make_generator(2))
+    seen, after = model.remember(inputs, memory)
+    torch.testing.assert_close(after, model.memory(model.normalizer(inputs)[:, :3], memory))
+    torch.testing.assert_close(seen, torch.cat([inputs[:, :3], after, inputs[:, 5:]], dim=1))
+    other = ppo.ActorCritic(6, 2, generator=make_generator(0))
+    assert other.remember(inputs, memory[:, :0])[0] is inputs  # one without memory
+
+
+def remembered_cue(seed: int, memory_size: int) -> float:
+    """Trains on a task that asks for a memory: a cue of ±1 at the first of three steps, seen once,
+    is to be repeated at the third. The mean reward there at the end, at most 0."""
+    generator = make_generator(seed)
+    model = ppo.ActorCritic(1 + memory_size, 1, memory_size=memory_size, generator=generator)
+    settings = ppo.Settings(learning_rate=3e-3, minibatch_size=192, target_kl=1.0)
+    optimiser = ppo.make_optimiser(model, settings)
+    for _ in range(150):
+        cue = torch.randint(2, (64, 1), generator=generator) * 2.0 - 1
+        memory, kept = torch.zeros(64, memory_size), []
+        for time in range(3):
+            inputs = torch.cat([cue * (time == 0), memory], dim=1)
+            with torch.no_grad():
+                inputs, memory = model.remember(inputs, memory)
+                actions, log_density, values = model.act(inputs, generator=generator)
+            reward = -(actions - cue).square()[:, 0] * (time == 2)
+            kept.append(
+                (inputs, actions, log_density, values, reward, torch.full((64,), time == 2))
+            )
+        tensors = [torch.stack(part) for part in zip(*kept, strict=True)]
+        start = torch.zeros(64, memory_size) if memory_size else None
+        rollout = ppo.Rollout(*tensors, last_values=torch.zeros(64), memory=start)
+        ppo.update(model, optimiser, rollout, settings, generator=generator)
+    return rollout.rewards[2].mean().item()
+
+
+def test_a_memory_learns_what_a_policy_without_it_cannot():
+    assert remembered_cue(0, memory_size=8) > -0.5
+    assert remembered_cue(0, memory_size=0) < -0.9  # the variance of the cue
+
+
 @pytest.mark.parametrize("field", ["learning_rate", "discount", "clip"])
 def test_settings_refuse_zero(field):
     with pytest.raises(ValueError, match=field):

@@ -99,6 +99,28 @@ def test_another_standard_deviation_of_actions():
         wrestler.with_action_std(0.0)
 
 
+@pytest.mark.parametrize("film", [False, True])
+def test_new_inputs_change_nothing_and_outlive_a_file(film, tmp_path):
+    wrestler, seen = wild_wrestler("ant", 0), torch.rand(5, 120, generator=make_generator(3))
+    wider = wrestler.with_context(
+        3, memory_size=4, film=film, critic_size=2, generator=make_generator(4)
+    )
+    context = torch.randn(5, 3, generator=make_generator(5))
+    plain, _ = wrestler.act(seen, generator=make_generator(6))
+    found, (memory,) = wider.act(seen, generator=make_generator(6), context=context)
+    torch.testing.assert_close(found, plain)
+    torch.nn.init.normal_(wider.network.policy[0].weight, generator=make_generator(7))
+    robosumo_policies.save(tmp_path / "w.safetensors", {"x": wider}, {})
+    again = robosumo_policies.load(tmp_path / "w.safetensors")[0]["x"]
+    sizes = again.context_size, again.memory_size, again.critic_size, again.network.film_size
+    assert sizes == (3, 4, 2, 7 * film)
+    options = {"memory": (memory,), "context": context}
+    one, other = (w.act(seen, generator=make_generator(8), **options)[0] for w in (wider, again))
+    assert torch.equal(one, other)
+    with pytest.raises(ValueError, match="it has a context of size 3 already"):
+        again.with_context(1)
+
+
 def same(one, other):
     return all(torch.equal(one[k][n], other[k][n]) for k in one for n in one[k])
 

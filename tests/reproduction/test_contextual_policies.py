@@ -1,0 +1,82 @@
+"""Contextual policies with all that they need: kept in files, and held against what is there."""
+
+import pytest
+import torch
+
+from paperlib.agents.robosumo_policies import Wrestler
+from paperlib.embeddings import PolicyEmbedder, Settings
+from paperlib.streams import make_generator
+from reproduction import contextual_policies
+from reproduction.contextual_policies import ContextualPolicies, checksum_of, make_spec
+from reproduction.policy_training import make_opponent_context
+
+MEMBERS = {f"w{k}": Wrestler(generator=make_generator(k)) for k in range(3)}
+COMPONENTS = [[0.5] * 6, [[1.0, 0.0]] * 6]
+
+
+def encoder(number):
+    settings = Settings(embedding_size=6, hidden_size=5, likelihood="gaussian")
+    return PolicyEmbedder(120, 8, settings=settings, generator=make_generator(number))
+
+
+@pytest.fixture
+def trained():
+    policies = {
+        (variant, seed): Wrestler(generator=make_generator(seed)).with_context(2, film=True)
+        for variant in ("Emb-Hyb", "offline")
+        for seed in (0, 3)
+    }
+    shared = {"context_size": 2, "tells_critic": True, "components": COMPONENTS}
+    contexts = {
+        "Emb-Hyb": {"kind": "online", "method": "Emb-Hyb", "num_episodes": 2, **shared},
+        "offline": {"kind": "offline", "offline": {"w2": [1.0] * 6, "w0": [2.0] * 6}, **shared},
+    }
+    model = encoder(0)
+    provenance = {
+        "groups": {"train": ["w2"], "test": ["w0"]},
+        "contexts": contexts,
+        "checksums": {
+            "opponents": {name: checksum_of(MEMBERS[name]) for name in ("w2", "w0")},
+            "encoders": {"Emb-Hyb": checksum_of(model)},
+        },
+        "trainings": {},
+    }
+    return ContextualPolicies(policies, {"Emb-Hyb": model}, provenance)
+
+
+def test_written_and_read(trained, tmp_path):
+    trained.save(tmp_path)
+    again = contextual_policies.load(tmp_path)
+    assert again.provenance == trained.provenance
+    assert again.variants == ["Emb-Hyb", "offline"] and again.seeds == [0, 3]
+    for key, policy in trained.policies.items():
+        assert checksum_of(again.policies[key]) == checksum_of(policy)
+    again.check(MEMBERS)
+    with pytest.raises(FileNotFoundError):
+        contextual_policies.load(tmp_path / "nothing")
+
+
+def test_contexts_are_about_the_opponents_by_name(trained):
+    names = list(MEMBERS)
+    assert trained.groups(names) == {"train": [2], "test": [0]}
+    offline = make_opponent_context(trained.context_spec("offline", names), 4, [2, 0])
+    torch.testing.assert_close(offline.table, torch.tensor([[3.0, 0.0], [9.0, 0.0]]))
+    online = make_opponent_context(trained.context_spec("Emb-Hyb", names), 4, [2, 0])
+    assert online.running.model is trained.encoders["Emb-Hyb"] and online.num_episodes == 2
+
+
+def test_encoders_may_be_files(trained, tmp_path):
+    trained.save(tmp_path)
+    context = trained.provenance["contexts"]["Emb-Hyb"]
+    spec = make_spec(context, {"Emb-Hyb": tmp_path / "Emb-Hyb.safetensors"}, ["w0"])
+    assert make_opponent_context(spec, 4, [0]).context_size == 2
+
+
+def test_other_opponents_and_encoders_are_refused(trained):
+    with pytest.raises(ValueError, match=r"trained with other opponents .* 'w2' is not the same"):
+        trained.check({**MEMBERS, "w2": MEMBERS["w1"]})
+    with pytest.raises(ValueError, match=r"trained with other opponents .* 'w0' is not the same"):
+        trained.check({"w2": MEMBERS["w2"]})
+    other = ContextualPolicies(trained.policies, {"Emb-Hyb": encoder(1)}, trained.provenance)
+    with pytest.raises(ValueError, match=r"other encoders .* 'Emb-Hyb' is not the same"):
+        other.check(MEMBERS)
