@@ -29,15 +29,12 @@ from_scratch = False  # train the policies (hours), or take the shipped ones
 seeds = [0, 1, 2, 3, 4, 5, 6, 7]  # of the new policies
 encoder_seed = 0  # of Table 1: its strong split and its encoders are used
 num_opponents = 5  # from its training wrestlers; and as many of its test wrestlers
-variants = ["no embedding", "Emb-Im", "Emb-Id", "Emb-Hyb", "offline", "random", "oracle"]
-more_variants = ["recurrent", "Emb-Hyb, other conditioning"]  # which the paper does not have
+variants = ["no embedding", "Emb-Im", "Emb-Id", "Emb-Hyb", "offline", "random", "oracle"]  # trained
+more_variants = ["recurrent", "other conditioning"]  # which the paper does not have
 num_components = 5  # of embeddings, that contexts consist of
 num_episodes = 4  # how many last matches of an opponent online embeddings average over
 conditioning = "FiLM"  # or "concatenation": how policies take contexts in
-memory_size = 32  # of the recurrent variant
-num_iterations = (
-    13  # of each training; games are played after each; the first fits the critic alone
-)
+num_iterations = 13  # of each training, and games after each; the first fits the critic alone
 num_rollouts = 10  # in an iteration
 num_envs = 128  # matches played at a time, for 64 steps in a rollout
 learning_rate = 0.0003  # of Adam, at the start; falls by equal steps to a tenth
@@ -73,18 +70,29 @@ from reproduction.jobs import run_jobs
 from reproduction.policy_study import OTHERWISE, Study
 
 # %%
-of_study = dict(
-    **dict(encoder_seed=encoder_seed, num_opponents=num_opponents, conditioning=conditioning),
-    **dict(num_components=num_components, num_episodes=num_episodes, memory_size=memory_size),
-    **dict(num_iterations=num_iterations, num_rollouts=num_rollouts, num_envs=num_envs),
-    **dict(learning_rate=learning_rate, num_games=num_games),
+parameters = dict(
+    from_scratch=from_scratch,
+    seeds=seeds,
+    encoder_seed=encoder_seed,
+    num_opponents=num_opponents,
+    variants=variants,
+    more_variants=more_variants,
+    num_components=num_components,
+    num_episodes=num_episodes,
+    conditioning=conditioning,
+    num_iterations=num_iterations,
+    num_rollouts=num_rollouts,
+    num_envs=num_envs,
+    learning_rate=learning_rate,
+    num_games=num_games,
+    num_last_games=num_last_games,
+    num_rounds=num_rounds,
+    num_workers=num_workers,
 )
-variants = [*variants, *more_variants]
-parameters = of_study | dict(from_scratch=from_scratch, seeds=seeds, variants=variants)
-parameters |= dict(num_last_games=num_last_games, num_rounds=num_rounds, num_workers=num_workers)
 run = results.Run("figure_4", parameters)
 torch.set_num_threads(1)
 output = results.resolve(output_folder)
+variants = [*variants, *more_variants]
 
 # %% [markdown]
 # ## Policies
@@ -102,11 +110,11 @@ output = results.resolve(output_folder)
 #   learns with it. It has the present match only.
 #
 # Contexts scale and shift the first hidden layer (FiLM), or enter the policy like observations
-# (concatenation); **Emb-Hyb, other conditioning** does what the others do not.
+# (concatenation); **other conditioning** is Emb-Hyb in the other of these ways.
 
 # %%
 study = Study(
-    **of_study,
+    **{name: parameters[name] for name in Study.__dataclass_fields__ if name in parameters},
     wrestlers_folder=wrestlers_folder,
     table_1_folder=table_1_folder,
     sumo_encoders_folder=sumo_encoders_folder,
@@ -121,8 +129,7 @@ if from_scratch:
     trained = study.assemble(variants, seeds)
 else:
     kept, trained = set(), contextual_policies.load_shipped()
-population = study.population
-trained.check(population)
+trained.check(study.population)
 trained.save(output)
 trainings = trained.provenance["trainings"]
 spent = sum(made["seconds"] for name, made in trainings.items() if name in kept)
@@ -136,7 +143,7 @@ for part, found in trained.provenance["groups"].items():
 # neither the encoder learned from nor a policy ever met, decide between the two kinds of conditioning.
 
 # %%
-names, states = list(population), [wrestler.state_dict() for wrestler in population.values()]
+names, states = list(study.population), [w.state_dict() for w in study.population.values()]
 groups = trained.groups(names)
 met = {variant: ("train", "test") for variant in variants} | {"oracle": ("train",)}
 met |= dict.fromkeys({"Emb-Hyb", OTHERWISE} & {*variants}, ("train", "test", "validation"))
@@ -211,14 +218,11 @@ for part in ("train", "test"):
         rows.append(tables.row(f"{part}: share of the best responses' lead, {variant}", share))
 
 # %%
-samples, curves = [], {}  # by variant and group: (seeds, points)
-for variant, part in product(variants, ("train", "test")):
-    points = [trainings[f"{variant} {seed}"]["curve"] for seed in seeds]
-    samples = [point["samples"] for point in points[0]]
-    curves[f"{variant} {part}"] = [
-        [np.mean([policy_training.score(share) for share in point[part]]) for point in own]
-        for own in points
-    ]
+curves = {
+    f"{variant} {part}": [trained.curve(variant, seed, part) for seed in seeds]
+    for variant, part in product(variants, ("train", "test"))
+}
+samples = trained.samples
 values = {"rows": rows, "scores": scores, "samples": samples, "curves": curves, "gains": gains}
 values["groups"] = trained.provenance["groups"]
 run.save(output, values, seeds=seeds, job_seconds=spent)
@@ -248,8 +252,7 @@ for line, shown in zip(axes, sets, strict=True):
     line[0].set_ylabel("score")
     lines = line[0].get_legend_handles_labels()
     line[1].legend(*lines, fontsize=6, loc="center left", bbox_to_anchor=(1, 0.5))
-for ax in axes[1]:
-    ax.set_xlabel("samples in millions")
+figure.supxlabel("samples in millions", fontsize=8)
 plots.save_figure(figure, output, "figure_4")
 plt.show()
 
@@ -274,13 +277,13 @@ plots.save_figure(figure, output, "figure_4_gains")
 plt.show()
 
 # %% [markdown]
-# What each variant gains over the policy without embedding, in score, with 95 % intervals (Student's t over
-# seeds). Dashed: what the best responses to the same opponents gain.
+# Gains in score over the policy without embedding, with 95 % intervals (Student's t over seeds). Dashed: those
+# of the best responses to the same opponents.
 #
 # ## Where we deviate
 # - Zeros and no embedding are one variant; the paper shows them as two.
 # - Every game with an online embedding is preceded by matches that do not count.
-# - All policies start from one that is good already, so that they learn to use what they are told, not to walk.
+# - All policies start from one that is good already.
 # - Seeds vary actions, matches and minibatches; encoder, opponents and start are the same.
 #
 # ## What it cost
@@ -289,10 +292,9 @@ plt.show()
 result = results.load(output)
 training = sum(made["seconds"] for made in trainings.values())
 print(f"{training / 3600:.1f} core hours of training and its games")
-print(f"{result['wall_time_seconds']:.0f} s, {result['peak_memory_gb']:.1f} GB at most")
-print(result["machine"], result["versions"])
+print(f"{result['wall_time_seconds']:.0f} s on {result['machine']}\n{result['versions']}")
 
 # %% [markdown]
 # ## Things to try
-# - `num_rounds = 20`: do online contexts help more the longer a series is?
+# - `num_rounds = 20`: do online contexts help more in longer series?
 # - `num_opponents = 2`, with `from_scratch`: fewer opponents, each with more matches. Does the oracle gain?

@@ -32,7 +32,7 @@ The core asks for six packages and takes anybody's episodes:
   it makes, and the episodes that they play
 - `symmetries`, `word_speakers`: listeners behind relabelled channels, 48 languages of each;
   speakers of one word, trained exactly
-- `ppo`, `selfplay`, `rollouts`, `rewards`: PPO, and self-play of wrestlers
+- `actor_critic`, `ppo`, `selfplay`, `rollouts`, `rewards`: PPO, and self-play of wrestlers
 - `robosumo_policies`, `robosumo_features`, `robosumo_symmetries`, `published_policies`: policies
   for RoboSumo, what they see, and how it changes in a reflection; those that openai/robosumo
   published

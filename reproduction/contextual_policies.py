@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from paperlib import files, pretrained
@@ -19,6 +20,7 @@ from paperlib.agents import robosumo_policies
 from paperlib.agents.components import Components
 from paperlib.agents.robosumo_policies import Wrestler
 from paperlib.embeddings import PolicyEmbedder
+from reproduction.policy_training import score
 
 SHIPPED = "robosumo/wrestlers-contextual"
 FILE = "policies.safetensors"
@@ -49,6 +51,17 @@ class ContextualPolicies:
     def seeds(self) -> list[int]:
         """Of the trainings."""
         return list(dict.fromkeys(seed for _, seed in self.policies))
+
+    @property
+    def samples(self) -> list[int]:
+        """At the points of every learning curve."""
+        first = next(iter(self.provenance["trainings"].values()))
+        return [point["samples"] for point in first["curve"]]
+
+    def curve(self, variant: str, seed: int, group: str) -> list[float]:
+        """Mean scores of a policy against a group of opponents, in training."""
+        points = self.provenance["trainings"][f"{variant} {seed}"]["curve"]
+        return [float(np.mean([score(shares) for shares in point[group]])) for point in points]
 
     def context_spec(self, variant: str, names: Sequence[str]) -> dict[str, Any]:
         """Arguments of `policy_training.make_opponent_context`.

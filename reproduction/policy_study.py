@@ -24,7 +24,8 @@ from reproduction.comparison_files import METHODS, encoder_path, episodes_path
 from reproduction.contextual_policies import ContextualPolicies, checksum_of
 
 CONDITIONINGS = ("concatenation", "FiLM")
-OTHERWISE = "Emb-Hyb, other conditioning"
+OTHERWISE = "other conditioning"  # of Emb-Hyb
+MEMORY_SIZE = 32  # of the recurrent variant
 # The kind of opponent context of each variant
 VARIANTS = {
     "no embedding": "zeros",
@@ -62,8 +63,8 @@ def draw_opponents(
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Study:
-    """Everything that the policies of Figure 4 have in common.
+class Opponents:
+    """Whom new policies meet, and what is known of them beforehand.
 
     Seen opponents are wrestlers that the encoder learned from; unseen ones are met in games only,
     by policies and encoder alike. Offline embeddings come from an opponent's matches within its own
@@ -74,44 +75,16 @@ class Study:
         num_opponents: drawn from its training wrestlers; and as many test wrestlers.
         num_components: of embeddings, that contexts consist of.
         num_episodes: how many last episodes of an opponent online embeddings average over.
-        conditioning: one of `CONDITIONINGS`: how policies take contexts in.
-        memory_size: of the recurrent variant.
-        num_iterations: of each training; games are played after each, and the first one fits the
-            value function alone.
-        num_rollouts: in an iteration.
-        num_envs: matches played at a time.
-        learning_rate: of Adam, at the start.
-        num_games: against each opponent, for each point of a learning curve.
-        wrestlers_folder, table_1_folder, sumo_encoders_folder, best_responses_folder: results that
-            it stands on.
-        policies_folder: where the policies go.
+        wrestlers_folder, table_1_folder, sumo_encoders_folder: results that it stands on.
     """
 
     encoder_seed: int
     num_opponents: int
     num_components: int
     num_episodes: int
-    conditioning: str
-    memory_size: int
-    num_iterations: int
-    num_rollouts: int
-    num_envs: int
-    learning_rate: float
-    num_games: int
     wrestlers_folder: str | Path
     table_1_folder: str | Path
     sumo_encoders_folder: str | Path
-    best_responses_folder: str | Path
-    policies_folder: str | Path
-
-    def __post_init__(self) -> None:
-        if self.conditioning not in CONDITIONINGS:
-            raise ValueError(
-                f"conditioning must be one of {', '.join(CONDITIONINGS)}; got {self.conditioning!r}"
-            )
-        for name in ("num_games", "memory_size"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
 
     @functools.cached_property
     def population(self) -> dict[str, Wrestler]:
@@ -190,6 +163,40 @@ class Study:
                     context["offline"][name] = embedded[whose == agent].mean(0).tolist()
         return context
 
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Study(Opponents):
+    """Everything that the policies of Figure 4 have in common.
+
+    Attributes:
+        conditioning: one of `CONDITIONINGS`: how policies take contexts in.
+        num_iterations: of each training; games are played after each, and the first one fits the
+            value function alone.
+        num_rollouts: in an iteration.
+        num_envs: matches played at a time.
+        learning_rate: of Adam, at the start.
+        num_games: against each opponent, for each point of a learning curve.
+        best_responses_folder: results that it stands on, too.
+        policies_folder: where the policies go.
+    """
+
+    conditioning: str
+    num_iterations: int
+    num_rollouts: int
+    num_envs: int
+    learning_rate: float
+    num_games: int
+    best_responses_folder: str | Path
+    policies_folder: str | Path
+
+    def __post_init__(self) -> None:
+        if self.conditioning not in CONDITIONINGS:
+            raise ValueError(
+                f"conditioning must be one of {', '.join(CONDITIONINGS)}; got {self.conditioning!r}"
+            )
+        if self.num_games < 1:
+            raise ValueError(f"num_games must be at least 1, got {self.num_games}")
+
     @property
     def recipe(self) -> Recipe:
         """How all of them train."""
@@ -241,7 +248,7 @@ class Study:
             ),
             "learner": {
                 "film": conditioning == "FiLM",
-                "memory_size": self.memory_size if variant == "recurrent" else 0,
+                "memory_size": MEMORY_SIZE if variant == "recurrent" else 0,
             },
             "num_games": self.num_games,
             "num_last_games": self.num_games,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import math
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -13,7 +12,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from paperlib import _checks
-from paperlib.encoders import RunningNormalizer
+from paperlib.agents.actor_critic import ActorCritic, log_prob
 
 Augment = Callable[..., tuple[Tensor, Tensor]]  # (inputs, actions, *, generator) -> others
 
@@ -56,115 +55,6 @@ class Settings:
                 _checks.positive(field.name, value)
         if self.discount > 1 or self.gae_lambda > 1:
             raise ValueError(f"discount and gae_lambda must not exceed 1, got {self}")
-
-
-class ActorCritic(nn.Module):
-    """A Gaussian policy and a value function, each with two hidden layers of tanh.
-
-    Args:
-        in_size: F.
-        action_size: A.
-        critic_size: how many of the inputs, the last ones, the value function alone sees.
-        memory_size: how many of the policy's inputs, its last ones, are the state of a GRU that
-            reads the others (Cho et al. 2014); see `remember`.
-        film_size: how many of the policy's inputs, its last ones, scale and shift its first hidden
-            layer (FiLM, Perez et al. 2018), instead of entering it.
-        hidden_size: of each hidden layer.
-        action_std: standard deviation of actions at the start; it does not depend on the state.
-        generator: draws the weights, orthogonal with the gains of Andrychowicz et al. 2021.
-    """
-
-    def __init__(
-        self,
-        in_size: int,
-        action_size: int,
-        *,
-        critic_size: int = 0,
-        memory_size: int = 0,
-        film_size: int = 0,
-        generator: torch.Generator,
-        hidden_size: int = 64,
-        action_std: float = 0.6,
-    ) -> None:
-        super().__init__()
-        self.policy_size = in_size - critic_size
-        self.memory_columns = slice(self.policy_size - memory_size, self.policy_size)
-        self.film_size = film_size
-        self.normalizer = RunningNormalizer(in_size)
-        hidden = hidden_size, hidden_size
-        sizes = self.policy_size - film_size, *hidden, action_size
-        self.policy = _tanh_network(sizes, gain=0.01, generator=generator)
-        self.value = _tanh_network((in_size, *hidden, 1), gain=1.0, generator=generator)
-        self.log_std = nn.Parameter(torch.full((action_size,), math.log(action_std)))
-        if film_size:
-            self.film = nn.Linear(film_size, 2 * hidden_size)
-            nn.init.zeros_(self.film.weight)
-            nn.init.zeros_(self.film.bias)
-        if memory_size:
-            self.memory = nn.GRUCell(self.memory_columns.start, memory_size)
-            for name, parameter in self.memory.named_parameters():
-                if name.startswith("weight"):
-                    nn.init.orthogonal_(parameter, generator=generator)
-                else:
-                    nn.init.zeros_(parameter)
-
-    def means(self, normalized: Float[Tensor, "*batch in"]) -> Float[Tensor, "*batch act"]:
-        """Mean actions of normalised inputs."""
-        entering = self.policy_size - self.film_size
-        if not self.film_size:
-            return self.policy(normalized[..., :entering])
-        hidden = self.policy[:2](normalized[..., :entering])
-        scale, shift = self.film(normalized[..., entering : self.policy_size]).chunk(2, dim=-1)
-        return self.policy[2:](hidden * (1 + scale) + shift)
-
-    def remember(
-        self, inputs: Float[Tensor, "batch in"], memory: Float[Tensor, "batch memory"]
-    ) -> tuple[Float[Tensor, "batch in"], Float[Tensor, "batch memory"]]:
-        """Advances the memory by a step.
-
-        Args:
-            inputs: whose columns of the memory are not looked at.
-            memory: before this step; zeros where an episode begins.
-
-        Returns:
-            The inputs with the memory after this step, and that memory.
-        """
-        own = self.memory_columns
-        if own.start == own.stop:
-            return inputs, memory
-        after = self.memory(self.normalizer(inputs)[..., : own.start], memory)
-        return torch.cat([inputs[..., : own.start], after, inputs[..., own.stop :]], dim=-1), after
-
-    def act(
-        self, inputs: Float[Tensor, "batch in"], *, generator: torch.Generator
-    ) -> tuple[Float[Tensor, "batch act"], Float[Tensor, " batch"], Float[Tensor, " batch"]]:
-        """Actions drawn from the policy, their log-probabilities, and the values."""
-        normalized = self.normalizer(inputs)
-        noise = torch.randn(
-            (len(inputs), len(self.log_std)), generator=generator, device=inputs.device
-        )
-        actions = self.means(normalized) + self.log_std.exp() * noise
-        return actions, _log_prob(noise, self.log_std), self.value(normalized)[..., 0]
-
-
-def _tanh_network(
-    sizes: tuple[int, ...], *, gain: float, generator: torch.Generator
-) -> nn.Sequential:
-    layers: list[nn.Module] = []
-    for index in range(len(sizes) - 1):
-        last = index == len(sizes) - 2
-        layer = nn.Linear(sizes[index], sizes[index + 1])
-        nn.init.orthogonal_(layer.weight, gain if last else math.sqrt(2), generator=generator)
-        nn.init.zeros_(layer.bias)
-        layers += [layer] if last else [layer, nn.Tanh()]
-    return nn.Sequential(*layers)
-
-
-def _log_prob(
-    noise: Float[Tensor, "*shape act"], log_std: Float[Tensor, " act"]
-) -> Float[Tensor, "*shape"]:
-    # log N(a; μ, σ²) = −½ ((a − μ) / σ)² − log σ − ½ log 2π, summed over actions
-    return (-0.5 * noise.square() - log_std - 0.5 * math.log(2 * math.pi)).sum(-1)
 
 
 class Rollout(NamedTuple):
@@ -257,7 +147,7 @@ def update(
     for minibatch in minibatches:
         seen, rows, inputs, actions, old = minibatch
         noise = (actions - model.means(inputs)) / model.log_std.exp()
-        log_ratio = _log_prob(noise, model.log_std) - old
+        log_ratio = log_prob(noise, model.log_std) - old
         part = advantage[rows]
         part = (part - part.mean()) / (part.std() + 1e-8)
         objective = clipped_objective(log_ratio, part, clip=settings.clip)
@@ -303,7 +193,7 @@ def _minibatches(
             inputs = model.normalizer(raw)
             with torch.no_grad():
                 noise = (actions - before.means(inputs)) / before.log_std.exp()
-                old = _log_prob(noise, before.log_std)
+                old = log_prob(noise, before.log_std)
         for rows in order.tensor_split(num_batches):
             yield raw, rows, inputs[rows], actions[rows], old[rows]
 

@@ -20,7 +20,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from paperlib import _checks, files
-from paperlib.agents import ppo
+from paperlib.agents.actor_critic import ActorCritic
 from paperlib.agents.robosumo_features import egocentric, num_features
 from paperlib.agents.robosumo_symmetries import Front
 from paperlib.environments.robosumo_bodies import ROBOTS
@@ -59,7 +59,7 @@ class Wrestler(nn.Module):
         self.critic_size = critic_size
         # Weights of networks that saw no front are told apart, and refused.
         self.register_buffer("num_fronts", torch.tensor(float(self.front.num_turns)))
-        self.network = ppo.ActorCritic(
+        self.network = ActorCritic(
             num_features(robot) + context_size + memory_size + critic_size,
             ROBOTS[robot].num_joints,
             critic_size=critic_size,

@@ -146,29 +146,12 @@ class SelfPlay:
                 "fixed_opponents: there are none, but fixed_opponent_fraction is "
                 f"{recipe.fixed_opponent_fraction}"
             )
-        if num_learners not in (1, 2) or len(parents) not in (0, num_learners):
-            raise ValueError(
-                f"num_learners must be 1 or 2, with no parents or one each; got {num_learners} "
-                f"and {len(parents)} parents"
-            )
+        counts = num_learners, len(parents)
+        if num_learners not in (1, 2) or counts[1] not in (0, num_learners):
+            raise ValueError(f"num_learners is 1 or 2, with no parents or one each; got {counts}")
         self.key, self.recipe, self.robot = tuple(key), recipe, robot
         self.context = context or NoContext(recipe.num_envs)
-        self.learners = [
-            Wrestler.from_state(parents[number], robot=robot, source=f"parent {number}")
-            if parents
-            else self._make_learner(number)
-            for number in range(num_learners)
-        ]
-        for learner in self.learners if parents else ():
-            learner.network.log_std.data.clamp_(max=math.log(recipe.action_std))
-            own = learner.context_size, learner.critic_size
-            due = self.context.context_size, self.context.critic_size
-            if own != due:
-                raise ValueError(
-                    f"parents: sizes of context and critic's inputs must be {due}, got {own}"
-                )
-            if learner.memory_size and not recipe.only_fixed_opponents:
-                raise ValueError("parents: one with a memory trains against fixed opponents alone")
+        self.learners = [self._make_learner(number, parents) for number in range(num_learners)]
         self.checksums = {
             "parents": [files.tensor_checksum(state, "") for state in parents],
             "fixed_opponents": [files.tensor_checksum(state, "") for state in fixed_opponents],
@@ -195,15 +178,23 @@ class SelfPlay:
         self.history: list[dict[str, Any]] = []
         self.seconds: list[float] = []
 
-    def _make_learner(self, number: int) -> Wrestler:
-        return Wrestler(
-            self.robot,
-            generator=make_generator(*self.key, SelfPlayStream.INITIAL_WEIGHTS, number),
-            hidden_size=self.recipe.hidden_size,
-            action_std=self.recipe.action_std,
-            context_size=self.context.context_size,
-            critic_size=self.context.critic_size,
-        )
+    def _make_learner(self, number: int, parents: Sequence[Mapping[str, Tensor]]) -> Wrestler:
+        sizes = {name: getattr(self.context, name) for name in ("context_size", "critic_size")}
+        if not parents:
+            return Wrestler(
+                self.robot,
+                generator=make_generator(*self.key, SelfPlayStream.INITIAL_WEIGHTS, number),
+                hidden_size=self.recipe.hidden_size,
+                action_std=self.recipe.action_std,
+                **sizes,
+            )
+        learner = Wrestler.from_state(parents[number], robot=self.robot, source="a parent")
+        if any(getattr(learner, name) != size for name, size in sizes.items()):
+            raise ValueError(f"parents: they must be like the context, which has {sizes}")
+        if learner.memory_size and not self.recipe.only_fixed_opponents:
+            raise ValueError("parents: one with a memory must meet fixed opponents alone")
+        learner.network.log_std.data.clamp_(max=math.log(self.recipe.action_std))
+        return learner
 
     @property
     def iteration(self) -> int:
@@ -225,13 +216,9 @@ class SelfPlay:
     def step(self) -> dict[str, Any]:
         """Does one iteration; what it brought is added to ``history``."""
         iteration, recipe, started = self.iteration, self.recipe, time.perf_counter()
+        streams = SelfPlayStream.ROLLOUTS, SelfPlayStream.OPPONENTS, SelfPlayStream.CONTEXT_NOISE
         generator, opponent_generator, context_generator = (
-            make_generator(*self.key, stream, iteration)
-            for stream in (
-                SelfPlayStream.ROLLOUTS,
-                SelfPlayStream.OPPONENTS,
-                SelfPlayStream.CONTEXT_NOISE,
-            )
+            make_generator(*self.key, stream, iteration) for stream in streams
         )
         # Learners that differ in their contexts alone meet the same opponents in the same order.
         if not recipe.only_fixed_opponents:

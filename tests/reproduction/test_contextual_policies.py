@@ -12,6 +12,8 @@ from reproduction.policy_training import make_opponent_context
 
 MEMBERS = {f"w{k}": Wrestler(generator=make_generator(k)) for k in range(3)}
 COMPONENTS = [[0.5] * 6, [[1.0, 0.0]] * 6]
+WON, DRAWN = {"won": 1.0, "drawn": 0.0, "lost": 0.0}, {"won": 0.0, "drawn": 1.0, "lost": 0.0}
+CURVE = [{"samples": 0, "test": [WON, WON]}, {"samples": 8, "test": [WON, DRAWN]}]
 
 
 def encoder(number):
@@ -39,7 +41,7 @@ def trained():
             "opponents": {name: checksum_of(MEMBERS[name]) for name in ("w2", "w0")},
             "encoders": {"Emb-Hyb": checksum_of(model)},
         },
-        "trainings": {},
+        "trainings": {"offline 3": {"curve": CURVE}},
     }
     return ContextualPolicies(policies, {"Emb-Hyb": model}, provenance)
 
@@ -54,6 +56,11 @@ def test_written_and_read(trained, tmp_path):
     again.check(MEMBERS)
     with pytest.raises(FileNotFoundError):
         contextual_policies.load(tmp_path / "nothing")
+
+
+def test_curves_are_of_scores(trained):
+    assert trained.samples == [0, 8]
+    assert trained.curve("offline", 3, "test") == [1.0, 0.75]
 
 
 def test_contexts_are_about_the_opponents_by_name(trained):

@@ -47,7 +47,7 @@ def study(tmp_path, generator):
     return {
         "encoder_seed": 0,
         "num_opponents": 2,
-        **{"num_components": 2, "num_episodes": 2, "conditioning": "FiLM", "memory_size": 3},
+        **{"num_components": 2, "num_episodes": 2, "conditioning": "FiLM"},
         **{"num_iterations": 1, "num_rollouts": 1, "num_envs": 4, "learning_rate": 1e-3},
         "num_games": 1,
         **{f"{place}_folder": tmp_path for place in folders},
@@ -104,7 +104,7 @@ def test_how_each_variant_takes_its_context_in(study):
     assert {variant: job["learner"] for variant, job in jobs.items()} == {
         "random": {"film": True, "memory_size": 0},
         OTHERWISE: {"film": False, "memory_size": 0},
-        "recurrent": {"film": True, "memory_size": 3},
+        "recurrent": {"film": True},
         "oracle": {"film": True, "memory_size": 0},
     }
     sizes = {variant: job["context_spec"]["context_size"] for variant, job in jobs.items()}

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from paperlib.agents import ppo
+from paperlib.agents.actor_critic import ActorCritic
 from paperlib.streams import make_generator
 
 
@@ -63,45 +64,11 @@ def test_no_gradient_beyond_the_clip():
     assert log_ratio.grad[0] == 0 and log_ratio.grad[1] > 0
 
 
-def test_log_density_is_that_of_torch():
-    model = ppo.ActorCritic(3, 2, generator=make_generator(0), action_std=0.7)
-    inputs = torch.randn(5, 3, generator=make_generator(1))
-    actions, log_density, values = model.act(inputs, generator=make_generator(2))
-    means = model.policy(model.normalizer(inputs))
-    expected = torch.distributions.Normal(means, 0.7).log_prob(actions).sum(-1)
-    assert torch.allclose(log_density, expected, atol=1e-5)
-    assert values.shape == (5,)
-
-
-def test_film_scales_and_shifts_the_first_hidden_layer():
-    sizes = {"film_size": 2, "critic_size": 1, "hidden_size": 5}
-    model = ppo.ActorCritic(6, 2, generator=make_generator(0), **sizes)
-    inputs = torch.randn(4, 6, generator=make_generator(1))
-    hidden = torch.tanh(model.policy[0](inputs[:, :3]))
-    torch.testing.assert_close(model.means(inputs), model.policy[2:](hidden))  # nothing at first
-    torch.nn.init.normal_(model.film.weight, generator=make_generator(2))
-    scale, shift = (inputs[:, 3:5] @ model.film.weight.T).split(5, dim=1)
-    expected = model.policy[2:](hidden * (1 + scale) + shift)
-    torch.testing.assert_close(model.means(inputs), expected)
-
-
-def test_memory_is_the_state_of_a_gru():
-    sizes = {"memory_size": 2, "critic_size": 1}
-    model = ppo.ActorCritic(6, 2, generator=make_generator(0), **sizes)
-    inputs = torch.randn(4, 6, generator=make_generator(1))
-    memory = torch.randn(4, 2, generator=make_generator(2))
-    seen, after = model.remember(inputs, memory)
-    torch.testing.assert_close(after, model.memory(model.normalizer(inputs)[:, :3], memory))
-    torch.testing.assert_close(seen, torch.cat([inputs[:, :3], after, inputs[:, 5:]], dim=1))
-    other = ppo.ActorCritic(6, 2, generator=make_generator(0))
-    assert other.remember(inputs, memory[:, :0])[0] is inputs  # one without memory
-
-
 def remembered_cue(seed: int, memory_size: int) -> float:
     """Trains on a task that asks for a memory: a cue of ±1 at the first of three steps, seen once,
     is to be repeated at the third. The mean reward there at the end, at most 0."""
     generator = make_generator(seed)
-    model = ppo.ActorCritic(1 + memory_size, 1, memory_size=memory_size, generator=generator)
+    model = ActorCritic(1 + memory_size, 1, memory_size=memory_size, generator=generator)
     settings = ppo.Settings(learning_rate=3e-3, minibatch_size=192, target_kl=1.0)
     optimiser = ppo.make_optimiser(model, settings)
     for _ in range(150):
@@ -143,7 +110,7 @@ def swing_up(seed: int, num_rounds: int) -> list[float]:
     """Trains on Gymnasium's Pendulum; mean returns of its 16 episodes of 200 steps, by round."""
     envs = gymnasium.make_vec("Pendulum-v1", num_envs=16)
     generator = make_generator(seed)
-    model = ppo.ActorCritic(3, 1, generator=generator)
+    model = ActorCritic(3, 1, generator=generator)
     settings = ppo.Settings(
         learning_rate=1e-3, discount=0.9, minibatch_size=400, num_epochs=10, target_kl=0.1
     )
@@ -176,7 +143,7 @@ def test_an_entropy_bonus_widens_the_actions():
     given = rollout([[1.0, 2.0]] * 8, [[0.0, 0.0]] * 8, [[False, False]] * 8, [0.0, 0.0])
     spreads = []
     for weight in (0.0, 1.0):
-        model = ppo.ActorCritic(3, 2, generator=make_generator(0))
+        model = ActorCritic(3, 2, generator=make_generator(0))
         settings = ppo.Settings(entropy_coef=weight, target_kl=100.0, num_epochs=2)
         optimiser = ppo.make_optimiser(model, settings)
         ppo.update(model, optimiser, given, settings, generator=make_generator(1))
@@ -213,7 +180,7 @@ def augmented(augment, **changes):
         calls.append(inputs)
         return augment(inputs, actions)
 
-    model = ppo.ActorCritic(3, 2, generator=make_generator(0))
+    model = ActorCritic(3, 2, generator=make_generator(0))
     inputs = torch.randn((8, 4, 3), generator=generator)
     with torch.no_grad():
         acted = model.act(inputs.flatten(0, 1), generator=generator)
@@ -240,7 +207,7 @@ def test_an_update_ends_at_the_minibatch_that_goes_too_far():
     made = []
     for target_kl in (1e-9, 100.0):
         settings = ppo.Settings(target_kl=target_kl, num_epochs=3, minibatch_size=4)
-        model = ppo.ActorCritic(3, 2, generator=make_generator(0))
+        model = ActorCritic(3, 2, generator=make_generator(0))
         optimiser, options = ppo.make_optimiser(model, settings), {"generator": make_generator(1)}
         made.append(ppo.update(model, optimiser, given, settings, **options)["updates"])
     assert made[0] < made[1] == 12
