@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -120,49 +119,3 @@ def wilson_interval(successes: ArrayLike) -> Estimate:
     test = stats.binomtest(int(successes.sum()), len(successes))
     interval = test.proportion_ci(confidence_level=0.95, method="wilson")
     return Estimate(float(successes.mean()), interval.low, interval.high, len(successes))
-
-
-def interquartile_mean(scores: ArrayLike) -> float:
-    """Mean of the middle half of all scores (Agarwal et al. 2021), runs and tasks together."""
-    return float(stats.trim_mean(np.asarray(scores, dtype=float), 0.25, axis=None))
-
-
-def probability_of_improvement(scores: ArrayLike, others: ArrayLike) -> float:
-    """P(X > Y) + P(X = Y) / 2 for runs of two methods, averaged over tasks (Agarwal et al. 2021).
-
-    Args:
-        scores: X, (runs, tasks).
-        others: Y, (runs', tasks).
-    """
-    scores, others = np.asarray(scores, dtype=float), np.asarray(others, dtype=float)
-    difference = np.sign(scores[:, None] - others[None])  # (runs, runs', tasks)
-    return float((0.5 + 0.5 * difference).mean())
-
-
-def stratified_bootstrap(
-    statistic: Callable[..., float],
-    *scores: ArrayLike,
-    generator: np.random.Generator,
-    num_resamples: int = 2000,
-) -> Estimate:
-    """A statistic with its 95 % percentile interval over runs, stratified by task.
-
-    A run is one policy that faced all tasks, so its scores are dependent: we resample whole runs.
-    Agarwal et al. (2021), with a separate training per run and task, resample within each task.
-    Runs of different methods are resampled independently. With few runs the interval is too narrow.
-
-    Args:
-        statistic: takes as many arrays as there are ``scores``.
-        scores: (runs, tasks) each; the bounds are NaN for a single run.
-        generator: draws the resamples.
-        num_resamples: number of resamples.
-    """
-    arrays = [np.asarray(part, dtype=float) for part in scores]
-    if min(map(len, arrays)) == 1:
-        return Estimate(statistic(*arrays), np.nan, np.nan, 1)
-    found = []
-    for _ in range(num_resamples):
-        again = [part[generator.integers(len(part), size=len(part))] for part in arrays]
-        found.append(statistic(*again))
-    low, high = np.quantile(found, [0.025, 0.975])
-    return Estimate(statistic(*arrays), float(low), float(high), len(arrays[0]))

@@ -9,9 +9,6 @@ from reproduction.statistics import (
     bootstrap_interval,
     cluster_interval,
     cluster_means,
-    interquartile_mean,
-    probability_of_improvement,
-    stratified_bootstrap,
     t_half_width,
     t_interval,
     wilson_interval,
@@ -73,30 +70,6 @@ def test_estimates_read_well():
     assert str(Estimate(1.234, 1.0, 1.5, 5)) == "1.23 [1.00, 1.50]"
 
 
-def test_interquartile_mean_by_hand():
-    assert interquartile_mean([[0.0, 1.0, 2.0, 3.0], [4.0, 5.0, 6.0, 700.0]]) == 3.5
-
-
-def test_probability_of_improvement_by_hand():
-    # first task: 1 > 0, 1 < 2, 3 > 0, 3 > 2: 3 of 4; second: all the same: half
-    assert probability_of_improvement([[1, 5], [3, 5]], [[0, 5], [2, 5]]) == 0.625
-
-
-def test_stratified_bootstrap_keeps_tasks_apart():
-    scores = np.array([[0.0, 100.0]] * 4)  # runs agree within a task
-    found = stratified_bootstrap(np.mean, scores, generator=np.random.default_rng(0))
-    assert found == Estimate(50.0, 50.0, 50.0, 4)
-
-
-def test_stratified_bootstrap_draws_whole_runs():
-    draw = np.random.default_rng(0)
-    of_a_run = draw.normal(size=(400, 1))
-    many = stratified_bootstrap(np.mean, np.repeat(of_a_run, 25, axis=1), generator=draw)
-    one = stratified_bootstrap(np.mean, of_a_run, generator=draw)
-    # tasks with equal scores add no information
-    assert many.high - many.low == pytest.approx(one.high - one.low, rel=0.1)
-
-
 def test_t_interval_is_that_of_scipy():
     values = [0.1, 0.4, 0.25]
     test = stats.ttest_1samp(values, 0).confidence_interval()
@@ -104,16 +77,6 @@ def test_t_interval_is_that_of_scipy():
     assert found == pytest.approx((0.25, test.low, test.high, 3))
     assert np.isnan(t_interval([0.3]).low) and t_interval([0.3]).mean == 0.3
     assert np.isnan(t_half_width([[1.0, 2.0]])).tolist() == [True, True]
-
-
-def test_stratified_bootstrap_of_a_mean_is_the_usual_one():
-    draw = np.random.default_rng(0)
-    scores = draw.normal(size=(400, 1))
-    found = stratified_bootstrap(np.mean, scores, generator=draw)
-    error = scores.std() / 20
-    assert [found.low, found.high] == pytest.approx(
-        [scores.mean() - 1.96 * error, scores.mean() + 1.96 * error], abs=0.15 * error
-    )
 
 
 def test_interval_over_clusters_is_that_of_their_means():
@@ -140,14 +103,6 @@ def test_intervals_over_clusters_cover_what_they_say():
         hit[:] = [estimate.low <= 0 <= estimate.high for estimate in found]
     # 95 % of 400, with a standard error of 1.1 %; over runs, as if independent, some 83 %
     assert abs(hits.mean(0)[0] - 0.95) < 0.035 and hits.mean(0)[1] < 0.9
-
-
-def test_one_run_has_no_interval():
-    for arrays in ([[[0.2, 0.4]]], [[[0.2, 0.4]], [[0.1, 0.3], [0.2, 0.5]]]):
-        found = stratified_bootstrap(
-            lambda *parts: parts[0].mean(), *arrays, generator=np.random.default_rng(0)
-        )
-        assert found.mean == pytest.approx(0.3) and np.isnan([found.low, found.high]).all()
 
 
 def test_wilson_interval_by_hand():
