@@ -104,7 +104,7 @@ def test_how_each_variant_takes_its_context_in(study):
     assert {variant: job["learner"] for variant, job in jobs.items()} == {
         "random": {"film": True, "memory_size": 0},
         OTHERWISE: {"film": False, "memory_size": 0},
-        "recurrent": {"film": True},
+        "recurrent": {"film": True, "memory_size": 32},
         "oracle": {"film": True, "memory_size": 0},
     }
     sizes = {variant: job["context_spec"]["context_size"] for variant, job in jobs.items()}

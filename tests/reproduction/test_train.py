@@ -14,9 +14,9 @@ def main(folder, *arguments):
 def test_the_list_names_everything_in_the_profile(tmp_path, capsys):
     main(tmp_path, "--list")
     names = capsys.readouterr().out.splitlines()
-    assert names[0] == "population 0" and names[-1] == "oracle 1"
+    assert names[0] == "population 0" and names[-1] == "recurrent 1"
     assert {"self-hasty", "pair-balanced", "Emb-Hyb 0"} <= {*names}
-    assert len(names) == 2 + len(training_runs.RUNS) + 3 * 2
+    assert len(names) == 2 + len(training_runs.RUNS) + 4 * 2
 
 
 @pytest.mark.parametrize(
