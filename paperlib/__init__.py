@@ -4,12 +4,13 @@ The core asks for six packages and takes anybody's episodes:
 
 - `encoders`, `objectives`, `embeddings`, `settings`: f_θ and π_φ; imitation, identification and
   hybrid; learning and computing embeddings; how they are trained
-- `datasets`, `batches`, `merging`, `graphs`: episodes of many agents; as networks take them; equal
-  steps as one; interaction graphs and their splits
+- `datasets`, `batches`, `graphs`: episodes of many agents; as networks take them; interaction graphs
+  and their splits
 - `metrics`: clustering ratio, probes, ratings, summary statistics, means over episodes
 - `alternatives`: encoders and objectives that are not the paper's: `deep_sets`; `gated_pooling`,
   with a policy that reads its slots; `sequence_encoders`, GRU and Transformers; `scaling`,
-  embeddings that begin with unit variance; `objectives`, InfoNCE, LIAM and a VAE
+  embeddings that begin with unit variance; `objectives`, InfoNCE, LIAM and a VAE; `merging`, equal
+  steps as one
 - `comparison`: all encoders and objectives on one dataset, in one call
 - `pretrained`: encoders and agents that come with the package, by name
 - `streams`, `files`, `training`: random numbers; files with checksums; trainings that resume

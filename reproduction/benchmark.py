@@ -13,11 +13,11 @@ from typing import NamedTuple
 from torch import nn
 
 from paperlib import _checks, comparison, files
+from paperlib.alternatives.merging import on_distinct_steps
 from paperlib.alternatives.scaling import with_unit_variance
 from paperlib.datasets import InteractionDataset
 from paperlib.embeddings import PolicyEmbedder, Settings
 from paperlib.encoders import count_weights
-from paperlib.merging import on_distinct_steps
 from paperlib.objectives import Hybrid, Objective
 from paperlib.streams import Stream, make_generator
 from reproduction import benchmark_worlds

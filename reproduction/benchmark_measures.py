@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from paperlib import metrics
+from paperlib.alternatives.merging import merge_steps
 from paperlib.datasets import InteractionDataset
 from paperlib.embeddings import PolicyEmbedder
-from paperlib.merging import merge_steps
 from reproduction import distances, identification
 from reproduction.benchmark_tasks import Features, Task
 

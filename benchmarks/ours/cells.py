@@ -22,13 +22,13 @@ from protocol import Table, serve_table
 from torch import Tensor, nn
 
 from paperlib import embeddings, objectives
+from paperlib.alternatives.merging import merge_steps
 from paperlib.alternatives.objectives import LIAM
 from paperlib.alternatives.sequence_encoders import GRUEncoder
 from paperlib.batches import EpisodeBatch, PartnerSteps
 from paperlib.comparison import OBJECTIVES, matched_encoders
 from paperlib.datasets import InteractionDataset
 from paperlib.encoders import ConditionalPolicy
-from paperlib.merging import merge_steps
 from paperlib.streams import make_generator
 
 NUM_AGENTS, NUM_EPISODES, NUM_STEPS = 64, 4, 200  # agents of an update, episodes of each

@@ -10,9 +10,9 @@ import torch
 from sources import ROOT
 
 from paperlib import comparison
+from paperlib.alternatives.merging import OnDistinctRows
 from paperlib.alternatives.scaling import ScaledEncoder
 from paperlib.encoders import EpisodeEncoder
-from paperlib.merging import OnDistinctRows
 from reproduction import benchmark, benchmark_worlds
 from reproduction.benchmark import Benchmark, Case, Choice
 from reproduction.benchmark_measures import learning_data, without_partners

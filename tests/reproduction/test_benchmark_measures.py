@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
+from paperlib.alternatives.merging import merge_steps
 from paperlib.datasets import InteractionDataset
 from paperlib.embeddings import PolicyEmbedder
-from paperlib.merging import merge_steps
 from reproduction import benchmark_measures, distances
 from reproduction.benchmark_measures import STEP_SHARES, as_seen, learning_data, measure, references
 from reproduction.benchmark_tasks import Task

@@ -8,12 +8,12 @@ import torch
 
 from paperlib.alternatives.deep_sets import DeepSetsEncoder
 from paperlib.alternatives.gated_pooling import GatedPoolingEncoder
+from paperlib.alternatives.merging import OnDistinctRows, merge_steps, on_distinct_steps
 from paperlib.alternatives.objectives import LIAM, InfoNCE, Variational
 from paperlib.alternatives.sequence_encoders import TransformerEncoder
 from paperlib.datasets import InteractionDataset
 from paperlib.embeddings import PolicyEmbedder, Settings, learn
 from paperlib.encoders import EpisodeEncoder
-from paperlib.merging import OnDistinctRows, merge_steps, on_distinct_steps
 from paperlib.metrics import summary_statistics
 from paperlib.objectives import Hybrid
 from paperlib.streams import make_generator
