@@ -4,8 +4,8 @@ The core asks for six packages and takes anybody's episodes:
 
 - `encoders`, `objectives`, `embeddings`, `settings`: f_θ and π_φ; imitation, identification and
   hybrid; learning and computing embeddings; how they are trained
-- `datasets`, `batches`, `graphs`: episodes of many agents; as networks take them; interaction graphs
-  and their splits
+- `datasets`, `batches`, `graphs`: episodes of many agents; as networks take them; interaction
+  graphs and their splits
 - `metrics`: clustering ratio, probes, ratings, summary statistics, means over episodes
 - `alternatives`: encoders and objectives that are not the paper's: `deep_sets`; `gated_pooling`,
   with a policy that reads its slots; `sequence_encoders`, GRU and Transformers; `scaling`,
