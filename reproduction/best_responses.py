@@ -1,6 +1,7 @@
-"""Best responses: policies that train against one wrestler alone, or against several.
+"""Best responses: policies that train against one wrestler alone, or against all.
 
-How much more the former win is the value of knowing the opponent; see `value_of_knowing`.
+How much more the former win is the value of knowing the opponent; see `value_of_knowing`. All start
+from one that is good already, so that they differ in whom they face, not in how well they walk.
 """
 
 from __future__ import annotations
@@ -25,9 +26,8 @@ from reproduction.policy_training import score
 from reproduction.statistics import Estimate
 from reproduction.wrestler_measures import strong_split
 
-ALL = "all"  # the policy that trains against all opponents
-SEEN = "all-seen"  # the one that trains against those of the training part, where Figure 4 starts
-START = "start"  # the policy that all of them start from
+SEEN = "all-seen"  # trained against the opponents of the training part; where all others start
+ALL = "all"  # goes on from there against all opponents
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -35,14 +35,15 @@ class BestResponses:
     """Everything that best responses have in common.
 
     A policy that trains against several opponents gets as many samples with each of them as one
-    that trains against that opponent alone.
+    that trains against that opponent alone, in as many iterations.
 
     Attributes:
         encoder_seed: of Table 1: opponents are drawn from parts of its strong split.
         num_opponents: from its training part; and as many from its test part.
         num_validation, num_test: wrestlers in parts of that split.
-        start: the wrestler that all policies start from, none of the opponents.
-        num_iterations: of each training.
+        start: the wrestler that `SEEN` starts from, none of the opponents.
+        num_iterations: of the training of `SEEN`.
+        num_response_iterations: of each of the others.
         num_rollouts: in an iteration, for each opponent.
         num_envs: matches played at a time.
         learning_rate: of Adam, at the start.
@@ -57,6 +58,7 @@ class BestResponses:
     num_test: int
     start: str
     num_iterations: int
+    num_response_iterations: int
     num_rollouts: int
     num_envs: int
     learning_rate: float
@@ -114,10 +116,14 @@ class BestResponses:
 
         Args:
             name: one of `policies`.
+
+        Raises:
+            FileNotFoundError: if `SEEN`, where it starts, is not trained yet.
         """
-        met = self.met_by(name)
+        met, first = self.met_by(name), name == SEEN
+        start = self.population[self.start] if first else self.trained(SEEN)[0]
         recipe = policy_training.outcome_recipe(
-            num_iterations=self.num_iterations,
+            num_iterations=self.num_iterations if first else self.num_response_iterations,
             num_rollouts=self.num_rollouts * len(met),
             num_envs=self.num_envs,
             learning_rate=self.learning_rate,
@@ -127,7 +133,7 @@ class BestResponses:
             "folder": results.resolve(self.responses_folder),
             "key": (Stream.BEST_RESPONSES, self.policies.index(name)),
             "recipe": recipe,
-            "initial_policy": self.population[self.start].state_dict(),
+            "initial_policy": start.state_dict(),
             "opponents": [self.population[opponent].state_dict() for opponent in met],
             "groups": {"train": list(range(len(met)))},
             "context_spec": {"kind": "zeros", "context_size": 0},
@@ -135,14 +141,22 @@ class BestResponses:
             "num_last_games": self.num_games,
         }
 
+    def trained(self, name: str) -> tuple[Wrestler, dict[str, Any]]:
+        """A trained policy and how it was trained.
+
+        Args:
+            name: one of `policies`.
+        """
+        path = results.resolve(self.responses_folder) / f"{name}.safetensors"
+        found, made = robosumo_policies.load(path)
+        return found[name], made
+
     def assemble(self) -> tuple[dict[str, Wrestler], dict[str, Any]]:
         """All policies that were trained, and of each its provenance: whom it met, the learning
         curve of its score, samples, wall time, versions, and checksums of start and opponents."""
         policies, provenance = {}, {}
         for name in self.policies:
-            path = results.resolve(self.responses_folder) / f"{name}.safetensors"
-            found, made = robosumo_policies.load(path)
-            policies[name] = found[name]
+            policies[name], made = self.trained(name)
             curve = [
                 [point["samples"], float(np.mean([score(share) for share in point["train"]]))]
                 for point in made["curve"]
@@ -214,26 +228,34 @@ def scores(
 class Values(NamedTuple):
     """What best responses gain, means over opponents with 95 % intervals (Student's t).
 
+    The value of knowing the opponent lies between the first two, as far as PPO finds best
+    responses: `ALL` meets each opponent as often as its best response does, but ten times as many
+    matches; `SEEN` does not learn at all meanwhile.
+
     Attributes:
-        of_knowing: V, score of the best response to each opponent minus that of `ALL`.
-        of_training: score of the best response to each minus that of the `START`.
-        of_training_with_all: score of `ALL` minus that of the `START`.
+        over_all: score of the best response to each opponent minus that of `ALL`.
+        over_seen: minus that of `SEEN`, where it started.
+        of_training: score of `SEEN` minus that of the wrestler where it started.
     """
 
-    of_knowing: Estimate
+    over_all: Estimate
+    over_seen: Estimate
     of_training: Estimate
-    of_training_with_all: Estimate
 
 
 def values(
-    responses: NDArray[np.float64], generalist: NDArray[np.float64], start: NDArray[np.float64]
+    responses: NDArray[np.float64],
+    everyone: NDArray[np.float64],
+    seen: NDArray[np.float64],
+    start: NDArray[np.float64],
 ) -> Values:
     """Gains from scores against each opponent.
 
     Args:
         responses: of the best response to each, against that one, (Q,).
-        generalist: of `ALL`, (Q,).
-        start: of the `START`, (Q,).
+        everyone: of `ALL`, (Q,).
+        seen: of `SEEN`, (Q,).
+        start: of the wrestler where it started, (Q,).
     """
-    differences = responses - generalist, responses - start, generalist - start
+    differences = responses - everyone, responses - seen, seen - start
     return Values(*map(statistics.t_interval, differences))

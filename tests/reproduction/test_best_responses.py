@@ -26,7 +26,7 @@ def study(tmp_path):
         "num_validation": 2,
         "num_test": 2,
         "start": "w1",
-        **{"num_iterations": 1, "num_rollouts": 1, "num_envs": 4},
+        **{"num_iterations": 1, "num_response_iterations": 2, "num_rollouts": 1, "num_envs": 4},
         **{"learning_rate": 1e-3, "num_games": 1},
         **{"wrestlers_folder": tmp_path, "responses_folder": tmp_path / "responses"},
     }
@@ -43,7 +43,9 @@ def test_opponents_come_from_both_parts_and_the_start_is_none(study):
         _ = dataclasses.replace(study, num_opponents=3).groups
 
 
+@pytest.mark.usefixtures("short_games")
 def test_everybody_gets_as_many_samples_with_each_opponent(study):
+    train_policy(**study.job(SEEN))
     one, everyone = study.job(study.opponents[1]), study.job(ALL)
     assert one["groups"] == {"train": [0]} and everyone["groups"] == {"train": [0, 1, 2, 3]}
     for number, name in enumerate(study.opponents):
@@ -52,17 +54,25 @@ def test_everybody_gets_as_many_samples_with_each_opponent(study):
     assert everyone["recipe"].num_rollouts == 4 * one["recipe"].num_rollouts
     same = dataclasses.replace(everyone["recipe"], num_rollouts=1)
     assert same == one["recipe"] and one["recipe"].only_fixed_opponents
-    assert one["key"] != everyone["key"] and one["initial_policy"].keys()
+    assert one["key"] != everyone["key"]
+    seen = study.trained(SEEN)[0].state_dict()
+    assert all(one["initial_policy"][name].equal(tensor) for name, tensor in seen.items())
+    first = study.job(SEEN)
+    start = study.population["w1"].state_dict()
+    assert all(first["initial_policy"][name].equal(tensor) for name, tensor in start.items())
+    assert (first["recipe"].num_iterations, one["recipe"].num_iterations) == (1, 2)
 
 
 @pytest.mark.usefixtures("short_games")
 def test_trained_assembled_and_held_against_the_wrestlers(study, tmp_path):
-    for name in study.policies:
+    with pytest.raises(FileNotFoundError, match="all-seen"):
+        study.job(ALL)
+    for name in (SEEN, *study.policies):
         train_policy(**study.job(name))
     policies, provenance = study.assemble()
     assert list(policies) == study.policies and provenance[ALL]["opponents"] == study.opponents
     assert provenance[ALL]["samples"] == 4 * provenance[study.opponents[0]]["samples"]
-    assert len(provenance[ALL]["curve"]) == 2
+    assert len(provenance[ALL]["curve"]) == 3
     study.check(policies, provenance)
     members = {name: Wrestler(generator=make_generator(k + 50)) for k, name in enumerate(NAMES)}
     robosumo_policies.save(tmp_path / "population.safetensors", members, {})
@@ -84,9 +94,12 @@ def test_scores_of_policies_against_opponents():
 
 def test_values_are_differences_against_each_opponent():
     found = best_responses.values(
-        np.array([0.8, 0.6, 0.7]), np.array([0.7, 0.6, 0.5]), np.array([0.5, 0.4, 0.3])
+        responses=np.array([0.8, 0.6, 0.7]),
+        everyone=np.array([0.7, 0.6, 0.5]),
+        seen=np.array([0.5, 0.4, 0.3]),
+        start=np.array([0.1, 0.2, 0.3]),
     )
-    assert found.of_knowing.mean == pytest.approx(0.1)
-    assert found.of_training.mean == pytest.approx(0.3)
-    assert found.of_training_with_all.mean == pytest.approx(0.2)
-    assert found.of_knowing.low < 0.1 < found.of_knowing.high
+    assert found.over_all.mean == pytest.approx(0.1)
+    assert found.over_seen.mean == pytest.approx(0.3)
+    assert found.of_training.mean == pytest.approx(0.2)
+    assert found.over_all.low < 0.1 < found.over_all.high
