@@ -9,25 +9,35 @@
 # %% [markdown]
 # # The claims, judged
 #
-# **The question.** Which of the paper's claims hold here? We test seven of them. Each consists of parts (weak
-# and strong, training and unseen), and each part is a statement on a difference $\Delta$ between two methods
-# that ran side by side: the same seed, split and episodes. With the differences $\Delta_1, \dots, \Delta_S$ of
-# $S$ independent runs, their mean $\bar\Delta$ and standard deviation $s$, Student's
+# **The question.** Which of the paper's claims hold here? We test seven of them. Each consists of parts
+# (weak and strong, training and unseen), and each part is a statement about a difference $\Delta$ between
+# two methods that ran side by side, with the same seed, split and episodes. If $\Delta_1, \dots, \Delta_S$
+# are the differences in $S$ independent runs, with mean $\bar\Delta$ and standard deviation $s$, then
+# Student's
 #
 # $$ t = \frac{\bar\Delta - \Delta_0}{s / \sqrt S} $$
 #
 # tests two things, at a level of 5 % for all parts of a claim together (Holm 1979):
 #
-# - **Is there a difference?** Two-sided, against $\Delta_0 = 0$.
-# - **Is it too small to matter?** By two one-sided tests, against $\Delta_0 = \pm\delta$ (Schuirmann 1987),
+# - **Is there a difference?** A two-sided test against $\Delta_0 = 0$.
+# - **Is it too small to matter?** Two one-sided tests against $\Delta_0 = \pm\delta$ (Schuirmann 1987),
 #   where $\delta$ is the *smallest effect of interest*, chosen before the runs.
 #
-# A part is **equivalent** if its difference is shown to lie within $\pm\delta$, even where it is not zero; else
-# **reproduced** or **contradicted**, by the sign of a significant difference; else **undecided**. Where the
-# paper claims that two methods match, equivalence reproduces the claim, and a difference shown to be beyond
-# $\pm\delta$ contradicts it. With fewer than five independent runs there is no verdict: **too few runs**. Runs
-# that share a population are not independent: their mean counts as one. A claim is as good as its worst part,
-# from contradicted over too few runs, undecided and equivalent to reproduced.
+# The verdict on a part is the first of these that applies:
+#
+# - **too few runs**: fewer than five independent ones. Runs that share a population are not independent:
+#   their mean counts as one;
+# - **equivalent**: the difference is shown to lie within $\pm\delta$, even if it is not zero;
+# - **reproduced** or **contradicted**: there is a significant difference, with or against the sign that the
+#   paper claims;
+# - **undecided**.
+#
+# Where the paper claims that two methods match, equivalence reproduces the claim, and a difference shown to
+# be beyond $\pm\delta$ contradicts it. The verdict on a claim is that on its worst part; from worst to
+# best: contradicted, too few runs, undecided, equivalent, reproduced.
+#
+# **What to expect.** If the paper's results carry over, every part is reproduced; and methods that do not
+# differ, our negative controls, show no difference.
 #
 # ## Parameters
 
@@ -52,9 +62,9 @@ output = results.resolve(output_folder)
 
 # %% [markdown]
 # ## Data
-# Nothing is trained or measured anew: the differences of all runs come from the results files of the other
-# notebooks. The smallest effects and their reasons stand in `reproduction/claims.py`; the paper's numbers in
-# the reasons are recalled, not verified.
+# Nothing is trained or measured here: the differences in all runs come from the results files of the other
+# notebooks. The smallest effects of interest are in `reproduction/claims.py`, with the reasons for them;
+# the paper's numbers in these reasons are recalled, not verified.
 
 # %%
 found = {name: r for name, r in tables.load_all(output.parent).items() if name != "claims"}
@@ -63,11 +73,11 @@ print(claims.effects_table())
 
 # %% [markdown]
 # ## Method
-# How often is the rule wrong? We simulate claims on two methods that do not differ, with as many runs, parts
-# and populations as each claim has here, and count those with a part that is called reproduced or contradicted.
-# That should be at most 5 % (with 2,000 simulated claims, up to a standard error of 0.5 %), also where the noise
-# is not normal. A rule by bootstrap intervals that leave zero out, for comparison, is wrong in 15 % of parts
-# with five runs.
+# How often is the rule wrong? We simulate claims about two methods that do not differ, with as many runs,
+# parts and populations as each claim has here, and count those with a part that is called reproduced or
+# contradicted. That should be at most 5 % (with 2,000 simulated claims, up to a standard error of 0.5 %),
+# even if the noise is not normal. For comparison: a rule that looks at whether a bootstrap interval
+# excludes zero is wrong in 15 % of parts with five runs.
 
 # %%
 designs = {}
@@ -90,8 +100,8 @@ print(f"{len(designs)} designs; a claim with too few runs has none")
 
 # %% [markdown]
 # ## Result
-# Each claim with its parts, and how many independent runs would about decide what is undecided, if mean and
-# spread stayed as they are; nothing, where ten thousand would not do.
+# Each claim with its parts. The last column says roughly how many independent runs would settle what is
+# undecided, if mean and spread stayed as they are; it is empty where even ten thousand would not be enough.
 
 # %%
 run.save(output, {"claims": judged, "controls": controls, "errors": errors}, seeds=[])
@@ -112,16 +122,24 @@ plots.save_figure(figure, output, "claims")
 plt.show()
 
 # %% [markdown]
-# Every part of every claim: its difference with its 95 % interval (Student's t, not corrected for the number of
-# parts), in units of the smallest effect, and with the sign that puts the paper's claim on the right. Shaded: too
-# small to matter. Blue: reproduced; green: equivalent; orange: contradicted; grey: undecided or, lighter, too few
-# runs. Where the claim is that two methods match, it is reproduced *within* the shade. Beyond -2 and 2 the axis
-# is logarithmic.
+# Every part of every claim: its difference with a 95 % interval (Student's t, not corrected for the number
+# of parts), in units of the smallest effect of interest, and with the sign that puts the paper's claim on
+# the right. Shaded: too small to matter. Blue: reproduced; green: equivalent; orange: contradicted; grey:
+# undecided or, lighter, too few runs. Where the claim is that two methods match, it is reproduced *within*
+# the shaded band. Beyond -2 and 2 the axis is logarithmic.
+#
+# **What it means.** In the run in `figures/`, Emb-Hyb clusters best on RoboSumo, as the paper says (C1),
+# and all three embeddings predict outcomes better than the majority class (C4). **What did not reproduce.**
+# On ParticleWorld, all three objectives cluster equally well (C2), and it is undecided whether unseen
+# listeners cluster worse than known ones (C3). Speakers with the paper's embeddings stay behind the oracle
+# on training listeners, and do not measurably gain on unseen ones (C7). With gated pooling and relabelled
+# channels they do gain on unseen listeners; what fails is matching the oracle after a single episode (C7b).
+# A claim that no results file tests is *not tested*.
 #
 # ## Negative controls
-# Beside the claims, notebooks compare methods that do not differ, such as two untrained encoders with other
-# weights, by the same rule. Such a pair must come out equivalent or undecided. One in which a difference is found
-# is a **false alarm**: something is wrong with the runs, the pairing or the rule.
+# The notebooks also compare methods that do not differ, such as two untrained encoders with different
+# weights, by the same rule. Such a pair must come out equivalent or undecided. If a difference is found,
+# that is a **false alarm**: something is wrong with the runs, the pairing or the rule.
 
 # %%
 print(claims.parts_table(values["controls"]))
@@ -131,7 +149,7 @@ print(f"{len(values['controls'])} controls, {len(alarms)} false alarms", *alarms
 # %% [markdown]
 # ## Ours against the paper
 # Each notebook compares its numbers with the paper's (recalled, not verified), and says **where we
-# deviate**; `make book` turns them all into one web book.
+# deviate**; `make book` turns all notebooks into one web book.
 #
 # ## What it cost
 
@@ -144,6 +162,8 @@ print(results.load(output)["machine"], results.versions())
 
 # %% [markdown]
 # ## Things to try
-# - Look at the parts: is a claim that is "contradicted" wrong everywhere, or in one place?
-# - Halve the smallest effects in `reproduction/claims.py`. Which verdicts stand on them? (Published ones must not.)
-# - Correct a number in `reproduction/paper_numbers.json`, run a notebook again, and see what moves: no verdict.
+# - Look at the parts: is a claim that is "contradicted" wrong everywhere, or only in one place?
+# - Halve the smallest effects in `reproduction/claims.py`. Which verdicts depend on them? (For the
+#   published verdicts they were chosen before the runs, and stay.)
+# - Correct a number in `reproduction/paper_numbers.json`, rerun a notebook, and see what changes: no
+#   verdict does.

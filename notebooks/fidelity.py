@@ -9,26 +9,30 @@
 # %% [markdown]
 # # Is this RoboSumo? Bodies, forces, and the published policies
 #
-# **The question.** The RoboSumo of Al-Shedivat et al. (2018) has not installed for years. Ours is
-# written anew on today's MuJoCo. Is it the same game? A policy is a hard test of that: it was trained
-# in the original, and stumbles where ours differs. So we let the *published policies* wrestle here.
+# **The question.** The RoboSumo of Al-Shedivat et al. (2018) has not been installable for years. Ours is a
+# rewrite on current MuJoCo. Is it the same game? A policy is a hard test of that: it was trained in the
+# original, and stumbles where ours differs. So we let the *published policies* wrestle here.
 #
-# Each robot observes its own joints, the contact forces on each of its bodies, and where its opponent
-# is. MuJoCo computes those forces, $\texttt{cfrc\_ext}$, only on demand since its version 2.0
-# (`mj_rnePostConstraint`); ports that overlooked it feed their agents zeros. The reward of a step of
+# Each robot observes its own joints, the contact forces on each of its bodies, and where its opponent is.
+# Since version 2.0, MuJoCo computes these forces, $\texttt{cfrc\_ext}$, only on demand
+# (`mj_rnePostConstraint`); ports that overlooked this feed their agents zeros. The reward for a step of
 # 0.05 s is
 #
 # $$ r = \underbrace{\pm 2000\ \text{or} -1000}_\text{win, loss; time} - 0.1\,\lVert a \rVert^2
 #    + 0.1 \max\left(0, v \cdot \tfrac{\Delta}{\lVert\Delta\rVert}\right)
 #    - 10\, e^{-\lVert x_\text{opponent} \rVert}, $$
 #
-# where $v$ is the robot's velocity and $\Delta$ points at its opponent. A robot that leaves the ring,
-# or whose torso comes within 29 cm of the ground, has lost.
+# where $v$ is the robot's velocity, $\Delta$ points at its opponent, and $x_\text{opponent}$ is the
+# opponent's position relative to the centre of the ring. A robot loses if it leaves the ring or if its
+# torso comes within 29 cm of the ground.
+#
+# **What to expect.** If it is the same game, bodies and forces agree exactly, and the published policies
+# beat a robot that applies no torque, but do worse if their contact forces are set to zero.
 #
 # ## Parameters
-# The published policies are not part of this package because they have no licence. With a clone of
-# [openai/robosumo](https://github.com/openai/robosumo), set the environment variable
-# `ROBOSUMO_POLICIES` to its folder; without it, the part that needs them is skipped with a message.
+# The published policies are not part of this package because they have no licence. To use them, clone
+# [openai/robosumo](https://github.com/openai/robosumo) and set the environment variable `ROBOSUMO_POLICIES`
+# to its folder. Without it, the part that needs them is skipped with a message.
 
 # %% tags=["parameters"]
 seed = 0  # of all matches
@@ -66,7 +70,7 @@ output = results.resolve(output_folder)
 
 # %% [markdown]
 # ## The bodies
-# Each model is built in Python from a table of legs. Its counts, and its mass, against the original's:
+# Each model is built in Python from a table of legs. We compare its sizes and its mass with the original's:
 
 # %%
 published = tables.paper_numbers()["robosumo"]
@@ -87,9 +91,9 @@ different = [n for n in bodies if any(bodies[n][f] != published[n][f] for f in f
 
 # %% [markdown]
 # ## The forces
-# The batched environment against the simplest loop that can be written: `mj_step`, then
-# `mj_rnePostConstraint`. Both get the same random actions. No force may differ by a single bit, and the
-# forces must not all be zero.
+# We compare the batched environment with the simplest possible loop: `mj_step`, then
+# `mj_rnePostConstraint`. Both get the same random actions. The forces must agree to the last bit, and must
+# not all be zero.
 
 # %%
 env = RoboSumo([seed], auto_reset=False, max_cycles=num_random_steps + 1)
@@ -117,8 +121,8 @@ print(
 
 # %% [markdown]
 # ## Energy
-# Without contact, joint limits and damping, a robot in free flight keeps its energy, so the drift of the
-# energy measures an integrator's error. Both start from the same match.
+# Without contacts, joint limits and damping, a robot in free flight conserves its energy, so the drift of
+# the energy measures an integrator's error. Both integrators start from the same state of a match.
 
 # %%
 drift = {}
@@ -140,8 +144,8 @@ for integrator in models.INTEGRATORS:
 
 # %% [markdown]
 # ## Determinism
-# The same seeds and actions give the same matches: twice, on one thread and on two, and whatever other
-# matches are in the batch. The matches run through automatic resets.
+# The same seeds and actions give the same match: when repeated, on one thread or two, and whatever other
+# matches are in the batch. The matches here run through automatic resets.
 
 
 # %%
@@ -162,8 +166,9 @@ print(f"bitwise the same in all four runs: {same}")
 
 # %% [markdown]
 # ## The published policies
-# Each plays against a robot of its kind without torques, with either integrator, and with the contact
-# forces as they are or set to zero. If forces mattered little, or ours were wrong, zeros would not hurt.
+# Each plays against a robot of its own kind that applies no torque, with either integrator, and with the
+# contact forces as they are or set to zero. If forces mattered little, or ours were wrong, zeros would not
+# hurt.
 
 # %%
 policies = [("ant", "mlp"), ("ant", "lstm"), ("bug", "mlp"), ("bug", "lstm"), ("spider", "mlp")]
@@ -195,7 +200,7 @@ for number, ((robot, kind), path) in enumerate(found.items()):
 
 # %% [markdown]
 # ## A match
-# One picture per second. Two published ants (or, without them, two that act at random) start on opposite
+# One frame per second. Two published ants (or, without them, two that act at random) start on opposite
 # sides of the ring.
 
 # %%
@@ -258,26 +263,29 @@ plots.save_figure(figure, output, "robosumo_filmstrip")
 plt.show()
 
 # %% [markdown]
-# *Left: drift of the total energy of two robots in free flight. Right: share of 400 matches won (with 95 %
-# Wilson intervals), lost and drawn (white) by the published policies against a robot without torques. Below: a
-# match, one picture per second and the last one.*
+# *Left: drift of the total energy of two robots in free flight. Right: share of 400 matches that the
+# published policies won (with 95 % Wilson intervals), lost and drew (white) against a robot without
+# torques. Below: a match, one frame per second, and its last frame.*
 #
-# Which integrator should be the default? RK4 is the original's and keeps energy far better in free
-# flight, as expected: it is made for smooth motion. But wrestlers touch the ground and each other all
-# the time, and joints are damped. The right picture shows what the difference means for a policy: in the
-# run in `figures/`, `ant-mlp-v1` won 94 % with RK4 and 90 % with `implicitfast`, with intervals that
-# just meet; for the other two policies there is no measurable difference. Agents *trained* here never
-# see RK4. So the default is `implicitfast`: about 3.5 times as many matches per second, and what MuJoCo
-# recommends. For the highest fidelity, use `integrator="RK4"`.
+# **What it means.** Bodies match the original's, forces match MuJoCo's own to the last bit, and the
+# published policies win most of their matches here; we have no win rates from the original to compare with.
 #
-# Without contact forces, both policies without memory win less and draw more, with either integrator;
-# the policy with memory does as well without them.
+# Which integrator should be the default? RK4 is the original's and conserves energy far better in free
+# flight, as expected: it is made for smooth motion. But wrestlers touch the ground and each other all the
+# time, and joints are damped. The right panel shows what the difference means for a policy: in the run in
+# `figures/`, `ant-mlp-v1` won 94 % with RK4 and 90 % with `implicitfast`, with intervals that overlap;
+# for the other two policies there is no measurable difference. Agents *trained* here never see RK4. So the
+# default is `implicitfast`: it runs about three times as many matches per second, and MuJoCo recommends it.
+# For the highest fidelity, use `integrator="RK4"`.
+#
+# Without contact forces, both feed-forward policies win less and draw more, with either integrator; the
+# recurrent one does equally well.
 #
 # ## Ours against the original
 # The original let a match end *after* its 500th step, and so do we: the 501st is the last. **Where we
-# deviate:** actions beyond ±1 cost what the bound costs, since that is what the motors do; a match
-# whose physics diverges is a draw with a reason, where the original would have continued;
-# with RK4, contact forces are those at the start of the last of the five physics steps.
+# deviate:** actions beyond ±1 cost as much as the bound, since that is what the motors apply; a match whose
+# physics diverges is a draw with a reason, where the original would have continued; with RK4, contact
+# forces are those at the start of the last of the five physics steps.
 #
 # ## What it cost
 

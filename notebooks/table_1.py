@@ -7,21 +7,23 @@
 # ---
 
 # %% [markdown]
-# # Table 1: what do embeddings tell about a wrestler?
+# # Table 1: what do embeddings say about a wrestler?
 #
-# **The question.** Two robot ants wrestle for at most 25 seconds. The encoder maps each ant's view of such
-# a match to a vector, without labels or rewards. Does it identify the wrestler, if seen in training against
-# other opponents (*weak* generalisation) or unseen (*strong*)? And do two vectors predict who will win?
+# **The question.** Two robot ants wrestle for at most 25 seconds. The encoder maps each ant's view of the
+# match to a vector, without labels or rewards. Does it identify wrestlers that were seen in training with
+# other opponents (*weak* generalisation) or never (*strong*)? And do two vectors predict who will win?
 #
-# As in Table 2, $f_\theta$ learns by **imitation** (Emb-Im), by agent identification (Emb-Id), or both,
+# As in Table 2, $f_\theta$ learns by imitation (Emb-Im), agent identification (Emb-Id), or both (Emb-Hyb),
 #
 # $$ \mathcal L = -\!\!\sum_{(o,a) \in e_+}\!\! \log \mathcal N\big(a;\, \mu_\phi(o, f_\theta(e^*)),
-# \sigma_\phi^2\big) + \lambda \sum_{j \ne i} \Big(1 + e^{\lVert r^* - r_-\rVert_2
-#   - \lVert r^* - r_+ \rVert_2}\Big)^{-2}, $$
+# \sigma_\phi^2\big) + \lambda \sum_{j \ne i}
+# \Big(1 + e^{\lVert r^* - r_-\rVert_2 - \lVert r^* - r_+ \rVert_2}\Big)^{-2}, $$
 #
-# with a Gaussian instead of the softmax, since torques are continuous. The measures are the
-# intra-inter clustering ratio (IICR, lower is better) and the accuracy with which a linear classifier
-# predicts **win, loss or draw** of a match from embeddings of *other* matches of both wrestlers.
+# with a Gaussian instead of the softmax, since torques are continuous. We measure the intra-inter clustering
+# ratio (IICR, lower is better), and the accuracy of a linear classifier that predicts **win, loss or draw**
+# from embeddings of *other* matches.
+#
+# **What to expect.** In the paper, Emb-Hyb has the lowest IICR; outcomes are predicted better than by chance.
 #
 # ## Parameters
 
@@ -94,8 +96,8 @@ output = results.resolve(output_folder)
 
 # %% [markdown]
 # ## Data
-# Every wrestler meets every other one; each match is kept twice, as seen from either ant. Each seed draws a
-# weak split (a connected graph of 60 % of the edges for training) and a strong one (edges within a part).
+# Every wrestler meets every other one; each match is kept twice, as seen by either ant. Each seed draws a
+# weak split (training on 60 % of the edges, a connected graph) and a strong one (only edges within a part).
 
 # %%
 folder = results.resolve(wrestlers_folder)
@@ -117,12 +119,11 @@ print(f"{len(dataset) // 2} matches, {drawn:.1%} drawn; mean length {lengths.mea
 
 # %% [markdown]
 # ## Method
-# An update learns from 20 random steps of each episode instead of all: means and sums keep their
-# expectations, and an update costs far less. Embeddings are then computed from whole episodes.
-# Observations are standardised by the training episodes. Learning rate and number of updates of each method
-# are those with the lowest ratio on *validation* episodes of the first seed; $\lambda$ is chosen so in every
-# seed. Beside its references, **untrained** encoder and **summary statistics**, stands one with labels: the
-# **supervised** encoder learns to name the training wrestlers.
+# An update uses 20 random steps of each episode: means and sums keep their expectations, at a fraction of the
+# cost. Embeddings come from whole episodes, and observations are standardised by the training episodes. We
+# choose each method's learning rate and number of updates by the ratio on *validation* episodes of the first
+# seed, and $\lambda$ in every seed. The references are an **untrained** encoder, **summary statistics** and,
+# with labels, a **supervised** encoder that learns to name the training wrestlers.
 
 # %%
 comparison = comparisons.Comparison(
@@ -170,20 +171,17 @@ chosen |= hybrid
 comparison.learn(chosen, supervised=True)
 
 # %% [markdown]
-# *Identification.* A classifier (linear probe, nearest neighbour) is trained on three labelled embeddings of
-# each wrestler, however many episodes each averages over, and names the others.
-#
-# *Outcomes.* A classifier learns from training matches and predicts test matches, from both wrestlers'
-# embeddings of random **other** episodes (or means of several); in the strong split both are unseen. Two levels
-# to compare it with: the accuracy that the wrestlers' **strengths** allow, from the matches of the notebook
-# `wrestlers`; and, as a *leak*, the accuracy from embeddings of the **same match**, which saw how it went.
-#
-# *Groups.* Separating a handful of gaits is not identifying individuals. So the ratio is also taken within
-# five groups of wrestlers that fight alike: clusters of their mean speed, height, effort and so on.
-#
-# *Inputs.* The encoder sees what the environment returns, as in the paper. Some seeds learn once more from
-# *egocentric* features, what the wrestlers' own networks see. *A negative control* is the untrained encoder
-# with **other weights**; neither is better.
+# - *Identification.* A classifier (linear probe or nearest neighbour) is trained on three labelled embeddings
+#   per wrestler, however many episodes each averages over, and names the rest.
+# - *Outcomes.* A classifier learns from training matches and predicts test matches, from embeddings of random
+#   **other** episodes of both wrestlers (or means of several); in the strong split both are unseen. Its
+#   accuracy is compared with what **strengths** allow, taken from the matches of the notebook `wrestlers`,
+#   and with that from the **same match**, a *leak*, since those embeddings saw how it went.
+# - *Groups.* Separating a handful of gaits is not identifying individuals. So we also take the ratio within
+#   five groups of wrestlers that fight alike: clusters by their mean speed, height, effort and so on.
+# - *Inputs.* The encoder sees what the environment returns, as in the paper. In some seeds, a second one sees
+#   *egocentric* features, which is what the wrestlers' own networks see.
+# - *Negative control.* An untrained encoder with **other weights** should do no better and no worse.
 
 # %%
 tournament = results.load(folder)["values"]
@@ -211,9 +209,9 @@ measured |= {f"egocentric {name}": numbers for name, numbers in seen.items()}
 
 # %% [markdown]
 # ## Result
-# Claims are judged by differences of methods in the same seed, as the notebook [claims](claims.py) says:
-# C1, that Emb-Hyb has a lower ratio than Emb-Im and Emb-Id; C4, that outcomes are predicted better than by
-# the majority class; and that the control shows no difference.
+# We judge claims by differences between methods in the same seed ([claims](claims.py)): C1, Emb-Hyb has a
+# lower ratio than Emb-Im and Emb-Id; C4, outcomes are predicted better than by the majority class. The
+# control should show no difference.
 
 # %%
 paper = tables.paper_numbers()["table_1"]
@@ -254,7 +252,7 @@ plots.save_figure(figure, output, "table_1")
 plt.show()
 
 # %% [markdown]
-# One episode; means over seeds, 95 % intervals (Student's t). "Strengths": what those of wrestlers allow.
+# One episode each; means over seeds, 95 % intervals (Student's t). "Strengths": the accuracy they allow.
 
 # %%
 figure = comparison_plots.learning_curves(values["losses"], methods)
@@ -264,9 +262,9 @@ plt.show()
 # %% [markdown]
 # Learning curves, means over seeds.
 # ## How few observations suffice?
-# **Left:** the encoder sees the first steps of one episode; **right:** the mean of several whole
-# episodes. From above: IICR, share of embeddings whose wrestler a linear probe names, and the same by
-# nearest neighbour (dotted: chance).
+# **Left:** the encoder sees the first steps of one episode; **right:** means over several whole episodes.
+# From the top: IICR, and how often a linear probe and the nearest neighbour name the wrestler (dotted:
+# chance).
 
 # %%
 for kind in kinds:
@@ -275,17 +273,19 @@ for kind in kinds:
     plt.show()
 
 # %% [markdown]
-# **What did and did not reproduce.** Emb-Hyb has the lowest ratio in both splits, as the paper says, but not as
-# low: 0.36 instead of 0.22 for unseen edges, 0.55 instead of 0.21 for unseen wrestlers. Most of our ants fight
-# alike: within groups of similar ones it is 0.70 and 0.81. And a low ratio is not the best identification: a
-# linear probe names more unseen wrestlers from eight episodes by Emb-Id. All embeddings predict outcomes better
-# than the majority class, about as well as strengths allow (0.67 and 0.62); an untrained encoder already reaches
-# 0.60 and 0.55. Egocentric inputs make no clear difference.
+# **What it means.** A hundred steps do about as well as a whole episode, and averaging over episodes helps
+# all methods. The lowest ratio need not be the best identification: from eight episodes, a linear probe names
+# most unseen wrestlers with Emb-Id, though the intervals overlap. All embeddings predict outcomes better than the
+# majority class, nearly as well as strengths allow (0.67 and 0.62), but an untrained encoder already reaches 0.60 and 0.55.
+#
+# **What did and did not reproduce.** Emb-Hyb has the lowest ratio in both splits, as in the paper, but not as
+# low: 0.36 instead of 0.22 for unseen edges, 0.55 instead of 0.21 for unseen wrestlers. Most of our ants
+# fight alike: within groups of similar ones it is 0.70 and 0.81. Egocentric inputs make no clear difference.
 #
 # ## Where we deviate
-# - The wrestlers are ours. Ratios depend on how similar they are, so that ours and the paper's compare indirectly.
-# - Splits are drawn anew for each seed, so that some of a seed's validation data are test data of others. Each
-#   method's settings but $\lambda$ come from the first seed.
+# - The wrestlers are ours; ratios depend on their similarity, so ours and the paper's compare indirectly.
+# - Splits are drawn anew for each seed, so one seed's validation data can be another's test data. Except for
+#   $\lambda$, each method's settings come from the first seed.
 # - Intervals are over splits, weights and steps; population and matches are the same in all seeds.
 #
 # ## What it cost
@@ -297,4 +297,4 @@ print(f"{result['wall_time_seconds']:.0f} s on {result['machine']}\n{result['ver
 # %% [markdown]
 # ## Things to try
 # - `steps_per_episode = 5`: how little of an episode does an update need?
-# - `embedding_size = 2`: embeddings that can be drawn as they are.
+# - `embedding_size = 2`: embeddings that can be plotted as they are.

@@ -9,23 +9,27 @@
 # %% [markdown]
 # # The wrestlers: twenty-five ants
 #
-# **The question.** Embeddings of policies need policies that differ. Are there 25 ants that wrestle well
-# enough to be worth studying, each in its own style, and is who beats whom more than a matter of strength?
+# **The question.** Embeddings of policies can only be studied on policies that differ. Can we train 25 ants
+# that wrestle well, each in its own style? And is who beats whom more than a matter of strength?
 #
-# All of them were trained with PPO (Schulman et al. 2017): a Gaussian policy $\pi_\psi$ maximises
+# All ants are trained with PPO (Schulman et al. 2017): a Gaussian policy $\pi_\psi$ maximises
 #
 # $$ \mathbb E\Big[\min\big(\rho_t \hat A_t,\; \operatorname{clip}(\rho_t, 1-\epsilon, 1+\epsilon)
 # \hat A_t\big)\Big], \qquad \rho_t = \frac{\pi_\psi(a_t \mid o_t)}{\pi_\text{old}(a_t \mid o_t)}, $$
 #
-# with generalised advantage estimates $\hat A_t$. Each starts from random weights and shares nothing with
-# the others: nineteen train by self-play, six in pairs, as in the paper. Matches are also with motionless and
-# random ants, and with earlier versions of itself. Rewards for a *style* (rushing, waiting, circling,
-# crouching, ...), the mix of opponents and the length of the training differ, so that the ants differ in
-# style and in strength.
+# with generalised advantage estimates $\hat A_t$. Each training run starts from random weights and shares
+# nothing with the others: nineteen ants train by self-play and six in pairs, as in the paper. They also
+# play against motionless and random ants, and against earlier versions of themselves. The reward for
+# *style* (rushing, waiting, circling, crouching, ...), the mix of opponents and the length of training
+# vary, so that the ants differ in style and in strength.
 #
-# An ant has no front, and the ring is symmetric: a step of a match, reflected or with its legs renamed, is a
-# step of another match. So every update sees the rollout through random ones of 16 symmetries (8 for ants
-# that circle one way).
+# An ant has no front, and the ring is symmetric: if we reflect a step of a match, or rename an ant's legs,
+# we get a step of another valid match. So every update sees the rollout under symmetries drawn at random
+# from 16 (8 for ants that circle in one direction).
+#
+# **What to expect.** Wrestlers that rarely lose to a motionless ant; statistics of style that vary mostly
+# between wrestlers, not between measurements; and, if strength is not everything, match outcomes that
+# deviate from what ratings predict by more than chance.
 #
 # ## Parameters
 
@@ -73,10 +77,11 @@ output, runs_folder = results.resolve(output_folder), results.resolve(training_r
 
 # %% [markdown]
 # ## Training
-# Every training run is a job of its own that resumes from its last checkpoint. The shipped weights come from
-# these very runs. When they fight, all act with the same standard deviation of 0.15 around their means: noise
-# is no label. A linear probe tries to name wrestlers from nothing but means and standard deviations of
-# their noise, to make sure.
+# Each training run is a separate job that resumes from its last checkpoint. The shipped weights come from
+# exactly these runs. When they play, all wrestlers act with the same standard deviation of 0.15 around
+# their mean actions, so that the noise does not give away who is acting. As a check, a linear probe tries
+# to name wrestlers from nothing but the means and standard deviations of their action noise. It should do
+# no better than chance.
 
 # %%
 if from_scratch:
@@ -97,9 +102,9 @@ print(
 
 # %% [markdown]
 # ## Can they wrestle?
-# Each wrestler plays against an ant with zero torques, one that acts at random, and, if available, the
-# published `ant-mlp-v1` (set `ROBOSUMO_POLICIES` to its folder). A wrestler should not lose to a motionless
-# ant: it only can by falling or leaving the ring.
+# Each wrestler plays against an ant that applies no torque, one that acts at random and, if available, the
+# published policy `ant-mlp-v1` (set `ROBOSUMO_POLICIES` to its folder). A wrestler should not lose to a
+# motionless ant: that only happens if it falls or leaves the ring.
 
 # %%
 references = {"motionless": matches.ZeroAction(8), "random": matches.UniformlyRandom(8)}
@@ -118,17 +123,18 @@ for title, rates in won.items():
 
 # %% [markdown]
 # ## Do they differ?
-# A tournament: all wrestlers play each other, once for each evaluation seed. Each match gives an
-# outcome and a few statistics of style. Wrestlers differ by more than chance if most of the variance
-# between measurements is *between* wrestlers (the intraclass correlation: 1 if two seeds measure the same,
-# 0 if they are unrelated). "Contact" is the share of steps in which a force acts on the opponent's torso,
-# "effort" the mean squared torque, and "drawn" a share of matches.
+# In a tournament all wrestlers play each other; we hold one for each evaluation seed. Each match gives an
+# outcome and a few statistics of style. Wrestlers differ by more than chance if most of the variance of a
+# statistic is *between* wrestlers. The intraclass correlation (ICC) measures this: it is 1 if two seeds
+# give the same values, and 0 if they are unrelated. "Contact" is the share of steps in which a force acts
+# on the opponent's torso, "effort" the mean squared torque, and "drawn" the share of matches that end in a
+# draw.
 #
-# *Is strength all there is?* Ratings $r$ (Bradley and Terry 1952) expect a score of
-# $p_{ij} = 1 / (1 + 10^{(r_j - r_i) / 400})$ of $i$ against $j$. Squared deviations of the scores from it, in
-# units of their variance, add up to $\chi^2$, which is one per degree of freedom where strength is all there
-# is. And strengths fitted to half of the matches predict the outcomes of the other half: nothing that knows no
-# more of two wrestlers than their strength predicts better.
+# *Is strength all there is?* Under ratings $r$ (Bradley and Terry 1952), the expected score of $i$ against
+# $j$ is $p_{ij} = 1 / (1 + 10^{(r_j - r_i) / 400})$. The squared deviations of the scores from it, each
+# divided by its variance, add up to $\chi^2$, which is about one per degree of freedom if strength is all
+# there is. We also fit strengths to half of the matches and predict the outcomes of the other half: a
+# predictor that knows no more about two wrestlers than their strengths cannot do better.
 
 # %%
 tournaments = [
@@ -225,9 +231,9 @@ plots.save_figure(figure, output, "wrestlers")
 plt.show()
 
 # %% [markdown]
-# **Left:** share of matches that the row won against the column (draws count for neither); rows and
-# columns are ordered by rating. **Right:** ratings on the chess scale with 95 % bootstrap intervals over
-# matches: 400 points are odds of ten to one.
+# **Left:** share of matches that the row won against the column (draws count for neither); rows and columns
+# are ordered by rating. **Right:** ratings on the chess scale with 95 % bootstrap intervals over matches; a
+# lead of 400 points means odds of ten to one.
 
 # %%
 figure = wrestler_plots.styles(values)
@@ -235,9 +241,9 @@ plots.save_figure(figure, output, "wrestlers_styles")
 plt.show()
 
 # %% [markdown]
-# The style of each wrestler (a point), measured twice with different seeds. On the diagonal both agree: the
-# wider the points spread along it, compared with their distance from it, the more the statistic says about
-# the wrestler.
+# Each point is one wrestler, whose style is measured twice, with different seeds. On the diagonal the two
+# measurements agree. The wider the points spread along the diagonal, compared with their distance from it,
+# the more the statistic says about the wrestler.
 #
 # ## Performance grows with samples
 
@@ -247,24 +253,30 @@ plots.save_figure(figure, output, "wrestlers_training")
 plt.show()
 
 # %% [markdown]
-# Shares of matches won and lost against a motionless ant during training, with exploration noise, means of
-# five iterations: by self-play (blue) and in pairs (orange). Dotted: at most 15 % lost is the floor.
+# Shares of matches won (left) and lost (right) against a motionless ant during training, with exploration
+# noise, as means over five iterations. Blue: trained by self-play; orange: in pairs. The dotted line marks
+# the requirement, at most 15 % lost.
 #
-# **What was reached, and what was not.** Seventeen of the 25 win at least 40 % against `ant-mlp-v1`, the best of
-# them two thirds; the best of the earlier population won a third. Two lose more than 15 % against a motionless
-# ant: `pair-rushing-2` (19 %) and `self-central` (18 %). Ratings spread by 129 points, and strengths alone
-# predict 66 % of all outcomes. They differ in how they move, but who beats whom is a matter of strength: $\chi^2$
-# is 0.98 per degree of freedom, as if nothing else counted. (A single tournament of 24 matches each, from one
-# other seeding, gave 1.40; why is open.)
+# **What was reached, and what was not.** Seventeen of the 25 win at least 40 % against `ant-mlp-v1`, and
+# the best of them 70 %; the best of an earlier population won a third. Two lose more than 15 %
+# against a motionless ant: `pair-rushing-2` (19 %) and `self-central` (18 %). Action noise does not
+# identify them: the probe does no better than chance.
 #
-# **What was tried.** Wrestlers whose networks saw an ant's real front needed four million samples to win
-# 65 % against a motionless ant and 25 % against `ant-mlp-v1`; drawing random ones of its 16 symmetries for each
-# sample did not change that. Calling the side nearest to the opponent the front, two million samples gave 87
-# and 51 %, three million 87 and 66 % (one training each, 150 games). Rewards for a style that pay for every
-# second of a match taught ants to wait, or to lose quickly; `time_penalty` now takes that back. Learning rates
-# that do not fall left PPO with five updates of each rollout instead of 96, and nothing was learned any more.
-# When all but one trained for two million samples and more, ratings spread by 66 points with a noise of 0.25 and by 90
-# with 0.10; so six were trained anew, for 0.5 to 1.5 million samples.
+# **What it means.** The wrestlers differ in how they move: for most statistics of style, nearly all of the
+# variance is between wrestlers. But who beats whom is a matter of strength. Ratings have a standard
+# deviation of 129 points, strengths alone predict 66 % of all outcomes, and $\chi^2$ is 0.98 per degree of
+# freedom, as if nothing else counted. (A single tournament of 24 matches for each pair, from one other seeding, gave
+# 1.40; we do not know why.)
+#
+# **What was tried.** With networks that saw the match from a front fixed to the ant's body, training needed
+# four million samples to win 65 % against a motionless ant and 25 % against `ant-mlp-v1`; drawing one of
+# the 16 symmetries at random for each sample did not change that. When the side nearest to the opponent
+# counts as the front, two million samples gave 87 and 51 %, and three million 87 and 66 % (one training run
+# each, 150 matches). Rewards for style that are paid every second taught ants to stall, or to lose quickly;
+# `time_penalty` now offsets this. With a learning rate that did not decay, PPO made only five updates per
+# rollout instead of 96, and learning stopped. When all ants but one were trained for at least two million
+# samples, ratings had a standard deviation of 66 points with an action noise of 0.25, and of 90 points with
+# 0.10; so we retrained six of them for only 0.5 to 1.5 million samples.
 #
 # ## What it cost
 
@@ -279,6 +291,6 @@ print(result["machine"], result["versions"])
 
 # %% [markdown]
 # ## Things to try
-# - `evaluation_seeds = [1, 2]`: which ratings no longer differ?
-# - A style of your own: add it, and a run, to `reproduction/recipes/wrestlers.yaml`; then
+# - `evaluation_seeds = [1, 2]`: which ratings can no longer be told apart?
+# - Invent a style: add it, and a training run that uses it, to `reproduction/recipes/wrestlers.yaml`. Then
 #   `python -m reproduction.train NAME` trains it.
