@@ -9,17 +9,21 @@
 # %% [markdown]
 # # Figure 1: the agent-interaction graph and its splits
 #
-# **The question.** What does it mean for an embedding to *generalise*? Supervised learning tests on
-# unseen examples; here there are unseen *interactions* and unseen *agents*, and they are not equally hard.
+# **The question.** What does it mean for an embedding to *generalise*? In supervised learning, a model is
+# tested on unseen examples. Here a test can hold out *interactions* or whole *agents*, so there are two
+# kinds of generalisation, and they need not be equally hard.
 #
 # Agents are the nodes of a graph $G$; an edge $(i, j)$ holds the episodes that $i$ and $j$ played
-# together. Episodes of training, validation and test come from three subgraphs:
+# together. Training, validation and test episodes come from three subgraphs:
 #
 # - **weak generalisation**: seen agents, unseen edges. $G_\text{train}$ is connected and contains
 #   every agent, but $E_\text{train} \cap E_\text{test} = \emptyset$: a seen agent plays with an
 #   unseen partner;
 # - **strong generalisation**: unseen agents. $V_\text{train} \cap V_\text{test} = \emptyset$, and each
-#   part is the subgraph that its agents induce: unseen agents play each other.
+#   part is the subgraph induced by its agents: unseen agents play each other.
+#
+# **What to expect.** Four diagrams: a complete graph, as in RoboSumo, and a bipartite one, as in
+# ParticleWorld, each with a weak and a strong split.
 #
 # ## Parameters
 
@@ -47,11 +51,12 @@ output = results.resolve(output_folder)
 
 # %% [markdown]
 # ## Method
-# A `Split` is checked when it is made: it raises an error if its parts share an edge or, in the strong
-# case, an agent, or if its training graph is not connected.
+# A `Split` is validated when it is created: it raises an error if its parts share an edge or, in the
+# strong case, an agent, or if its training graph is not connected.
 #
-# In the complete graph of RoboSumo all agents play each other. The weak split takes a random spanning
-# tree, adds random edges up to 60 %, and halves the rest into validation and test.
+# In RoboSumo all agents play each other, so the graph is complete. The weak split takes a random spanning
+# tree, adds random edges until 60 % of all edges are training edges, and halves the rest into validation
+# and test. The strong split holds out a fifth of the agents for validation and a fifth for test.
 
 # %%
 complete = InteractionGraph.complete(num_agents)
@@ -62,9 +67,9 @@ strong = graphs.strong_split(
 )
 
 # %% [markdown]
-# ParticleWorld's graph is bipartite: speakers play with listeners only. Weak: one edge of every listener
-# for test, one for validation. Strong: a quarter of the pairs each, speakers and listeners alike, so
-# that a test listener plays with test speakers only.
+# ParticleWorld's graph is bipartite: speakers play only with listeners. The weak split holds out one edge
+# of each listener for test and one for validation. The strong split holds out a quarter of the pairs for
+# each, speakers as well as listeners, so that a test listener plays only with test speakers.
 
 # %%
 bipartite = InteractionGraph.bipartite(num_pairs, num_pairs)
@@ -80,7 +85,7 @@ strong_pairs = graphs.strong_split(
 )
 
 # %% [markdown]
-# The checks refuse a strong split whose test graph holds a training agent:
+# The validation rejects a strong split whose test graph contains a training agent:
 
 # %%
 try:
@@ -124,14 +129,19 @@ plots.save_figure(figure, output, "figure_1")
 plt.show()
 
 # %% [markdown]
-# Circles are agents, lines are edges with their episodes. In the strong splits an agent has the
-# colour of its part. The pale edges between parts are not used: they would leak test agents into training.
+# Nodes are agents; each edge stands for the episodes that two agents played together. In the strong splits
+# a node has the colour of its part. The pale edges between parts are not used, since they would leak test
+# agents into training.
+#
+# **What it means.** A weak test asks whether the embedding of a known agent carries over to new partners;
+# every agent has training edges. A strong test asks whether the encoder works for agents that it has
+# never seen.
 #
 # ## Ours against the paper
-# The graphs follow the paper's description; which edges fall where is drawn at random. **Where we
-# deviate:** for ParticleWorld's strong split we hold out speakers together with listeners. The paper,
-# as recalled, only says that listeners are split 14, 7 and 7. Ours is the stricter reading: no agent
-# of a test episode was seen in training, on either side.
+# The graphs follow the paper's description; which edges go into which part is random. **Where we deviate:**
+# in ParticleWorld's strong split we hold out speakers together with listeners. As far as we recall, the
+# paper only says that the listeners are split 14, 7 and 7. Ours is the stricter reading: no agent of a
+# test episode was seen in training, on either side.
 #
 # ## What it cost
 
@@ -140,8 +150,8 @@ print(f"{results.load(output)['wall_time_seconds']:.1f} s; {results.versions()}"
 
 # %% [markdown]
 # ## Things to try
-# - `train_fraction = 0.2`: the spanning tree fills the training graph. How low can it go, and what is
-#   the error below that?
-# - `seed = 0`, `1`, `2`: do some agents keep a single training edge? What can an encoder learn about
+# - `train_fraction = 0.2`: the spanning tree alone fills the training graph. How low can the fraction be,
+#   and what error do you get below that?
+# - `seed = 0`, `1`, `2`: do some agents have a single training edge? What can an encoder learn about
 #   them?
-# - Build your own graph: `InteractionGraph((0, 1, 2, 3), ((0, 1), (1, 2), (2, 3)))`, and split it.
+# - Build a graph of your own, `InteractionGraph((0, 1, 2, 3), ((0, 1), (1, 2), (2, 3)))`, and split it.

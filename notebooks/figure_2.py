@@ -9,17 +9,19 @@
 # %% [markdown]
 # # Figure 2: a policy that conditions on an embedding
 #
-# **The question.** Once there is an embedding of the other agent, how does a new policy use it?
+# **The question.** Given an embedding of the other agent, how does a new policy use it?
 #
-# An agent that meets many others plays best when it knows which one it is playing with. The encoder
-# $f_\theta$, trained beforehand and frozen, turns a *past* episode $e_{t-1}$ of the other agent into a
-# vector, which the new policy takes as input beside its observation:
+# An agent that meets many others can play better if it knows which one it is playing with. The encoder
+# $f_\theta$ is trained beforehand and frozen. It maps a *past* episode $e_{t-1}$ of the other agent to a
+# vector, which the new policy takes as an input in addition to its observation:
 #
 # $$ a \sim \pi_\psi\big(a \mid o,\; f_\theta(e_{t-1})\big), \qquad
 #    f_\theta(e) = \frac{1}{|e|} \sum_{(o, a) \in e} \mathrm{MLP}(o, a). $$
 #
-# Reinforcement learning changes $\psi$ alone. The diagram is drawn by code, and its sizes are read
-# off the networks that the other notebooks use.
+# Reinforcement learning updates only $\psi$.
+#
+# **What to expect.** A diagram of this loop. It is drawn by code, and the layer sizes in it are read off
+# the networks that the other notebooks use.
 #
 # ## Parameters
 
@@ -53,8 +55,8 @@ output = results.resolve(output_folder)
 
 # %% [markdown]
 # ## Method
-# The three networks, as they are built for Table 3: the encoder of a listener's episode, a listener,
-# and a speaker that takes the embedding as its *context*.
+# We build the three networks as for Table 3: the encoder of a listener's episode, a listener, and a speaker
+# that takes the embedding as its *context*.
 
 # %%
 generator = make_generator(0)
@@ -120,13 +122,16 @@ plots.save_figure(figure, output, "figure_2")
 plt.show()
 
 # %% [markdown]
-# Past episodes with the other agent (grey) are embedded by the frozen encoder (blue), and the policy
-# that learns (orange) takes the embedding. Numbers are layer sizes, as built above.
+# Grey: past episodes and the environment. Blue: frozen networks. Orange: the new policy, which is trained.
+# Numbers are layer sizes, as built above.
+#
+# **What it means.** The encoder sees only past episodes of the other agent, and it is not trained further:
+# all that the new policy learns about using the embedding is in $\psi$.
 #
 # ## Ours against the paper
-# The paper draws the same loop for its competitive world. **Where we deviate:** here the new agent is
-# a speaker, its observation the target's colour, and one embedding may average over several past
-# episodes (Table 3 measures how many it takes).
+# The paper draws the same loop for its competitive environment. **Where we deviate:** here the new agent is
+# a speaker, it observes the target's colour, and one embedding may average over several past episodes
+# (Table 3 measures how many it takes).
 #
 # ## What it cost
 
@@ -136,5 +141,5 @@ print(f"{sizes['learned_parameters']} parameters are trained, {sizes['frozen_par
 
 # %% [markdown]
 # ## Things to try
-# - `embedding_size = 8`: how small does the speaker become?
+# - `embedding_size = 8`: how much smaller does the speaker become?
 # - `message_size = 16`: which of the networks grow, and why those?

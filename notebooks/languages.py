@@ -9,18 +9,20 @@
 # %% [markdown]
 # # What do they say? The languages of ParticleWorld's pairs
 #
-# **The question.** Every pair of a speaker and a listener agrees on a language of its own. What do these
-# languages look like, and is a distance between two embeddings one between two languages? The language is
-# all that a new speaker needs from the embedding of its listener (`table_3.py`).
+# **The question.** Each pair of a speaker and a listener agrees on its own language. What do these languages
+# look like, and do listeners with similar languages have similar embeddings? The language is all that a new
+# speaker needs from the embedding of its listener (`table_3.py`).
 #
 # A speaker's *code* is $p(w \mid t)$, the probability of each of the eight words $w$ (three bits) for each
-# target $t$: known exactly, since bits are drawn independently. What a listener $l$ understands is the
-# table $R[l, t, w]$ of its mean returns at target $t$ if it hears nothing but $w$. Together they give the
-# return of speaker $i$ with listener $j$, and the distance between two languages: what is lost when two
-# pairs exchange their speakers.
+# target $t$. It is known exactly, since bits are drawn independently. What listener $l$ understands is the
+# table $R[l, t, w]$: its mean return at target $t$ if it hears nothing but $w$. Together they give the return
+# of speaker $i$ with listener $j$, and the distance between two languages, which is the return that two pairs
+# lose by swapping their speakers:
 #
 # $$ J_{ij} = \frac13 \sum_t \sum_w p_i(w \mid t)\, R[j, t, w], \qquad
 # D_{ij} = \frac12 \big[ (J_{jj} - J_{ij}) + (J_{ii} - J_{ji}) \big]. $$
+#
+# **What to expect.** If embeddings capture language, their distances correlate with $D$.
 #
 # ## Parameters
 
@@ -71,9 +73,9 @@ output, folder = results.resolve(output_folder), results.resolve(population_fold
 
 # %% [markdown]
 # ## Data
-# Pairs share settings, but no random number; nor do populations. Intervals are over populations, by
-# Student's $t$ on one mean for each. Two checks of the tables, which hold one word for a whole episode: a
-# second table, of other episodes, and real cross-play, in which speakers draw bits anew in each step.
+# Pairs share their settings but no random numbers, and so do populations. Intervals are Student's $t$ over
+# the means of populations. The tables assume one word for a whole episode. We check them against a second
+# table, from other episodes, and against real cross-play, in which speakers draw bits anew at each step.
 
 # %%
 names = [f"population_{number}.safetensors" for number in range(num_populations)]
@@ -94,18 +96,17 @@ for number, population in enumerate(pairs):
 
 # %% [markdown]
 # ## Words
-# The **mutual information** $I(W; T)$ of a word and its target is at most $\log_2 3 = 1.58$ bits, reached
-# if no word serves two targets. It does not ask whether anybody listens (Lowe et al. 2019); the tables do.
-# **Synonyms** are several words for one target: words that a speaker sends at least 5 % of the time, and
-# words that its listener understands alike, with a return within 1 of the best word's. Are they the same? A
-# speaker's *further words* are those beside the most frequent one for a target.
+# The **mutual information** $I(W; T)$ between word and target is at most $\log_2 3 = 1.58$ bits, reached if no
+# word is used for two targets. It ignores whether anybody listens (Lowe et al. 2019); the tables do not.
+# **Synonyms** are several words for one target. We count words that a speaker sends at least 5 % of the time,
+# and words that its listener understands alike, with a return within 1 of the best word's. Are they the same?
+# A speaker's *further words* are all but its most frequent one for a target; we count those understood.
 #
-# Two usual measures of emergent languages do not apply. *Positional disentanglement* (Chaabouni et al.
-# 2020) compares, for each symbol, the attribute of which it tells most with the next: a target has one
-# attribute, its colour, and there is no next. *Topographic similarity* (Brighton and Kirby 2006) correlates
-# distances between messages with distances between meanings: the three values of one attribute are equally
-# far apart, and with a constant nothing correlates, whatever the code. On the listener's side, though,
-# meanings have distances: a word means its returns at three targets.
+# Two common measures of emergent languages do not apply. *Positional disentanglement* (Chaabouni et al. 2020)
+# compares, for each symbol, the attribute that it tells most about with the runner-up; our targets have only
+# one attribute, their colour. *Topographic similarity* (Brighton and Kirby 2006) correlates distances between
+# messages with distances between meanings; our three colours are equally far apart, and nothing correlates
+# with a constant. For a listener, though, meanings have distances: a word means its returns at three targets.
 
 # %%
 measured = {"mutual information (bits)": [languages.mutual_information(c).mean() for c in codes]}
@@ -124,10 +125,10 @@ num_different = len(np.unique(all_codes.argmax(-1), axis=0))
 print(f"{len(all_codes)} pairs, {num_different} codes; by bits between words: {classes}")
 
 # %% [markdown]
-# **Do bits have a structure that pairs share?** If words were mere labels, any relabelling would be as
-# likely. So we relabel the words of each pair at random, by one of the $8!$ permutations for each, and ask
-# how often such codes (or tables) are as far from the mean of all such as the real ones. This keeps
-# everything that does not depend on bits: mutual information, numbers of words, synonyms.
+# **Do bits have a structure that pairs share?** If words were arbitrary labels, any relabelling would be as
+# likely. So we relabel the words of each pair at random, by one of the $8!$ permutations, and count how often
+# the shuffled codes (or tables) are at least as far from the shuffled mean as the real ones. This preserves
+# all that does not depend on bits: mutual information, numbers of words, synonyms.
 
 # %%
 tests, random = {}, np.random.default_rng((seed, Stream.LANGUAGES_SHUFFLES))
@@ -144,10 +145,10 @@ for name, statistic, arrays in (
 
 # %% [markdown]
 # ## Silence
-# The first message arrives after one step; until then a listener hears 000. It has neither memory nor
-# clock: at rest, silence is the word 000 to it. Where does it go, and how much does it *lean* to one
-# landmark (strongest minus weakest push)? What would it gain from a message that is there at the start, and
-# what would it lose by standing still? We play the same worlds and random numbers three times.
+# The first message arrives after one step; until then a listener hears 000. It has no memory and no clock, so
+# at rest it cannot tell silence from the word 000. Where does it go, and how much does it *lean* towards one
+# landmark (strongest minus weakest push)? What would it gain from a message at the start, or lose by standing
+# still in the first step? We play the same episodes, with the same random numbers, in all three ways.
 
 # %%
 lean, costs = [], []
@@ -170,11 +171,11 @@ for number, population in enumerate(pairs):
 
 # %% [markdown]
 # ## Distances between languages and between embeddings
-# In each population one encoder, the paper's mean over an MLP, learns by imitation from all listeners with
-# all speakers: it *knew these listeners*. A listener's embedding is the mean over its episodes; *whitened*,
-# each direction is in units of its scatter within listeners. For comparison: summary statistics; the share
-# of steps in which a listener does nothing; and its mean push towards each landmark on each word, which
-# needs no learning and shows whether the episodes hold the language at all.
+# In each population we train one encoder, the paper's mean over an MLP, by imitation (Emb-Im) on episodes of
+# all listeners with all speakers, so it *has seen these listeners*. A listener's embedding is the mean over its
+# episodes; if *whitened*, each direction is scaled by its scatter within listeners. We compare with three
+# features that need no learning: summary statistics; the share of steps in which a listener does nothing; and
+# its mean push towards each landmark on each word, which shows whether episodes hold the language at all.
 
 # %%
 compared: dict[str, list] = {}
@@ -193,9 +194,9 @@ for number, population in enumerate(pairs):
         compared.setdefault(name, []).append(matrix)
 
 # %% [markdown]
-# The 378 distances between 28 languages are not independent: each pair has part in 27. So Spearman's rank
-# correlation is computed within each population. Its mean has two intervals, over populations, and by a
-# jackknife that leaves out one listener at a time; its test is Mantel's, which permutes listeners.
+# The 378 distances between 28 languages are not independent: each language is part of 27. So we compute
+# Spearman's rank correlation within each population and give its mean two intervals, one over populations and
+# one by a jackknife that leaves out one listener at a time. The test is Mantel's, which permutes listeners.
 
 # %%
 ours = [languages.language_distances(*both) for both in zip(codes, returns, strict=True)]
@@ -245,25 +246,24 @@ plots.save_figure(figure, output, "languages")
 plt.show()
 
 # %% [markdown]
-# **Left:** languages of the first population. A cell has the colour of the landmark at which the listener
-# is best on this word, the paler, the worse. Circles: words that the speaker sends for the landmark of that
-# colour; their area is the probability. **Right:** shares of words in all messages (dotted: equal ones);
-# how differently words are understood (distance of returns at three targets); cost of the silent first
-# step.
+# **Left:** the languages of the first population, one pair per row. A cell has the colour of the landmark for
+# which this word gives the listener its best return, paler for lower returns. Circles are the words that the
+# speaker sends for the landmark of that colour; their area is the probability. **Right, from the top:** share
+# of each word among all messages (dotted: equal shares); how differently two words are understood (distance
+# between their returns at the three targets); cost of the silent first step.
 #
-# **Words** (default profile). Words tell the targets apart almost perfectly: a handful of the 140 pairs
-# have one most frequent word for two targets. About half of the further words are as good as the most
-# frequent one, synonyms that differ in a bit that does not matter; the others are slips of a speaker that
-# is not sure. Most pairs have a code that no other pair has, and two speakers say the same word hardly more
-# often than chance has it. But bits are no mere labels. Words for different targets are further apart than
-# shuffled ones, with two bits between any two words more than twice as often as at random; and the fewer
-# bits differ, the more alike two words are understood. That structure is what the 48 relabellings of the
-# channel keep (`agents/symmetries.py`), and most other relabellings destroy.
+# **Words** (default profile). Words identify the target almost perfectly: only a handful of the 140 pairs have
+# the same most frequent word for two targets. About half of the further words are synonyms, understood as well
+# as the best word. Most pairs have a code that no other pair has, and two speakers use the same word for a
+# target hardly more often than by chance. But the bits are not arbitrary labels. Words for different targets
+# differ in more bits than shuffled words do: codes in which any two words differ in two bits are more than
+# twice as frequent as at random. And the fewer bits differ, the more alike two words are understood. The 48
+# relabellings that permute and flip bits (`agents/symmetries.py`) preserve this structure; most others do not.
 #
-# **Silence.** Listeners do not wait for a word: they push to the middle of the landmarks, a little more to
-# one of them. Standing still would cost about 1, while a message from the start would gain 0.2 only. It
-# gains more where the listener leans more, as most do whose speaker sends 000: silence then names a target.
-# Speakers send 000 less than other words.
+# **Silence.** Listeners do not wait for a word: they push to the middle of the landmarks, and somewhat more to
+# one of them. Standing still would cost about 1, while a message from the start would gain only 0.2. It
+# would gain more for listeners that lean more, as most listeners do whose speaker sends 000: silence then
+# already names a target. Speakers send 000 less often than other words.
 
 # %%
 figure, axes = plt.subplot_mosaic("ac;bc", figsize=(6.75, 4.4), width_ratios=[1, 1.35])
@@ -274,19 +274,19 @@ plots.save_figure(figure, output, "languages_distances")
 plt.show()
 
 # %% [markdown]
-# **Above:** all pairs of listeners of a population, percentiles of two distances, of Emb-Im and of
-# languages. **Below:** rank correlations with the distance between languages (last: of Emb-Im with idle
-# steps); intervals over populations (dots). **Right:** all languages in a plane (multidimensional scaling,
-# which keeps distances roughly); the word for the first landmark, red, has its regions.
+# **Above:** percentiles of the distances between embeddings (Emb-Im) and between languages, for all pairs of
+# listeners within a population. **Below:** rank correlations with the distance between languages (last row: of
+# Emb-Im with idle steps); intervals over populations (dots). **Right:** all languages in a plane, by
+# multidimensional scaling, which roughly preserves distances; words for the first landmark (red) have regions.
 #
-# **Distances.** How far apart two embeddings are says nothing of how far apart the languages are, whitened
-# or not, although the encoder knew these listeners. Their episodes do hold the language: the pushes on each
-# word correlate strongly. Embeddings that are close share a manner, how often a listener does nothing. A
-# speaker would have to learn by heart which place in the space has which language.
+# **What it means.** The distance between two embeddings says nothing about the distance between two languages,
+# whitened or not, although the encoder has seen these listeners. Their episodes do contain the language: the
+# pushes on each word correlate strongly with it. What close embeddings share is style, namely how often a
+# listener does nothing. A speaker would have to memorise which region of the space has which language.
 #
-# **Limits.** The paper does not look at languages, so there is no number to compare. The tables hold one
-# word an episode; speakers who draw bits anew in each step do a little better. A distance of means is one
-# way to read embeddings, and Emb-Im one kind: other encoders find more (below).
+# **Limits.** The paper does not study languages, so there is no number to compare. The tables assume one word
+# per episode; speakers that draw bits anew at each step do a little better. We read embeddings only by the
+# distances between their means, and look only at Emb-Im: other encoders find more (below).
 #
 # ## What it cost
 
@@ -296,5 +296,5 @@ print(f"{result['wall_time_seconds']:.0f} s on {result['machine']}\n{result['ver
 
 # %% [markdown]
 # ## Things to try
-# - `message_size = 2` in `population.py`: four words for three targets. Is 000 avoided still?
-# - `paperlib.alternatives.gated_pooling`: in a trial, 3,000 updates made whitened distances follow languages (0.5).
+# - `message_size = 2` in `population.py`: four words for three targets. Is silence (all zeros) still avoided?
+# - `paperlib.alternatives.gated_pooling`: in a trial of 3,000 updates, whitened distances follow language (0.5).

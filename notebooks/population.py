@@ -9,29 +9,32 @@
 # %% [markdown]
 # # The population: 28 speakers, 28 listeners, 28 languages
 #
-# **The question.** Embeddings of policies need agents whose policies differ. Do pairs of a speaker
-# and a listener that are trained separately come to use different languages?
+# **The question.** To learn embeddings of policies we need agents whose policies differ. Do speaker-listener
+# pairs that are trained separately develop different languages?
 #
-# In **ParticleWorld** a speaker sees the colour of the target among three landmarks but cannot
-# move. It sends three bits a step. A listener sees the landmarks and the bits, not the target, and
-# moves. Both are paid
+# In **ParticleWorld** a speaker sees the colour of the target, one of three landmarks, but cannot move.
+# It sends three bits per step. A listener sees the landmarks and the bits, but not which landmark is the
+# target, and moves. Both receive the reward
 #
 # $$ r_t = -\lVert x_t - x_\text{target} \rVert^2, \qquad t = 1, \dots, 25. $$
 #
-# The environment does not fix which bits mean which colour: each pair must agree on its own language. We train
-# five populations of 28 pairs with MADDPG (Lowe et al. 2017). For agent $i$ with action $a_i$, policy $\mu_i$ and a
-# critic $Q_i$ that sees what both agents see and do,
+# The environment does not fix which bits mean which colour: each pair must agree on its own language. We
+# train five populations of 28 pairs with MADDPG (Lowe et al. 2017). For agent $i$ with action $a_i$, policy
+# $\mu_i$ and a critic $Q_i$ that sees what both agents see and do,
 #
 # $$ y = r + \gamma\, Q_i'(\mathbf o', \mathbf a')\rvert_{a_j' = \mu_j'(o_j')}, \qquad
 #    \nabla J = \mathbb E\big[\nabla \mu_i(o_i)\, \nabla_{a_i} Q_i(\mathbf o, \mathbf a)
 #    \rvert_{a_i = \mu_i(o_i)}\big]. $$
 #
-# Bits and moves are discrete; gradients pass through them by straight-through samples of the binary
-# Concrete and Gumbel-softmax distributions.
+# Bits and moves are discrete; gradients pass through straight-through samples of the binary Concrete and
+# Gumbel-softmax distributions.
+#
+# **What to expect.** If the languages differ, a speaker does well with its own listener and much worse with
+# the listeners of other pairs.
 
 # %% [markdown]
 # ## Parameters
-# These are the values of the default profile; `workflow/parameters.yaml` holds those of the others.
+# These are the values of the default profile; `workflow/parameters.yaml` holds those of the other profiles.
 
 # %% tags=["parameters"]
 num_populations = 5  # independent of each other
@@ -80,13 +83,12 @@ output = results.resolve(output_folder)
 
 # %% [markdown]
 # ## Training
-#
-# The 28 pairs are *stacked*: one batched matrix product steps all their networks. Each pair draws
-# weights, worlds, actions and batches from its own random stream, so that the pairs are as
-# independent as 28 separate runs. A pair that stays below the floor starts again with a new stream;
-# restarts are counted and reported. A training that is stopped resumes from its last checkpoint. The
-# default profile trains the first population; the other four, which were trained by the same code with
-# their own seeds, come with the package. The `paper` profile trains all.
+# The 28 pairs are *stacked*: one batched matrix product evaluates all their networks at once. Each pair
+# draws its weights, episodes, actions and batches from its own random stream, so the pairs are as
+# independent as 28 separate runs. A pair that ends below the floor starts again with a new stream; restarts
+# are counted and reported. An interrupted training resumes from its last checkpoint. The default profile
+# trains the first population; the other four were trained by the same code with their own seeds and come
+# with the package. The `paper` profile trains all five.
 
 # %%
 settings = maddpg.Settings(
@@ -117,11 +119,10 @@ population = found[0]
 
 # %% [markdown]
 # ## How good are they, and how good could they be?
-#
 # Each pair plays new episodes, not those that decided on restarts. We compare with an upper **bound**:
-# a listener that knows its target from the start and moves optimally. Its actions are the exact
-# solution of a convex problem (`particleworld.best_returns`). No pair can exceed the bound, or quite
-# reach it, since a listener receives the first message after one step.
+# a listener that knows its target from the start and moves optimally. Its actions are the solution of a
+# convex problem (`particleworld.best_returns`). No pair can exceed the bound, or even quite reach it,
+# since the first message arrives only after one step.
 
 
 # %%
@@ -148,8 +149,7 @@ print(f"means {own_returns.mean(1)}, worst pair {own_returns.min():.2f}, bound {
 
 # %% [markdown]
 # ## Do they understand each other?
-#
-# *Cross-play*: every speaker plays with every listener. If all pairs had found the same language, the
+# In *cross-play*, every speaker plays with every listener. If all pairs had found the same language, the
 # whole matrix would look like its diagonal.
 
 
@@ -172,7 +172,7 @@ off_diagonal = ~torch.eye(num_pairs, dtype=torch.bool)
 other_returns = matrices[:, off_diagonal].mean(1)  # (populations,)
 
 # %% [markdown]
-# For a picture, the first speaker plays the same episode with its own listener and with two others.
+# To illustrate, the first speaker plays the same episode with its own listener and with two others.
 
 # %%
 shown = []
@@ -196,7 +196,7 @@ for listener in range(3):
 
 # %% [markdown]
 # ## Result
-# The numbers go to the results file first; figures and tables below are drawn from it.
+# The numbers are saved to the results file first; the figures and tables below are drawn from that file.
 
 # %%
 paper = tables.paper_numbers()["table_3"]
@@ -242,10 +242,10 @@ plots.save_figure(figure, output, "population")
 plt.show()
 
 # %% [markdown]
-# The first population. **Left:** mean return of each pair (thin) during training, and the mean over pairs (thick). **Right:**
-# mean return of every speaker with every listener. The bright diagonal holds the pairs; off it, most
-# speakers mislead most listeners. A bright spot off the diagonal is a pair of languages that happen
-# to agree on some colours.
+# The first population. **Left:** mean return of each pair (thin lines) during training, and the mean over
+# pairs (thick line). **Right:** mean return of every speaker with every listener. The bright diagonal shows
+# each speaker with its own listener; off the diagonal, most speakers mislead most listeners. A bright spot
+# off the diagonal means that two languages happen to agree on some colours.
 
 # %%
 figure, axes = plt.subplots(1, 3, figsize=(6.75, 2.4))
@@ -259,8 +259,8 @@ diagrams.animate_episode(animation, first["observations"], target=first["target"
 plt.show()
 
 # %% [markdown]
-# One episode of the first speaker with its own listener and with two others. The ring marks the target,
-# the square the start; the messages that the listener received stand below, the returns above.
+# One episode of the first speaker with its own listener and with two others. The ring marks the target and
+# the square the start; the messages that the listener received are printed below, the returns above.
 #
 # ## Ours against the paper
 
@@ -268,17 +268,21 @@ plt.show()
 print((output / "population.md").read_text())
 
 # %% [markdown]
-# The paper's numbers are recalled, not verified. Its Table 3 gives those of a speaker with its own
-# listeners and with others as the baseline. The intervals here are by Student's $t$ over populations:
-# training a population again, with another seed or on another CPU, moves its mean by a few tenths, which
-# an interval over the pairs of one population does not cover. All that comes later uses all populations:
-# run $s$ of a table plays with population $s$ mod 5.
+# **What it means** (default profile). The languages do differ: a speaker's return is −8.98 with its own
+# listener and −19.86 with those of other pairs. **What did not reproduce.** Neither of the paper's two
+# returns lies within our interval: our pairs do better with their own partner and worse with others.
 #
-# **Where we deviate.** The paper names MADDPG and says no more on how its pairs were trained. Ours
-# sample one-hot moves of the listener and independent bits of the speaker, in training and evaluation.
-# The discount, the small logit penalty and the learning rate were chosen on three trial runs by
-# the population's mean return: with a larger penalty and γ = 0.95 the listeners stay noisier, pairs
-# get stuck with one message for two colours, and returns are about one lower.
+# The paper's numbers are recalled, not verified. They are the training and test returns of MADDPG, the
+# baseline of its Table 3, which we read as a speaker with its own listeners and with others. Our intervals
+# are Student's $t$ over populations: training a population again, with another seed or on another CPU,
+# shifts its mean by a few tenths, which an interval over the pairs of one population does not cover. All
+# later notebooks use all populations: run $s$ of a table plays with population $s$ mod 5.
+#
+# **Where we deviate.** The paper names MADDPG but gives no details of how its pairs were trained. Our
+# listeners sample one-hot moves and our speakers independent bits, in training and in evaluation. We chose
+# the discount, the small logit penalty and the learning rate by the mean return of the population in three
+# trial runs. With a larger penalty and γ = 0.95 the listeners stay noisier, pairs get stuck with one message
+# for two colours, and returns are about one lower.
 #
 # ## What it cost
 
@@ -290,6 +294,6 @@ print(result["versions"])
 # %% [markdown]
 # ## Things to try
 # - `message_size = 1`: two messages for three colours. Which two colours share a message?
-# - `dynamics = "2018"`: the original's physics moves the listener a step earlier. How does the bound
-#   change, and do the pairs follow?
+# - `dynamics = "2018"`: in the original physics the listener moves one step earlier. How does the bound
+#   change, and do the returns of the pairs change with it?
 # - `message_size = 8`: with 256 messages for three colours, do any two pairs agree?

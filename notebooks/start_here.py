@@ -9,19 +9,23 @@
 # %% [markdown]
 # # Start here: who are you playing with?
 #
-# **The question.** You have watched some unseen agents act, an episode each. Can you recognise each of
-# them in another episode, although nobody ever labelled an episode for you?
+# **The question.** You have watched some agents act. Can you recognise each of them in another episode,
+# although these agents were not in your training data?
 #
-# Grover et al. (ICML 2018) learn a function $f_\theta$ that turns one episode of an agent, a sequence
-# of (observation, action) pairs, into a vector that describes its *policy*. This notebook runs their
-# method on a toy that takes a minute and needs no simulator.
+# Grover et al. (ICML 2018) learn a function $f_\theta$ that maps one episode of an agent, a sequence of
+# (observation, action) pairs, to a vector that describes the agent's *policy*: its embedding. This
+# notebook runs their method on a toy problem that takes less than a minute and needs no simulator.
 #
-# **The toy.** An agent lives on a line. Each step it sees a number $o \in [-1, 1]$ and answers left,
-# stay or right. Its policy has two hidden traits: where it is *drawn to*, and how *decided* it is,
+# **The toy problem.** An agent lives on a line. At each step it observes a number $o \in [-1, 1]$ and moves
+# left, stays or moves right. Its policy has two hidden traits: the point $g$ that it is *drawn to*, and how
+# *decided* it is, $\kappa$:
 #
 # $$ P(a \mid o) \propto \exp\big(\kappa\, a\,(g - o)\big), \qquad a \in \{-1, 0, +1\}. $$
 #
 # We know $g$ and $\kappa$ of every agent; the method never sees them.
+#
+# **What to expect.** If the method works, embeddings of the same unseen agent lie close together, closer
+# than with an untrained encoder or with summary statistics, and both traits can be predicted from them.
 #
 # ## Parameters
 
@@ -64,8 +68,8 @@ rng = np.random.default_rng(seed)
 
 # %% [markdown]
 # ## Data
-# Episodes are arrays: observations (episodes, steps, numbers), actions (episodes, steps), and the id
-# of the agent that acted. The method needs nothing else of your own agents either.
+# Episodes are arrays: observations (episodes, steps, features), actions (episodes, steps), and the id of
+# the agent that acted. For your own agents, too, the method needs nothing else.
 
 
 # %%
@@ -87,15 +91,17 @@ print(f"{len(train)} episodes of {num_agents} agents, {len(test)} of {num_unseen
 
 # %% [markdown]
 # ## Method
-# Two networks learn together. The **encoder** $f_\theta$ is an MLP on each (observation, action) pair,
-# averaged over the episode. The **conditional policy** $\pi_\phi(a \mid o, f_\theta(e))$ must use the
-# vector. For each agent $i$ draw two of its episodes, $e^*$ and $e_+$, and for all others $e_-$:
+# Two networks are trained together. The **encoder** $f_\theta$ applies an MLP to each (observation,
+# action) pair and averages over the episode. The **conditional policy** $\pi_\phi(a \mid o, f_\theta(e))$
+# takes the embedding as an input. For each agent $i$ we draw two of its episodes, $e^*$ and $e_+$, and
+# one episode $e_-$ of every other agent $j$. There are two objectives:
 #
-# - *imitation*: given $f_\theta(e^*)$, predict the actions in the **other** episode $e_+$. To
-#   succeed, the vector must say what the agent is like, not what happened to it;
-# - *identification*: $f_\theta(e^*)$ must lie nearer to $f_\theta(e_+)$ than to any $f_\theta(e_-)$.
+# - *imitation*: given $f_\theta(e^*)$, predict the actions in the **other** episode $e_+$. This works
+#   only if the embedding describes the agent rather than what happened in $e^*$;
+# - *identification*: $r^* = f_\theta(e^*)$ must lie closer to $r_+ = f_\theta(e_+)$ than to any
+#   $r_- = f_\theta(e_-)$.
 #
-# $$ \mathcal L = -\sum_{(o, a) \in e_+} \log \pi_\phi(a \mid o, f_\theta(e^*))
+# $$ \mathcal L = -\frac{1}{|e_+|} \sum_{(o, a) \in e_+} \log \pi_\phi(a \mid o, f_\theta(e^*))
 #    + \lambda \sum_{j \neq i} \Big(1 + e^{\lVert r^* - r_- \rVert - \lVert r^* - r_+ \rVert}\Big)^{-2} $$
 
 # %%
@@ -113,13 +119,13 @@ print(f"an episode of {episode_length} steps is now a vector of {embedded.shape[
 
 # %% [markdown]
 # ## Result
-# The **intra-inter clustering ratio** (IICR) divides the mean distance between episodes of one agent
-# by that between episodes of different agents. At one, the vectors do not depend on the agent. Two
-# references learn nothing: an *untrained* encoder, and *summary statistics*, the means and standard
-# deviations of observations and actions.
+# The **intra-inter clustering ratio** (IICR) is the mean distance between episodes of the same agent,
+# divided by the mean distance between episodes of different agents. Lower is better; at one, embeddings
+# do not cluster by agent. Two baselines need no training: an *untrained* encoder, and *summary
+# statistics*, the means and standard deviations of observations and actions.
 #
-# And do the vectors hold the hidden traits? A linear fit on the agents that we learned from predicts
-# $g$ and $\kappa$ of the unseen ones.
+# Do the embeddings also contain the hidden traits? We fit a linear regression on the training agents and
+# predict $g$ and $\kappa$ of the unseen ones.
 
 # %%
 quality = metrics.embedding_quality(embedded, test.agents)
@@ -178,10 +184,10 @@ plots.save_figure(figure, output, "start_here")
 plt.show()
 
 # %% [markdown]
-# **Left:** the loss. **Middle and right:** each dot is one episode of an unseen agent, its vector
-# projected on the two main axes, coloured by a trait that the method never saw. The dots of one agent
-# form a cloud, and the clouds are laid out by where the agent is drawn to, which says most about its
-# actions.
+# **Left:** the training loss. **Middle and right:** each dot is the embedding of one episode of an unseen
+# agent, projected on the first two principal components and coloured by a trait that the method never
+# saw. The dots of one agent form a cloud. The clouds are ordered by where the agent is drawn to, the
+# trait that affects its actions most.
 
 # %%
 print("IICR of unseen agents (lower is better):", values["iicr"])
@@ -190,18 +196,24 @@ nearest, chance = values["accuracy"]["nearest"], values["accuracy"]["chance"]
 print(f"unseen agents named by nearest neighbour: {nearest:.0%} right, {chance:.0%} by chance")
 
 # %% [markdown]
-# ## Ours against the paper
-# The paper has no toy; there is nothing to compare. **Where we deviate:** episodes here have one
-# active agent, where the paper's have two, and observations are drawn anew each step instead of
-# following from the actions. Everything else is the method that the other notebooks use:
+# **What it means** (default profile). The embeddings of unseen agents cluster: their ratio is 0.24, against
+# 0.36 for the untrained encoder and 0.65 for summary statistics. With half of each unseen agent's episodes
+# labelled, a nearest-neighbour classifier names the agent of 59 % of the others (chance: 8 %). The traits
+# can be predicted too, $g$ (correlation 0.98) better than $\kappa$ (0.73).
 #
-# - `population.py`: 28 pairs of speakers and listeners that invent languages;
+# ## Ours against the paper
+# The paper has no such toy problem, so there is nothing to compare. **Where we deviate:** an episode here has
+# one agent instead of two, and observations are drawn independently at each step instead of depending on
+# earlier actions. Everything else is the method that the other notebooks use. There too, the imitation loss
+# is a mean over steps, where the paper has a sum. The other notebooks:
+#
+# - `population.py`: 28 pairs of speakers and listeners, each with a language of its own;
 # - `figure_1.py`: what it means to generalise to unseen partners and to unseen agents;
 # - `table_2.py`: do embeddings of listeners cluster?
-# - `figure_2.py` and `table_3.py`: does a new speaker talk better to an unseen listener when it is
-#   given the listener's embedding?
-# - `wrestlers.py`, `table_1.py`, and `figure_3.py` to `figure_5.py`: all of this with robots that wrestle;
-# - `your_own_agents.py`: with agents of yours.
+# - `figure_2.py` and `table_3.py`: does a new speaker do better with an unseen listener when it is given
+#   the listener's embedding?
+# - `wrestlers.py`, `table_1.py`, and `figure_3.py` to `figure_5.py`: the same questions for wrestling robots;
+# - `your_own_agents.py`: the method on agents of your own.
 #
 # ## What it cost
 
@@ -211,7 +223,7 @@ print(result["versions"])
 
 # %% [markdown]
 # ## Things to try
-# - `identification_weight = 0.0`: imitation alone. Which of the two traits do the vectors lose?
-# - `episode_length = 5`: how small can a handful be? And with `num_agents = 5`?
-# - `objective=objectives.Classification(num_agents, embedding_size)`: what would labels teach? Or write
-#   an objective of your own, as in docs/guide.md.
+# - `identification_weight = 0.0`: imitation alone. Does either trait become harder to predict?
+# - `episode_length = 5`, or `num_agents = 5`: how little data is enough?
+# - `objective=objectives.Classification(num_agents, embedding_size)`: what do labels add? Or write an
+#   objective of your own, as docs/guide.md shows.

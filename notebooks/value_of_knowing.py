@@ -9,20 +9,19 @@
 # %% [markdown]
 # # What is it worth to know who the other player is?
 #
-# **The question.** An embedding tells a policy who it plays with. How much can that be worth at most? Before
-# any embedding is learned, the game and the population say it. Let $u(\pi, i)$ be the expected return of
-# policy $\pi$ with player $i$ of $N$. Who knows $i$ plays the best response to $i$; who does not plays one
-# policy that is best on average:
+# **The question.** An embedding tells a policy who it is playing with. How much can that be worth at most?
+# The game and the population determine this before any embedding is learned. Let $u(\pi, i)$ be the expected
+# return of policy $\pi$ with player $i$ of $N$. A policy that knows $i$ can play the best response to $i$; one
+# that does not know plays the single policy that is best on average:
 #
 # $$ V = \frac1N \sum_i \max_\pi u(\pi, i) \;-\; \max_\pi \frac1N \sum_i u(\pi, i) \;\ge\; 0 . $$
 #
-# This is the expected value of perfect information (Raiffa and Schlaifer 1961). If $V$ is small, then no
-# embedding helps, however well it tells players apart, and a comparison of embeddings by their returns
-# measures noise.
+# This is the expected value of perfect information (Raiffa and Schlaifer 1961). If $V$ is small, no embedding
+# helps, however well it separates the players, and comparing embeddings by their returns measures noise.
 #
-# Here are two worlds in which both maxima are computed, not learned: ParticleWorld, where a speaker needs
-# the language of its listener, and poker. Expect the first to be far above the second: listeners agree on
-# nothing beforehand, whereas a good hand is good against everybody.
+# We look at two worlds in which both maxima can be computed without learning: ParticleWorld, where a speaker
+# needs the language of its listener, and poker. **What to expect.** A far larger value in ParticleWorld:
+# listeners share no language, whereas a good hand is good against everybody.
 #
 # ## Parameters
 
@@ -56,10 +55,10 @@ output = results.resolve(output_folder)
 
 # %% [markdown]
 # ## Listeners
-# A speaker sends one word an episode, for one of three targets. Who knows its listener sends the word that
-# this listener understands best; who does not has one word for each target, the same for all listeners.
-# Returns come from a table of each word with each listener; words are chosen on one table and judged on
-# another.
+# A speaker sends one word per episode, for one of three targets. If it knows its listener, it sends the word
+# that this listener understands best; if not, it has one word for each target, the same for all listeners.
+# Returns come from a table of each word with each listener. Words are chosen on one table and evaluated on
+# another, from independent episodes.
 
 # %%
 found = {}
@@ -75,10 +74,10 @@ found["ParticleWorld, speaker"] = [
 
 # %% [markdown]
 # ## Poker
-# Players are untrained networks, as in a published benchmark of agent identification (notebook
-# `benchmark.py`): they differ a lot, and play badly. Best responses are OpenSpiel's, exact. The best policy
-# against somebody who was drawn from the population is the best response to the mixture of all of them, and
-# that one infers during a hand whom it may be up against.
+# The players are untrained networks, as in a published benchmark of agent identification (`benchmark.py`).
+# They differ a lot, and play badly. Best responses are exact, computed by OpenSpiel. The best policy against
+# an unknown player from the population is the best response to the mixture of all players; it can infer
+# during a hand whom it may be facing.
 
 # %%
 seats = ("first", "second")
@@ -100,10 +99,10 @@ for number, name in enumerate(GAMES):
 
 # %% [markdown]
 # ## Result
-# Means over populations with 95 % intervals (Student's $t$). Returns of ParticleWorld are negative squared
-# distances summed over an episode, those of poker chips a hand. The *share* makes them comparable: $V$ as a
-# part of what a best response gains over a member of the population, here over speakers with listeners of
-# other pairs, there over players of the same kind.
+# Means over populations with 95 % intervals (Student's $t$). Returns in ParticleWorld are negative squared
+# distances summed over an episode; those in poker are chips per hand. The *share* makes them comparable: $V$
+# divided by what a best response gains over a member of the population. In ParticleWorld the members are
+# speakers with the listeners of all pairs; in poker they are players of the same kind.
 
 # %%
 quantities = ("informed", "uninformed", "member", "of_knowing", "share")
@@ -151,18 +150,18 @@ plt.show()
 # Bars are means over populations (dots), with 95 % intervals.
 #
 # **What it means** (default profile). A speaker that knows its listener gains 9.2 over one that has to treat
-# all alike: five sixths of all that there is to gain. In poker, the value of knowing is above zero in every
-# game and seat, and small: 4 % to 21 % of the gain, of 0.5 chips a hand in Kuhn and 3 in Leduc poker. Untrained
-# players make so many mistakes that one policy profits from most of them. The first player gains more from
-# knowing, since it acts before it has seen anything of the other one.
+# all listeners alike: five sixths of all that there is to gain. In poker the value of knowing is above zero in
+# every game and seat, but small: 4 % to 21 % of the gain, which is 0.5 to 0.6 chips per hand in Kuhn and 3 in
+# Leduc poker. Untrained players make so many mistakes that a single policy exploits most of them. The first
+# player gains more from knowing, plausibly because it acts before it has seen anything of its opponent.
 #
-# So the two worlds of the benchmark ask different things of an embedding. In ParticleWorld returns show what
-# an embedding knows (`table_3.py`, `generalisation.py`). In poker they hardly would, and identification is
-# what can be measured.
+# So the two worlds of the benchmark ask different things of an embedding. In ParticleWorld, returns show what
+# an embedding knows (`table_3.py`, `generalisation.py`). In poker they would hardly show it, so there we
+# measure identification.
 #
 # ## Where we deviate
-# The paper has no such measure. $V$ takes for granted that the other player does not change within an
-# episode, and that nothing is known of it when the episode begins.
+# The paper has no such measure. $V$ assumes that the other player does not change during an episode, and that
+# the policy without information knows nothing about it when the episode begins.
 #
 # ## What it cost
 
@@ -172,5 +171,5 @@ print(f"{result['wall_time_seconds']:.0f} s on {result['machine']}\n{result['ver
 
 # %% [markdown]
 # ## Things to try
-# - `num_players = 2`: with few possible opponents, does less knowledge do?
-# - `gain` of `random_policies`: players that are all nearly uniform are all the same.
+# - `num_players = 2`: is knowing the opponent worth less when there are few possible ones?
+# - `gain` of `random_policies`: how does $V$ change with the scale of the players' weights?
