@@ -9,18 +9,21 @@
 # %% [markdown]
 # # The embedding explorer
 #
-# **The question.** What does an embedding know about its episode? A clustering ratio is one number, and a
-# flat picture shows one side. This notebook makes a page, `embedding_explorer.html`, on which the embeddings
-# of both environments can be rotated and zoomed, coloured by agent, partner, outcome or split, and where
-# every point shows its episode.
+# **The question.** What does an embedding know about its episode? A clustering ratio is a single number, and
+# a two-dimensional plot a single view. This notebook makes a page, `embedding_explorer.html`, on which the
+# embeddings of both environments can be rotated, zoomed, and coloured by agent, partner, outcome or split,
+# and where every point shows its episode.
 #
 # An embedding $r \in \mathbb R^{100}$ is drawn in three dimensions, by two maps. PCA keeps as much of the
 # variance as three numbers can,
 #
 # $$ z = W^\top (r - \bar r), \qquad W \in \mathbb R^{100 \times 3}, $$
 #
-# and t-SNE keeps neighbours together, at the expense of distances. Either loses most of a hundred
-# dimensions, so the page also names the nearest episodes of a point in all of them.
+# and t-SNE keeps neighbours together, at the expense of distances. Both lose most of the hundred dimensions,
+# so the page also lists the nearest episodes of a point in all of them.
+#
+# **What to expect.** Clouds that overlap rather than separate clusters: the ratios of unseen agents in Tables
+# 1 and 2 are closer to one than to zero.
 #
 # ## Parameters
 
@@ -111,8 +114,8 @@ for number, world in enumerate(sources):
 
 # %% [markdown]
 # ## Method
-# Each encoder embeds its test and training episodes, and one map holds both. Beside the map are numbers
-# that do not depend on it: the IICR of the test episodes that are shown, and the nearest neighbours.
+# Each encoder embeds its test and training episodes, which share one map. The page also shows numbers that do
+# not depend on the map: the IICR of the test episodes shown, and the nearest neighbours of each point.
 
 # %%
 shown = {world: {} for world in sources}
@@ -138,10 +141,10 @@ for (world, kind), (rows, number) in chosen.items():
     }
 
 # %% [markdown]
-# We reconstruct the episode behind a point from what its agent observed. A listener observes landmarks
-# relative to itself, which gives its path, and its return identifies the target landmark. A wrestler
-# observes its own torso and joints; so does its opponent, whose episode is in the data as well. Together
-# they are a state of MuJoCo, which draws it.
+# The episode behind a point is reconstructed from what its agent observed. A listener observes landmarks
+# relative to itself, which gives its path, and its return identifies the target landmark. A wrestler observes
+# its own torso and joints, and so does its opponent, whose view of the match is in the data as well. Together
+# they give the state of the simulation, which MuJoCo renders.
 
 # %%
 behind, dataset = {}, episodes["ParticleWorld"]
@@ -161,7 +164,7 @@ run.save(output, {"shown": shown, "seeds": seeds, "names": names}, seeds=[seed])
 
 # %% [markdown]
 # ## Result
-# The page needs no other file and no network.
+# The page is a single file that works offline.
 
 # %%
 values, profile = results.load(output)["values"], output.parent.name
@@ -200,12 +203,15 @@ plots.save_figure(figure, output, "explorer")
 plt.show()
 
 # %% [markdown]
-# Unseen agents: the first two principal components of test episodes, a colour and a marker per agent.
+# Unseen agents: the first two principal components of test episodes; each colour and marker is one agent.
+#
+# **What it means.** From single episodes, unseen agents overlap in this view, and their ratios, 0.85 to 0.92,
+# are not far below one. Look on the page whether a third dimension, t-SNE or another colouring says more.
 #
 # ## Ours against the paper
 # The paper has no such page. **Where we deviate:** nothing new is claimed here; the page shows some of the
-# episodes of Tables 1 and 2. Ratios beside the maps are of these few, and differ from those in the tables,
-# which are of all test episodes and several seeds.
+# episodes of Tables 1 and 2. Its ratios are of these few episodes and one seed, and differ from those in the
+# tables, which average over seeds and use all test episodes.
 #
 # ## What it cost
 
@@ -216,6 +222,6 @@ print(result["versions"])
 
 # %% [markdown]
 # ## Things to try
-# - On the page: colour ParticleWorld by partner. How much of an embedding is the speaker?
+# - On the page, colour ParticleWorld by partner: how much of an embedding is due to the speaker?
 # - `num_agents = 3`, `num_episodes = 40`: is an agent one cloud, or several?
-# - `perplexity = 5.0`: which gaps did t-SNE make up?
+# - `perplexity = 5.0`: which gaps are artefacts of t-SNE?

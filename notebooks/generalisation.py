@@ -7,22 +7,22 @@
 # ---
 
 # %% [markdown]
-# # Speakers for listeners that nobody met
+# # Speaking to unseen listeners
 #
-# **The question.** Table 3 finds little use for the paper's embeddings of *unseen* listeners. Is there
-# nothing to know, or does the encoder not find it? A listener's language is what it does on each message:
-# a table. A mean over steps keeps no trace of which message went with which move. **Gated pooling** does:
-# a gate $g$ sorts the steps of all $k$ episodes into slots $m$, and a policy looks up what it needs,
+# **The question.** In Table 3, the paper's embeddings of *unseen* listeners are of little use. Is there
+# nothing to know, or does the encoder miss it? A listener's language is a table of what it does on each
+# message. A mean over steps loses which move followed which message; **gated pooling** does not: a gate $g$
+# sorts the steps of all $k$ episodes into slots $m$, and a policy reads the slots that it needs,
 #
 # $$ E_m = \frac{\sum_t g_m(o_t, a_t)\, v(o_t, a_t)}{\sum_t g_m(o_t, a_t) + c}, \qquad
 #    r(o) = \sum_m \operatorname{softmax}_m(q(o))\, E_m . $$
 #
-# And fourteen training listeners are few languages to learn from. A listener behind a channel that
-# permutes and flips the three bits is again a valid listener, so that each of them stands for
-# $3! \cdot 2^3 = 48$ languages (**channel symmetries**). Both learn by imitation, without labels.
+# Moreover, fourteen training listeners are few languages to learn from. A listener behind a channel that
+# permutes and flips the three bits is another valid listener, so each of them yields $3! \cdot 2^3 = 48$
+# languages (**channel symmetries**). Encoders learn by imitation, without labels.
 #
-# Expect a plateau: from one episode a speaker learns about one message of eight, so that even a perfect
-# encoder leaves $k = 1$ far from the oracle.
+# **What to expect.** Returns that rise with the number of episodes: one episode reveals about one message of
+# eight, so even a perfect encoder is far from the oracle at $k = 1$.
 #
 # ## Parameters
 
@@ -90,9 +90,9 @@ output, folder = results.resolve(output_folder), results.resolve(generalisation_
 
 # %% [markdown]
 # ## Data
-# Each run takes Table 2's strong split: encoder and speaker learn with the training listeners alone, and
-# the speaker is judged with the test listeners, of whom the encoder is shown $k$ episodes with other
-# speakers. Runs of one population share a cluster.
+# Runs use the strong split of Table 2. Encoder and speaker learn with the training listeners only. The
+# speaker is evaluated with the test listeners, given an embedding of $k$ episodes of each with other
+# speakers. Runs of one population form a cluster.
 
 # %%
 populations = [seed % num_populations for seed in seeds]
@@ -114,13 +114,13 @@ evaluation = dict(
 
 # %% [markdown]
 # ## Method
-# Training has two stages. In the first, episodes of a listener are divided by the message that it mostly
-# heard, and each part counts as an agent: what it does on *one* message is learned first. Without this
-# stage the loss stays on a plateau for thousands of updates. The second stage is plain imitation, with
-# references of 1 to 16 episodes.
+# The encoder is trained in two stages. In the first, each listener's episodes are grouped by the message that
+# it heard most, and every group counts as an agent, so that the encoder first learns what listeners do on
+# *one* message. Without this stage, the loss stays on a plateau for thousands of updates. The second stage is
+# plain imitation, from 1 to 16 reference episodes.
 #
-# Speakers are trained exactly ([word_speakers](../paperlib/agents/word_speakers.py)): a word an episode,
-# and the expected return from a table of returns of each word with each listener. They are judged exactly, too.
+# Speakers are trained and evaluated exactly ([word_speakers](../paperlib/agents/word_speakers.py)): they send
+# one message per episode, and a table of each message's return with each listener gives the expected return.
 
 # %%
 usual = Cell(
@@ -161,8 +161,8 @@ for (name, seed), outcome in zip(product(cells, seeds), found, strict=True):
 references = [tasks[seed].references(num_word_episodes=num_word_episodes) for seed in seeds]
 
 # %% [markdown]
-# How many languages are enough? Encoder and speaker learn from more or fewer listeners, of the *other*
-# populations than the test listeners'.
+# How many languages are enough? We vary the number of listeners that encoder and speaker learn from, all of
+# populations *other* than the test listeners'.
 
 # %%
 counted = list(product([True], language_counts, seeds[:num_populations]))
@@ -240,8 +240,8 @@ plt.show()
 
 # %% [markdown]
 # Mean return of exact speakers with unseen listeners, with 95 % intervals over populations. **Oracle**: the
-# best message for each listener; **one code**: the best single code for these listeners, which a speaker
-# that knows nothing of them would have to guess; **training listeners' code**: what it would guess.
+# best message for each listener. **One code**: the best single code for these listeners, which a speaker
+# that knows nothing about them could only guess. **Training listeners' code**: what it would use instead.
 #
 # ## How many languages?
 
@@ -252,12 +252,12 @@ if values["counts"]:
     plt.show()
 
 # %% [markdown]
-# Only the `long` profile computes these ([figure](../figures/long/generalisation_languages.png), means with
-# 95 % intervals over populations, which are dots; [cells](../figures/long/generalisation.png)). Training
-# listeners come from four populations, test listeners from the fifth. With symmetries, three languages
-# already do better than 28 without, and from 7 to 14 little is left to gain: the oracle is at -8.8. From 28
-# on, this profile's training, half of the default's, is too short: most runs stay on the plateau of the
-# first stage, and those that leave it come to where 14 languages are. It shows no limit of languages.
+# Only the `long` profile computes this ([figure](../figures/long/generalisation_languages.png), means with
+# 95 % intervals, a dot per population; [all its encoders](../figures/long/generalisation.png)). Training
+# listeners come from four populations, test listeners from the fifth. With symmetries, three languages do
+# better on average than 28 without, and from 7 to 14 there is little left to gain: the oracle is at -8.8.
+# With 28 or more, training half as long as the default is too short: most runs stay on the plateau of the
+# first stage; the others do about as well as with 14. So where more languages stop helping is open.
 #
 # ## Learning curves
 
@@ -267,25 +267,25 @@ plots.save_figure(figure, output, "generalisation_learning")
 plt.show()
 
 # %% [markdown]
-# The jump is where the second stage begins: an episode's message is no longer that of its references.
+# The jump marks the second stage, where an episode no longer shares its message with its references.
 #
-# **What it means** (default profile). Unseen listeners can be addressed: from sixteen episodes a speaker
-# comes within half a point of the oracle, from four it is at -11.2, from one at -15.1. The best single code
-# for these very listeners gets -16.0, and the training listeners' code, which a speaker without embeddings
-# would guess, -19.8. One episode cannot tell much more: it holds about one message of eight, and with the
-# *training* listeners, whose languages encoder and speaker have met, a speaker gets -14.3 from one.
-# Learning pays: the statistic of pushes on each word, with the same symmetries, stays about one point below
-# at every $k$. Table 3 has the paper's encoder beside this one.
+# **What it means** (default profile). A few episodes can tell a speaker how to address an unseen listener:
+# from sixteen, it comes within half a point of the oracle; from four, it reaches -11.2, and from one -15.1.
+# The best single code for these very listeners gets -16.0, and the training listeners' code, which a speaker
+# without embeddings would use, -19.8. One episode cannot say much more, as it holds about one message of
+# eight: even with *training* listeners, whose languages encoder and speaker know, a speaker gets -14.3 from
+# one. Learning pays: a word statistic (mean push on each message), with the same symmetries, stays about one
+# point below at every $k$. Table 3 shows the paper's encoder beside this one.
 #
-# **What does it** (profile `long`, half as many updates, five runs). Neither part alone: without symmetries,
-# gated pooling gets -13.6 from sixteen episodes, not much more than the word statistic's -14.2; the mean-MLP
-# with symmetries, its hidden size and rate chosen, stays between -19.3 (Emb-Im) and -15.1 (Emb-Id). Together
-# they get -9.6 (Emb-Id) to -12.7 (Emb-Hyb); the wide intervals of Emb-Im and Emb-Hyb are runs that did not leave the
-# plateau in so short a training. Identification leaves it sooner.
+# **What makes the difference** (profile `long`, half as many updates, five runs). Neither part alone: without
+# symmetries, gated pooling gets -13.6 from sixteen episodes, not much better than the word statistic's -14.2;
+# the mean-MLP with symmetries, its hidden size and learning rate chosen, stays between -19.3 (Emb-Im) and
+# -15.1 (Emb-Id). Together they get -9.6 (Emb-Id) to -12.7 (Emb-Hyb). The wide intervals of Emb-Im and Emb-Hyb
+# come from runs that did not leave the plateau in so short a training; identification leaves it sooner.
 #
 # ## Where we deviate
-# The paper knows neither gated pooling nor channel symmetries; its encoder is the mean-MLP without
-# symmetries, which Table 3 and the profile `long` show. $\lambda$ of Emb-Hyb is fixed here.
+# Gated pooling and channel symmetries are not in the paper; its encoder, the mean-MLP without symmetries, is
+# in Table 3 and in the profile `long`. $\lambda$ of Emb-Hyb is fixed here.
 #
 # ## What it cost
 
@@ -296,5 +296,5 @@ print(f"{result['wall_time_seconds']:.0f} s on {result['machine']}\n{result['ver
 # %% [markdown]
 # ## Things to try
 # - `pretraining_updates = 1`: how long does the plateau last?
-# - `with_symmetries = [False]`: what do fourteen languages teach?
+# - `with_symmetries = [False]`: how much do fourteen languages teach?
 # - `encoders = ["mean-MLP"]`: can a mean over steps read a language if it learns from 672?

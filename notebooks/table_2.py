@@ -10,21 +10,22 @@
 # # Table 2: do embeddings of listeners cluster?
 #
 # **The question.** The encoder maps a single episode of a listener to a vector, without labels or
-# rewards. Are vectors of one listener closer to each other than to those of other listeners, both for
+# rewards. Are vectors of the same listener closer to each other than to those of other listeners, both for
 # listeners seen in training with other partners (*weak* generalisation) and for unseen ones (*strong*)?
 #
-# The encoder $f_\theta$ learns from two objectives. **Imitation** (Emb-Im): the embedding of one
-# episode $e^*$ must help to predict the actions in another one, $e_+$, of the same agent. **Agent
-# identification** (Emb-Id): it must lie nearer to $e_+$ than to an episode $e_-$ of another agent.
+# The encoder $f_\theta$ learns from two objectives. **Imitation** (Emb-Im): the embedding of one episode
+# $e^*$ must help to predict the actions in another one, $e_+$, of the same agent. **Agent identification**
+# (Emb-Id): it must lie closer to the embedding of $e_+$ than to that of another agent's episode $e_-$.
 #
 # $$ \mathcal L_\text{im} = -\frac{1}{|e_+|}\!\sum_{(o,a) \in e_+}\!\! \log \pi_\phi\big(a \mid o, f_\theta(e^*)\big),
-# \qquad
-# \mathcal L_\text{id} = \sum_{j \ne i} \Big(1 + e^{\lVert r^* - r_-\rVert_2
-#   - \lVert r^* - r_+ \rVert_2}\Big)^{-2}. $$
+# \quad \mathcal L_\text{id} = \sum_{j \ne i} \Big(1 + e^{\lVert r^* - r_-\rVert - \lVert r^* - r_+ \rVert}\Big)^{-2}. $$
 #
-# Emb-Hyb minimises $\mathcal L_\text{im} + \lambda\, \mathcal L_\text{id}$. The measure is the
-# **intra-inter clustering ratio** (IICR): the mean distance within agents over the mean distance between
-# agents. At one, an embedding carries no information about the agent; lower is better.
+# Emb-Hyb minimises $\mathcal L_\text{im} + \lambda\, \mathcal L_\text{id}$. The measure is the **intra-inter
+# clustering ratio** (IICR): the mean distance between embeddings of the same agent over that between
+# different agents. At one, distances say nothing about the agent; lower is better.
+#
+# **What to expect.** In the paper, Emb-Id has the lowest ratio (C2), and unseen listeners have higher
+# ratios than seen ones (C3). One episode cannot say much: it mostly contains one message of eight.
 #
 # ## Parameters
 
@@ -88,11 +89,11 @@ output = results.resolve(output_folder)
 
 # %% [markdown]
 # ## Data
-# In each run, every speaker of a population plays with every listener; an episode is recorded from the
-# listener's view. The *weak* split keeps one edge of every listener for test and one for validation; the
-# *strong* split divides the pairs into three parts and uses only edges within a part, so that its test has
-# seven listeners with seven partners instead of 28 with one. C3 therefore compares on the strong split's
-# test: *known* encoders learned from as many listeners, the test listeners among them, with other partners.
+# In each run, every speaker plays with every listener; episodes are recorded from the listener's side. The
+# *weak* split holds out two edges of each listener, for validation and test. The *strong* split divides the
+# pairs into three parts and uses only edges within a part: its test has seven listeners with seven partners,
+# not 28 with one. So C3 is judged on that test alone, against *known* encoders: they learned from as many
+# listeners, among them the test listeners with other partners.
 
 # %%
 loaded = listeners.load_populations(results.resolve(population_folder), num_populations)
@@ -113,9 +114,9 @@ print(f"{len(seeds)} runs of {len(runs[seeds[0]].dataset)} episodes each")
 
 # %% [markdown]
 # ## Method
-# The encoder is an MLP on each (observation, action) pair, averaged over the episode. The imitation
-# policy takes the listener's observation and the embedding, and predicts its action. We measure
-# embeddings of single episodes, and means over disjoint groups of episodes of one agent.
+# The encoder is an MLP on each (observation, action) pair, averaged over the episode. The imitation policy
+# predicts the listener's action from its observation and the embedding. We measure embeddings of single
+# episodes, and means over disjoint groups of episodes of one agent.
 
 # %%
 comparison = comparisons.Comparison(
@@ -133,10 +134,10 @@ comparison = comparisons.Comparison(
 ratio = partial(listeners.single_ratio, max_per_agent=max_per_agent)
 
 # %% [markdown]
-# All methods get the same care: in each run, what has the lowest ratio on its *validation* episodes is
-# chosen: for Emb-Hyb its weight $\lambda$, then for each method the learning rate, then the number of
-# updates. The imitation loss is a mean per step, so that $\lambda$ has one meaning for episodes of any
-# length. A **negative control** is Emb-Im once more, chosen and learned from other weights.
+# All methods are tuned alike, run by run, to the lowest ratio on *validation* episodes: first $\lambda$ of
+# Emb-Hyb, then each method's learning rate, then its number of updates. The imitation loss is a mean over
+# steps, so that $\lambda$ means the same for episodes of any length. A **negative control** is a second
+# Emb-Im, tuned and trained from other initial weights.
 
 # %%
 chosen, candidates = choices.choose_one_by_one(
@@ -156,10 +157,9 @@ chosen, candidates = chosen | known, candidates + of_known
 comparison.learn(chosen)
 
 # %% [markdown]
-# Now the test episodes. Two references learn nothing: an **untrained** encoder, and **summary
-# statistics** (means and standard deviations of all observations and actions). *Identification*: half
-# of each agent's embeddings are labelled, and a classifier (nearest neighbour, linear probe) names the
-# agents of the other half.
+# Now the test episodes. Two references learn nothing: an **untrained** encoder, and **summary statistics**
+# (means and standard deviations of observations and actions). *Identification*: half of each agent's
+# embeddings are labelled, and a classifier (nearest neighbour, linear probe) names the agents of the others.
 
 # %%
 everyone = (*METHODS, CONTROL, *comparisons.REFERENCES)
@@ -173,8 +173,8 @@ measured = listeners.measure_all(
 
 # %% [markdown]
 # ## Result
-# The rows of the table, and the claims that they test ([how](claims.py)). A claim compares methods run by
-# run, on the same episodes; runs that share a population count as one.
+# The rows of the table, and the claims that they test ([how claims are judged](claims.py)). Methods are
+# compared run by run, on the same episodes; runs that share a population count as one.
 
 # %%
 estimate = partial(measures.estimate, measured, clusters=populations)
@@ -210,7 +210,7 @@ for claim, parts in compared.items():
     rows += tables.claim_rows(claim, parts)
 
 # %% [markdown]
-# The effect of a longer training: the validation ratio with the most updates minus that with the fewest.
+# Does longer training help? The validation ratio with the most updates minus that with the fewest:
 
 # %%
 for kind, m in product(kinds[:2], METHODS):
@@ -263,8 +263,7 @@ plots.save_figure(figure, output, "table_2")
 plt.show()
 
 # %% [markdown]
-# IICR from one episode: means over runs with 95 % intervals (Student's $t$, populations as clusters);
-# diamonds: the paper's numbers.
+# Mean IICR from one episode, with 95 % intervals (Student's $t$ over populations); diamonds: the paper.
 
 # %%
 figure = comparison_plots.learning_curves(values["losses"], METHODS)
@@ -277,15 +276,17 @@ plots.save_figure(figure, output, "table_2_episodes")
 plt.show()
 
 # %% [markdown]
-# Learning curves of the chosen encoders, and the effect of the number of episodes. **Above:** IICR;
-# **below:** share of test embeddings whose agent a linear probe names (dotted: chance). Means over runs. In
-# one episode a listener mostly receives one message of its language; further episodes bring the others.
+# Means over runs: learning curves; then IICR and linear-probe accuracy by number of episodes (dotted: chance).
 #
-# **What did and did not reproduce** (default profile). Unseen listeners cluster from one episode as well as
-# the paper reports or better, known ones less well. Where each method's learning rate and length are chosen
-# by validation, none clusters better than another (C2: equivalent). On the same episodes, an encoder that
-# knew the listeners does no better by more than the intervals, some 0.02 (C3: undecided). More updates than
-# 1,200 were not tried here; up to there, longer is as good or better, by at most 0.05.
+# **What did and did not reproduce** (default profile). From one episode, unseen listeners cluster as well as
+# the paper reports or better, seen ones less well. With settings chosen by validation, no method clusters
+# better than another (C2: equivalent). An encoder that knew the test listeners is not measurably better, with
+# intervals of about ±0.02 (C3: undecided). Up to 1,200 updates, longer training lowers the ratio by at most
+# 0.05 on average, or makes no difference.
+#
+# **What it means.** Embeddings of one listener cluster, even if it is unseen, and more so from more episodes,
+# which contain more of its messages. But a low ratio is not identification: a linear probe names more
+# listeners from summary statistics, despite their higher ratios, than from any of the embeddings.
 #
 # ## What it cost
 
@@ -296,4 +297,4 @@ print(f"{result['wall_time_seconds']:.0f} s on {result['machine']}\n{result['ver
 # %% [markdown]
 # ## Things to try
 # - `triplet_form = "margin"`: the usual soft-margin triplet loss. Is it easier to train?
-# - `embedding_size = 4`: how many numbers does a language of eight messages take?
+# - `embedding_size = 4`: how few numbers are enough for a language of eight messages?

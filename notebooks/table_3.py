@@ -7,33 +7,36 @@
 # ---
 
 # %% [markdown]
-# # Table 3: does a speaker do better with an unseen listener if it is given its embedding?
+# # Table 3: does an embedding of an unseen listener help a new speaker?
 #
-# **The question.** Every listener of the population understands a language of its own. A *new* speaker
-# plays with all of them, given an embedding of a few episodes of the listener with other speakers. Does
-# that suffice to use the right language, even for listeners that neither encoder nor speaker ever saw?
+# **The question.** Every listener of a population understands its own language. A *new* speaker plays with
+# all of them, given an embedding of a few episodes of the listener with other speakers. Is that enough
+# to use the right language, even for listeners that neither the encoder nor the speaker has seen?
 #
 # The speaker $\pi_\psi(m \mid o, f_\theta(e))$ observes the target's colour $o$ and the embedding of past
-# episodes $e$ of its listener, and sends three bits $m$. The encoder $f_\theta$ and the listeners are
-# frozen; $\psi$ alone learns, with the 14 training listeners of a run, and is judged with its 7 test
-# listeners. Everything about a listener that matters to a speaker of one word an episode is the table
-# $R[l, o, m]$ of its mean returns: speakers climb the exact expected return, and are judged by it,
+# episodes $e$ of its listener, and sends three bits $m$. Encoder and listeners are frozen; $\psi$ learns
+# with the 14 training listeners of a run, and is evaluated with its 7 test listeners. If it sends one
+# message per episode, all that matters about a listener $l$ is the table $R[l, o, m]$ of its mean returns.
+# Such *exact* speakers are trained and evaluated on their expected return,
 #
 # $$ J(\psi) = \operatorname{mean}_{l, o, e} \sum_m \pi_\psi(m \mid o, f_\theta(e))\, R[l, o, m] . $$
 #
-# MADDPG, the paper's method, trains two of the speakers as well; they may say another word each step.
+# MADDPG, the paper's method, also trains two of the speakers, which may change their message at every step.
 #
 # | speaker | is given | shows |
 # |---|---|---|
-# | no embedding | nothing | what one language for all listeners can reach |
-# | zeros | zeros: exchangeable with no embedding | the effect of chance (negative control) |
+# | no embedding | nothing | what one language for all listeners can achieve |
+# | zeros | zeros, which carry no information | the effect of chance (negative control) |
 # | random | a new noise vector in each episode | the effect of more inputs |
 # | Emb-Im, Emb-Id, Emb-Hyb | the mean embedding of $k$ episodes | the effect of embeddings |
 # | Emb-Hyb, swapped | in evaluation: another listener's embedding | whether the speaker uses it |
 # | gated pooling | the embedding of [generalisation](generalisation.py) | a better encoder |
-# | oracle | the listener's identity, one-hot | the value of knowing the listener |
-# | best constant message | the best message for each listener and target | the same, for unseen listeners, too |
-# | best single code | one code of the 512, the best for these listeners | what no embedding could reach |
+# | oracle | the listener's identity, one-hot | the value of knowing a training listener |
+# | best constant message | the best message for each listener and target | that of any listener |
+# | best single code | the best of the 512 codes for these listeners | the limit without an embedding |
+#
+# **What to expect.** In the paper, embeddings match the baseline with training listeners and beat it with
+# unseen ones (C7). An embedding that helps lies above "no embedding", and below the best constant message.
 #
 # ## Parameters
 
@@ -103,10 +106,10 @@ output, checkpoints = results.resolve(output_folder), results.resolve(checkpoint
 
 # %% [markdown]
 # ## Data
-# Runs, splits and encoders are those of Table 2, strong generalisation. In training, embeddings of
-# training listeners come from the episodes that the encoder learned from; in evaluation they come from
-# *new* ones, so that no speaker is evaluated on vectors that it was trained on. Those of test listeners
-# come from their episodes with the test speakers. Embeddings are centred and scaled by one number.
+# Runs, encoders and strong splits are those of Table 2. Speakers learn from embeddings of the encoder's own
+# training episodes. They are evaluated on *new* episodes of training listeners (except with gated pooling,
+# whose training returns are those at the end of training), and on episodes of test listeners with test
+# speakers. Embeddings are centred and divided by a single scale.
 
 # %%
 encoders, populations = results.resolve(encoders_folder), [s % num_populations for s in seeds]
@@ -126,8 +129,7 @@ for seed, number in zip(seeds, populations, strict=True):
 
 # %% [markdown]
 # ## Method
-# Exact speakers: one for each run, variant and $k$. MADDPG's speakers work with any $k$: in training, it
-# is drawn anew in each episode.
+# There is one exact speaker for each run, variant and $k$; MADDPG's speakers train with a random $k$.
 
 # %%
 exact = dict(
@@ -185,10 +187,9 @@ for k in episode_counts:
 
 # %% [markdown]
 # ## Result
-# C7 says that embeddings match the baseline with training listeners, and beat it with unseen ones. The
-# paper's baseline reaches with all training listeners what a pair reaches with its own partner; here only
-# the oracle comes near that. So *match* is an equivalence test against the oracle, and *beat* a difference
-# from no embedding. C7b says the same of gated pooling.
+# In the paper, the baseline does as well with all training listeners as a pair does with its own partner;
+# here only the oracle comes near that. So *match* is tested as equivalence to the oracle, and *beat* as a
+# difference from no embedding. C7b is the same claim for gated pooling.
 
 # %%
 estimate = partial(measures.estimate, returns, clusters=populations)
@@ -268,24 +269,23 @@ plots.save_figure(figure, output, "table_3")
 plt.show()
 
 # %% [markdown]
-# Mean return of exact speakers over runs, with 95 % intervals (Student's $t$, populations as clusters),
-# against the number of episodes in the embedding. Lines are references.
+# Mean return of exact speakers, with 95 % intervals (Student's $t$ over populations). Lines: references.
 #
 # **What did and did not reproduce** (default profile). With the paper's encoder, C7 does not hold. With
-# training listeners an embedding helps a little from one episode and by three points from sixteen, another
-# listener's makes it worse than none, but the oracle is far off; with unseen listeners none of the three
-# embeddings does better than nothing. So Table 2's clusters do not tell a speaker what words mean. With
-# gated pooling and relabelled channels the second half of C7 holds clearly, from one episode on, and the
-# first from sixteen episodes: there the speaker is within half a point of one that knows its listener.
+# training listeners, an embedding helps a little from one episode and by three points from sixteen, and
+# another listener's is worse than none; but the oracle is far ahead. With unseen listeners, none of the three
+# does better than no embedding. With gated pooling and relabelled channels (C7b), the claim's second half
+# holds clearly, from one episode on; the first only from sixteen, within half a point of the oracle.
 #
-# Real episodes bring what the tables say. MADDPG's speakers without an embedding do better with unseen
-# listeners than exact ones, who are sure of the training listeners' code, which misleads others.
+# **What it means.** Table 2's clusters do not tell a speaker what an unseen listener's messages mean. Its
+# episodes do, as gated pooling shows. Real episodes agree with the tables of returns. Without an embedding,
+# MADDPG's speakers do better with unseen listeners than exact ones, which are sure of a code that misleads.
 #
 # ## Where we deviate
 # - There are 64 episodes per edge; the paper has 1000, as does the `paper` profile.
-# - An exact speaker says one word an episode, and is trained for one $k$.
-# - Embeddings come from stored episodes of the listener with other speakers, not from the new
-#   speaker's own last episode: early in training, that one would contain messages that no speaker sends.
+# - An exact speaker sends one message per episode, and is trained for one $k$.
+# - Embeddings come from stored episodes of the listener with other speakers, not from the new speaker's own
+#   last episode: early in training, that would contain messages that no trained speaker sends.
 # - MADDPG's critics observe which listener is playing.
 #
 # ## What it cost
@@ -296,5 +296,5 @@ print(f"{result['wall_time_seconds']:.0f} s on {result['machine']}\n{result['ver
 
 # %% [markdown]
 # ## Things to try
-# - `num_iterations = 1000`: do the speakers get better with unseen listeners, or with seen ones only?
-# - Train the population with `message_size = 2`, then run this. Is a smaller language easier to infer?
+# - `num_iterations = 1000`: do MADDPG's speakers get better with unseen listeners, or with seen ones only?
+# - Train the population with `message_size = 2`, then rerun all: is a smaller language easier to infer?

@@ -10,22 +10,23 @@
 # # Your own agents
 #
 # **The question.** You have an environment and some agents that act in it. Do embeddings of *their*
-# episodes show who acted, and how they differ? This notebook goes the whole way with a game that the
-# rest of the package does not use: `simple_tag` of mpe2, where hunters run after prey.
+# episodes show who acted, and how agents differ? This notebook goes the whole way with a game that the
+# rest of the package does not use: `simple_tag` of mpe2, in which hunters chase prey.
 #
-# It takes **three arrays**: `observations` (episodes, steps, numbers) that the agent saw, `actions`
-# (episodes, steps) that it took, as integers, or as floats with a third axis, and `agents` (episodes,),
-# who it was, as integers.
+# It takes **three arrays**: `observations` (episodes, steps, numbers); `actions` (episodes, steps), as
+# integers, or as floats with a third axis; and `agents` (episodes,), who acted, as integers.
 #
-# **The agents.** Every hunter has a taste of its own: an angle $\alpha$ that says how it likes to move
-# with respect to its prey. Each step, its reward is its velocity $v$ in that direction,
+# **The agents.** Every hunter has its own taste: an angle $\alpha$, the direction in which it likes to move
+# relative to its prey. Each step, its reward is its velocity $v$ in that direction,
 #
 # $$ r = v^\top R(\alpha)\, \frac{d}{\lVert d \rVert}, $$
 #
-# where $d$ points from the hunter to the prey and $R(\alpha)$ turns to the left: 0° goes straight for
-# the prey, 90° circles round it clockwise, 180° runs away. The prey's reward is the game's: -10 for
-# every step in touch, and a penalty for leaving the screen. Hunters see and do much the same on
-# average; they differ in how what they *do* depends on what they *see*.
+# where $d$ points from the hunter to the prey and $R(\alpha)$ rotates anticlockwise: 0° heads straight for
+# the prey, 90° circles it clockwise, 180° runs away. The prey's reward is the game's: -10 for every step in
+# contact, and a penalty for leaving the screen.
+#
+# **What to expect.** On average, hunters see and do much the same; they differ in how what they *do* depends
+# on what they *see*. So summary statistics should cluster poorly, and embeddings arrange hunters by angle.
 #
 # ## Parameters
 
@@ -76,10 +77,10 @@ rng = np.random.default_rng(seed)
 
 # %% [markdown]
 # ## The world
-# This is the part that you would replace. `play` is one episode of a hunter and a prey, in the loop
-# that any PettingZoo environment takes; it keeps what the hunter saw and did. A policy is a matrix: one
-# row for each of the five actions, one column for each number that the agent sees and one for a
-# constant. The action is drawn from the softmax of the product (largest of logits plus Gumbel noise).
+# Replace this part with your own. `play` runs one episode of a hunter and a prey, in the loop that any
+# PettingZoo environment takes, and keeps what the hunter saw and did. A policy is a matrix with a row for
+# each of the five actions, and a column for each number that the agent sees and for a constant. The action
+# is sampled from the softmax of the product (the largest of logits plus Gumbel noise).
 
 # %% tags=["path"]
 env = simple_tag_v3.parallel_env(num_adversaries=1, num_obstacles=0, max_cycles=episode_length)
@@ -102,8 +103,8 @@ def play(couple, rng, start=None):
 
 # %% [markdown]
 # ## The agents
-# A hunter and its prey learn against each other, by the **cross-entropy method**: go on with mean and
-# spread of the best candidates of both. If you have agents already, you need none of this.
+# A hunter and its prey learn against each other by the **cross-entropy method**: the mean and spread of the
+# best of many random candidates define the next generation. If you have agents already, skip this.
 
 # %%
 seen_ids, unseen_ids = range(num_seen), range(num_seen, num_seen + num_unseen)
@@ -119,8 +120,8 @@ couples = [
 ]
 
 # %% [markdown]
-# Did they learn? Each row has a couple's mean returns, and each one's when its own weights are zero.
-# With the default parameters every hunter learns its taste; most prey learn, too, but not all.
+# Did they learn? Each row shows a couple's mean returns, and each one's return with its own weights at zero.
+# With the default parameters every hunter learns its taste; most prey learn too, but not all.
 
 # %%
 print("angle   hunter: trained, not   prey: trained, not")
@@ -136,7 +137,7 @@ for (hunter, prey), taste, angle in zip(couples, tastes, angles, strict=True):
 
 # %% [markdown]
 # ## Data
-# Every hunter plays every prey. The encoder learns from seen hunters with seen prey. Both tests have prey
+# Every hunter meets every prey. The encoder learns from seen hunters with seen prey. Both tests have prey
 # that it has never met: with seen hunters (weak generalisation), and with unseen ones (strong).
 
 
@@ -154,9 +155,9 @@ tests = {"seen": collect(seen_ids, unseen_ids), "unseen": collect(unseen_ids, un
 
 # %% [markdown]
 # ## Method
-# From here on there are only the three arrays. As in the other notebooks, an encoder learns from
-# imitation and identification together (Emb-Hyb): the vector of one episode must help to predict the
-# actions in another one of the same agent, and lie nearer to that one's vector than to those of others.
+# From here on, only the three arrays are used. As in the other notebooks, an encoder learns from imitation
+# and identification together (Emb-Hyb): the embedding of one episode must help to predict the actions in
+# another one of the same agent, and lie closer to that one's embedding than to those of other agents.
 
 # %% tags=["path"]
 settings = embeddings.Settings(num_updates=num_updates)
@@ -165,8 +166,8 @@ models = [embeddings.learn(data, **options, generator=make_generator(seed, s)) f
 vectors = {(kind, "Emb-Hyb"): [m.embed(test) for m in models] for kind, test in tests.items()}
 
 # %% [markdown]
-# Compare with what learned nothing: an **untrained** encoder with its initial weights, and **summary
-# statistics**, means and standard deviations of observations and actions in an episode.
+# References that learn nothing: an **untrained** encoder with its initial weights, and **summary
+# statistics**, the means and standard deviations of observations and actions in an episode.
 
 # %%
 for kind, test in tests.items():
@@ -179,9 +180,9 @@ for kind, test in tests.items():
     vectors[kind, "summary statistics"] = [summary_statistics(test)]
 
 # %% [markdown]
-# The **intra-inter clustering ratio** (IICR) is the mean distance between episodes of one agent over
-# that between different agents'; lower is better. For identification, every second test episode is
-# labelled, and the others are named after their nearest neighbour. The picture has projected vectors.
+# The **intra-inter clustering ratio** (IICR) is the mean distance between episodes of one agent over that
+# between different agents; lower is better. For identification, every second test episode is labelled, and
+# the others get the name of their nearest labelled neighbour. The picture shows projected embeddings.
 
 # %% tags=["path"]
 qualities = {
@@ -192,9 +193,9 @@ points = PCA(2).fit_transform(torch.cat([vectors[kind, "Emb-Hyb"][0] for kind in
 
 # %% [markdown]
 # ## Which encoder, which objective?
-# `comparison.compare` trains each encoder with each objective on half of every hunter's episodes and
-# names the hunters of the others; without `encoders` and `objectives` it takes all that the library
-# has. Yours are two more names: an encoder pools steps as it likes, an objective returns a loss.
+# `comparison.compare` trains each encoder with each objective on half of every hunter's episodes and names
+# the hunters of the other half. Without `encoders` and `objectives` it tries all that the library has. Add
+# your own by name: an encoder may pool steps in any way, and an objective returns a loss.
 
 
 # %%
@@ -274,18 +275,17 @@ plt.show()
 
 # %% [markdown]
 # **Left:** each arrow is one test episode; it points where the hunter likes to go when the prey is
-# straight above, which the encoder never saw. **Right:** IICR, 95 % intervals over seeds (Student's t).
+# straight above, which the encoder never saw. **Right:** IICR, 95 % intervals over seeds (Student's $t$).
 #
-# With the default parameters, the arrows turn as one goes round the picture: the encoder has found the
-# circle of tastes. By IICR the learned vectors are far ahead of both references.
-#
-# The nearest neighbour names seen hunters best from learned vectors, but unseen hunters just as well, or
-# better, from references. These are fewer, so chance is higher: compare within a test.
+# **What it means** (default parameters). The arrows turn as one goes round the picture: the encoder has found
+# the circle of tastes. By IICR, embeddings are far ahead of both references. The nearest neighbour names seen
+# hunters best from embeddings, but unseen ones as well or better from references. (There are fewer unseen
+# hunters, so chance is higher.) The comparison of encoders is an example, not a ranking: it has one seed.
 #
 # ## Ours against the paper
 # The paper has no such game. **Where we deviate:** policies are matrices, where the paper's are networks.
 # Intervals are over the encoders' seeds, for one set of agents; another `seed` moves the ratio of unseen
-# hunters more. Candidates begin in one place since a trial in which a hunter had not learned.
+# hunters more. Candidates are compared from the same start; in a trial without it, a hunter did not learn.
 #
 # ## What it cost
 # The cells tagged `path`, from the environment to the figure, have fewer than 40 lines of code.
@@ -297,4 +297,4 @@ print(result["versions"])
 # ## Things to try
 # - Another game: put `simple_adversary_v3` or your own environment into `play`, with your own policies.
 # - `num_episodes = 1`: how few meetings of each pair are enough? And with `num_seen = 16`?
-# - Embed `test.first_steps(10)` in the place of `test`: how soon does a hunter give itself away?
+# - Embed `test.first_steps(10)` instead of `test`: how soon does a hunter give itself away?
