@@ -285,8 +285,8 @@ plt.show()
 # 0.05 on average, or makes no difference.
 #
 # **What it means.** Embeddings of one listener cluster, even if it is unseen, and more so from more episodes,
-# which contain more of its messages. But a low ratio is not identification: a linear probe names more
-# listeners from summary statistics, despite their higher ratios, than from any of the embeddings.
+# which contain more of its messages. But a low ratio is not identification: from one episode, a linear probe
+# names 37 % of unseen listeners from summary statistics or an untrained encoder, and 28 % from Emb-Hyb.
 #
 # ## What it cost
 
