@@ -1,4 +1,4 @@
-"""Checks of what users bring: an error names the argument, what it got, and what it expects."""
+"""Checks of user input: errors name the argument, what was given, and what is expected."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def actions(
     are continuous.
 
     Args:
-        values: as they came.
+        values: as they were given.
         lengths: of the episodes' observations.
         num_actions: of categorical actions; by default the largest one + 1.
         name: of the argument.
@@ -123,7 +123,7 @@ def partner(
 def ids(
     name: str, values: ArrayLike | None, *, count: int, unknown: int | None = None
 ) -> Int[Tensor, " episode"]:
-    """A non-negative integer for each episode; ``unknown`` for all where none came."""
+    """A non-negative integer for each episode; ``unknown`` for all if none were given."""
     if values is None and unknown is not None:
         return torch.full((count,), unknown)
     array = np.asarray(values)
@@ -136,7 +136,7 @@ def ids(
 
 
 def returns(values: ArrayLike | None, *, count: int) -> Float[Tensor, " episode"]:
-    """A finite number for each episode; NaN for all where none came."""
+    """A finite number for each episode; NaN for all if none were given."""
     if values is None:
         return torch.full((count,), torch.nan)
     array = np.array(values, dtype=np.float32)
@@ -146,7 +146,7 @@ def returns(values: ArrayLike | None, *, count: int) -> Float[Tensor, " episode"
 
 
 def outcomes(values: ArrayLike | None, *, count: int) -> Int[Tensor, " episode"]:
-    """+1, 0 or -1 for each episode; -128 for all where none came."""
+    """+1, 0 or -1 for each episode; -128 for all if none were given."""
     array = np.full(count, -128) if values is None else np.asarray(values)
     known = values is None or np.isin(array, (1, 0, -1)).all()
     if array.shape != (count,) or not known:

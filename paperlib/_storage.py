@@ -1,4 +1,4 @@
-"""How a dataset's tensors are changed together, kept in a file, and joined."""
+"""How a dataset's tensors are transformed together, saved, loaded and concatenated."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BY_STEP = ("observations", "actions", "partner_observations", "partner_actions",
 
 
 class StoredEpisodes:
-    """What `InteractionDataset` does with all of its fields alike."""
+    """The methods of `InteractionDataset` that treat all of its fields in the same way."""
 
     def _tensors(self) -> dict[str, Tensor]:
         return {name: value for name, value in vars(self).items() if isinstance(value, Tensor)}
@@ -43,7 +43,7 @@ class StoredEpisodes:
         return self._map(lambda tensor: tensor.to(device))
 
     def save(self, path: str | Path) -> None:
-        """Writes one safetensors file with a checksum; padding takes no room in it."""
+        """Writes one safetensors file with a checksum; padding is not stored."""
         within = steps_before(self.lengths, self.observations.shape[1])
         tensors = {n: t[within] if n in BY_STEP else t for n, t in self._tensors().items()}
         metadata = {**self._counts, "num_time_steps": self.observations.shape[1]}
@@ -69,7 +69,11 @@ class StoredEpisodes:
 
     @classmethod
     def concatenate(cls, datasets: Iterable[StoredEpisodes]) -> StoredEpisodes:
-        """One dataset of several that have the same shapes."""
+        """One dataset of several that have the same shapes.
+
+        Raises:
+            ValueError: if they differ in their numbers of actions, or only some hold partners.
+        """
         datasets = list(datasets)
         parts = [data._tensors() for data in datasets]
         kinds = {str((d._counts, *part)) for d, part in zip(datasets, parts, strict=True)}
@@ -80,7 +84,7 @@ class StoredEpisodes:
 
 
 def fill(steps: Tensor, within: Tensor) -> Tensor:
-    """Steps of all episodes, one after the other, put in their places; zeros elsewhere."""
+    """Scatters the concatenated steps of all episodes to their places; zeros elsewhere."""
     # Memory that NumPy's zeros never touch is never taken: padding costs nothing.
     padded = np.zeros((*within.shape, *steps.shape[1:]), dtype=steps.numpy().dtype)
     padded[within.numpy()] = steps.numpy()

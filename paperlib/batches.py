@@ -1,4 +1,4 @@
-"""Episodes as networks take them."""
+"""Batches of episodes, in the form that encoders and policies take."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 
 
 class PartnerSteps(NamedTuple):
-    """What the other agent saw and did in the same steps.
+    """What the other agent observed and did in the same steps.
 
     Attributes:
         observations: (..., T, O'), as the dataset has them; zero in the padding.
@@ -74,12 +74,12 @@ def join_episodes(batch: EpisodeBatch) -> EpisodeBatch:
 
 
 def steps_before(lengths: Tensor, num_time_steps: int) -> Bool[Tensor, "... time"]:
-    """Which of the first steps are within episodes of these lengths."""
+    """Mask of the steps that lie within episodes of these lengths, (..., T)."""
     return torch.arange(num_time_steps, device=lengths.device) < lengths.unsqueeze(-1)
 
 
 def as_numbers(actions: Tensor, num_actions: int) -> Tensor:
-    """Actions as a dataset keeps them: categorical ones one-hot, (..., A), others as they are."""
+    """Actions of a dataset as numbers, (..., A): categorical ones one-hot, others unchanged."""
     if not num_actions:
         return actions
     kinds = torch.arange(num_actions, device=actions.device, dtype=torch.uint8)

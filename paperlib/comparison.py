@@ -1,4 +1,4 @@
-"""Compares encoders and objectives on one dataset, all trained and measured alike."""
+"""Compares encoders and objectives on one dataset, all trained and evaluated in the same way."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from paperlib.streams import make_generator
 SPLITS = ("episodes", "agents")
 Make = Callable[..., nn.Module]  # make(observation_size, action_size, generator=generator)
 
-# By name: how to make it, and what its hidden size must be a multiple of
+# By name: how to build it, and what its hidden size must be a multiple of
 ENCODERS: dict[str, tuple[Make, int]] = {
     "mean-MLP": (EpisodeEncoder, 1),
     "gated pooling": (partial(GatedPoolingEncoder, num_slots=20, value_size=5), 1),
@@ -70,15 +70,15 @@ class Result(NamedTuple):
     """One row of a comparison, measured on episodes that were held out.
 
     Attributes:
-        encoder: its name; empty where there is none.
+        encoder: its name; empty for references without one.
         objective: its name, or "untrained" (initial weights), "supervised" (`Classification`),
             "summary statistics" or "chance".
         seed: of split, weights and training.
-        linear: accuracy of naming the agent by a linear classifier, 0 to 1.
-        nearest: the same by the nearest neighbour.
+        linear: accuracy of a linear classifier of agents, 0 to 1.
+        nearest: accuracy of a nearest-neighbour classifier of agents, 0 to 1.
         ratio: the intra-inter clustering ratio; NaN where all embeddings are the same.
-        seconds: of training.
-        num_weights: of the encoder.
+        seconds: wall time of the training.
+        num_weights: trainable parameters of the encoder.
     """
 
     encoder: str
@@ -123,7 +123,7 @@ def matched_encoders(
 def hold_out(
     dataset: InteractionDataset, *, split: str = "episodes", generator: torch.Generator
 ) -> tuple[InteractionDataset, InteractionDataset]:
-    """Random halves of a dataset, to learn from and to test with.
+    """Random halves of a dataset, one to learn from and one to test on.
 
     Args:
         dataset: at least four episodes of each agent.
@@ -164,8 +164,8 @@ def compare(
 ) -> list[Result]:
     """Learns with every encoder and objective, and measures all on the same held-out episodes.
 
-    Every cell does one update before the first one is trained, so that errors show at once. Weights
-    and draws come from the seeds; the policy of all is a `ConditionalPolicy`.
+    Before the first full training, every combination does a single update, so that errors show up
+    at once. Weights and draws come from the seeds; the policy is always a `ConditionalPolicy`.
 
     Args:
         dataset: at least four agents with four episodes each; see `hold_out`.
@@ -177,8 +177,11 @@ def compare(
         settings: of every training.
         split: see `hold_out`.
         seeds: each draws halves, weights and updates of its own.
-        references: whether to add rows that are no objective of `objectives`, see `Result`.
+        references: whether to add rows for references such as chance, see `Result`.
         progress: called with each row.
+
+    Returns:
+        A row for each seed and combination, and for each reference.
 
     Raises:
         ValueError: if there is too little data, or an encoder or an objective is not what `learn`
@@ -238,7 +241,7 @@ def train(
     generator: torch.Generator,
     progress: Callable[[int], None] = lambda done: None,
 ) -> PolicyEmbedder:
-    """`learn` with an objective that may yet have to be built for the dataset.
+    """Calls `learn`, after building the objective for the dataset if it is a class.
 
     Args:
         dataset: to learn from.

@@ -21,11 +21,11 @@ WIN, DRAW, LOSS = 1, 0, -1
 
 
 class AgentEpisodes(NamedTuple):
-    """Where each agent's episodes are.
+    """The indices of each agent's episodes.
 
     Attributes:
         order: indices of the episodes, sorted by agent, (E,).
-        starts: where each agent's begin in ``order``, (N,).
+        starts: where each agent's episodes begin in ``order``, (N,).
         counts: how many each agent has, (N,).
     """
 
@@ -43,14 +43,15 @@ class InteractionDataset(StoredEpisodes):
         actions: of the agent: categorical (E, T), uint8; or continuous (E, T, A), float32.
         lengths: number of steps of each episode, 1 to T, (E,).
         agents: whose view it is, (E,), non-negative.
-        partners: with whom, (E,); -1 where not known.
+        partners: the other agent of each episode, (E,); -1 where not known.
         returns: sum of rewards, (E,); NaN where not known.
         outcomes: +1 win, 0 draw, -1 loss of the agent, (E,); -128 where there is none.
         num_actions: number of categorical actions; 0 where actions are continuous.
         partner_observations: of the partner in the same steps, (E, T, O'); None where not known.
         partner_actions: of the partner, like ``actions``; None where not known.
         num_partner_actions: like ``num_actions``.
-        step_counts: how many equal steps each one stands for, (E, T), see `merge_steps`; or None.
+        step_counts: how many equal steps each step stands for, (E, T), if they were merged by
+            `merge_steps`; else None.
     """
 
     observations: Float32[Tensor, "episode time obs"]
@@ -88,14 +89,14 @@ class InteractionDataset(StoredEpisodes):
             actions: integers (E, T) for categorical or floats (E, T, A) for continuous actions, or
                 E such arrays without the first axis, each as long as its observations.
             agents: whose view each episode is: E non-negative integers.
-            partners: with whom it was played.
-            returns: sums of rewards.
-            outcomes: +1, 0 or -1.
-            num_actions: of categorical actions; by default the largest one + 1.
+            partners: the other agent of each episode: E non-negative integers.
+            returns: sums of rewards, (E,).
+            outcomes: +1 (win), 0 (draw) or -1 (loss), (E,).
+            num_actions: number of categorical actions, at most 255; by default the largest one + 1.
             partner_observations: like ``observations``, of the partner in the same steps, for
                 objectives that ask for them. Both sizes may differ from the agent's.
-            partner_actions: like ``actions``, of the partner; where it did nothing in a step, that
-                is an action of its own.
+            partner_actions: like ``actions``, of the partner; steps in which it does not act need
+                an action that stands for none.
             num_partner_actions: like ``num_actions``.
 
         Raises:
@@ -136,11 +137,11 @@ class InteractionDataset(StoredEpisodes):
 
     @property
     def action_size(self) -> int:
-        """Numbers in an action as networks take it: one-hot where it is categorical."""
+        """A, the size of an action as networks take it: one-hot if it is categorical."""
         return self.num_actions or self.actions.shape[-1]
 
     def batch(self, episodes: Int[Tensor, ...]) -> EpisodeBatch:
-        """The episodes at these indices, any shape of them, as networks take them."""
+        """The episodes at these indices, of any shape, as networks take them."""
         within = steps_before(self.lengths[episodes], self.observations.shape[1])
         counts = 1.0 if self.step_counts is None else self.step_counts[episodes]
         return self._steps(episodes, within.to(self.observations) * counts)
@@ -153,9 +154,9 @@ class InteractionDataset(StoredEpisodes):
         ``step_weights``, keep their expectations.
 
         Args:
-            episodes: any shape of indices.
-            num_time_steps: T, from each.
-            generator: draws them.
+            episodes: indices, of any shape.
+            num_time_steps: how many steps to draw from each episode.
+            generator: draws the steps.
 
         Raises:
             ValueError: if equal steps were merged.
@@ -169,7 +170,7 @@ class InteractionDataset(StoredEpisodes):
         return self._steps((episodes.unsqueeze(-1), steps), step_weights)
 
     def _steps(self, index: Any, step_weights: Tensor) -> EpisodeBatch:
-        """What stands at an index of episodes and steps, with these weights."""
+        """The batch at an index of episodes and steps, with these weights."""
         outside = (step_weights == 0).unsqueeze(-1)
 
         def of(actions: Tensor, num_actions: int) -> Tensor:
@@ -183,10 +184,10 @@ class InteractionDataset(StoredEpisodes):
         return batch.with_partner(PartnerSteps(self.partner_observations[index], actions))
 
     def first_steps(self, num_time_steps: int) -> InteractionDataset:
-        """The same episodes, cut to so many steps.
+        """The same episodes, truncated to their first ``num_time_steps`` steps.
 
         Raises:
-            ValueError: if equal steps were merged, and some would be cut.
+            ValueError: if equal steps were merged, and some would be left out.
         """
         num_time_steps = _checks.integer("num_time_steps", num_time_steps, minimum=1)
         if num_time_steps < self.lengths.max():
@@ -215,10 +216,10 @@ class InteractionDataset(StoredEpisodes):
         return self.select(self.rows_on_edges(graph))
 
     def episodes_of_agents(self, rows: Int[Tensor, " row"] | None = None) -> AgentEpisodes:
-        """Where each agent's episodes are, in ascending order of agents.
+        """The indices of each agent's episodes, in ascending order of agents.
 
         Args:
-            rows: indices of the episodes that count; all of them by default.
+            rows: indices of the episodes to consider; all of them by default.
         """
         rows = torch.arange(len(self), device=self.agents.device) if rows is None else rows
         agents = self.agents[rows]

@@ -91,7 +91,7 @@ class PolicyEmbedder(nn.Module):
         )
 
     def prepare(self, batch: EpisodeBatch) -> EpisodeBatch:
-        """Episodes as encoder and policy take them."""
+        """The batch with normalised observations, as encoder and policy take it."""
         return batch._replace(observations=self.normalizer(batch.observations))
 
     @torch.no_grad()
@@ -105,10 +105,10 @@ class PolicyEmbedder(nn.Module):
         """Embeddings of the episodes of ``dataset``, (E, D).
 
         Args:
-            dataset: of the sizes that the encoder was trained with.
+            dataset: with the observation and action sizes that the encoder was trained with.
             rows: indices of the episodes to embed, (R,); all of them by default. Or (R, k): the
-                k episodes of a row are one input, one after the other, with one embedding.
-            batch_size: rows at a time; 0 for some 100,000 steps.
+                k episodes of a row are concatenated and get a single embedding.
+            batch_size: rows per forward pass; 0 for as many as hold about 100,000 steps.
 
         Raises:
             ValueError: if the dataset's sizes are not those that the encoder was trained with.
@@ -122,7 +122,7 @@ class PolicyEmbedder(nn.Module):
         rows = torch.arange(len(dataset), device=dataset.agents.device) if rows is None else rows
         rows = rows.reshape(len(rows), -1)  # (R, k)
         batch_size = batch_size or max(1, 102400 // (dataset.observations.shape[1] * rows.shape[1]))
-        order = dataset.lengths[rows].amax(1).argsort(stable=True)  # so that little is padding
+        order = dataset.lengths[rows].amax(1).argsort(stable=True)  # for little padding
         parts = []
         for chosen in rows[order].split(batch_size):
             own = dataset.select(chosen.flatten())
@@ -156,16 +156,16 @@ class PolicyEmbedder(nn.Module):
 
         Args:
             path: of the file.
-            encoder: a module like the one that was trained, where it was not the default; a copy
-                of it gets the weights.
+            encoder: a module like the one that was trained, unless it was the default; the weights
+                are loaded into a copy of it.
             policy: the same for the policy.
 
         Raises:
-            ValueError: if the file is damaged, holds no such thing, or the weights of another
-                encoder or policy.
+            ValueError: if the file is damaged, is not one that `save` wrote, or holds the weights
+                of another encoder or policy.
         """
         tensors, metadata = files.load_tensors(path)
-        metadata.setdefault("policy", ConditionalPolicy.__name__)  # which older files do not name
+        metadata.setdefault("policy", ConditionalPolicy.__name__)  # missing in older files
         if set(metadata) != {"sizes", "settings", "encoder", "policy", "source"}:
             raise ValueError(f"{path} holds no PolicyEmbedder")
         given = {
@@ -214,15 +214,15 @@ def learn(
     Args:
         dataset: at least two agents, each with at least one episode more than a reference takes.
         encoder: any module ``(observations, actions, step_weights) -> embedding`` of shapes
-            (*batch, T, O), (*batch, T, A), (*batch, T) -> (*batch, D), any leading axes. A step
-            weighs 1, padding 0, steps drawn at random more than 1. A copy of it is trained, from
-            the weights that it has; by default an `EpisodeEncoder`.
+            (*batch, T, O), (*batch, T, A), (*batch, T) -> (*batch, D), any leading axes. Steps
+            weigh 1 and padding 0; sampled or merged steps have other positive weights. A copy of it
+            is trained, starting from its weights; by default an `EpisodeEncoder`.
         policy: any module with ``log_prob(observations, embedding, actions)`` of shapes
             (*batch, T, O), (*batch, D), (*batch, T, A) -> (*batch, T). A copy of it is trained,
-            from the weights that it has; by default a `ConditionalPolicy`.
+            starting from its weights; by default a `ConditionalPolicy`.
         objective: any callable ``(networks, triplets) -> scalar``; by default
-            `objectives.Hybrid()`. Where it is a module, a copy of it is trained along, with new
-            weights in its linear layers. Noise it draws from ``networks.generator``.
+            `objectives.Hybrid()`. If it is a module, a copy of it is trained as well, with its
+            linear layers initialised anew. Noise must come from ``networks.generator``.
         settings: see `Settings`.
         graph: whose edges' episodes to learn from; all episodes by default.
         generator: draws weights and episodes; its device is where training runs.
@@ -234,8 +234,8 @@ def learn(
     Raises:
         ValueError: if an agent has too few episodes, there is a single agent, an edge has no
             episode, the likelihood does not fit the kind of actions, the encoder does not return
-            one vector for each episode, the policy not one number for each step, the objective no
-            finite scalar at the start, or no finite one later (noticed within 100 updates).
+            one vector per episode or the policy one number per step, or the objective does not
+            return a finite scalar, at the start or later (noticed within 100 updates).
     """
     settings = settings or Settings()
     objective = objectives.Hybrid() if objective is None else objective

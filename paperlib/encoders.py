@@ -33,15 +33,15 @@ def matched_hidden_size(
     make: Callable[[int], nn.Module], num_weights: int, *, multiple_of: int = 1
 ) -> int:
     """The hidden size that gives a network about ``num_weights`` weights, so that networks
-    of different kinds can be compared.
+    of different kinds can be compared at equal size.
 
     Args:
-        make: from a hidden size to the network.
-        num_weights: wanted.
+        make: builds the network from a hidden size.
+        num_weights: the number of trainable parameters to match.
         multiple_of: what the size must be a multiple of.
 
     Returns:
-        The size whose number of weights is nearest; the smallest where all have more.
+        The size whose number of weights is nearest; the smallest one if all give more.
     """
     found: list[tuple[int, int]] = []  # how far off, and the size
     for size in itertools.count(multiple_of, multiple_of):
@@ -54,10 +54,10 @@ def matched_hidden_size(
 
 @torch.no_grad()
 def embedding_size_of(encoder: nn.Module, observation_size: int, action_size: int) -> int:
-    """The embedding size of any encoder, found by a trial on two episodes of three steps.
+    """The embedding size of any encoder, found by running it on two episodes of three steps.
 
     Raises:
-        ValueError: if it is no module, or does not return one vector for each episode.
+        ValueError: if it is not a module, or does not return one vector for each episode.
     """
     if not isinstance(encoder, nn.Module):
         raise ValueError(f"encoder must be a torch.nn.Module, got {type(encoder).__name__}")
@@ -82,10 +82,10 @@ def embedding_size_of(encoder: nn.Module, observation_size: int, action_size: in
 def check_policy(
     policy: nn.Module, observation_size: int, action_size: int, *, embedding_size: int
 ) -> None:
-    """Tries any conditional policy on two episodes of three steps.
+    """Checks a conditional policy by running it on two episodes of three steps.
 
     Raises:
-        ValueError: if it is no module with a method ``log_prob``, does not take these sizes, or
+        ValueError: if it is not a module with a method ``log_prob``, does not take these sizes, or
             does not return one number for each step.
     """
     if not isinstance(policy, nn.Module) or not callable(getattr(policy, "log_prob", None)):
@@ -160,7 +160,7 @@ class ConditionalPolicy(nn.Module):
     |-----------------|-------------------|---------------------------------------------------|
     | "categorical"   | logits            | log softmax(μ)_a                                  |
     | "gaussian"      | means             | log N(a; μ, σ²), σ learned, the same in any state |
-    | "squared_error" | means             | -½|a - μ|²: σ = 1, less a constant                |
+    | "squared_error" | means             | -½|a - μ|²: σ = 1, without the constant           |
 
     Args:
         observation_size: O.
@@ -170,6 +170,9 @@ class ConditionalPolicy(nn.Module):
         likelihood: see the table.
         activation: after both hidden layers.
         generator: draws the weights.
+
+    Raises:
+        ValueError: if the likelihood is unknown.
     """
 
     def __init__(
@@ -186,7 +189,7 @@ class ConditionalPolicy(nn.Module):
         super().__init__()
         _checks.one_of("likelihood", likelihood, LIKELIHOODS)
         self.likelihood = likelihood
-        # The first layer on [o, f] is W_o o + W_f f + b: the second term once an episode.
+        # The first layer on [o, f] is W_o o + W_f f + b: W_f f is computed once per episode.
         self.observation_in = nn.Linear(observation_size, hidden_size)
         self.embedding_in = nn.Linear(embedding_size, hidden_size, bias=False)
         self.rest = nn.Sequential(
@@ -224,7 +227,12 @@ class ConditionalPolicy(nn.Module):
 
 
 class RunningNormalizer(nn.Module):
-    """Normalises by the mean and standard deviation of all inputs so far; clips to ±5."""
+    """Normalises by the mean and standard deviation (at least 0.01) of all inputs so far; clips
+    to ±5.
+
+    Args:
+        size: of the inputs' last axis.
+    """
 
     def __init__(self, size: int) -> None:
         super().__init__()
@@ -251,11 +259,11 @@ class RunningNormalizer(nn.Module):
 
 
 class RunningEmbedding:
-    """Embeddings of many episodes under way: f_θ of all steps so far.
+    """Embeddings of many episodes in progress: f_θ of all steps so far.
 
     Args:
         model: a `PolicyEmbedder` whose encoder is an `EpisodeEncoder`.
-        num_episodes: N.
+        num_episodes: N, episodes that are followed side by side.
     """
 
     def __init__(self, model: nn.Module, num_episodes: int) -> None:
@@ -278,9 +286,10 @@ class RunningEmbedding:
 
     @torch.no_grad()
     def embeddings(self) -> Float[Tensor, "episode embedding"]:
-        """What `PolicyEmbedder.embed` returns for the steps so far; before any, f_θ of mean 0."""
+        """What `PolicyEmbedder.embed` would return for the steps so far, (N, D); before the first
+        step, the output layer's bias."""
         return self.model.encoder.out(self.sums / self.counts.clamp(min=1))
 
     def begin(self, episodes: Int[Tensor, " begun"]) -> None:
-        """Forgets the steps of these episodes."""
+        """Starts these episodes anew: forgets their steps."""
         self.sums[episodes], self.counts[episodes] = 0.0, 0.0

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and noticed when they are damaged."""
+"""Files that are written atomically, with checksums that reveal damage."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from torch import Tensor
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
-    """Gives a temporary name beside ``path`` to write to; moves it into place on success."""
+    """Yields a temporary path beside ``path`` to write to; moves the file into place on success."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
@@ -85,7 +85,7 @@ def load_tensors(
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if the file is truncated, altered or not of this kind.
+        ValueError: if the file is truncated or altered, or `save_tensors` did not write it.
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"{path}: no such file; run the notebook that writes it first")
@@ -104,12 +104,12 @@ def load_tensors(
 
 
 def with_prefix(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors under longer names."""
+    """The tensors, with ``prefix`` before each name."""
     return {prefix + name: tensor for name, tensor in tensors.items()}
 
 
 def without_prefix(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors whose names begin with ``prefix``, under the rest of their names."""
+    """The tensors whose names begin with ``prefix``, which is removed."""
     return {n[len(prefix) :]: t for n, t in tensors.items() if n.startswith(prefix)}
 
 

@@ -106,11 +106,12 @@ class Split:
 
     Attributes:
         kind: "weak" (no edge in two graphs, and training sees every agent), "strong" (no agent in
-            two graphs either), or "edges" (no edge in two graphs, and no more).
+            two graphs either), or "edges" (no edge in two graphs, and nothing else is required).
 
     Raises:
-        ValueError: if graphs share what they must not, if one is empty, if the training graph is
-            not connected, or if a weak split holds out an agent that training never sees.
+        ValueError: if the kind is unknown, if graphs share what they must not, if one is empty, if
+            the training graph is not connected, or if a weak split holds out an agent that training
+            never sees.
     """
 
     kind: str
@@ -147,12 +148,18 @@ def _shuffled(items: Sequence, generator: torch.Generator) -> list:
 def weak_split(
     graph: InteractionGraph, *, train_fraction: float = 0.6, generator: torch.Generator
 ) -> Split:
-    """Seen agents, unseen edges: a connected training graph on all agents, the rest halved.
+    """Seen agents, unseen edges: a connected training graph on all agents; validation and test
+    halve the other edges.
 
-    A random spanning tree comes first, then random edges up to the fraction.
+    The training graph is a random spanning tree, plus random edges up to the fraction.
+
+    Args:
+        graph: connected.
+        train_fraction: share of the edges that are for training.
+        generator: draws the edges.
 
     Raises:
-        ValueError: if the graph is not connected, or the fraction leaves too few edges anywhere.
+        ValueError: if the graph is not connected, or the fraction leaves too few edges for a part.
     """
     if not graph.is_connected():
         raise ValueError("graph must be connected")
@@ -179,8 +186,8 @@ def leave_edges_out(
     validation (the weak split of ParticleWorld, whose agents are the listeners).
 
     Raises:
-        ValueError: if an agent has fewer than three edges, two agents claim one edge, or the
-            training graph falls apart.
+        ValueError: if an agent has fewer than three edges, two agents hold out the same edge, or
+            the training graph is no longer connected.
     """
     held_out: tuple[list[Edge], list[Edge]] = ([], [])
     for agent in agents:
@@ -205,15 +212,16 @@ def strong_split(
     """Unseen agents: three induced subgraphs on disjoint sets of agents.
 
     Args:
-        graph: any.
+        graph: the graph to split; edges between parts are left out.
         num_validation: agents held out for validation.
         num_test: agents held out for test; the others are for training.
-        sides: sets of agents that are split alike, such as speakers and listeners of a bipartite
-            graph: the agents at one place of every side stay together, and the numbers count
-            places. Without it, all agents are one side.
+        sides: sequences of agents that are split in parallel, such as the speakers and the
+            listeners of a bipartite graph: agents at the same index stay together, and the numbers
+            above count indices. By default all agents are one side.
+        generator: draws the parts.
 
     Raises:
-        ValueError: if more agents are held out than there are, or sides differ in length.
+        ValueError: if no agents are left for training, a part is empty, or sides differ in length.
     """
     sides = [graph.agents] if sides is None else sides
     if not sides:

@@ -1,4 +1,4 @@
-"""How good embeddings are, alone or averaged over episodes: pure functions of arrays."""
+"""Measures of embeddings, of single episodes or averaged over several: pure functions of arrays."""
 
 from __future__ import annotations
 
@@ -68,6 +68,9 @@ def classifier_accuracy(
         test_labels: (E',).
         method: "linear" (multinomial logistic regression on standardised features) or "nearest"
             (one nearest neighbour).
+
+    Raises:
+        ValueError: if the method is unknown.
     """
     if method == "linear":
         model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
@@ -85,21 +88,22 @@ def embedding_quality(
     *,
     num_labels: int | None = None,
 ) -> dict[str, float]:
-    """How well embeddings tell agents apart.
+    """How well embeddings distinguish agents.
 
     Args:
-        embeddings: of episodes.
-        agents: whose they are.
-        num_labels: how many embeddings of each agent classifiers are trained on, its first ones; by
-            default every second one.
+        embeddings: of episodes, (E, D).
+        agents: whose they are, (E,).
+        num_labels: how many embeddings of each agent, its first ones, the classifiers are trained
+            on; by default every second one.
 
     Returns:
         ``ratio``, the `intra_inter_clustering_ratio`; ``nearest`` and ``linear``, the accuracy of a
-        classifier on the embeddings that it was not trained on; ``chance``, one over the number of
-        agents.
+        classifier, 0 to 1, on the embeddings that it was not trained on; ``chance``, one over the
+        number of agents.
 
     Raises:
-        ValueError: if an agent has no more than ``num_labels`` embeddings.
+        ValueError: if ``num_labels`` is not below the number of each agent's embeddings, or for the
+            reasons of `intra_inter_clustering_ratio`.
     """
     rank = torch.zeros_like(agents)
     for agent in agents.unique():
@@ -126,14 +130,14 @@ def embedding_quality(
 
 
 def ratings(pairs: ArrayLike, scores: ArrayLike, *, num_players: int) -> NDArray[np.float64]:
-    """Strengths of players after Bradley and Terry (1952), on the scale of chess, mean zero.
+    """Bradley-Terry ratings of players (1952), on the Elo scale of chess, with mean zero.
 
     P(i beats j) = 1 / (1 + 10^((R_j - R_i) / 400)), a draw counting as half a win for each; by
-    maximum likelihood with a weak penalty, which keeps ratings finite where somebody won every
-    match. (choix has no draws, and its optimiser stops at slightly other numbers.)
+    maximum likelihood with a weak L2 penalty, which keeps ratings finite for players who won every
+    match. (choix has no draws, and its optimiser converges to slightly different numbers.)
 
     Args:
-        pairs: numbers of the players of each match, (M, 2).
+        pairs: the two players of each match, 0 to P - 1, (M, 2).
         scores: of the first player: 1 for a win, 0.5 for a draw, 0 for a loss, (M,).
         num_players: P.
 
@@ -168,8 +172,8 @@ def icc(values: ArrayLike) -> float:
 
 def summary_statistics(dataset: InteractionDataset) -> Float[Tensor, "episode feature"]:
     """Means and standard deviations of observations and actions over an episode, (E, 2 (O + A)),
-    scaled to unit variance over episodes, 0 where they do not vary: a reference that an encoder
-    must beat."""
+    scaled to unit variance over episodes, 0 where they do not vary: a baseline that an encoder
+    should beat."""
     parts = []
     for index in torch.arange(len(dataset), device=dataset.agents.device).split(1000):
         batch = dataset.batch(index)
@@ -192,13 +196,14 @@ def average_episodes(
     num_averages: int,
     generator: torch.Generator,
 ) -> Float[Tensor, "agent average embedding"]:
-    """Mean embeddings of several random episodes of each agent, drawn anew for every mean.
+    """Means of the embeddings of random episodes of each agent, drawn anew for every mean.
 
     Args:
         embeddings: of single episodes.
         agents: whose they are.
         num_episodes: how many different episodes one mean is over.
         num_averages: how many means of each agent.
+        generator: draws the episodes.
 
     Returns:
         Rows for agents in ascending order of their ids.
@@ -224,14 +229,15 @@ def disjoint_averages(
     num_episodes: int,
     generator: torch.Generator,
 ) -> tuple[Float[Tensor, "average embedding"], Int[Tensor, " average"]]:
-    """Mean embeddings of disjoint groups of random episodes of one agent, and the agent of each
-    group. Given the agent they are independent, as metrics assume; those of `average_episodes` are
-    not.
+    """Means of the embeddings of disjoint random groups of each agent's episodes, and the agent of
+    each group. Given the agent they are independent, as metrics assume; those of
+    `average_episodes` are not.
 
     Args:
         embeddings: of single episodes.
         agents: whose they are.
-        num_episodes: how many episodes a group has.
+        num_episodes: how many episodes a group has; those left over are not used.
+        generator: draws the groups.
 
     Raises:
         ValueError: if an agent has fewer than two groups.
@@ -267,6 +273,7 @@ def average_others(
         agents: whose they are.
         num_episodes: how many different episodes one mean is over; where an agent has fewer
             others, all of them.
+        generator: draws the episodes.
 
     Raises:
         ValueError: if an agent has a single episode.

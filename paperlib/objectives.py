@@ -29,7 +29,7 @@ class Triplets(NamedTuple):
     Attributes:
         reference: e*, of agent i; its time axis may hold several episodes, one after the other.
         positive: e+, another episode of agent i.
-        negative: e-, an episode of agent j, which serves all i ≠ j of its repetition.
+        negative: e-, an episode of agent j, the negative for all i ≠ j of its repetition.
     """
 
     reference: EpisodeBatch
@@ -118,7 +118,7 @@ def draw_triplets(
 def embed_triplets(
     encoder: nn.Module, triplets: Triplets
 ) -> Float[Tensor, "3 repetition agent embedding"]:
-    """r*, r+ and r-, each (n, N, D), in one call of the encoder where they are of one length."""
+    """r*, r+ and r-, each (n, N, D), in one call of the encoder if all have the same length."""
     if triplets.reference.step_weights.shape != triplets.positive.step_weights.shape:
         return torch.stack([encoder(*batch) for batch in triplets])
     stacked = EpisodeBatch(*(torch.stack(parts) for parts in zip(*triplets, strict=True)))
@@ -132,13 +132,13 @@ def imitation_loss(
 ) -> Float[Tensor, ""]:
     """-1/|e+| Σ_{(o,a) ∈ e+} log π_φ(a | o, f_θ(e*)), eq. 1, averaged over episodes.
 
-    The paper sums over steps. A mean, in nats per step, gives λ one meaning for episodes of any
+    The paper sums over steps. With the mean, in nats per step, λ means the same for episodes of any
     length.
 
     Args:
         policy: π_φ.
         positive: e+.
-        embedding: f_θ(e*).
+        embedding: f_θ(e*), (..., D).
     """
     log_prob = policy.log_prob(positive.observations, embedding, positive.actions)
     weights = positive.step_weights
@@ -159,10 +159,13 @@ def identification_loss(
     margin:   d = log(1 + exp(-x)), the soft-margin triplet loss (Hermans et al. 2017).
 
     Args:
-        reference: embeddings r* of agent i's reference episodes.
-        positive: r+ of its positive ones.
-        negative: r- of one episode of each agent j.
+        reference: embeddings r* of agent i's reference episodes, (..., N, D).
+        positive: r+ of its positive ones, (..., N, D).
+        negative: r- of one episode of each agent j, (..., N, D).
         form: "softmax" or "margin".
+
+    Raises:
+        ValueError: if the form is unknown.
     """
     _checks.one_of("form", form, FORMS)
     # ‖r*_i - r-_j‖ for all i, j at once: (*batch, i, j); the gradient at distance 0 is taken as 0
@@ -197,6 +200,9 @@ class Hybrid:
     Attributes:
         identification_weight: λ; 0 is `imitation`, infinity is `identification`.
         form: of the identification loss, "softmax" or "margin".
+
+    Raises:
+        ValueError: if λ is not a number of at least 0, or the form is unknown.
     """
 
     identification_weight: float = 1.0
@@ -222,12 +228,15 @@ class Hybrid:
 
 
 class Classification(nn.Module):
-    """Cross-entropy of naming the agent of an episode, -log softmax(W f_θ(e) + b)_i, averaged over
+    """Cross-entropy of classifying episodes by agent, -log softmax(W f_θ(e) + b)_i, averaged over
     all episodes: a supervised reference, with labels that the paper's methods do without.
 
     Args:
-        num_agents: N.
+        num_agents: N; every update must use all of them.
         embedding_size: D.
+
+    Raises:
+        ValueError: when called with another number of agents.
     """
 
     def __init__(self, num_agents: int, embedding_size: int) -> None:
@@ -249,7 +258,7 @@ def require_scalar(loss: Any) -> None:
     """Checks what an objective returned.
 
     Raises:
-        ValueError: if it is no scalar, a constant, or not finite.
+        ValueError: if it is not a scalar, does not depend on the networks, or is not finite.
     """
     if not isinstance(loss, Tensor) or loss.shape:
         got = tuple(loss.shape) if isinstance(loss, Tensor) else type(loss).__name__
@@ -261,7 +270,7 @@ def require_scalar(loss: Any) -> None:
 
 
 def require_finite(losses: Float[Tensor, " update"]) -> None:
-    """Checks the losses of a training so far.
+    """Checks the losses of the training so far.
 
     Raises:
         ValueError: if one is NaN or infinite; names the first such update.

@@ -1,6 +1,6 @@
 """Pretrained models by name: encoders of the paper's tables, and the agents that they embed.
 
-`names` lists them, `load` loads one, and `provenance` tells how it came to be. Model cards with
+`names` lists them, `load` loads one, and `provenance` says how it was made. Model cards with
 data, training, numbers and limits stand beside the files: ``paperlib/weights/README.md`` on
 encoders, ``paperlib/agents/weights/README.md`` on agents.
 """
@@ -42,7 +42,7 @@ def _weights(package: str) -> Traversable:
 
 
 def names() -> list[str]:
-    """All that `load` knows, such as "particleworld/emb-hyb-weak"."""
+    """All names that `load` accepts, such as "particleworld/emb-hyb-weak"."""
     return sorted({**_encoders(), **_agents()})
 
 
@@ -74,7 +74,7 @@ def load(name: str) -> Any:
 
 
 def provenance(name: str) -> dict[str, Any]:
-    """How a pretrained model came to be: data, random stream, settings, versions.
+    """How a pretrained model was made: data, random stream, settings, versions.
 
     Args:
         name: one of `names`.

@@ -17,18 +17,22 @@ class Settings:
     Attributes:
         num_updates: steps of Adam.
         repetitions: n, draws of Algorithm 1 for all agents in one update.
-        learning_rate: of Adam; falls to zero along half a cosine.
-        embedding_size: D; an encoder of your own has one of its own.
-        hidden_size: of the default encoder.
-        policy_hidden_size: of the default conditional policy.
-        likelihood: of actions: "categorical", "gaussian" or "squared_error"; a policy of your own
-            has one of its own.
+        learning_rate: of Adam; decays to zero by a cosine schedule.
+        embedding_size: D, of the default encoder; a custom encoder determines its own.
+        hidden_size: of the default encoder's hidden layers.
+        policy_hidden_size: of the default conditional policy's hidden layers.
+        likelihood: of actions: "categorical", "gaussian" or "squared_error"; a custom policy has
+            its own.
         steps_per_episode: how many random steps of each episode an update takes, which keeps the
             expectations of sums and means; 0 takes all steps.
-        normalize_observations: whether to normalise observations by the training data first.
+        normalize_observations: whether to normalise observations by the mean and standard deviation
+            of the training data.
         agents_per_update: how many random agents an update takes; 0 takes all of them.
         reference_episodes: the fewest and the most episodes that make up a reference e*, one after
             the other; every update draws a number from this range.
+
+    Raises:
+        ValueError: if a value is of the wrong type or out of range; the message names it.
     """
 
     num_updates: int = 2000

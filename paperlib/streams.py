@@ -2,9 +2,9 @@
 
 A stream is named by a key of integers. Almost everywhere it is ``(seed, Stream.NAME, ...)``, where
 the rest counts what is drawn within: pairs, seeds, repetitions. Keys of different length never give
-the same stream. Exceptions, kept so that published numbers stay:
+the same stream. Exceptions, kept so that published numbers stay valid:
 
-- a pair of ParticleWorld trains on ``(seed, pair, attempt)`` and is judged on
+- a pair of ParticleWorld trains on ``(seed, pair, attempt)`` and is evaluated on
   ``(seed, pair, attempt, 1)``;
 - a data set that is the same for all seeds is drawn from ``(Stream.NAME,)``;
 - small examples take ``(seed,)`` or ``(seed, k)`` with k below 10.
@@ -26,8 +26,8 @@ Generators = torch.Generator | Sequence[torch.Generator]
 class Stream(enum.IntEnum):
     """Every numbered stream of the reproduction; the number is part of a key.
 
-    Comments show the keys, in which _ stands for the number. Trainings that a table compares with
-    each other share a key, so that they differ in nothing else; no two others do.
+    Comments show the keys, in which _ stands for the number. Trainings that a table compares share
+    a key, so that they do not differ in their random numbers; no others share one.
     """
 
     FIDELITY_MATCH = 100  # (seed, _): the match that is shown
@@ -64,7 +64,7 @@ class Stream(enum.IntEnum):
 
     FIGURE_4_OPPONENTS = 501  # (encoder seed, _): which wrestlers are the opponents
     FIGURE_4_POLICIES = 503  # (seed, _): trainings
-    FIGURE_4_GAMES = 506  # (seed, _, group of opponents): games that decide
+    FIGURE_4_GAMES = 506  # (seed, _, group of opponents): evaluation games
     BEST_RESPONSES = 504  # (_, policy): trainings
     BEST_RESPONSES_GAMES = 505  # (seed, _, policy): games against all opponents
     FIGURE_5_MATCHES = 510  # (seed, _, evaluation seed, pair of variants)
@@ -89,13 +89,13 @@ class Stream(enum.IntEnum):
     VALUE_LISTENERS = 710  # (seed, _, population): episodes of the tables of returns
     VALUE_POKER = 711  # (seed, _, game, population): weights of the players
 
-    BENCHMARK = 720  # (seed, _, world, 0 to 3): agents and episodes, splits, who is to be named
+    BENCHMARK = 720  # (seed, _, world, 0 to 3): agents and episodes, splits, labelled episodes
     BENCHMARK_ENCODERS = 721  # (seed, _, world, kind of split, 0 to 4): trainings; classifiers
 
 
 @enum.unique
 class SelfPlayStream(enum.IntEnum):
-    """What follows the key of a self-play training; each has streams of its own."""
+    """Suffixes to the key of a self-play training; each has streams of its own."""
 
     INITIAL_WEIGHTS = 0  # (*key, _, learner)
     ROLLOUTS = 1  # (*key, _, iteration): matches, actions, minibatches, pools
@@ -112,7 +112,7 @@ def make_generator(*key: int, device: torch.device | str = "cpu") -> torch.Gener
         device: where the numbers are drawn.
 
     Raises:
-        ValueError: if a part of the key is negative or no integer.
+        ValueError: if the key is empty, or a part of it is negative or not an integer.
     """
     if not key or any(isinstance(part, bool) or int(part) != part or part < 0 for part in key):
         raise ValueError(f"key must be one or more non-negative integers, got {key!r}")
@@ -125,8 +125,8 @@ def make_generator(*key: int, device: torch.device | str = "cpu") -> torch.Gener
 def uniform(generators: Generators, *shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
     """Uniform numbers in [0, 1) of the given shape.
 
-    With a sequence of generators, row k of the first axis is drawn from generator k alone: what
-    row k gets does not depend on how many other rows there are.
+    With a sequence of generators, row k of the first axis is drawn from generator k alone: it
+    does not depend on the number of other rows.
 
     Args:
         generators: one generator, or one for each of the ``shape[0]`` rows.

@@ -1,4 +1,4 @@
-"""Runs any training to its end, through interruptions."""
+"""Runs any training to its end, resuming it after interruptions."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Training(Protocol):
 
     @property
     def identity(self) -> Mapping[str, Any]:
-        """Everything that decides the result, as JSON: streams, settings, checksums of data."""
+        """Everything that determines the result, as JSON: streams, settings, data checksums."""
         ...
 
     def step(self) -> Any:
@@ -56,7 +56,7 @@ def run(
 ) -> None:
     """Trains to the last iteration, from the checkpoint if there is one.
 
-    A training that was stopped, at whatever moment, ends with the same numbers as one that was not.
+    A training that was interrupted, at any moment, ends with the same numbers as one that was not.
 
     Args:
         training: what to train.
@@ -64,8 +64,8 @@ def run(
         num_iterations: of the whole training.
         progress: called with iterations as they are done; first with those in the checkpoint.
         checkpoint_every: iterations between two checkpoints.
-        restart: whether to start over where the file is of another training; by default, that is an
-            error.
+        restart: whether to start over if the checkpoint is of another training; by default, that is
+            an error.
 
     Raises:
         ValueError: if the checkpoint is damaged, or of another training and not ``restart``.

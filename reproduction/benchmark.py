@@ -39,7 +39,7 @@ Choices = Mapping[tuple[str, str, str, str], "Choice"]  # by world, kind, encode
 
 
 class Choice(NamedTuple):
-    """What is chosen on validation episodes.
+    """Hyperparameters that are chosen on validation episodes.
 
     Attributes:
         learning_rate: of Adam.
@@ -69,9 +69,9 @@ class Benchmark:
             `comparison.OBJECTIVES`.
         sizes: how much is played.
         folders: see `benchmark_worlds.make_task`.
-        num_poker_updates, num_updates: of a training in poker, and elsewhere; half as many where
-            labels of more agents than ``anchors_per_update`` are learned, all in every update.
-        anchors_per_update: episodes that an update learns from: agents times repetitions.
+        num_poker_updates, num_updates: of a training in poker, and elsewhere; half as many for
+            supervised training on more agents than ``anchors_per_update``, all in every update.
+        anchors_per_update: reference episodes in an update: agents times repetitions.
         num_workers: processes; does not affect the results.
 
     Raises:
@@ -131,13 +131,13 @@ class Benchmark:
     def choose(
         self, *, learning_rates: Sequence[float], identification_weights: Sequence[float], seed: int
     ) -> tuple[dict[tuple[str, str, str, str], Choice], list[Row]]:
-        """Chooses the candidate that names most validation episodes, by the linear layer, for every
-        task, encoder and objective; a single candidate needs no training. The supervised encoder
-        takes what was chosen for the first objective.
+        """Chooses, for every task, encoder and objective, the candidate with the highest accuracy
+        of the linear layer on validation episodes; a single candidate needs no training. Supervised
+        encoders take the choice for the first objective.
 
         Args:
-            learning_rates, identification_weights: candidates; the latter of Emb-Hyb alone.
-            seed: whose validation episodes they are measured by.
+            learning_rates, identification_weights: candidates; the latter for Emb-Hyb only.
+            seed: of the validation episodes.
 
         Returns:
             The choices by world, kind, encoder and objective, and the rows of all candidates.
@@ -171,11 +171,11 @@ class Benchmark:
         return choices, rows
 
     def measure(self, choices: Choices, seeds: Iterable[int]) -> list[Row]:
-        """Trains and measures all cells, and what learns nothing: a row for each.
+        """Trains and measures all cells, and the references that learn nothing: a row for each.
 
         Args:
             choices: from `choose`.
-            seeds: each draws agents, where they are drawn, episodes, splits and weights.
+            seeds: each draws episodes, splits and weights, and agents where these are random.
         """
         titles = [*self.objectives, SUPERVISED, UNTRAINED]
         rows = []
@@ -214,13 +214,13 @@ class Benchmark:
         num_updates: int,
         key: Sequence[int],
     ) -> PolicyEmbedder:
-        """One training, from an encoder whose embeddings have unit variance; none for "untrained".
+        """Trains an encoder whose embeddings start with unit variance, unless it is "untrained".
 
         Args:
             data: to learn from.
-            encoder, objective, choice: how.
+            encoder, objective, choice: which cell, and its hyperparameters.
             few_steps: whether many steps are equal.
-            num_updates: of it, or twice that, see `Benchmark`.
+            num_updates: before it is halved for supervised training, see `Benchmark`.
             key: of the random streams.
         """
         sizes = data.observation_size, data.action_size
@@ -255,8 +255,8 @@ def run_cells(
     wanted: Sequence[tuple[str, Choice]],
     progress: Callable[[int], None],
 ) -> list[Row]:
-    """A job: cells of one task and encoder, each kept in a file; or, without an encoder, what
-    learns nothing."""
+    """A job: cells of one task and encoder, each kept in a file; or, without an encoder, the
+    references that learn nothing."""
     kind_number = WORLDS[case.world].index(case.kind)
     key = case.seed, Stream.BENCHMARK_ENCODERS, list(WORLDS).index(case.world), kind_number
     task, rows = None, []

@@ -1,4 +1,4 @@
-"""What the benchmark's cells say: the whole table, and which encoder and objective to take."""
+"""What the benchmark's cells say: the whole table, and which encoder and objective to use."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ MEASURES = {  # by name in a row: title, and factor
     "ratio": ("IICR", 1.0),
     "correlation": ("rank correlation", 1.0),
 }
-# How `verdicts` reads where a difference to the paper's cell is expected to be positive
+# Words for verdicts on differences to the paper's cell, which are expected to be positive
 WORDS = {"reproduced": "better", "contradicted": "worse", "undecided": "open"}
 
 
 class Cell(NamedTuple):
-    """Which rows belong together: those of all seeds."""
+    """What rows of different seeds have in common."""
 
     world: str
     kind: str
@@ -39,7 +39,7 @@ class Cell(NamedTuple):
 
 
 def by_cell(rows: Iterable[Row], measure: str) -> dict[Cell, list[float]]:
-    """Numbers of all seeds, in the order of the rows; NaN where there is none."""
+    """Numbers of all seeds by cell, in the order of the rows; NaN where there is none."""
     found: dict[Cell, list[float]] = {}
     for row in rows:
         cell = Cell(*(row[name] for name in Cell._fields))
@@ -65,7 +65,7 @@ def published(world: str) -> dict[str, dict[str, tuple[float, float]]]:
 
 def table(rows: Sequence[Row]) -> str:
     """All cells as a Markdown table: means over seeds with 95 % intervals, the seconds of one
-    training and the number of weights; below each game of poker what was published."""
+    training and the number of weights; below each game of poker, the published numbers."""
     shown = {name: estimates(rows, name) for name in (*MEASURES, "seconds", "num_weights")}
     body, cells = [], list(dict.fromkeys(by_cell(rows, "linear")))
     for place, cell in enumerate(cells):
@@ -91,7 +91,7 @@ def _text(estimate: Estimate | None, factor: float) -> str:
 
 
 def best_cell(rows: Iterable[Row], task: tuple[str, str], *, measure: str = "linear") -> Cell:
-    """The trained cell with the highest mean, without labels."""
+    """The cell with the highest mean among those that are trained without labels."""
     found = {
         cell: estimate.mean
         for cell, estimate in estimates(rows, measure).items()
@@ -103,8 +103,8 @@ def best_cell(rows: Iterable[Row], task: tuple[str, str], *, measure: str = "lin
 def answers(
     rows: Sequence[Row], *, encoders: Sequence[str], objectives: Sequence[str]
 ) -> list[dict[str, Any]]:
-    """For every task, whether another encoder or another objective names more agents than the
-    paper's, one changed at a time, by the linear layer.
+    """For every task, whether another encoder or objective identifies more agents than the paper's,
+    one changed at a time, by the linear layer.
 
     The differences of one task are judged together (`verdicts.judge_parts`), with the smallest
     effect of an accuracy.
@@ -112,7 +112,7 @@ def answers(
     Returns:
         For each task "world", "kind"; "best", the best cell's name; "encoders" and "objectives", by
         name "better", "equivalent", "worse", "open" or "too few runs"; "enough", whether the
-        paper's are: "no" if one is better, "yes" if none is better or open, else "open".
+        paper's suffice: "no" if another is better, "yes" if none is better or open, else "open".
     """
     found = by_cell(rows, "linear")
     answered = []

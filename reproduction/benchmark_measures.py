@@ -1,4 +1,4 @@
-"""What the benchmark measures of embeddings, and of what learns nothing."""
+"""The benchmark's measures of embeddings, and of references that learn nothing."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def without_partners(dataset: InteractionDataset) -> InteractionDataset:
 
 
 def measure(features: Features, task: Task, *, generator: torch.Generator) -> Row:
-    """All measures of embeddings, or other features, of the labelled episodes and those to name.
+    """All measures of embeddings, or other features, of labelled episodes and those to identify.
 
     Returns:
         ``linear`` and ``nearest``, accuracies as published (`identification`); ``ratio``, the IICR
@@ -62,14 +62,14 @@ def measure(features: Features, task: Task, *, generator: torch.Generator) -> Ro
 
 
 def as_seen(dataset: InteractionDataset, task: Task, encoder: str) -> InteractionDataset:
-    """The dataset with equal steps merged, where it pays and the encoder takes it."""
+    """The dataset, with equal steps merged if there are many and the encoder ignores order."""
     return merge_steps(dataset) if task.few_steps and encoder not in ORDERED else dataset
 
 
 def learning_data(
     task: Task, encoder: str, objective: str, seen: dict[bool, InteractionDataset]
 ) -> InteractionDataset:
-    """What a cell learns from; ``seen`` keeps it for the next ones, with partners and without."""
+    """The dataset that a cell learns from; ``seen`` caches it, with partners and without."""
     partners = objective == "LIAM"
     if partners not in seen:
         data = task.learning if partners else without_partners(task.learning)
@@ -100,7 +100,7 @@ def measure_encoder(
 
 
 def references(task: Task, generator: torch.Generator) -> list[Row]:
-    """Rows of what learns nothing: chance, features, and likelihoods as ceilings."""
+    """Rows of references that learn nothing: chance, features, and likelihoods as ceilings."""
     chance = 1 / len(task.known.agents.unique())
     accuracies = {"chance": chance, **task.ceilings}
     rows = [

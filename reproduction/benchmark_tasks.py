@@ -1,4 +1,4 @@
-"""What the benchmark gives to a cell: episodes to learn from, and those whose agents to name."""
+"""Tasks of the benchmark: episodes to learn from, and episodes whose agents to identify."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from torch import Tensor
 from paperlib.datasets import InteractionDataset
 from reproduction import distances, measures
 
-Features = tuple[Tensor, Tensor]  # of labelled episodes, and of those to name
+Features = tuple[Tensor, Tensor]  # of labelled episodes, and of those to identify
 
 
 class Task(NamedTuple):
-    """What a cell learns from, and what it is measured by.
+    """What a cell learns from, and what it is measured on.
 
     Attributes:
         learning: episodes to learn from, with the partners' steps.
         known: labelled episodes, the same number of each agent, one agent after the other.
-        asked: episodes of the same agents, to name.
-        differences: how differently these agents play, by rising number, (N, N).
+        asked: episodes of the same agents, to identify.
+        differences: how differently these agents play, in ascending order of agents, (N, N).
         references: by name, features of ``known`` and ``asked`` that no encoder made.
-        ceilings: by name, accuracies of likelihoods, 0 to 1.
+        ceilings: by name, accuracies that likelihoods reach, 0 to 1.
         few_steps: whether many steps of an episode are equal.
     """
 
@@ -43,15 +43,16 @@ class Sizes:
     """How much is played; the defaults of poker are those published.
 
     Attributes:
-        num_agents: of poker to learn from, and as many to name.
+        num_agents: of poker to learn from, and as many to identify.
         num_episodes: of each poker agent to learn from.
         num_steps: of an episode of poker.
         num_throws: of a match of bots.
         episodes_per_edge: of each speaker with each listener.
         num_matches: of each pair of bots.
-        step_stride: of RoboSumo, the steps from one that is taken to the next.
-        num_labelled: episodes of each agent whose agent is known.
-        num_asked: the most episodes of each agent to name; poker has `num_labelled`, as published.
+        step_stride: of RoboSumo: every how many steps one is kept.
+        num_labelled: labelled episodes of each agent.
+        num_asked: the most episodes of each agent to identify; in poker `num_labelled`, as
+            published.
         num_word_episodes: of each word with each listener, for regrets of cross-play.
     """
 
@@ -70,8 +71,8 @@ class Sizes:
 def label(
     dataset: InteractionDataset, *, sizes: Sizes, generator: torch.Generator
 ) -> tuple[InteractionDataset, InteractionDataset]:
-    """Random episodes of each agent: ``num_labelled``, and up to ``num_asked`` others. Agents with
-    fewer than one more than ``num_labelled`` are left out.
+    """Random episodes of each agent: ``num_labelled``, and up to ``num_asked`` others. Agents
+    without any others are left out.
 
     Raises:
         ValueError: if fewer than two agents are left.
@@ -91,7 +92,7 @@ def label(
 
 
 def with_score_distances(dataset: InteractionDataset, scores: Tensor, task: Task) -> Task:
-    """The task, in which the difference of two agents is the distance of their mean scores against
+    """The task with differences: the Euclidean distances between agents' mean scores against
     everybody.
 
     Args:
@@ -119,7 +120,7 @@ def both_views(dataset: InteractionDataset) -> InteractionDataset:
 
 
 def thin_out(dataset: InteractionDataset, stride: int) -> InteractionDataset:
-    """The first step of each episode, and every one that is ``stride`` later than the last."""
+    """Every ``stride``-th step of each episode, beginning with the first."""
     return dataclasses.replace(
         dataset,
         observations=dataset.observations[:, ::stride].contiguous(),

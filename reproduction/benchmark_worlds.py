@@ -1,4 +1,4 @@
-"""The worlds of the benchmark: what encoders learn from, and whose episodes they are to name."""
+"""The worlds of the benchmark: what encoders learn from, and which agents they identify."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ WORLDS = {
     "RoShamBo": ("weak", "strong"),
 }
 GAMES = {"Kuhn": "kuhn_poker", "Leduc": "leduc_poker"}
-PARTS = ("trial", "validation", "test")  # tiny, for settings, to report
+PARTS = ("trial", "validation", "test")  # tiny; for choosing settings; for reporting
 TINY = Sizes(
     num_agents=4,
     num_episodes=7,
@@ -67,13 +67,13 @@ def make_task(
         kind: of its split.
         seed: of agents, episodes and splits.
         part: "test"; "validation", for choosing settings: the split's validation part, in poker
-            agents of their own, four fifths to learn from; or "trial", tiny.
+            separate agents, four fifths of them to learn from; or "trial", tiny.
         sizes: how much is played.
         folders: results of the notebook ``population`` under "ParticleWorld", and the encoders'
             folder of the notebook ``table_1`` under "RoboSumo".
 
     Raises:
-        ValueError: if files are damaged, or OpenSpiel is not installed, which RoShamBo takes.
+        ValueError: if files are damaged, or OpenSpiel, which RoShamBo needs, is not installed.
         FileNotFoundError: if files are not there.
     """
     sizes = TINY if part == "trial" else sizes
@@ -219,7 +219,7 @@ def _wrestlers(
 def _bots(
     kind: str, seed: int, sizes: Sizes, folder: None, generators: list[torch.Generator]
 ) -> Collected:
-    """OpenSpiel's bots, of whom each meets every other."""
+    """OpenSpiel's bots, each of which meets every other."""
     _, dataset = roshambo.round_robin(
         num_matches=sizes.num_matches, num_steps=sizes.num_throws, generator=generators[0]
     )

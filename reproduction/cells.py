@@ -1,4 +1,4 @@
-"""Encoders of listeners, and exact speakers that judge them: the cells of one comparison."""
+"""Encoders of listeners, evaluated by exact speakers: the cells of one comparison."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from reproduction.listening import pushes
 from reproduction.measures import window_means
 from reproduction.sources import Source, channels_of, collect, contexts
 
-MAX_IMAGES = 672  # with which a speaker trains
-MAX_CONTEXTS = 160  # of each of them, for one episode; fewer for more
+MAX_IMAGES = 672  # images of listeners that a speaker trains with
+MAX_CONTEXTS = 160  # of each of them, from one episode; fewer from more episodes
 ENCODERS = ("mean-MLP", "gated pooling", "word statistic")
 
 
 class Cell(NamedTuple):
-    """One encoder, and how it learns.
+    """One encoder, and how it is trained.
 
     Attributes:
         encoder: one of `ENCODERS`.
         symmetric: whether encoder and speakers learn with listeners behind relabelled channels.
         identification_weight: λ; 0 is Emb-Im, infinity Emb-Id.
-        pretraining_updates: of Adam, on episodes divided by their message.
+        pretraining_updates: of Adam, on agents split by message (`symmetries.by_message`).
         num_updates: of Adam, after that.
         learning_rate: of Adam.
         hidden_size: of the encoder and the policy.
@@ -52,8 +52,8 @@ class Cell(NamedTuple):
 
 
 class WordDirections(nn.Module):
-    """What needs no learning: for each word and landmark, how much a listener that heard the word
-    pushed towards the landmark; a sum over steps, divided by their number + 2."""
+    """An encoder without learning: for each word and landmark, how much the listener pushed towards
+    the landmark on hearing the word; a sum over steps, divided by their number + 2."""
 
     def forward(
         self,
@@ -71,10 +71,10 @@ class WordDirections(nn.Module):
 def learn(
     cell: Cell, sources: Sequence[Source], *, key: Sequence[int], path: Path | None = None
 ) -> nn.Module:
-    """The encoder of a cell, with its policy; kept in a file.
+    """Trains the encoder of a cell, with its policy; keeps it in a file.
 
     Args:
-        cell: how.
+        cell: which encoder, and how it is trained.
         sources: listeners to learn from.
         key: of the random streams.
         path: of the file; one that is there and of the same training is loaded.
@@ -147,7 +147,7 @@ def evaluate(
 
     For each number of episodes, a speaker trains exactly (`word_speakers.train_speakers`) with the
     listeners of ``sources``, all images of them or at most `MAX_IMAGES`, on contexts from new
-    episodes. It is judged with the listeners of ``test``.
+    episodes. It is evaluated with the listeners of ``test``.
 
     Args:
         model: embeds episodes.

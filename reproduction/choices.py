@@ -28,8 +28,8 @@ def choose_one_by_one(
     learning_rates: Sequence[float],
     update_counts: Sequence[int],
 ) -> tuple[dict[tuple[str, str, int], Choice], list[dict[str, Any]]]:
-    """Chooses λ of Emb-Hyb, then each method's learning rate, then its number of updates; what is
-    not chosen yet is the middle one.
+    """Chooses λ of Emb-Hyb, then each method's learning rate, then its number of updates. What is
+    not chosen yet takes the middle one of its candidates.
 
     Args:
         comparison: of encoders.

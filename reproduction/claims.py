@@ -27,7 +27,7 @@ SMALLEST_EFFECTS = {
     "return": (0.5, "reward in an episode", "under half of the least gain in the paper's Table 3"),
     "match": (1.0, "reward in an episode", "for two speakers to match: below that least gain"),
 }
-OLD_VERDICTS = ("reproduced", "not reproduced", "undecided")  # of rows without smallest effect
+OLD_VERDICTS = ("reproduced", "not reproduced", "undecided")  # of rows without a smallest effect
 EXPECTED = {"greater": "> 0", "less": "< 0", "equal": "= 0"}
 FALSE_ALARM = "false alarm: a difference between methods that do not differ"
 
@@ -56,11 +56,11 @@ def judge(all_results: Results) -> list[dict[str, Any]]:
     Returns:
         For each claim "claim", "text", "verdict" ("not tested" without parts), "sentence", and its
         "parts": rows with "notebook" and "required_num_runs", which is None where a part is decided
-        or no number of runs would do.
+        or no number of runs would suffice.
 
     Raises:
-        ValueError: if a row has no smallest effect, is on no claim, or was judged without the other
-            parts of its claim, or they come from several notebooks.
+        ValueError: if a row has no smallest effect or is on an unknown claim, or if the parts of a
+            claim were not judged together or come from several notebooks.
     """
     found: dict[str, dict[str, list[tables.Row]]] = {name: {} for name in CLAIMS}
     for notebook, rows in _rows(all_results).items():

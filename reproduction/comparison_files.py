@@ -80,11 +80,11 @@ def learn_to_file(
     path: Path,
     progress: Callable[[int], None],
 ) -> None:
-    """Learns from the stream ``key`` and writes ``path``; what is there already, from the same
-    objective, settings, key and data, stays.
+    """Trains an encoder with the random stream ``key`` and writes it to ``path``; an existing file
+    of the same objective, settings, key and data is kept.
 
     Args:
-        dataset: or the file that it was saved to, where it is too large to be handed around.
+        dataset: or the file that it was saved to, if it is too large to pass between processes.
         graph: see `learn`.
         objective: see `learn`; the file names it by its ``repr``.
 

@@ -37,7 +37,7 @@ Ratio = Callable[[Tensor, Tensor], float]  # of embeddings (E, D) and their agen
 
 
 class Choice(NamedTuple):
-    """What is chosen on validation episodes.
+    """Hyperparameters that are chosen on validation episodes.
 
     Attributes:
         identification_weight: λ.
@@ -65,7 +65,7 @@ class Comparison:
         splits: encoders learn from the training edges; also written to ``folder / "splits.json"``.
         settings: of all encoders, except the repetitions and what is chosen.
         form: of the identification loss, "softmax" or "margin".
-        anchors_per_step: episodes that an update learns from: agents times repetitions.
+        anchors_per_step: reference episodes in an update: agents times repetitions.
         stream: encoders of a seed and the k-th kind draw from the stream (seed, stream, k).
         untrained_stream: the untrained encoder of a seed draws its weights from the stream (seed,
             untrained_stream).
@@ -107,8 +107,8 @@ class Comparison:
         kinds: Sequence[str] | None = None,
     ) -> tuple[dict[tuple[str, str, int], Choice], list[dict[str, Any]]]:
         """Chooses the candidate with the lowest ratio on validation episodes, for each kind, method
-        and seed; one that embeds all episodes alike has ratio infinity. All of them are learned, so
-        that `learn` need not learn the chosen one again.
+        and seed; one that maps all episodes to one point has ratio infinity. All candidates are
+        trained, so that `learn` need not train the chosen one again.
 
         Args:
             candidates: of a kind, method and seed.
@@ -168,8 +168,8 @@ class Comparison:
         return window_means(self.load(kind, method, seed).losses, num_windows=num_windows)
 
     def untrained(self, kind: str, seed: int) -> PolicyEmbedder:
-        """An encoder with the initial weights of a seed, and the observations' scale where the
-        learned ones have one."""
+        """An encoder with the initial weights of a seed, and the normaliser of the learned ones if
+        they have one."""
         dataset = self.datasets[seed]
         sizes = dataset.observation_size, dataset.action_size
         generator = make_generator(seed, self.untrained_stream)
@@ -187,7 +187,7 @@ class Comparison:
         Args:
             kind, method, seed: which encoder.
             rows: indices of episodes.
-            num_time_steps: first steps of an episode that the encoder sees; all by default.
+            num_time_steps: how many first steps of an episode the encoder sees; all by default.
         """
         dataset = self.datasets[seed]
         seen = dataset if num_time_steps is None else dataset.first_steps(num_time_steps)

@@ -89,7 +89,8 @@ def draw_episode(
 
     Args:
         ax: to draw on.
-        observations: the listener's, (T, 8 + M). They are relative, so the path starts at (0, 0).
+        observations: the listener's, (T, 8 + M). Their positions are relative: the path starts at
+            (0, 0).
         target: index of the target landmark.
         title: above the picture.
     """

@@ -1,4 +1,4 @@
-"""Two kinds of distance between the same agents: rank correlation, its interval, its test; maps.
+"""Two kinds of distance between the same agents: their rank correlation, and planar maps.
 
 The N (N - 1) / 2 distances between N agents are not independent, since each agent is part of N - 1
 of them. Intervals and tests here count agents, or groups of them such as populations.
@@ -38,7 +38,7 @@ def _pearson(x: np.ndarray, y: np.ndarray) -> float:
 
 
 def jackknife_interval(ours: Sequence[Distances], theirs: Sequence[Distances]) -> Estimate:
-    """Mean `rank_correlation` of several groups of agents, with the 95 % interval of the jackknife,
+    """Mean `rank_correlation` of several groups of agents, with the 95 % jackknife interval,
     which leaves out one agent at a time, in each group by itself (normal, ± 1.96 standard errors).
 
     Var = 1/P² Σ_p (N_p - 1)/N_p Σ_i (ρ_p,-i - mean_i ρ_p,-i)².
@@ -91,7 +91,7 @@ def mantel_test(
 
 
 class Comparison(NamedTuple):
-    """How two kinds of distance go together in several groups of agents.
+    """How well two kinds of distance agree in several groups of agents.
 
     Attributes:
         runs: `rank_correlation` of each group.
@@ -130,10 +130,10 @@ def planar_map(
     distances: Distances, *, num_iterations: int = 300
 ) -> tuple[Float[np.ndarray, "agent 2"], float]:
     """Places in a plane whose distances are close to the given ones: metric multidimensional
-    scaling, from the classical solution by SMACOF (de Leeuw 1977). Same input, same map.
+    scaling by SMACOF (de Leeuw 1977), started from the classical solution. Deterministic.
 
     Args:
-        distances: symmetric; below zero they count as zero.
+        distances: symmetric; negative ones count as zero.
         num_iterations: of SMACOF.
 
     Returns:

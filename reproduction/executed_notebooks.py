@@ -77,7 +77,7 @@ def tidy_outputs(outputs: Iterable[NotebookNode]) -> list[NotebookNode]:
 
 
 def _cell_id(cell: NotebookNode, ids: set[str]) -> str:
-    """A name for a cell from its content; the second of two equal cells has another."""
+    """An id for a cell from its content; equal cells get different ones."""
     text = f"{cell.cell_type}\n{cell.source}"
     while (name := hashlib.sha256(text.encode()).hexdigest()[:8]) in ids:
         text += "\nagain"
@@ -89,7 +89,7 @@ def read(path: str | Path) -> NotebookNode:
     """An executed notebook.
 
     Raises:
-        ValueError: if it is no notebook, or damaged.
+        ValueError: if it is damaged or not a notebook.
     """
     try:
         notebook = nbformat.v4.reads_json(Path(path).read_text())
@@ -118,7 +118,7 @@ def prepare(
         folder: the text notebooks, beside which the executed ones belong; None for none of them.
 
     Raises:
-        FileNotFoundError: if there is none of a name.
+        FileNotFoundError: if a notebook has no executed copy.
         ValueError: if one is damaged, its code is no longer that of the text notebook, or it ran
             with other parameters.
     """
@@ -140,7 +140,7 @@ def prepare(
 def main(arguments: list[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description="Update the prose of executed notebooks.")
-    parser.add_argument("notebooks", nargs="+", help="executed notebooks, beside their text")
+    parser.add_argument("notebooks", nargs="+", help="executed notebook, NAME.ipynb beside NAME.py")
     for path in map(Path, parser.parse_args(arguments).notebooks):
         try:
             write(tidy(read(path), jupytext.read(path.with_suffix(".py"))), path)

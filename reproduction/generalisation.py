@@ -31,7 +31,7 @@ class Task:
     Attributes:
         seed: of the run.
         sources: listeners that encoders and speakers learn with.
-        validation: listeners that choices are made by.
+        validation: listeners on which settings are chosen.
         test: unseen listeners.
         others: whole populations without any of these.
     """
@@ -46,7 +46,7 @@ class Task:
         """The task with ``count`` listeners of the other populations to learn with.
 
         Raises:
-            ValueError: if they are fewer.
+            ValueError: if there are fewer, or ``count`` is below 2.
         """
         available = sum(len(source.pairs) for source in self.others)
         if not 2 <= count <= available:

@@ -47,14 +47,14 @@ def train(
         play: an episode of a couple.
         taste: of the hunter, see `returns`.
         rng: draws candidates, starts and actions.
-        num_generations: how often the normal distribution of candidates is fitted anew.
+        num_generations: how often the normal distribution of candidates is refitted.
         num_candidates: for each role, in a generation.
-        num_elites: the best, whose mean and spread go on.
+        num_elites: the best candidates, to which the next generation's distribution is fitted.
     """
     mean, spread = np.zeros((2, NUM_ACTIONS, OBSERVATION_SIZE + 1)), 1.0
     for _ in range(num_generations):
         tried = rng.normal(mean, spread, (num_candidates, *mean.shape))
-        start = int(rng.integers(2**31))  # one for all: a lucky start is no merit
+        start = int(rng.integers(2**31))  # one for all, so that none is lucky
         scores = [returns(play, couple, taste, rng, start) for couple in tried]  # (candidates, 2)
         order = np.argsort(-np.array(scores), axis=0)[:num_elites, :, None, None]
         best = np.take_along_axis(tried, order, axis=0)  # (elites, 2, 5, 9)

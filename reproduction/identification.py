@@ -1,4 +1,4 @@
-"""Naming the agent of an episode: classifiers as published, and what likelihoods reach."""
+"""Identifying the agent of an episode: published classifiers, and what likelihoods reach."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ def nearest_accuracy(
     test: Float[Tensor, "test embedding"],
     test_labels: Int[Tensor, " test"],
 ) -> float:
-    """Top-1 accuracy of the label of the embedding with the largest cosine, 0 to 1.
+    """Top-1 accuracy of the nearest neighbour by cosine similarity, 0 to 1.
 
     Args:
-        train: embeddings whose labels are known.
-        train_labels: whose they are.
-        test: embeddings to name.
-        test_labels: whose they are.
+        train: embeddings whose labels are known, (E, D).
+        train_labels: whose they are, (E,).
+        test: embeddings to classify, (E', D).
+        test_labels: whose they are, (E',).
 
     Raises:
         ValueError: if embeddings are not finite.
@@ -47,7 +47,7 @@ def linear_accuracy(
     """Top-1 accuracy of a linear layer on raw embeddings, 0 to 1.
 
     Softmax cross-entropy, Adam on all of ``train`` at once; by default as published. That is far
-    from convergence: a weight moves by at most some 0.2, so that embeddings of larger numbers
+    from convergence: a weight moves by at most some 0.2, so that embeddings on a larger scale
     score higher. `metrics.classifier_accuracy` converges, on standardised embeddings.
 
     Args:
@@ -98,8 +98,8 @@ def pooled_policies(
 ) -> Float[Tensor, "agent state act"]:
     """Action frequencies of each agent over all its episodes, in ascending order of labels.
 
-    (n_sa + c p_sa) / (n_s + c), p the frequencies of all agents together, themselves with one more
-    of each legal action.
+    (n_sa + c p_sa) / (n_s + c), p the frequencies of all agents together, with one count
+    added to each legal action.
 
     Args:
         counts: see `count_actions`.
@@ -125,7 +125,7 @@ def likelihood_accuracy(
     argmax_i Σ_sa n_sa log π_i(a | s); what depends on cards and opponents is the same for all i.
 
     Args:
-        counts: of the episodes to name, see `count_actions`.
+        counts: of the episodes to identify, see `count_actions`.
         labels: whose they are.
         policies: of the agents, in ascending order of labels.
     """
@@ -137,10 +137,10 @@ def likelihood_accuracy(
 def action_frequencies(dataset: InteractionDataset) -> Float[Tensor, "episode feature"]:
     """How often each action but the first was taken on each different observation, as shares.
 
-    In Kuhn poker six numbers, of bets; a reference that an encoder must beat.
+    In Kuhn poker, these are six frequencies of bets: a baseline that an encoder should beat.
 
     Args:
-        dataset: of categorical actions and few different observations.
+        dataset: with categorical actions and I different observations, which must be few.
 
     Returns:
         Shares over an episode, 0 where it lacks the observation, (E, I (A - 1)).
@@ -166,21 +166,21 @@ def discriminants(
 ) -> Callable[[Float[Tensor, "test feature"]], Float[Tensor, "test embedding"]]:
     """An embedding that is linear in features, fitted with labels: linear discriminant analysis.
 
-    Features are whitened by the covariance within agents, and turned to the axes of the covariance
-    between agents, each times sqrt(b / (1 + b)), b the variance between over that within, sampling
-    noise taken off: a normal prior's shrinkage. What the mean-MLP reaches that is trained on the
-    same features, such as counts of (observation, action), is at most about that.
+    Features are whitened by the covariance within agents and rotated to the axes of the covariance
+    between agents. Each axis is scaled by sqrt(b / (1 + b)), the shrinkage of a normal prior, where
+    b is the ratio of the variances between and within agents, less sampling noise. A mean-MLP
+    trained on the same features, such as counts of (observation, action), hardly does better.
 
     Args:
         train: to fit it by.
         labels: whose they are, the same number of each.
-        embedding_size: of the random mixture of all axes that is returned, since `linear_accuracy`
-            moves every weight by some 0.2, and takes more numbers for more.
-        constant: one more axis, which takes part in the mixture.
+        embedding_size: of the random mixture of all axes that is returned: `linear_accuracy` moves
+            every weight by at most some 0.2, and so profits from more dimensions.
+        constant: value of one more axis in the mixture.
         generator: draws the mixture.
 
     Returns:
-        From features to embeddings.
+        A function from features, (E', F), to embeddings, (E', embedding_size).
     """
     x, (classes, index) = train.double(), labels.unique(return_inverse=True)
     means = torch.zeros(len(classes), x.shape[1], dtype=x.dtype).index_add_(0, index, x)

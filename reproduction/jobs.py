@@ -1,4 +1,4 @@
-"""Jobs side by side, each on one thread, with a progress bar."""
+"""Runs jobs side by side, each on one thread, with a progress bar."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _enter_worker(progress_queue: Any) -> None:
     torch.set_num_threads(1)
     parent = multiprocessing.parent_process()
 
-    def leave_with_parent() -> None:  # else a worker outlives a parent that was killed
+    def leave_with_parent() -> None:  # otherwise a worker outlives a parent that was killed
         parent.join()
         os._exit(1)
 
@@ -53,6 +53,9 @@ def run_jobs(
 
     Returns:
         The results, in the order of the jobs.
+
+    Raises:
+        ValueError: if ``num_workers`` is below 1. A job's errors are raised, too.
     """
     if num_workers < 1:
         raise ValueError(f"num_workers must be at least 1, got {num_workers}")

@@ -17,7 +17,7 @@ from paperlib.environments.particleworld import LANDMARK_COLOURS
 from reproduction import measures
 from reproduction.statistics import Estimate
 
-LEAST, MOST = -22.0, -9.0  # returns that are drawn white and in full colour
+LEAST, MOST = -22.0, -9.0  # returns that are drawn in white and in full colour
 
 
 def word_names(num_words: int) -> list[str]:
@@ -32,7 +32,7 @@ def draw_dictionary(ax: Axes, codes: ArrayLike, returns: ArrayLike) -> None:
 
     Args:
         ax: to draw on.
-        codes: p(w | t), (K, 3, W); it is the area of a circle.
+        codes: p(w | t), (K, 3, W); the area of a circle is proportional to it.
         returns: R, (K, 3, W). A cell has the colour of the landmark with the highest return, the
             stronger the higher that is.
     """

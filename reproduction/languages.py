@@ -1,4 +1,4 @@
-"""Languages of ParticleWorld's pairs: what speakers say, and what listeners make of it.
+"""Languages of ParticleWorld's pairs: what speakers say, and what listeners understand.
 
 A speaker's *code* is p(w | t), the probability of each of the 2^M words w for each target t. What a
 listener understands is the table R[l, t, w] of its mean returns at target t, where it hears nothing
@@ -48,14 +48,14 @@ def words_sent(codes: Codes, *, threshold: float) -> Bool[np.ndarray, "pair targ
 def words_understood(
     returns: Returns, *, tolerance: float
 ) -> Bool[np.ndarray, "listener target word"]:
-    """Which words do for a target: they cost at most ``tolerance`` of the return more than the best
-    word for it."""
+    """Which words a listener understands for a target: those with returns at most ``tolerance``
+    below that of the best word for it."""
     return returns >= returns.max(-1, keepdims=True) - tolerance
 
 
 def synonymy(codes: Codes, returns: Returns, *, threshold: float, tolerance: float) -> float:
-    """Share of the further words that the listener understands: of `words_sent` beside the most
-    frequent one for a target, how many are `words_understood`; NaN if there are none."""
+    """Share of synonyms that the listener understands: of `words_sent` other than the most frequent
+    one for a target, how many are `words_understood`; NaN if there are none."""
     further = words_sent(codes, threshold=threshold)
     np.put_along_axis(further, codes.argmax(-1, keepdims=True), False, axis=-1)
     understood = words_understood(returns, tolerance=tolerance)[further]
@@ -76,7 +76,7 @@ def bits_apart(codes: Codes) -> Float[np.ndarray, " pair"]:
 
 
 def silent_share(codes: Codes) -> Float[np.ndarray, " pair"]:
-    """Share of messages that are all zeros, the word that silence looks like."""
+    """Share of messages that are all zeros, the word that looks like silence."""
     return codes[..., 0].mean(1)
 
 
@@ -112,7 +112,7 @@ def likeness_of_neighbours(returns: Returns) -> Float[np.ndarray, " listener"]:
 
 
 class ShuffleTest(NamedTuple):
-    """A statistic, and what it is where words lose their bits.
+    """A statistic, and its value when words are relabelled at random.
 
     Attributes:
         values: of each population, (P,).
@@ -133,7 +133,7 @@ def shuffle_test(
     generator: np.random.Generator,
 ) -> ShuffleTest:
     """Permutation test: each pair's words are relabelled at random, by one of all (2^M)!
-    permutations, so that a code keeps everything but which words, and so which bits, it is made of.
+    permutations, so that a code keeps everything except which words, and so bits, it consists of.
 
     Args:
         statistic: of an array (K, 3, W); where it has a number for each pair, their mean counts.
@@ -157,7 +157,8 @@ def shuffle_test(
 
 
 def returns_of_codes(codes: Codes, returns: Returns) -> Float[np.ndarray, "speaker listener"]:
-    """J[i, j] = 1/3 Σ_t Σ_w p_i(w | t) R[j, t, w]: speaker i, one word an episode, with listener j.
+    """J[i, j] = 1/3 Σ_t Σ_w p_i(w | t) R[j, t, w]: expected return of speaker i with listener j, if
+    it sends one word per episode.
 
     Args:
         codes: of K speakers.
@@ -169,7 +170,7 @@ def returns_of_codes(codes: Codes, returns: Returns) -> Float[np.ndarray, "speak
 def exchange_losses(
     found: Float[np.ndarray, "speaker listener"],
 ) -> Float[np.ndarray, "pair pair"]:
-    """Loss of return where two pairs exchange their speakers, averaged over both directions:
+    """Loss of return when two pairs exchange their speakers, averaged over both directions:
 
     D[i, j] = (J[j, j] - J[i, j] + J[i, i] - J[j, i]) / 2.
 

@@ -25,7 +25,7 @@ from reproduction.jobs import run_jobs
 
 @dataclasses.dataclass(frozen=True)
 class ListenerRun:
-    """What one run of a table draws.
+    """The random draws of one run of a table.
 
     Attributes:
         population: whose pairs play.
@@ -39,7 +39,7 @@ class ListenerRun:
 
     @property
     def names(self) -> list[str]:
-        """Of the agents, by number."""
+        """Names of the agents, by number."""
         pairs = range(self.population.num_pairs)
         return [f"{side} {pair}" for side in ("speaker", "listener") for pair in pairs]
 
@@ -73,8 +73,8 @@ def make_run(
 
     The weak split keeps one edge of every listener for test and one for validation; the strong one
     divides the pairs into three parts and uses only edges within a part. "known" has the strong
-    split's validation and test; as many listeners and edges are for training, but among them are
-    the test listeners, with the training speakers.
+    split's validation and test graphs, and a training graph of the same size that includes the test
+    listeners, with the training speakers.
 
     Args:
         seed: of the run.

@@ -1,6 +1,6 @@
 """What listeners do: before they hear anything, on each word, and in whole episodes.
 
-Pushes are in full forces: 1 for the force of an action that points exactly to a landmark.
+Pushes are in units of the full force: 1 for an action that points exactly at a landmark.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def _world(population: Population, num_episodes: int, generator: torch.Generator
 
 
 def _still_at_first(listeners: Policies) -> Policies:
-    """The same listeners, but that they do nothing in the first step of an episode."""
+    """The same listeners, except that they do nothing in the first step of an episode."""
     steps = itertools.count()
 
     def logits(observations: Tensor) -> Tensor:
@@ -129,8 +129,8 @@ def idle_share(dataset: InteractionDataset) -> Float[Tensor, "episode 1"]:
 def whitened(
     vectors: Float[Tensor, "episode feature"], agents: Int[Tensor, " episode"]
 ) -> Float[Tensor, "episode kept"]:
-    """Vectors in units of their scatter within agents: no direction counts for more because it is
-    large, and one without scatter is left out.
+    """Vectors whitened by their covariance within agents, so that no direction counts for more only
+    because of its scale; directions without variance are left out.
 
     Args:
         vectors: of E episodes.

@@ -1,4 +1,4 @@
-"""What the tables measure of embeddings, run by run, and the intervals of it."""
+"""The tables' measures of embeddings, run by run, and their intervals."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Identification of agents in Kuhn and Leduc poker, by a published protocol.
 
-The protocol is that of arXiv 2607.01498, as its text and code tell it (github.com/VitamintK/
+The protocol is that of arXiv 2607.01498, as described in its text and code (github.com/VitamintK/
 ssl-project, commit 0a6f3e3, the task of agent identification). What they leave open:
 
 | question             | assumed here                                                              |
@@ -11,7 +11,7 @@ ssl-project, commit 0a6f3e3, the task of agent identification). What they leave 
 |                      | not vary is -1                                                            |
 | what a transition is | observation and action; its third part, the reward of the action, depends |
 |                      | on cards and the opponent alone once these two are known                  |
-| validation           | left to the caller: on some of the pretraining agents                     |
+| validation           | left to the caller, for example on some of the pretraining agents         |
 """
 
 from __future__ import annotations
@@ -46,13 +46,13 @@ PUBLISHED = {
 
 @dataclasses.dataclass(frozen=True)
 class PokerEpisodes:
-    """Episodes with the numbers behind them.
+    """Episodes, with the information states behind them.
 
     Attributes:
         dataset: player 0's scaled information states and its actions; partners are opponents,
             -1 for the uniform policy; returns are chips over the trajectory.
-        trajectories: the same episodes as numbers of information states, with what the opponent saw
-            and did.
+        trajectories: the same episodes as indices of information states, with what the opponent
+            saw and did.
     """
 
     dataset: InteractionDataset
@@ -68,7 +68,7 @@ class PokerProtocol:
         policies: of all N agents: those of pretraining come first, (N, I, A).
         scaled_states: the information states as observations, (I, O).
         pretraining: episodes to learn from.
-        train: labelled episodes of the evaluation's agents.
+        train: labelled episodes of the evaluation agents.
         test: episodes of the same agents to identify.
     """
 
@@ -149,8 +149,8 @@ def make_protocol(
 
 
 def with_replies(protocol: PokerProtocol, episodes: PokerEpisodes) -> InteractionDataset:
-    """The episodes with what the opponent saw and did right after each step; where it had no turn,
-    it saw zeros, and that is an action of its own, the last one."""
+    """The episodes with what the opponent saw and did right after each step; where it had no
+    turn, its observation is zero, and its action is an extra one, the last."""
     states, replies = (
         part.long() for part in (episodes.trajectories.reply_states, episodes.trajectories.replies)
     )
@@ -165,7 +165,7 @@ def with_replies(protocol: PokerProtocol, episodes: PokerEpisodes) -> Interactio
 
 
 def policy_distances(protocol: PokerProtocol) -> Float32[Tensor, "agent agent"]:
-    """How differently the evaluation's agents play as player 0: the total variation of two policies
+    """How differently the evaluation agents play as player 0: the total variation of two policies
     in an information state, averaged over the states of all labelled and test episodes.
 
     Σ_s w_s ½ Σ_a |π_i(a | s) - π_j(a | s)|, w_s the share of s in these episodes.
@@ -191,7 +191,7 @@ def action_counts(
 
 
 def likelihood_ceilings(protocol: PokerProtocol) -> dict[str, float]:
-    """What likelihoods reach in identifying the test episodes, 0 to 1.
+    """The accuracies that likelihoods reach in identifying the test episodes, 0 to 1.
 
     Returns:
         ``true``, by the agents' own policies; ``pooled``, by their action frequencies over the

@@ -1,8 +1,8 @@
-"""OpenSpiel's rock-paper-scissors bots as agents that nobody here wrote.
+"""OpenSpiel's rock-paper-scissors bots, as agents that others wrote.
 
 The bots entered the International RoShamBo Programming Competition (Billings 1999 and 2000), and
-come with OpenSpiel, an optional dependency. They take 1,000 throws for granted: matches shorter
-than that are the first throws of such a match.
+come with OpenSpiel, an optional dependency. They assume matches of 1,000 throws: shorter
+matches are the first throws of such a match.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from paperlib import _checks
 from paperlib.datasets import InteractionDataset
 from paperlib.graphs import InteractionGraph
 
-MATCH_LENGTH = 1000  # which the bots take for granted
+MATCH_LENGTH = 1000  # which the bots assume
 NUM_THROWS = 3  # rock, paper, scissors
 
 
@@ -29,7 +29,7 @@ class BotEpisodes(NamedTuple):
     Attributes:
         names: of the bots, by their numbers in ``dataset``.
         dataset: each match twice, seen from either bot, side by side: episodes 2k and 2k + 1 are
-            of one match. Returns are throws won less throws lost.
+            of one match. Returns are throws won minus throws lost.
     """
 
     names: tuple[str, ...]
@@ -122,7 +122,7 @@ def round_robin(
         generator: draws the seed of each match.
 
     Raises:
-        ValueError: if OpenSpiel is not installed, a bot is unknown or stands twice, there are
+        ValueError: if OpenSpiel is not installed, a bot is unknown or listed twice, there are
             fewer than two, or a number is out of range.
     """
     known = bot_names()

@@ -116,7 +116,7 @@ def load_profile(profile: str, notebook: str) -> dict[str, Any]:
 
 
 def check_profile(profile: str) -> None:
-    """Checks all parameters that a profile sets.
+    """Checks all parameters that a profile sets, for all notebooks.
 
     Raises:
         ValueError: if the profile, a notebook or a parameter is unknown, or a type is wrong.

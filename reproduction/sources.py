@@ -68,8 +68,8 @@ class Source:
 def collect(
     sources: Sequence[Source], *, symmetric: bool, generator: torch.Generator
 ) -> InteractionDataset:
-    """Some `EPISODES_PER_IMAGE` episodes of each listener of all sources, behind every channel or
-    the plain one; agents are numbered source after source."""
+    """About `EPISODES_PER_IMAGE` episodes of each listener of all sources behind every channel, or
+    four times as many behind the plain one; agents are numbered source after source."""
     channels = channels_of(sources[0], symmetric=symmetric)
     parts, first = [], 0
     for source in sources:
@@ -83,6 +83,7 @@ def collect(
 
 
 def channels_of(source: Source, *, symmetric: bool) -> list[ChannelSymmetry]:
+    """All channels of a population's messages, or the plain one alone."""
     found = symmetries.channel_symmetries(source.population.message_size)
     return found if symmetric else found[:1]
 
@@ -96,8 +97,8 @@ def contexts(
     num_contexts: int,
     generator: torch.Generator,
 ) -> Float[Tensor, "agent context embedding"]:
-    """Embeddings of ``num_contexts`` draws of ``num_episodes`` different episodes of each of some
-    agents, who are numbered without gaps."""
+    """Embeddings of ``num_contexts`` draws of ``num_episodes`` different episodes of each of these
+    agents. The dataset's agents must be numbered without gaps."""
     order, starts, counts = dataset.episodes_of_agents()
     rows = []
     for start, count in zip(starts[agents].tolist(), counts[agents].tolist(), strict=True):

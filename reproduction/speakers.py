@@ -1,4 +1,4 @@
-"""Table 3's new speakers: what each is given of its listener, and how well it does with all."""
+"""Table 3's new speakers: what each is told about its listener, and its returns with all."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from reproduction.listeners import ListenerRun
 
 SPEAKERS = ("no embedding", "zeros", "random", "oracle", *METHODS)
 BY_MADDPG = ("no embedding", "Emb-Hyb")  # speakers that MADDPG trains, too
-SWAPPED = "Emb-Hyb, swapped"  # is given another listener's embedding in the evaluation
+SWAPPED = "Emb-Hyb, swapped"  # gets another listener's embedding in the evaluation
 CONSTANT, CODE = "best constant message", "best single code"  # of each listener, of all of them
 NUM_VECTORS = 64  # embeddings of each listener and count in the evaluation
 
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """The listeners of one run, and what its speakers are given of each: their contexts.
+    """The listeners of one run, and what its speakers are told about each: their contexts.
 
     Attributes:
         seed: draws which episodes are averaged, noise, weights, and the tables of returns.
@@ -207,8 +207,8 @@ def train_exactly(
 
     Returns:
         Under "PART NAME" ("train" or "test") expected returns for each count; those of `SWAPPED`,
-        and of `CONSTANT` and `CODE`, which have one number; and under "check" what the real
-        episodes' mean return exceeds the table's by.
+        and of `CONSTANT` and `CODE`, which have one number; and under "check" by how much the mean
+        return of real episodes exceeds that from the table.
     """
     message_size, counts = task.population.message_size, task.episode_counts
     tables, found = {}, {}

@@ -78,7 +78,7 @@ def t_interval(values: ArrayLike) -> Estimate:
 
 
 def cluster_means(values: ArrayLike, clusters: ArrayLike | None) -> NDArray[np.float64]:
-    """The mean of each cluster, (C,), by rising number; without clusters, the values themselves.
+    """The mean of each cluster, (C,), in ascending order; without clusters, the values themselves.
 
     Args:
         values: one number per run, (S,).

@@ -1,4 +1,4 @@
-"""What strengths alone explain of a tournament: residuals around them, and outcomes predicted."""
+"""How much of a tournament strengths alone explain: goodness of fit, and predicted outcomes."""
 
 from __future__ import annotations
 
@@ -33,27 +33,28 @@ class Fit(NamedTuple):
 
 
 def expected_scores(ratings: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Of rows against columns after Bradley and Terry (1952), (P, P), a draw being half a win.
+    """Expected scores of rows against columns by the model of Bradley and Terry (1952), (P, P); a
+    draw is half a win.
 
     Args:
-        ratings: on the scale of chess, (P,).
+        ratings: on the Elo scale of chess, (P,).
     """
     return 1 / (1 + 10 ** ((ratings[None, :] - ratings[:, None]) / 400))
 
 
 def goodness_of_fit(counts: Mapping[str, NDArray[np.int64]], ratings: NDArray[np.float64]) -> Fit:
-    """Whether who beats whom is more than strength.
+    """Tests whether who beats whom depends on more than strength.
 
     A match's score s is 1, ½ or 0, so that its variance is p - d/4 - p² at an expected score p and
-    a probability d of a draw: that of the pair, shrunk to that of all pairs by the weight of ten
-    matches.
+    a probability d of a draw: that of the pair, shrunk towards that of all pairs with the weight of
+    ten matches.
 
     Args:
         counts: how often rows "won", "lost" and "drawn" against columns, (P, P) each.
         ratings: fitted to these counts, (P,).
 
     Raises:
-        ValueError: if too few pairs met to tell.
+        ValueError: if too few pairs met for a test.
     """
     rows, columns = np.triu_indices(len(ratings), k=1)
     won, lost, drawn = (counts[how][rows, columns] for how in ("won", "lost", "drawn"))
@@ -80,7 +81,7 @@ def accuracy_from_strengths(
     """Share of outcomes (win, draw, loss) that strengths predict: a ceiling for whatever knows no
     more of two players than how strong they are.
 
-    Strengths, and how often which difference of strengths ends how, come from other games.
+    Ratings, and a logistic regression of outcomes on their differences, are fitted to other games.
 
     Args:
         known: games to learn from: first player, second player, outcome (1, 0, -1), (M, 3).

@@ -22,7 +22,7 @@ from reproduction.statistics import Estimate
 
 Row = Mapping[str, Any]
 COLUMNS = ("item", "paper", "ours", "low", "high", "num_runs", "verdict")
-# What pandas leaves as it is, but LaTeX's usual fonts lack
+# Symbols that pandas leaves unchanged, but that LaTeX's usual fonts lack
 LATEX_SYMBOLS = str.maketrans(
     {"<": "$<$", ">": "$>$", "≤": r"$\leq$", "≥": r"$\geq$", "λ": r"$\lambda$"}
     | {"−": "$-$", "–": "--"}
@@ -141,7 +141,7 @@ def save_rows(folder: str | Path, name: str, rows: Sequence[Row]) -> None:
 def save_runs(
     folder: str | Path, name: str, runs: pd.DataFrame | Sequence[Mapping[str, Any]]
 ) -> None:
-    """Writes the numbers of all runs, which a table has means of, to ``NAME_runs.csv``.
+    """Writes the numbers of all runs, whose means a table shows, to ``NAME_runs.csv``.
 
     Args:
         folder: to write to.

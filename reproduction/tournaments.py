@@ -1,4 +1,4 @@
-"""How matches ended and how they were fought: shares with intervals, who beat whom, and styles."""
+"""Outcomes and styles of matches: shares with intervals, who beat whom, and how they fought."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def win_matrix(dataset: InteractionDataset, num_players: int) -> dict[str, NDArr
 
 
 def behaviour(dataset: InteractionDataset, *, robot: str = "ant") -> dict[str, Tensor]:
-    """Plain statistics of how each episode was fought, (E,): means over its steps.
+    """Simple statistics of each episode's style, (E,): means over its steps.
 
     Returns:
         "distance" to the opponent in m, "height" of the torso above the tatami in m, horizontal
         "speed" in m/s, "contact", the share of steps in which a force acts on the opponent's torso,
-        "effort", the mean of squared torques, and "from centre", the distance from it in m.
+        "effort", the mean squared action, and "from centre", the distance from it in m.
     """
     fields, parts = observation_fields(robot), []
     for index in torch.arange(len(dataset)).split(500):

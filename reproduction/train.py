@@ -1,11 +1,10 @@
-"""Trains anything that has a name: ``python -m reproduction.train "Emb-Hyb 0" --profile smoke``.
+"""Runs any training by its name: ``python -m reproduction.train "Emb-Hyb 0" --profile smoke``.
 
 Names are ``population 0`` (all pairs of a population of ParticleWorld), the wrestlers' training
 runs, such as ``self-hasty``, and the policies of Figure 4, a variant and a seed. ``--list`` shows
-them all.
-Parameters are those of the notebook that uses the result, in the profile. A training that was
-stopped goes on from its checkpoint, and a finished one is kept. Wrestlers and policies are jobs for
-one core each, so that a cluster can train them side by side.
+them all. Parameters are those of the notebook that uses the result, in the profile. An interrupted
+training resumes from its checkpoint, and a finished one is kept. Wrestlers and policies are jobs
+for one core each, so that a cluster can train them side by side.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from reproduction.policy_study import Study
 
 
 def train_population(parameters: Mapping[str, Any], number: int) -> None:
-    """A population of population.py, which takes its pairs from their checkpoints."""
+    """Trains a population of population.py, which reads its pairs from the checkpoints."""
     trainings.train_population(
         num_pairs=parameters["num_pairs"],
         seed=parameters["seed"] + number,
@@ -49,7 +48,7 @@ def train_population(parameters: Mapping[str, Any], number: int) -> None:
 
 
 def train_wrestlers(parameters: Mapping[str, Any], name: str) -> None:
-    """A training run of wrestlers.py."""
+    """Does a training run of wrestlers.py."""
     folder = parameters["training_runs_folder"]
     num_iterations = training_runs.find(name).recipe.num_iterations
     with tqdm(total=num_iterations, desc=name, unit="iteration") as bar:
@@ -57,7 +56,7 @@ def train_wrestlers(parameters: Mapping[str, Any], name: str) -> None:
 
 
 def train_policy(parameters: Mapping[str, Any], variant: str, seed: int) -> None:
-    """A policy of figure_4.py."""
+    """Trains a policy of figure_4.py."""
     fields = [field.name for field in dataclasses.fields(Study)]
     job = Study(**{name: parameters[name] for name in fields}).job(variant, seed)
     total = job["recipe"].num_iterations + 1

@@ -1,4 +1,4 @@
-"""The wrestlers' training runs: who trains how (recipes/wrestlers.yaml)."""
+"""The wrestlers' training runs, and their recipes (recipes/wrestlers.yaml)."""
 
 from __future__ import annotations
 

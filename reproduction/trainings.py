@@ -95,11 +95,11 @@ def train_population(
 
     Pair k draws from the stream (seed, k, a) in its a-th attempt, and is evaluated on the stream
     (seed, k, a, 1). Since these evaluations decide on restarts, they are biased: evaluate the
-    population anew before you report its returns.
+    population again before reporting its returns.
 
     Args:
-        num_pairs: pairs.
-        seed: of everything.
+        num_pairs: K.
+        seed: of all random streams.
         settings: of MADDPG.
         floor: mean return over ``num_evaluation_episodes`` that a pair must reach; there is a
             warning if some never do.

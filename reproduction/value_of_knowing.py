@@ -1,9 +1,9 @@
-"""The value of knowing the opponent: what the best answer to each gains over the best one to all.
+"""The value of knowing the opponent: what best responses to each gain over the best one to all.
 
 V = 1/N Σ_i max_π u(π, i) - max_π 1/N Σ_i u(π, i), where u(π, i) is the expected return of policy π
 with player i: the expected value of perfect information (Raiffa and Schlaifer 1961) of who the
 other player is. No embedding of the others can be worth more than V; where V is 0, none is worth
-anything. The best one to all may learn who it is from what it sees in the same episode.
+anything. The best policy against all may infer who it faces from what it sees in the episode.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Value(NamedTuple):
     Attributes:
         informed: of the best policy for each.
         uninformed: of the best single policy.
-        member: of somebody like the others themselves.
+        member: of an average member of the population.
     """
 
     informed: float
@@ -46,7 +46,7 @@ class Value(NamedTuple):
 
 
 def of_listeners(population: Population, *, num_episodes: int, generator: torch.Generator) -> Value:
-    """A speaker's, of its listener: a word for each target, the same for all listeners or not.
+    """The value to a speaker of knowing its listener: it sends one word for each target.
 
     Members are the population's own speakers, with the listeners of all pairs.
 
@@ -73,7 +73,7 @@ def of_listeners(population: Population, *, num_episodes: int, generator: torch.
 def of_poker_players(
     game: PokerGame, policies: Float32[Tensor, "agent state act"], *, player: int
 ) -> Value:
-    """Exactly, by OpenSpiel's best responses, in chips per hand.
+    """The value in poker, exactly, by OpenSpiel's best responses, in chips per hand.
 
     The best policy against somebody drawn from the population, who does not change during a hand,
     is the best response to the mixture of all policies.

@@ -16,8 +16,8 @@ Numbers = Sequence[float] | NDArray[np.floating]
 Clusters = Sequence[int] | NDArray[np.integer]  # of each run
 
 LEVEL = 0.05  # of all tests of a claim together
-MIN_RUNS = 5  # independent ones, for a verdict
-MAX_RUNS = 10_000  # that `required_num_runs` looks for
+MIN_RUNS = 5  # independent ones that a verdict needs
+MAX_RUNS = 10_000  # up to which `required_num_runs` searches
 EXPECTED = ("greater", "less", "equal")
 TOO_FEW = "too few runs"
 VERDICTS = ("contradicted", TOO_FEW, "undecided", "equivalent", "reproduced")  # the worst first
@@ -171,7 +171,7 @@ def judge_parts(parts: Sequence[Part]) -> list[Verdict]:
 
 def required_num_runs(part: Part, *, num_parts: int = 1) -> int | None:
     """About how many independent runs or clusters would decide an undecided part, if mean and
-    spread stay as they are; None where `MAX_RUNS` would not do, or a single run has no spread.
+    spread stay as they are; None if `MAX_RUNS` would not suffice, or a single run has no spread.
 
     Args:
         part: with the runs so far.

@@ -1,4 +1,4 @@
-"""How well wrestlers do and how they fight: matches with references and among themselves."""
+"""How strong wrestlers are and how they fight: matches with references and among themselves."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Tournament:
 
     Attributes:
         games: first player, second player and outcome (+1, 0, -1) of each match, (M, 3).
-        counts: how often rows "won", "lost" and "drew" against columns, (P, P) each.
+        counts: how often rows "won", "lost" and "drawn" against columns, (P, P) each.
         styles: means of the statistics of `tournaments.behaviour`, of the length of a match and of
             the share that is drawn, for each player.
     """
@@ -106,13 +106,13 @@ def style_icc(played: Sequence[Tournament]) -> dict[str, float]:
 def noise_accuracy(
     players: Sequence[Wrestler], *, num_episodes: int, num_steps: int, generator: torch.Generator
 ) -> float:
-    """How often a linear probe names a wrestler by the noise of its actions alone: by the mean and
-    the standard deviation, for each joint, of what it draws minus its policy's mean.
+    """Accuracy of a linear probe that identifies wrestlers by the noise of their actions alone: by
+    the mean and the standard deviation, for each joint, of actions minus the policy's mean.
 
-    Half of the episodes are labelled, the other half is to be named.
+    Half of the episodes are labelled, the other half is to be identified.
 
     Args:
-        players: who is to be named.
+        players: who is to be identified.
         num_episodes: of each, at least 2.
         num_steps: of each episode.
         generator: draws what they see, at random, and their actions.

@@ -1,4 +1,4 @@
-"""What Table 1 measures of embeddings of wrestlers."""
+"""Table 1's measures of embeddings of wrestlers."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def seen_by_robots(dataset: InteractionDataset) -> InteractionDataset:
 def similar_wrestlers(
     styles: Mapping[str, Sequence[Sequence[float]]], *, num_groups: int
 ) -> Int[Tensor, " wrestler"]:
-    """Groups of wrestlers that fight alike: clusters of their standardised statistics (Ward 1963).
+    """Groups of wrestlers with similar styles: Ward clusters (1963) of standardised statistics.
 
     Args:
         styles: of each statistic, its values in each tournament, (tournaments, wrestlers).
@@ -187,7 +187,7 @@ def measure(
         Under "MEASURE, S steps" those of `metrics.embedding_quality` of the first steps of one
         episode; under "MEASURE, E episodes" those of means over whole episodes, and the accuracy of
         predicted outcomes (`measures.outcome_accuracy`); under "outcome, same match" that accuracy
-        from the embeddings of the very match, which know how it went; and under "ratio within
+        from the embeddings of the match itself, a leak; and under "ratio within
         groups" IICR within groups of similar wrestlers.
     """
     dataset = InteractionDataset.load(episodes)

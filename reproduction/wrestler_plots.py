@@ -60,7 +60,7 @@ def training(values: Values, *, most_lost: float) -> Figure:
 
     Args:
         values: of wrestlers.py.
-        most_lost: a dotted line.
+        most_lost: share of matches lost, drawn as a dotted line.
     """
     figure, axes = plt.subplots(1, 2, figsize=(6.75, 2.5), sharex=True)
     for name, own in values["provenance"].items():

@@ -1,4 +1,4 @@
-"""Table 1 from what was measured of embeddings of wrestlers, and the claims that it tests."""
+"""Table 1, from measures of embeddings of wrestlers, and the claims that it tests."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Measured = Mapping[str, Sequence[float]]  # of all seeds, from `wrestler_measure
 def table_rows(
     measured: Measured, kinds: Sequence[str], paper: Mapping[str, Any]
 ) -> list[tables.Row]:
-    """Rows beside the paper's numbers, then those that explain them.
+    """Rows beside the paper's numbers, then further ones that explain them.
 
     Args:
         measured: of all seeds.

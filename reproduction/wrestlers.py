@@ -1,4 +1,4 @@
-"""Trains the wrestlers, and puts them together."""
+"""Trains the wrestlers, and assembles their population."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from paperlib.training import Progress, no_progress
 from reproduction import results, training_runs
 from reproduction.jobs import run_jobs
 
-ACTION_STD = 0.15  # of all wrestlers' actions once they are trained: noise names nobody
+ACTION_STD = 0.15  # of all wrestlers' actions after training, so that noise identifies nobody
 
 
 def train(*, name: str, seed: int, folder: str | Path, progress: Progress = no_progress) -> None:

@@ -1,1 +1,1 @@
-"""Agents that play in the environments: their networks, trainings and matches."""
+"""Agents that act in the environments: their networks, training and matches."""

@@ -12,16 +12,16 @@ from paperlib.encoders import RunningNormalizer
 
 
 class ActorCritic(nn.Module):
-    """A Gaussian policy and a value function, each with two hidden layers of tanh.
+    """A Gaussian policy and a value function, each with two hidden layers with tanh.
 
     Args:
         in_size: F.
         action_size: A.
-        critic_size: how many of the inputs, the last ones, the value function alone sees.
-        memory_size: how many of the policy's inputs, its last ones, are the state of a GRU that
-            reads the others (Cho et al. 2014); see `remember`.
-        film_size: how many of the policy's inputs, its last ones, scale and shift its first hidden
-            layer (FiLM, Perez et al. 2018), instead of entering it.
+        critic_size: number of inputs, the last ones, that only the value function sees.
+        memory_size: M, number of the policy's inputs, its last ones, that hold the state of a GRU
+            that reads the others (Cho et al. 2014); see `remember`.
+        film_size: number of the policy's inputs, its last ones, that scale and shift its first
+            hidden layer (FiLM, Perez et al. 2018), instead of entering it.
         hidden_size: of each hidden layer.
         action_std: standard deviation of actions at the start; it does not depend on the state.
         generator: draws the weights, orthogonal with the gains of Andrychowicz et al. 2021.
@@ -62,7 +62,7 @@ class ActorCritic(nn.Module):
                     nn.init.zeros_(parameter)
 
     def means(self, normalized: Float[Tensor, "*batch in"]) -> Float[Tensor, "*batch act"]:
-        """Mean actions of normalised inputs."""
+        """Mean actions for normalised inputs."""
         entering = self.policy_size - self.film_size
         if not self.film_size:
             return self.policy(normalized[..., :entering])
@@ -73,14 +73,14 @@ class ActorCritic(nn.Module):
     def remember(
         self, inputs: Float[Tensor, "batch in"], memory: Float[Tensor, "batch memory"]
     ) -> tuple[Float[Tensor, "batch in"], Float[Tensor, "batch memory"]]:
-        """Advances the memory by a step.
+        """Advances the memory by one step.
 
         Args:
-            inputs: whose columns of the memory are not looked at.
-            memory: before this step; zeros where an episode begins.
+            inputs: (B, F); their memory columns are ignored.
+            memory: before this step, (B, M); zeros where an episode begins.
 
         Returns:
-            The inputs with the memory after this step, and that memory.
+            The inputs, (B, F), with the memory after this step in its columns, and that memory.
         """
         own = self.memory_columns
         if own.start == own.stop:
@@ -91,7 +91,7 @@ class ActorCritic(nn.Module):
     def act(
         self, inputs: Float[Tensor, "batch in"], *, generator: torch.Generator
     ) -> tuple[Float[Tensor, "batch act"], Float[Tensor, " batch"], Float[Tensor, " batch"]]:
-        """Actions drawn from the policy, their log-probabilities, and the values."""
+        """Actions drawn from the policy, (B, A), their log-densities and the values, (B,) each."""
         normalized = self.normalizer(inputs)
         noise = torch.randn(
             (len(inputs), len(self.log_std)), generator=generator, device=inputs.device

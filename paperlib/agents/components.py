@@ -1,4 +1,4 @@
-"""From embeddings of opponents to contexts of a policy: few numbers, on one scale."""
+"""Linear maps from embeddings of opponents to contexts of a policy: few numbers, on one scale."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Components(NamedTuple):
 
     Attributes:
         shift: subtracted from embeddings, (D,).
-        matrix: their map, (D, C).
+        matrix: applied after the shift, (D, C).
     """
 
     shift: Float[Tensor, " embedding"]
@@ -29,14 +29,14 @@ def principal_components(
     embeddings: Float[Tensor, "episode embedding"], num_components: int
 ) -> Components:
     """The first principal components, all in units of the first one's standard deviation, so that
-    what varies little stays small.
+    components with little variance stay small.
 
     Args:
         embeddings: (E, D).
         num_components: C, at most D and E.
 
     Raises:
-        ValueError: if there are fewer.
+        ValueError: if C is not from 1 to the smaller of D and E.
     """
     most = min(embeddings.shape)
     if not 1 <= num_components <= most:
@@ -45,6 +45,6 @@ def principal_components(
     centred = embeddings - shift
     directions = torch.linalg.svd(centred, full_matrices=False).Vh[:num_components]
     largest = directions.abs().argmax(1, keepdim=True)
-    directions = directions * directions.gather(1, largest).sign()  # a sign that does not vary
+    directions = directions * directions.gather(1, largest).sign()  # makes the sign deterministic
     scale = (centred @ directions[0]).std().clamp(min=1e-6)
     return Components(shift, directions.T / scale)

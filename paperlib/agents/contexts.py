@@ -19,7 +19,7 @@ KINDS = ("zeros", "random", "oracle", "offline", "online")
 
 
 class NoContext:
-    """The context of policies that have none: vectors of size zero.
+    """Stands in for a context where a policy has none: vectors of size zero.
 
     Args:
         num_envs: N matches.
@@ -56,7 +56,7 @@ class NoContext:
         """Does nothing."""
 
     def state(self) -> dict[str, Tensor]:
-        """Nothing needs to be kept."""
+        """Empty."""
         return {}
 
     def load_state(self, tensors: Mapping[str, Tensor]) -> None:
@@ -86,12 +86,12 @@ class OpponentContext:
         components: from embeddings to contexts; for "offline" and "online".
         offline: an embedding of each opponent, (P, D); for "offline".
         num_episodes: how many last episodes of an opponent "online" averages over.
-        tells_critic: whether the value function is told who the opponent is, in training.
-        name: stands for the context in the identity of a training; the kind by default.
+        tells_critic: whether the value function sees, in training, which opponent it is.
+        name: identifies the context in checkpoints of a training; the kind by default.
 
     Attributes:
         vectors: c in each match, (N, C).
-        critic_vectors: one-hot opponents in each match, (N, P), or (N, 0) if nobody is told.
+        critic_vectors: one-hot opponents in each match, (N, P), or (N, 0) without ``tells_critic``.
         critic_size: P or 0.
         table: c of each opponent, (P, C).
 
@@ -155,7 +155,7 @@ class OpponentContext:
             self.table = components.of(offline)
         elif kind == "online":
             self.running = RunningEmbedding(model, num_envs)
-            self.games: list[Tensor] = []  # contexts of the last ones of each match
+            self.games: list[Tensor] = []  # contexts of each match's last games
             # Contexts of the last episodes of each opponent, the oldest overwritten first
             self.recent = torch.zeros(num_opponents, self.num_episodes, context_size)
             self.counts = torch.zeros(num_opponents, dtype=torch.int64)
@@ -171,7 +171,7 @@ class OpponentContext:
 
         Args:
             env_ids: which matches, (M,).
-            opponents: who plays there, 0 to P - 1, (M,).
+            opponents: the opponent in each of these matches, 0 to P - 1, (M,).
             generator: draws random vectors.
         """
         if self.kind == "random":
@@ -193,15 +193,15 @@ class OpponentContext:
 
         Args:
             observations: of the opponents, (N, O).
-            actions: as drawn, (N, A).
-            playing: which matches go on, (N,).
+            actions: as drawn, (N, A); clipped to [-1, 1] here.
+            playing: which matches are in progress, (N,).
         """
         if self.running:
             acted = torch.from_numpy(actions.clip(-1, 1))
             self.running.watch(torch.from_numpy(observations), acted, torch.from_numpy(playing))
 
     def running_contexts(self) -> Float[Tensor, "match context"]:
-        """Contexts from the opponents' steps in the matches so far."""
+        """Contexts from the opponents' steps in their matches so far, (N, C)."""
         return self.components.of(self.running.embeddings())
 
     def end(self, env_ids: NDArray[np.int64], opponents: NDArray[np.int64]) -> None:
@@ -209,7 +209,7 @@ class OpponentContext:
 
         Args:
             env_ids: which matches, (M,).
-            opponents: who played there, (M,); negative where nobody did.
+            opponents: the opponent in each of these matches, (M,); negative where there was none.
         """
         if not self.running:
             return

@@ -1,4 +1,4 @@
-"""Games of policies that condition on a context about their opponent."""
+"""Games of policies that are conditioned on a context about their opponent."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class ContextualPolicy:
     """A wrestler with its context in each of N matches: a `matches.Player` of all of them.
 
     Args:
-        wrestler: with a context.
-        contexts: (N, C).
+        wrestler: one with context inputs.
+        contexts: of each match, (N, C).
     """
 
     def __init__(self, wrestler: Wrestler, contexts: Float[Tensor, "match context"]) -> None:
@@ -46,9 +46,9 @@ def meet(
     max_cycles: int = MAX_CYCLES,
     num_threads: int = 0,
 ) -> matches.Results:
-    """Plays N matches between contextual policies, or of one against fixed opponents.
+    """Plays N matches between two contextual policies, or between one and fixed opponents.
 
-    If a context is "online", all matches are played ``num_episodes`` times before those that count,
+    If a context is "online", all matches are first played ``num_episodes`` times without counting,
     the first time with vectors of zeros, then with means over the last ``num_episodes`` games.
 
     Args:
@@ -56,12 +56,12 @@ def meet(
         fixed_opponents: play the second robot where there is one side.
         opponents: which of them plays in each match, (N,).
         key: of the random streams.
-        num_games: G that count of each match, one after the other.
+        num_games: G, how many games of each match count; they are played one after the other.
         max_cycles: steps until a match is a draw.
         num_threads: of the physics, 0 for all CPUs; does not affect the results.
 
     Returns:
-        Of all N matches of the first game that counts, then of the second, and so on, G * N.
+        Of all N matches in the first game that counts, then in the second, and so on, G * N.
     """
     env_ids = np.arange(len(opponents))
     player_ids = np.stack([np.zeros_like(opponents), 1 + opponents * (len(sides) == 1)], axis=1)

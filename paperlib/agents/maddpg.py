@@ -1,7 +1,7 @@
 """MADDPG (Lowe et al. 2017) for stacks of speaker-listener learners, trained all at once.
 
-Every learner k has its own networks, replay and random stream: nothing that happens to learner k
-depends on which other learners train beside it. Two settings share the code:
+Every learner k has its own networks, replay buffer and random stream: its results do not depend on
+which other learners train beside it. Two settings share the code:
 
 - **pairs**: speaker and listener learn together, each with a centralised critic of its own;
 - **speakers against fixed listeners**: only speakers learn, each with the same L listeners in turn,
@@ -9,8 +9,8 @@ depends on which other learners train beside it. Two settings share the code:
   training, also sees which listener is playing.
 
 The messages' bits and the listener's moves are discrete; gradients pass through them by
-straight-through binary Concrete and Gumbel-softmax samples. Episodes end by the clock alone, so
-that the last step is bootstrapped like any other.
+straight-through binary Concrete and Gumbel-softmax samples. Episodes end only by the time
+limit, so that the last step is bootstrapped like any other.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Settings:
         num_iterations: of the training; in each, a learner plays ``num_episodes`` new episodes of
             25 steps, then makes 25 updates.
         num_episodes: episodes per learner and iteration; a multiple of the number of listeners.
-        replay_iterations: iterations that the replay holds.
+        replay_iterations: iterations that the replay buffer holds.
         batch_size: transitions per learner and update; with fixed listeners it is rounded down to a
             multiple of their number, each of which gets an equal share.
         hidden_size: of the two hidden layers of every network.
@@ -53,6 +53,9 @@ class Settings:
         tau: τ of the soft updates of the target networks.
         logit_penalty: weight of the mean squared logits in the actors' loss, as in the original.
         max_grad_norm: the largest norm of one network's gradient.
+
+    Raises:
+        ValueError: if a value is out of range; the message names it.
     """
 
     num_iterations: int = 220
@@ -81,15 +84,15 @@ class Learners:
     """K learners that train side by side.
 
     Args:
-        generators: one for each learner; draws its weights, worlds, actions and batches, and says
-            by its device where it trains.
+        generators: one for each learner; draws its weights, worlds, actions and batches; its device
+            is where the learner trains.
         settings: see `Settings`.
         message_size: bits in a message.
         listeners: fixed listeners that the speakers learn with; without them, pairs learn.
         contexts: what the speakers are given beside the colour, shape (K, L, P, C): with listener
             l, each episode draws one of P vectors. Needs ``listeners``.
         dynamics: of `ParticleWorld`.
-        source: what else decides the result, such as the generators' keys, for checkpoints.
+        source: what else determines the result, such as the generators' keys, for checkpoints.
 
     Raises:
         ValueError: if sizes do not fit each other.
@@ -169,7 +172,7 @@ class Learners:
 
     @property
     def identity(self) -> dict[str, Any]:
-        """Everything that decides the result, as JSON."""
+        """Everything that determines the result, as JSON."""
         return {
             "settings": dataclasses.asdict(self.settings),
             "sizes": {name: list(stack.sizes) for name, stack in self.learned.items()},

@@ -18,7 +18,7 @@ from paperlib.environments.robosumo import RoboSumo
 from paperlib.environments.robosumo_rules import MAX_CYCLES, NO_ONE
 from paperlib.graphs import InteractionGraph
 
-UNASSIGNED = -1  # in player_ids: none of the players acts there
+UNASSIGNED = -1  # in player_ids: no player acts there
 
 Recorder = Callable[
     [int, Sequence[NDArray[np.float32]], Sequence[NDArray[np.float32]], NDArray[np.bool_]], None
@@ -27,7 +27,7 @@ Recorder = Callable[
 
 @runtime_checkable
 class Player(Protocol):
-    """Anything that acts, such as `robosumo_policies.Wrestler` or `ZeroAction`."""
+    """Anything that can act, such as `robosumo_policies.Wrestler` or `ZeroAction`."""
 
     def act(
         self, observations: Tensor, memory: Any = None, *, generator: torch.Generator
@@ -42,7 +42,7 @@ class Player(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class ZeroAction:
-    """A robot without torques.
+    """A player that applies no torques.
 
     Attributes:
         action_size: A.
@@ -58,7 +58,7 @@ class ZeroAction:
 
 @dataclasses.dataclass(frozen=True)
 class UniformlyRandom:
-    """A robot whose torques are uniform in [-1, 1].
+    """A player whose torques are uniform in [-1, 1].
 
     Attributes:
         action_size: A.
@@ -162,7 +162,7 @@ def play(
         generator: draws the players' actions.
         watch: called when the matches have begun, and after each step.
         record: called before each step with its number, both robots' observations, (N, O), their
-            actions cut to [-1, 1], (N, A), and which matches go on, (N,).
+            actions clipped to [-1, 1], (N, A), and which matches are in progress, (N,).
 
     Raises:
         ValueError: if the environment resets itself, or player_ids do not fit it or the players.
@@ -223,19 +223,19 @@ def collect(
     Args:
         players: player k is agent k.
         graph: who meets whom.
-        num_episodes: matches on each edge; the agents change sides from one to the next.
+        num_episodes: matches on each edge; the agents swap sides from one to the next.
         key: of the random streams of matches and actions.
-        robot: that all of them are.
+        robot: which robot all players control.
         max_cycles: steps until a match is a draw.
         num_threads: of the physics; does not affect the results.
 
     Returns:
         Episodes 2m and 2m + 1 are the first and the second robot's view of match m; edges in their
-        order, matches of an edge one after another. Actions are cut to [-1, 1]. There are no
-        returns.
+        order, matches of an edge one after another. Actions are clipped to [-1, 1]; returns
+        are NaN.
 
     Raises:
-        ValueError: if an edge names an agent who is no player, or a number is out of range.
+        ValueError: if an edge names an agent without a player, or a number is out of range.
     """
     if max(graph.agents) >= len(players):
         raise ValueError(

@@ -84,12 +84,12 @@ def descend(
     *,
     max_grad_norm: float,
 ) -> None:
-    """A step of gradient descent, in which each of the stacked networks is clipped by its own norm.
+    """A step of gradient descent that clips the gradient of each stacked network by its own norm.
 
     Args:
         optimiser: of the networks' parameters.
         loss: a scalar.
-        networks: whose gradients are clipped.
+        networks: the stacks whose gradients are clipped.
         max_grad_norm: the largest norm of one network's gradient.
     """
     optimiser.zero_grad()

@@ -1,7 +1,7 @@
 """Untrained agents for poker, as tables of probabilities, and the hands that they play.
 
 A game has few information states, so that a network is evaluated once in each of them, and playing
-takes look-ups alone.
+only takes look-ups.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ GAIN, HIDDEN_SIZES = 2.2, (256, 256, 256)
 def orthogonal(
     num_networks: int, out_size: int, in_size: int, *, generator: torch.Generator
 ) -> Float32[Tensor, "network out in"]:
-    """Random matrices with orthonormal rows or columns, whichever are fewer, uniform among such
-    (Saxe et al. 2014): Q of a normal matrix, its signs those of R's diagonal.
+    """Random matrices with orthonormal rows or columns, whichever are fewer, uniformly
+    distributed (Saxe et al. 2014): Q of a Gaussian matrix, with the signs of R's diagonal.
     """
     long, short = max(out_size, in_size), min(out_size, in_size)
     noise = torch.randn(num_networks, long, short, generator=generator)
@@ -42,17 +42,20 @@ def random_policies(
     hidden_sizes: Sequence[int] = HIDDEN_SIZES,
     generator: torch.Generator,
 ) -> Float32[Tensor, "agent state act"]:
-    """Policies of untrained networks of tanh layers, softmax over legal actions.
+    """Policies of untrained tanh networks, with a softmax over legal actions.
 
-    Weights are orthogonal times ``gain``; biases are 0, in the last layer uniform in ±1. One
-    network acts for both players, whom the information state tells apart.
+    Weights are orthogonal times ``gain``; biases are 0, in the last layer uniform in ±1. Each
+    network acts for both players, which the information state distinguishes.
 
     Args:
         game: whose information states they see.
         num_agents: how many.
         gain: of all layers.
-        hidden_sizes: of the layers between.
+        hidden_sizes: of the hidden layers.
         generator: draws weights and biases.
+
+    Returns:
+        Probabilities of actions, (num_agents, I, A); 0 where an action is not legal.
 
     Raises:
         ValueError: if there is no agent, or the gain is not positive.
@@ -72,12 +75,12 @@ def random_policies(
 
 
 def uniform_policy(game: PokerGame) -> Float32[Tensor, "state act"]:
-    """Takes each legal action with the same probability."""
+    """The policy that takes each legal action with the same probability."""
     return nn.functional.normalize(game.legal_actions.float(), p=1, dim=-1)
 
 
 class Trajectories(NamedTuple):
-    """What happened on E tables, step by step of player 0, over successive hands.
+    """The play on E tables over successive hands, indexed by the steps of player 0.
 
     Attributes:
         states: player 0's information states, (E, T).
@@ -109,16 +112,16 @@ def play(
 
     Args:
         game: what is played.
-        policies: of those who may be player 0: probabilities, 0 where an action is not legal.
-        opponents: of those who may be player 1.
-        players: on each table, who of ``policies`` is player 0 and who of ``opponents`` is
+        policies: from which player 0 is chosen: probabilities, 0 where an action is not legal.
+        opponents: from which player 1 is chosen.
+        players: on each table, which of ``policies`` is player 0 and which of ``opponents`` is
             player 1.
         num_steps: T.
         generator: draws cards and actions.
 
     Raises:
         ValueError: if policies do not fit the game, give weight to illegal actions, or
-            ``num_steps`` is no positive integer.
+            ``num_steps`` is not a positive integer.
     """
     num_steps = _checks.integer("num_steps", num_steps, minimum=1)
     cumulated = [
@@ -166,7 +169,7 @@ def play(
 
 
 def _cumulated(game: PokerGame, name: str, probabilities: Tensor) -> Tensor:
-    """Cumulated probabilities that end at exactly 1; the last axis is over actions."""
+    """Cumulative probabilities, over actions on the last axis, that end at exactly 1."""
     if probabilities.shape[1:] != game.legal_actions.shape:
         raise ValueError(
             f"{name} must be (number, {len(game.legal_actions)}, {game.num_actions}) in "

@@ -32,11 +32,11 @@ class Episodes(NamedTuple):
 
     Attributes:
         colour: the speaker's observation, constant in an episode, (K, N, 3).
-        context: what else the speaker was given, (K, N, C); C is 0 for a plain speaker.
+        context: the speaker's further inputs, (K, N, C); C is 0 for a plain speaker.
         listener: the listener's observations, (K, N, 26, 8 + M), the last one after the last step.
         messages: bits that the speaker sent, (K, N, 25, M).
         forces: one-hot actions of the listener, (K, N, 25, 5).
-        rewards: (K, N, 25), in -distance^2.
+        rewards: minus the squared distance to the target, (K, N, 25).
     """
 
     colour: Tensor
@@ -65,11 +65,12 @@ def play(
     Args:
         speakers: from (K, N, 3 + C) to the logits of each bit, (K, N, M).
         listeners: from (K, N, 8 + M) to the logits of each force, (K, N, 5).
-        world: ParticleWorld, which also holds the generator of all draws.
+        world: a `ParticleWorld`; its generator makes all draws.
         context: appended to the speaker's observation, (K, N, C).
-        channel: from messages to what listeners hear, (K, N, M); the record holds the messages. It
-            leaves the silence of the first step alone. By default they hear what was said.
-        start: of the (K, N) episodes; drawn by default. A message in it is heard in the first step.
+        channel: maps messages to what listeners hear, (K, N, M); the record holds the messages. It
+            does not apply to the silent first step. By default listeners hear the messages.
+        start: starting states of the (K, N) episodes; drawn by default. A message in it is heard in
+            the first step.
     """
     colour, batch = world.reset(start).speaker, world.batch_shape
     context = colour.new_zeros(*batch, 0) if context is None else context
@@ -147,7 +148,7 @@ class Population(nn.Module):
     Args:
         speakers: stack of K networks, 3 -> M.
         listeners: stack of K networks, 8 + M -> 5.
-        provenance: how it came to be; kept in its file.
+        provenance: how it was made; saved in its file.
     """
 
     def __init__(
@@ -185,7 +186,7 @@ class Population(nn.Module):
 
     @classmethod
     def load_shipped(cls, number: int) -> Population:
-        """A population that comes with the package; its provenance tells how it was trained.
+        """A population that comes with the package; its provenance says how it was trained.
 
         Args:
             number: 1 to 4; the notebook ``population`` trains number 0.
@@ -229,7 +230,7 @@ def collect(
     channel: Channel | None = None,
     with_speakers: bool = False,
 ) -> InteractionDataset:
-    """The episodes of every edge of ``graph``, seen from the listener.
+    """Plays episodes on every edge of ``graph`` and returns them as seen by the listeners.
 
     Args:
         population: speaker k is agent k, listener k is agent num_pairs + k.

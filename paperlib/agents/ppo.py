@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from paperlib import _checks
 from paperlib.agents.actor_critic import ActorCritic, log_prob
 
-Augment = Callable[..., tuple[Tensor, Tensor]]  # (inputs, actions, *, generator) -> others
+Augment = Callable[..., tuple[Tensor, Tensor]]  # (inputs, actions, *, generator) -> new ones
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,8 +24,8 @@ class Settings:
     Attributes:
         learning_rate: of Adam.
         discount: γ.
-        gae_lambda: λ of the advantages.
-        clip: ε of the objective.
+        gae_lambda: λ of the generalised advantage estimates.
+        clip: ε of the clipped objective.
         num_epochs: passes over each rollout.
         minibatch_size: samples in an update.
         value_coef: weight of the value function's loss.
@@ -33,6 +33,9 @@ class Settings:
         max_grad_norm: the gradient's norm is clipped to it.
         target_kl: KL divergence from the old policy on a minibatch, in nats, beyond which the
             update ends.
+
+    Raises:
+        ValueError: if a value is out of range.
     """
 
     learning_rate: float = 3e-4
@@ -84,7 +87,7 @@ class Rollout(NamedTuple):
 def advantages(
     rollout: Rollout, *, discount: float, gae_lambda: float
 ) -> Float[Tensor, "time batch"]:
-    """Generalised advantage estimates (Schulman et al. 2016, eq. 16), zero beyond an episode.
+    """Generalised advantage estimates (Schulman et al. 2016, eq. 16), cut off where episodes end.
 
     A_t = δ_t + γλ A_{t+1}, δ_t = r_t + γ V(s_{t+1}) − V(s_t).
     """
@@ -107,6 +110,7 @@ def clipped_objective(
 
 
 def make_optimiser(model: ActorCritic, settings: Settings) -> torch.optim.Adam:
+    """Adam on all parameters of a model, with ε = 1e-5."""
     return torch.optim.Adam(model.parameters(), settings.learning_rate, eps=1e-5, fused=True)
 
 
@@ -126,10 +130,15 @@ def update(
     through all steps of the rollout.
 
     Args:
+        model: updated in place.
+        optimiser: of its parameters, see `make_optimiser`.
+        rollout: collected with the current model.
+        settings: see `Settings`.
         generator: draws the minibatches, and what ``augment`` draws.
         augment: transforms inputs and actions of all samples, anew in each pass, as if the policy
-            had acted there: the probability ratio starts at one for these, too.
-        fit_critic: whether only the value function learns; policy and normaliser stay.
+            had acted there: the probability ratio starts at one for these, too. Not applied where
+            the policy has a memory.
+        fit_critic: whether only the value function learns; policy and normaliser stay the same.
 
     Returns:
         Averages over the updates: "objective", "value_loss" and "kl" (nats); "updates", their
@@ -180,8 +189,8 @@ def _minibatches(
     generator: torch.Generator,
     augment: Augment | None,
 ) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor, Tensor]]:
-    """Of every pass over the rollout all inputs; and of each minibatch its rows, normalised inputs,
-    actions and their log-probabilities before the update."""
+    """For each minibatch: all inputs of the pass; and its own rows, normalised inputs, actions, and
+    their log-probabilities before the update."""
     given = raw, actions = rollout.inputs.flatten(0, 1), rollout.actions.flatten(0, 1)
     inputs, old = model.normalizer(raw), rollout.log_probs.flatten()
     before = copy.deepcopy(model) if augment else model
@@ -201,7 +210,7 @@ def _minibatches(
 def _sequences(
     model: ActorCritic, rollout: Rollout, settings: Settings, generator: torch.Generator
 ) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor, Tensor]]:
-    """The same of minibatches of whole environments, with memories by the model as it is now."""
+    """Like `_minibatches`, of whole environments, with memories computed by the current model."""
     raw, (time, batch) = rollout.inputs, rollout.rewards.shape
     actions, old = rollout.actions.flatten(0, 1), rollout.log_probs.flatten()
     index = torch.arange(time * batch).view(time, batch)

@@ -1,7 +1,7 @@
 """RoboSumo's published policies: openai/robosumo's parameter files as torch modules.
 
-Its authors trained them (Al-Shedivat et al. 2018) and published flat arrays of float32. With a
-clone of github.com/openai/robosumo, `load` reads any of them; none comes with this package.
+RoboSumo's authors (Al-Shedivat et al. 2018) trained them and published flat arrays of float32.
+With a clone of github.com/openai/robosumo, `load` reads any of them; none comes with this package.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Memory(NamedTuple):
 class PublishedPolicy(nn.Module):
     """A Gaussian policy and its value function, without memory or with an LSTM.
 
-    Both normalise the observation by the mean and standard deviation of the training, and clip it
+    Both normalise the observation by the mean and standard deviation seen in training, and clip it
     to ±5.
 
     Attributes:
@@ -134,8 +134,9 @@ def load(path: Path | str, *, robot: str, kind: str) -> PublishedPolicy:
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if it holds no array of floating-point numbers, some that are not finite, not
-            as many as the robot's policy has, or a count of observations that is not positive.
+        ValueError: if the kind or robot is unknown, or the file is not an array of finite
+            floating-point numbers, as many as the robot's policy has, with a positive count of
+            observations.
     """
     if kind not in ("mlp", "lstm"):
         raise ValueError(f"kind must be 'mlp' or 'lstm', got {kind!r}")
@@ -194,7 +195,7 @@ def find(
             the environment variable ROBOSUMO_POLICIES.
 
     Raises:
-        ValueError: if the version is no positive integer.
+        ValueError: if the version is not a positive integer.
     """
     version = _checks.integer("version", version, minimum=1)
     folder = folder or os.environ.get(FOLDER_VARIABLE)

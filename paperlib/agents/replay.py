@@ -1,4 +1,4 @@
-"""A replay of the last episodes of stacked learners."""
+"""A replay buffer of the latest episodes of stacked learners."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from paperlib.environments.particleworld import EPISODE_LENGTH
 
 
 class Replay:
-    """The episodes of every learner in the last iterations.
+    """The episodes of every learner in the latest iterations.
 
     Args:
-        capacity: iterations that are kept.
+        capacity: number of iterations that are kept.
 
     Attributes:
         num_iterations: iterations added so far.
@@ -26,7 +26,7 @@ class Replay:
         self.tensors: dict[str, Tensor] = {}
 
     def add(self, episodes: Episodes) -> None:
-        """Adds the episodes of an iteration, over the oldest ones when full."""
+        """Adds the episodes of an iteration, overwriting the oldest ones when full."""
         new = {
             "inputs": torch.cat([episodes.colour, episodes.context], dim=-1),
             "listener": episodes.listener,
@@ -42,14 +42,18 @@ class Replay:
         self.num_iterations += 1
 
     def sample(self, numbers: Tensor, num_groups: int) -> tuple[Tensor, ...]:
-        """Transitions: inputs, listener's observation, the next one, actions, rewards.
+        """Draws B transitions of each of K learners.
 
         The N episodes of an iteration are divided between groups, one for each listener; row b of B
         is drawn from group b // (B / num_groups).
 
         Args:
             numbers: uniform in [0, 1), choose episode, iteration and step, (K, B, 3).
-            num_groups: number of listeners.
+            num_groups: number of listeners; divides N and B.
+
+        Returns:
+            The speaker's inputs, (K, B, 3 + C); the listener's observation and its next one,
+            (K, B, 8 + M); message and force, (K, B, M + 5); rewards, (K, B).
         """
         num_learners, batch_size, _ = numbers.shape
         group_size = self.tensors["rewards"].shape[1] // num_groups

@@ -1,4 +1,4 @@
-"""Rewards of wrestlers in training: the outcome of a match, and shaping."""
+"""Rewards of wrestlers in training: the outcome of a match, and shaping terms."""
 
 from __future__ import annotations
 
@@ -16,10 +16,12 @@ from paperlib.environments.robosumo_rules import ACTION_TIME, CONTROL_WEIGHT
 class RewardWeights:
     """Weights of a wrestler's rewards.
 
+    Distances from the centre are max(|x|, |y|), since the ring is square.
+
     Attributes:
         win: for a match won.
-        loss: subtracted for a match lost.
-        draw: subtracted when time is up.
+        loss: subtracted for a match lost, also if both robots lose.
+        draw: subtracted when a match ends without a loser.
         approach: for each metre that the distance to the opponent shrinks.
         push: for each metre that the opponent moves away from the centre.
         outward_penalty: subtracted for each metre that the wrestler moves away from the centre.
@@ -28,8 +30,8 @@ class RewardWeights:
         height_bonus: for each metre of the torso's height, per second.
         distance_penalty: subtracted for each metre between the two, per second.
         edge_bonus: for each metre that the wrestler is away from the centre, per second.
-        circling_bonus: for each radian that the wrestler moves around its opponent, seen from above
-            against the clock; negative for the clock's way.
+        circling_bonus: for each radian that the wrestler moves counterclockwise around its
+            opponent, seen from above; a negative weight rewards moving clockwise.
         time_penalty: subtracted per second.
         control_penalty: subtracted for each unit of squared actions.
     """
@@ -95,6 +97,6 @@ class RewardWeights:
 
 
 def _angle(before: NDArray[np.float32], after: NDArray[np.float32]) -> NDArray[np.float32]:
-    """From one horizontal direction to another, in radians against the clock, (N,)."""
+    """Angle from one horizontal direction to another, in radians, counterclockwise, (N,)."""
     (x, y), (new_x, new_y) = before[:, :2].T, after[:, :2].T
     return np.arctan2(x * new_y - y * new_x, x * new_x + y * new_y)

@@ -1,4 +1,4 @@
-"""What a RoboSumo robot sees of a match, in its own frame."""
+"""Features of RoboSumo observations in the robot's own frame."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 from paperlib.environments.robosumo_bodies import TATAMI_SIZE, Matrix, mapped_joints
 from paperlib.environments.robosumo_observations import observation_fields, observation_size
 
-TO_OPPONENT = slice(9, 11)  # where `egocentric` has the horizontal direction of the opponent
+TO_OPPONENT = slice(9, 11)  # x and y of the opponent in the features of `egocentric`
 
 
 def rotation(quaternion: Float[Tensor, "batch 4"]) -> Float[Tensor, "batch 3 3"]:
@@ -26,8 +26,13 @@ def rotation(quaternion: Float[Tensor, "batch 4"]) -> Float[Tensor, "batch 3 3"]
 def egocentric(observations: Float[Tensor, "batch obs"], robot: str) -> Tensor:
     """Features of observations in the robot's own frame, (B, F).
 
-    Only the two positions depend on how the match is turned about the vertical, so that a gait
-    learned in one direction works in all of them.
+    F = 36 + 2 × joints + 6 × bodies: 130 for an ant, 174 for a bug and 218 for a spider. Only the
+    two positions and the distances to the border depend on how the match is rotated about the
+    vertical, so that a gait learned in one direction works in all of them.
+
+    Args:
+        observations: see `robosumo_observations`, (B, O).
+        robot: "ant", "bug" or "spider".
     """
     field = {name: observations[:, at] for name, at in observation_fields(robot).items()}
     own, other = rotation(field["orientation"]), rotation(field["opponent_orientation"])
@@ -60,19 +65,20 @@ def egocentric(observations: Float[Tensor, "batch obs"], robot: str) -> Tensor:
 
 
 def num_features(robot: str) -> int:
-    """F, how many numbers `egocentric` returns."""
+    """F, the number of features of `egocentric`."""
     return egocentric(torch.ones(1, observation_size(robot)), robot).shape[1]
 
 
 def mapped_features(
     robot: str, *, ring: tuple[int, int], own: Matrix
 ) -> tuple[Int[Tensor, " feature"], Float[Tensor, " feature"]]:
-    """Index and sign of the feature of `egocentric` that each becomes in a symmetry.
+    """For each feature of `egocentric`, the index of the feature that a symmetry maps onto it, and
+    the sign; both (F,).
 
     Args:
         robot: "ant", "bug" or "spider".
-        ring: factors of x and y in the ring, and in the opponent's own axes: 1 or -1.
-        own: map of the robot's own axes, see `robosumo_bodies.mapped_joints`.
+        ring: factors of x and y, in the ring and in the opponent's own axes: 1 or -1.
+        own: the map's action on the robot's own axes, see `robosumo_bodies.mapped_joints`.
     """
     joints, joint_signs = mapped_joints(robot, own)
     (a, b), (c, d) = own

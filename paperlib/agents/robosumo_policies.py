@@ -1,9 +1,9 @@
 """RoboSumo policies: networks that see the match in the robot's own frame.
 
-An ant's legs stand in a square, so that it has no front. To its networks, the side nearest to the
-opponent is the front, whichever it is: observations are turned by a multiple of 90 degrees before,
-and torques turned back after. A policy then treats its four sides alike, and need not learn to (a
-fixed canonicalisation, as in Kaba et al. 2023).
+An ant's legs stand in a square, so that it has no front. Its networks take the side nearest to the
+opponent as the front: observations are rotated by a multiple of 90 degrees beforehand, and torques
+rotated back afterwards. A policy is thus equivariant to quarter turns by construction (a fixed
+canonicalisation, as in Kaba et al. 2023).
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ class Wrestler(nn.Module):
         generator: draws the weights.
         hidden_size: of both hidden layers.
         action_std: of the actions at the start.
-        context_size: C, inputs of the networks beside the features of the observation.
-        memory_size: M, of a GRU that reads features and context, and whose state is input too.
-        film: whether context and memory scale and shift the policy's first hidden layer, or enter
-            it like features.
-        critic_size: K, more inputs of the value function; only a training has them.
+        context_size: C, inputs of the networks beside the F features of the observation.
+        memory_size: M, of a GRU that reads features and context, and whose state is an input, too.
+        film: whether context and memory scale and shift the policy's first hidden layer (FiLM),
+            instead of entering it like features.
+        critic_size: K, further inputs of the value function, used only in training.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Wrestler(nn.Module):
         self.robot, self.front = robot, Front(robot)
         self.context_size, self.memory_size = context_size, memory_size
         self.critic_size = critic_size
-        # Weights of networks that saw no front are told apart, and refused.
+        # Marks weights of networks with a canonical front; `from_state` refuses others.
         self.register_buffer("num_fronts", torch.tensor(float(self.front.num_turns)))
         self.network = ActorCritic(
             num_features(robot) + context_size + memory_size + critic_size,
@@ -77,7 +77,7 @@ class Wrestler(nn.Module):
         """A wrestler with these weights; its sizes are inferred from them.
 
         Args:
-            state: a `state_dict`.
+            state: a `state_dict` of a wrestler.
             robot: which robot it controls.
             source: where the weights come from, for error messages.
 
@@ -120,13 +120,13 @@ class Wrestler(nn.Module):
 
         Args:
             context_size: C, of policy and value function.
-            memory_size: M, the same.
-            film: how the policy takes both in.
+            memory_size: M, likewise.
+            film: how the policy takes both in, see `Wrestler`.
             critic_size: K, of the value function alone.
             generator: draws the weights of the memory.
 
         Raises:
-            ValueError: if it has such inputs already.
+            ValueError: if the wrestler has such inputs already.
         """
         if self.context_size or self.memory_size or self.critic_size:
             raise ValueError(f"it has a context of size {self.context_size} already")
@@ -165,7 +165,7 @@ class Wrestler(nn.Module):
         observations: Float[Tensor, "batch obs"],
         context: Float[Tensor, "batch context"] | None = None,
     ) -> tuple[Float[Tensor, "batch in"], Int[Tensor, " batch"]]:
-        """Input of the networks, and by how many quarter turns it was turned, (B,).
+        """Inputs of the networks, and by how many quarter turns they were rotated, (B,).
 
         Args:
             observations: (B, O).
@@ -185,7 +185,7 @@ class Wrestler(nn.Module):
         generator: torch.Generator,
         context: Float[Tensor, "batch context"] | None = None,
     ) -> tuple[Float[Tensor, "batch act"], Any]:
-        """Actions drawn from the policy, (B, A), and its memory, None if it has none."""
+        """Actions drawn from the policy, (B, A), and its memory; None if it has none."""
         inputs, turns = self.inputs(observations, context)
         inputs = nn.functional.pad(inputs, (0, self.memory_size + self.critic_size))
         if self.memory_size:
@@ -228,8 +228,8 @@ def load(path: str | Path, *, robot: str = "ant") -> tuple[dict[str, Wrestler], 
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if the file is damaged, holds no wrestlers, or wrestlers of another robot or of
-            another shape than this version's.
+        ValueError: if the file is damaged, holds no wrestlers, or wrestlers of another robot or
+            whose weights have other shapes than in this version.
     """
     tensors, metadata = files.load_tensors(path)
     if not {"robot", "names", "provenance"} <= set(metadata):

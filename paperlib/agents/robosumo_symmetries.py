@@ -1,9 +1,9 @@
 """Symmetries of a robot in its ring, which multiply what a wrestler learns from each step.
 
-A reflection of the ring along x or y makes another match of the same rules. And a robot whose legs
-stand in a square, such as the ant, has no front: turned by 90 degrees about its own vertical, with
-its legs renamed, it is in the same physical state. A wrestler's inputs and actions change with a
-symmetry by a permutation and signs alone.
+A reflection of the ring along x or y gives another match with the same rules. And a robot whose
+legs stand in a square, such as the ant, has no front: turned by 90 degrees about its own vertical,
+with its legs renamed, it is in the same physical state. Each symmetry acts on a wrestler's inputs
+and actions as a signed permutation.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ FLIPS = ((1, 1), (-1, 1), (1, -1), (-1, -1))  # of x and y; both turn the match 
 
 
 class Symmetry(NamedTuple):
-    """Number k of what is transformed is number ``origins[k]`` of the original, times a sign.
+    """A signed permutation: number k of the result is number ``origins[k]`` of the original, times
+    ``signs[k]``.
 
     Attributes:
         feature_origins, feature_signs: of `robosumo_features.egocentric`, (F,).
@@ -121,7 +122,7 @@ class Front:
     def torques(
         self, actions: Float[Tensor, "sample action"], turns: Int[Tensor, " sample"]
     ) -> Float[Tensor, "sample action"]:
-        """Torques of the robot's joints, from those of the turned one."""
+        """Torques of the robot's own joints, from those in the rotated frame."""
         *_, origins, signs = self._tables
         back = -turns % self.num_turns
         return actions.gather(1, origins[back]) * signs[back]
@@ -134,10 +135,10 @@ def all_symmetries(robot: str, *, kind: str = "all") -> list[Symmetry]:
     Args:
         robot: "ant", "bug" or "spider".
         kind: "all", 4 for an ant or a bug and 2 for a spider; or "rotations", which leaves out
-            those that turn left into right.
+            mirror images.
 
     Raises:
-        ValueError: if the kind is another one.
+        ValueError: if the kind is unknown.
     """
     _checks.one_of("kind", kind, KINDS)
     found = []
@@ -163,7 +164,7 @@ class Augmentation:
         kind: which, see `all_symmetries`.
 
     Raises:
-        ValueError: if there is no such kind.
+        ValueError: if the kind is unknown.
     """
 
     def __init__(self, robot: str, *, kind: str = "all") -> None:
@@ -178,7 +179,7 @@ class Augmentation:
         *,
         generator: torch.Generator,
     ) -> tuple[Float[Tensor, "sample in"], Float[Tensor, "sample action"]]:
-        """Transformed samples; inputs beyond the features, such as a context, stay as they are."""
+        """Transformed samples; inputs beyond the features, such as a context, are unchanged."""
         origins, signs, joints, joint_signs = self._tables
         drawn = torch.randint(len(origins), (len(inputs),), generator=generator)
         features, rest = inputs.tensor_split([self.num_features], dim=1)

@@ -1,4 +1,4 @@
-"""Rollouts: learners wrestle with each other and with sampled opponents, match after match."""
+"""Rollouts of learners that wrestle with each other and with sampled opponents."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ KINDS = ("self-play", "zero action", "random", "fixed opponent", "earlier")
 class OpponentSampler:
     """Samples the opponent in each of N matches.
 
-    The first matches are self-play: of the two learners, or of the only one with itself. The others
+    The first matches are self-play, of two learners or of a single one against itself. The others
     are divided between the learners, and an opponent is drawn whenever one of them begins: a robot
     at rest, one that acts at random, a fixed opponent, or an earlier version of the learner.
 
     Args:
         num_envs: N.
         num_learners: 1 or 2.
-        action_size: of the opponents.
+        action_size: A, of the opponents.
         fixed_opponents: policies that do not learn.
         self_play_fraction: of all matches.
         zero_action_fraction, random_fraction, fixed_opponent_fraction: of the other matches; the
@@ -74,7 +74,7 @@ class OpponentSampler:
         return [*self.simple, *self.fixed_opponents, *itertools.chain(*self.pools)]
 
     def clear(self) -> None:
-        """Forgets who plays, before all matches begin anew."""
+        """Forgets the opponents, before all matches begin anew."""
         self.player_ids[:] = matches.UNASSIGNED
 
     def draw(self, env_ids: NDArray[np.int64], generator: torch.Generator) -> None:
@@ -124,7 +124,7 @@ class RolloutCollector:
     """Plays N matches at a time and collects each learner's observations, actions and rewards.
 
     Args:
-        env: N matches, which begin anew when they end.
+        env: N matches with automatic resets.
         learners: one, or two that play each other.
         opponents: who they meet.
         context: of the learner, about its opponents.
@@ -229,7 +229,7 @@ class RolloutCollector:
 
     @torch.no_grad()
     def _inputs(self, number: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Of the networks; the memory after; by how many quarter turns the inputs were turned."""
+        """The networks' inputs, the memory after them, and the quarter turns that were applied."""
         (first, second), memory = self.env_ids[number], self.memories[number]
         seen = np.concatenate([self.observations[0][first], self.observations[1][second]])
         own = np.concatenate([first, second])

@@ -35,7 +35,7 @@ class Recipe:
         num_rollouts: rollouts in an iteration, each followed by an update.
         num_envs: matches played at a time.
         rollout_length: steps of each match in a rollout.
-        self_play_fraction: of the matches: the learners play each other, or the only one itself.
+        self_play_fraction: of all matches: the learners play each other, or a single one itself.
         zero_action_fraction: of the other matches: against a robot at rest.
         random_fraction: of the other matches: against one that acts at random.
         fixed_opponent_fraction: of the other matches: against given opponents that do not learn.
@@ -43,15 +43,15 @@ class Recipe:
         opponent_pool_size: earlier versions of each learner that are kept.
         rewards: of the learners.
         ppo: hyperparameters of PPO.
-        lr_decay: the learning rate falls linearly by this fraction over the training. It is lower
-            where ``ppo.target_kl`` asks for it, see `SelfPlay.learning_rates`.
-        critic_iterations: of these, the first ones, in which only the value function learns.
+        lr_decay: the learning rate falls linearly by this fraction over the training, and further
+            where ``ppo.target_kl`` requires it, see `SelfPlay.learning_rates`.
+        critic_iterations: number of first iterations in which only the value function learns.
         action_std: standard deviation of actions at the start, and its maximum for a learner that
             starts from a parent.
         min_action_std: minimum of the standard deviation in training.
         hidden_size: of the networks.
-        symmetries: through random ones of which each update sees the rollout: a kind of
-            `robosumo_symmetries.all_symmetries`, or "none".
+        symmetries: which kind of `robosumo_symmetries.all_symmetries` augments updates, or "none";
+            not applied to learners with a memory.
     """
 
     num_iterations: int
@@ -98,7 +98,7 @@ class Recipe:
         return self.self_play_fraction == 0 and self.fixed_opponent_fraction == 1
 
     def learning_rate(self, iteration: int) -> float:
-        """That of an iteration."""
+        """The learning rate of an iteration."""
         decay = self.lr_decay * iteration / self.num_iterations
         return self.ppo.learning_rate * (1 - decay)
 
@@ -203,7 +203,7 @@ class SelfPlay:
 
     @property
     def identity(self) -> dict[str, Any]:
-        """Everything that decides the result, as JSON."""
+        """Everything that determines the result, as JSON."""
         return {
             "key": list(self.key),
             "recipe": dataclasses.asdict(self.recipe),
@@ -214,13 +214,13 @@ class SelfPlay:
         }
 
     def step(self) -> dict[str, Any]:
-        """Does one iteration; what it brought is added to ``history``."""
+        """Does one iteration, and adds its summary to ``history``."""
         iteration, recipe, started = self.iteration, self.recipe, time.perf_counter()
         streams = SelfPlayStream.ROLLOUTS, SelfPlayStream.OPPONENTS, SelfPlayStream.CONTEXT_NOISE
         generator, opponent_generator, context_generator = (
             make_generator(*self.key, stream, iteration) for stream in streams
         )
-        # Learners that differ in their contexts alone meet the same opponents in the same order.
+        # Learners that only differ in their contexts meet the same opponents in the same order.
         if not recipe.only_fixed_opponents:
             opponent_generator = generator
         self.rollouts.begin(

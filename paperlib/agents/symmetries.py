@@ -1,8 +1,9 @@
 """Relabelled channels: a listener that hears T(m) for every message m is a valid listener, too.
 
-The M bits of a message may change places and values: M!·2^M symmetries T, 48 for M = 3. To predict
-its actions the *image* of a listener under T needs a language of its own, so that few listeners
-become many. Hu et al. (2020, "Other-Play") use the same symmetries, of both players at once.
+The M bits of a message may be permuted and inverted: M!·2^M symmetries T, 48 for M = 3. To predict
+the actions of a listener's *image* under T, one has to learn another language, so that few
+listeners become many. Hu et al. (2020, "Other-Play") use the same symmetries, of both players at
+once.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class ChannelSymmetry:
         flips: 0 or 1 for each bit.
 
     Raises:
-        ValueError: if ``order`` is no permutation, or ``flips`` not as many zeros and ones.
+        ValueError: if ``order`` is not a permutation, or ``flips`` not as many zeros and ones.
     """
 
     order: tuple[int, ...]
@@ -68,7 +69,7 @@ def channel_symmetries(message_size: int) -> list[ChannelSymmetry]:
     """All M!·2^M symmetries of M bits, the identity first.
 
     Raises:
-        ValueError: if M is no integer from 1 to 5: there would be more than 3,840.
+        ValueError: if M is not an integer from 1 to 5: beyond, there are more than 3,840.
     """
     size = _checks.integer("message_size", message_size, minimum=1)
     if size > 5:
@@ -85,12 +86,12 @@ def collect_images(
     num_episodes: int,
     generator: torch.Generator,
 ) -> InteractionDataset:
-    """The episodes of every edge of ``graph`` behind every channel, seen from the listener.
+    """Episodes on every edge of ``graph``, behind every channel, as seen by the listeners.
 
-    Speakers say what they always say, and the record holds it; listeners hear T(m), except for
-    the silence of the first step. Every image is an agent of its own: a listener behind channel s
-    is agent s·num_pairs higher than in `populations.collect`; `base_listeners` leads back. Images
-    of one listener are not independent: intervals count base listeners.
+    Speakers send their usual messages m, and the record holds these; listeners hear T(m), except
+    for the silence of the first step. Every image is an agent of its own: a listener behind channel
+    s has a number s·num_pairs higher than in `populations.collect`; `base_listeners` leads back.
+    Images of one listener are not independent: intervals should count base listeners.
 
     Args:
         population: speaker k is agent k, listener k is agent num_pairs + k.
@@ -135,14 +136,14 @@ def relabelled_returns(
 
 
 def by_message(dataset: InteractionDataset) -> InteractionDataset:
-    """The same episodes, in which every agent is divided by the message that it mostly heard.
+    """The same episodes, with every agent split by the message that it mostly heard.
 
     The episodes of one new agent share a meaning, so that what an agent does on one message can be
     learned before what it does on each: training on them first, and then on ``dataset``, takes
     gated pooling past its plateau.
 
     Returns:
-        Agent a on message w is agent 2^M a + w; what was mostly heard is taken bit by bit.
+        Agent a on message w is agent 2^M a + w; the majority is taken bit by bit.
 
     Raises:
         ValueError: if observations hold no messages.
@@ -157,7 +158,7 @@ def by_message(dataset: InteractionDataset) -> InteractionDataset:
 
 
 def heard(dataset: InteractionDataset, symmetry: ChannelSymmetry) -> InteractionDataset:
-    """The same episodes with what was heard behind a channel in the place of what was said.
+    """The same episodes, with messages replaced by what is heard of them behind a channel.
 
     Raises:
         ValueError: if observations hold no messages, or messages of another number of bits.

@@ -1,4 +1,4 @@
-"""Speakers that say one word an episode: their returns in a table, and exact training on it.
+"""Speakers that send one word per episode: tables of their returns, and exact training on these.
 
 A speaker of ParticleWorld sees the target's colour, which does not change, and perhaps a context c
 that describes its listener. If it sends one message, a word w of the 2^M, throughout an episode,
@@ -39,7 +39,7 @@ def words(message_size: int) -> Int[Tensor, "word bit"]:
 
 
 def word_numbers(bits: Float[Tensor, "*batch bit"]) -> Int[Tensor, "*batch"]:
-    """w, the number of each word; bits above 0.5 count as ones. `words` leads back."""
+    """w, the number of each word; bits above 0.5 count as ones. The inverse of `words`."""
     return ((bits > 0.5).long() << torch.arange(bits.shape[-1], device=bits.device)).sum(-1)
 
 
@@ -51,12 +51,12 @@ def word_returns(
     generator: torch.Generator,
     dynamics: str = "mpe2",
 ) -> Float[Tensor, "2 listener target word"]:
-    """Two tables R of mean returns, of independent episodes: choose on one, judge on the other.
+    """Two tables R of mean returns, of independent episodes: choose on one, evaluate on the other.
 
     Args:
         listeners: a stack of L.
         message_size: M, at most 8.
-        num_episodes: of each word with each listener; a sixth of them are of one target and table.
+        num_episodes: of each word with each listener; about a sixth for each target and table.
         generator: draws the episodes.
         dynamics: of the world.
 
@@ -95,14 +95,14 @@ def word_returns(
 
 def best_constant_returns(tables: Float[Tensor, "2 listener target word"]) -> Tensor:
     """Mean return with each listener of the best word for each target, (L,): the oracle. Words are
-    chosen on the first table and judged on the second."""
+    chosen on the first table and evaluated on the second."""
     best = tables[0].argmax(-1, keepdim=True)
     return tables[1].gather(-1, best)[..., 0].mean(-1)
 
 
 def best_code_returns(tables: Float[Tensor, "2 listener target word"]) -> Tensor:
     """Mean return with each listener, (L,), of the best code for all of them: one word for each
-    target, chosen on the first table and judged on the second."""
+    target, chosen on the first table and evaluated on the second."""
     best = tables[0].mean(0).argmax(-1)  # (3,): targets are chosen independently
     return tables[1][:, torch.arange(NUM_LANDMARKS), best].mean(-1)
 
@@ -162,17 +162,17 @@ def train_speakers(
     entropy_weight: float = 4.0,
     contexts_per_update: int = 0,
 ) -> tuple[StackedMLP, Float[Tensor, "update speaker"]]:
-    """Speakers with the highest mean `expected_returns`, by Adam on all listeners at once.
+    """Trains speakers for the highest mean `expected_returns`, by Adam on all listeners at once.
 
     The objective is J + τ H, where H is the entropy of the words (nats) and τ falls linearly from
-    ``entropy_weight`` to zero: J alone has plateaus where a speaker is sure of a wrong word.
+    ``entropy_weight`` to zero: J alone has plateaus where a speaker is certain of a wrong word.
 
     Args:
         contexts: given to each of K speakers with each of L listeners, (K, L, P, C).
         returns: R of the training listeners.
         generators: one for each speaker; draws its weights.
         num_updates: of Adam.
-        learning_rate: of Adam; falls to zero along half a cosine.
+        learning_rate: of Adam; decays to zero by a cosine schedule.
         hidden_size: of both hidden layers.
         entropy_weight: τ at the start, in units of the return.
         contexts_per_update: how many random ones of each listener's P contexts an update takes; 0

@@ -1,8 +1,8 @@
 """Deep Sets: an encoder with a second network after the mean over steps.
 
 The paper's encoder is linear after the mean: its embedding is a linear function of how often each
-(observation, action) was met, and keeps the noise of how often an observation was met. A second
-network can divide by it; gated pooling does so before it.
+(observation, action) pair occurred, and so carries the noise in how often the observation occurred.
+A second network can divide by that frequency; gated pooling does so as part of the pooling.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class DeepSetsEncoder(nn.Module):
 
     h = `EpisodeEncoder`, or `GatedPoolingEncoder` if ``gated``, with H outputs, times `GAIN`; ρ:
     ReLU (not if ``gated``), H, ReLU, D. On a sphere, Euclidean distance and cosine agree, and s is
-    the inverse temperature of losses of distances.
+    an inverse temperature in losses of distances.
 
     Args:
         observation_size: O.
@@ -33,12 +33,12 @@ class DeepSetsEncoder(nn.Module):
         hidden_size: of the layers before the mean.
         head_size: H, of the layers after it.
         gated: whether steps are pooled by gates, into H / `VALUE_SIZE` slots.
-        scale: s, the length of every embedding.
+        scale: s, the L2 norm of every embedding.
         generator: draws the weights.
 
     Raises:
-        ValueError: if a size is no positive integer, ``scale`` is not positive, or H is no multiple
-            of `VALUE_SIZE` where ``gated``.
+        ValueError: if a size is not a positive integer, ``scale`` is not positive, or, if
+            ``gated``, H is not a multiple of `VALUE_SIZE`.
     """
 
     def __init__(

@@ -1,10 +1,10 @@
 """Embeddings as a table: an encoder that sorts steps into slots, a policy that looks them up.
 
-The mean over steps keeps no trace of what was seen together in one step. Here a step adds to the
-slots that its gate names, so that a slot can collect, say, what an agent does on hearing one word.
+A plain mean over steps tends to lose what occurred together in one step. Here a step adds to the
+slots that its gate selects, so that a slot can collect, say, what an agent does on hearing a word.
 
-Training takes patience: in ParticleWorld, behind relabelled channels, the imitation loss stays on a
-plateau (1.23 a step) for some 3,000 updates before words are looked up and it falls on.
+Training is slow to start: in ParticleWorld, behind relabelled channels, the imitation loss stays on
+a plateau (1.23 nats per step) for some 3,000 updates before the policy learns to look up words.
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ from paperlib.encoders import ConditionalPolicy, initialise
 
 
 class GatedPoolingEncoder(nn.Module):
-    """f_θ: a table of M slots, each the gated mean of what the steps in it say, shrunk to 0.
+    """f_θ: a table of M slots, each a gated mean of values of steps, shrunk towards 0.
 
     E_m = Σ_t w_t g_m(o_t, a_t) v(o_t, a_t) / (Σ_t w_t g_m(o_t, a_t) + c),
 
     where w are the step weights, g ends in a softmax over the M slots, and v has V numbers; both
-    are MLPs with one hidden layer (ReLU). The embedding is E, slot after slot, D = M·V. Sums over
-    steps are sums over episodes, too: several episodes of an agent are one input, one after the
-    other along time, and a slot that few steps reach stays near 0.
+    are MLPs with one hidden layer (ReLU). The embedding is E, slot after slot, D = M·V. Since the
+    sums run over steps, several episodes of an agent can be one input, concatenated along time. A
+    slot that few steps reach stays near 0.
 
     Args:
         observation_size: O.
         action_size: A; a categorical action comes one-hot.
         num_slots: M.
         value_size: V.
-        prior_weight: c > 0, in steps.
+        prior_weight: c > 0, in steps: how strongly slots are shrunk.
         hidden_size: of the hidden layers of g and v.
         generator: draws the weights.
 
     Raises:
-        ValueError: if a size is no positive integer, or ``prior_weight`` is not positive.
+        ValueError: if a size is not a positive integer, or ``prior_weight`` is not positive.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class GatedPoolingEncoder(nn.Module):
 
 
 class ReadingPolicy(ConditionalPolicy):
-    """π_φ: a conditional policy that reads, at every step, the slots that it asks for.
+    """π_φ: a conditional policy that, at every step, attends to the slots that it queries.
 
     r_t = Σ_m softmax_m(q(o_t)) E_m, of V numbers, takes the embedding's place in the MLP of
     `ConditionalPolicy`, here with ReLU; q is an MLP with one hidden layer (ReLU).
@@ -89,7 +89,7 @@ class ReadingPolicy(ConditionalPolicy):
         generator: draws the weights.
 
     Raises:
-        ValueError: if a size is no positive integer, or the likelihood unknown.
+        ValueError: if a size is not a positive integer, or the likelihood is unknown.
     """
 
     def __init__(

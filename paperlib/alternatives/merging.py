@@ -1,4 +1,4 @@
-"""Equal steps as one: within an episode, where their order does not matter, or in a whole batch."""
+"""Merges equal steps: within an episode, where their order does not matter, or in a batch."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ from paperlib.encoders import EpisodeEncoder
 def merge_steps(dataset: InteractionDataset) -> InteractionDataset:
     """The same episodes with equal steps merged, so that learning and embedding take less time.
 
-    A step stands for all steps of its episode with the same observation and action (and the same of
-    the partner's), by its weight. Whatever sums over steps by their weights is the same but for
-    rounding: `EpisodeEncoder`, `GatedPoolingEncoder`, `TransformerEncoder` without positions, all
-    objectives. What looks at the order of steps is not: `GRUEncoder` and positions.
+    Steps of an episode with the same observation and action (and the same ones of the partner) are
+    merged into one, whose weight is their number. Whatever uses steps only through weighted sums is
+    unchanged up to rounding: `EpisodeEncoder`, `GatedPoolingEncoder`, `TransformerEncoder` without
+    positions, and all objectives. What depends on the order of steps is not: `GRUEncoder`, and
+    `TransformerEncoder` with positions.
 
     Args:
-        dataset: on the CPU; it pays where few steps differ, as in a game of few cards.
+        dataset: on the CPU; merging pays off where few steps differ, as in a game of few cards.
 
     Returns:
         Episodes of fewer steps, which carry ``step_counts``; steps stand in no particular order.
@@ -50,11 +51,13 @@ def merge_steps(dataset: InteractionDataset) -> InteractionDataset:
 
 
 class OnDistinctRows(nn.Module):
-    """A network on single rows, such as an encoder's on steps, computed once for rows that are
-    equal: where episodes share most of their steps, an update takes a fraction of the time.
+    """Applies a row-wise network, such as an encoder's on single steps, once per distinct row.
+
+    Where episodes share most of their steps, an update takes a fraction of the time. If more than
+    half of the rows are distinct, the network is applied to all of them.
 
     Args:
-        network: from (..., I) to (..., F), row by row.
+        network: from (..., I) to (..., F), each row by itself.
     """
 
     def __init__(self, network: nn.Module) -> None:
@@ -73,7 +76,7 @@ class OnDistinctRows(nn.Module):
 
 
 def on_distinct_steps(encoder: nn.Module) -> nn.Module:
-    """The encoder, whose networks on single steps work `OnDistinctRows`; itself changed."""
+    """Wraps the encoder's networks on single steps in `OnDistinctRows`, in place; returns it."""
     for part in list(encoder.modules()):
         names = {EpisodeEncoder: ("pairs",), GatedPoolingEncoder: ("gate", "value")}
         for name in names.get(type(part), ()):

@@ -21,7 +21,7 @@ NO_PARTNERS = "dataset: LIAM reconstructs partner_observations and partner_actio
 def info_nce_loss(
     embeddings: Float[Tensor, "view agent embedding"], *, temperature: float = 0.1
 ) -> Float[Tensor, ""]:
-    """Cross-entropy of finding an agent's other episodes among all others, by cosine.
+    """Cross-entropy of finding an agent's other episodes among all others, by cosine similarity.
 
     L = mean_a -1/|P(a)| Σ_{p ∈ P(a)} log exp(z_a·z_p / τ) / Σ_{b ≠ a} exp(z_a·z_b / τ),
 
@@ -29,8 +29,8 @@ def info_nce_loss(
     2018) with several positives, L^sup_out of SupCon (Khosla et al. 2020).
 
     Args:
-        embeddings: f, at least two of each agent.
-        temperature: τ.
+        embeddings: f, V ≥ 2 of each of N agents, (V, N, D).
+        temperature: τ > 0.
     """
     views, agents = embeddings.shape[:2]
     z = functional.normalize(embeddings.flatten(0, 1), dim=-1)  # (views * agents, D)
@@ -44,10 +44,13 @@ def info_nce_loss(
 class InfoNCE:
     """`info_nce_loss` over all e*, e+ and e- of an update: 3 n episodes of each of N agents.
 
-    An e- may be an episode that is an e* or e+, too.
+    An e- may coincide with an e* or e+.
 
     Attributes:
         temperature: τ > 0.
+
+    Raises:
+        ValueError: if τ is not positive and finite.
     """
 
     temperature: float = 0.1
@@ -61,14 +64,14 @@ class InfoNCE:
 
 
 class LIAM(nn.Module):
-    """Reconstruction of what the other agent saw and did, from one's own episode.
+    """Reconstruction of the other agent's observations and actions from the agent's own episode.
 
     L = 1/|e*| Σ_t [½ ‖(o'_t - μ) / σ - u(o_t, f_θ(e*))‖² - log v(a'_t | o_t, f_θ(e*))],
 
     averaged over episodes: o' and a' are the partner's observations and actions in the steps of e*,
     u and v MLPs like `ConditionalPolicy`. For continuous actions, the second term is ½ ‖a' - v‖².
-    After LIAM (Papoudakis et al. 2021), whose embedding of each step is of the steps up to it; here
-    that of a whole episode is decoded at each of its steps, with the own observation of that step.
+    After LIAM (Papoudakis et al. 2021), which embeds the steps so far at every step. Here, the
+    embedding of the whole episode is decoded at every step, together with its observation o_t.
 
     Args:
         dataset: with the partners' observations and actions; μ and σ are their mean and standard
@@ -77,7 +80,7 @@ class LIAM(nn.Module):
         hidden_size: of the decoders u and v.
 
     Raises:
-        ValueError: if the dataset has no such observations and actions.
+        ValueError: if the dataset has no partners' observations and actions.
     """
 
     def __init__(
@@ -130,12 +133,12 @@ class Variational(nn.Module):
     Welling 2014). Papoudakis and Albrecht (2020) embed opponents this way.
 
     Args:
-        dataset: unused; `compare` builds all objectives alike.
+        dataset: unused, but `compare` passes it to every objective that it builds.
         embedding_size: D.
         kl_weight: β > 0.
 
     Raises:
-        ValueError: if β is not positive, or there is no generator for z.
+        ValueError: if β is not positive, or, when called, if there is no generator to draw z.
     """
 
     def __init__(

@@ -1,9 +1,9 @@
-"""Embeddings of unit variance at the start of a training, whatever the encoder.
+"""Embeddings of unit variance at the start of training, whatever the encoder.
 
-A mean over many steps differs little between episodes: with usual weights, the embeddings of the
-paper's encoder begin within some hundredths of each other. Losses of distances have hardly a
-gradient there, and the conditional policy hardly sees the embedding. Scaling weights by the data
-before training is a usual remedy (Mishkin and Matas 2016, "All you need is a good init").
+A mean over many steps differs little between episodes: with the usual initial weights, embeddings
+of the paper's encoder start within a few hundredths of each other. There, losses of distances have
+hardly any gradient, and the conditional policy hardly sees the embedding. Data-dependent
+initialisation is a common remedy (Mishkin and Matas 2016, "All you need is a good init").
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from torch import Tensor, nn
 from paperlib.datasets import InteractionDataset
 from paperlib.encoders import embedding_size_of
 
-NUM_EPISODES = 500  # from which mean and deviation are taken
+NUM_EPISODES = 500  # from which mean and variance are estimated
 
 
 class ScaledEncoder(nn.Module):
-    """f_θ = (g_θ - m) / s, with constants m and s; the function that g_θ's weights can be stays the
-    same where it ends in a linear layer.
+    """f_θ = (g_θ - m) / s, with constants m and s. If g_θ ends in a linear layer, the set of
+    functions that it can represent stays the same.
 
     Args:
         encoder: g_θ.
@@ -50,7 +50,7 @@ def with_unit_variance(
     encoder: nn.Module, dataset: InteractionDataset, *, generator: torch.Generator
 ) -> ScaledEncoder:
     """The encoder, scaled so that embeddings of the dataset have mean 0 and, averaged over their
-    numbers, variance 1.
+    dimensions, variance 1.
 
     Args:
         encoder: with the weights that training starts from.
@@ -58,7 +58,7 @@ def with_unit_variance(
         generator: draws at most `NUM_EPISODES` of its episodes.
 
     Raises:
-        ValueError: if the encoder does not return one vector for each episode, or the same for all.
+        ValueError: if the encoder does not return one vector per episode, or the same one for all.
     """
     embedding_size_of(encoder, dataset.observation_size, dataset.action_size)
     rows = torch.randperm(len(dataset), generator=generator)[:NUM_EPISODES]

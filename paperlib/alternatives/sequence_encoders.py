@@ -1,4 +1,4 @@
-"""Encoders that see an episode as a sequence, or as a set whose steps look at one another."""
+"""Encoders that see an episode as a sequence, or as a set whose steps attend to one another."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class GRUEncoder(nn.Module):
     h_t = GRU(h_{t-1}, (o_t, a_t)), h_0 = 0; f_θ(e) = W Σ_t w_t h_t / Σ_t w_t + b,
 
     where w are the step weights. Steps of weight 0 are left out of the sequence, wherever they are.
-    Several episodes joined along time are one sequence. Steps that are drawn at random come in a
-    random order, which leaves little to learn from it.
+    Several episodes joined along time are one sequence. Randomly drawn steps come in random order,
+    so that there is little to learn from their order.
 
     Args:
         observation_size: O.
@@ -28,7 +28,7 @@ class GRUEncoder(nn.Module):
         generator: draws the weights, uniform in ±1/sqrt(hidden_size).
 
     Raises:
-        ValueError: if a size is no positive integer.
+        ValueError: if a size is not a positive integer.
     """
 
     def __init__(
@@ -74,22 +74,23 @@ class TransformerEncoder(nn.Module):
     and f_θ(e) = W' norm(Σ_t w_t x_t / Σ_t w_t) + b'.
 
     Step t attends to step s by w_s exp(q_t·k_s / √d) / Σ_u w_u exp(q_t·k_u / √d), w the step
-    weights: padding is not seen, and a step of weight 2 counts as the same step twice. Without
+    weights: padding is masked, and a step of weight 2 counts as the same step twice. Without
     positions an episode is a set of steps (Lee et al. 2019), and their order does not matter; with
     them, t counts the steps of positive weight.
 
     Args:
         observation_size: O.
         action_size: A; a categorical action comes one-hot.
-        positions: whether steps are in order.
+        positions: whether to add positional encodings.
         embedding_size: D.
-        hidden_size: of x; the MLP has twice as much, and ReLU.
-        num_layers: of attention and MLP.
-        num_heads: of the attention; must divide ``hidden_size``.
+        hidden_size: of x; the MLP's hidden layer, with ReLU, is twice as wide.
+        num_layers: blocks of attention and MLP.
+        num_heads: attention heads; must divide ``hidden_size``.
         generator: draws the weights.
 
     Raises:
-        ValueError: if a size is no positive integer, or heads do not divide ``hidden_size``.
+        ValueError: if a size is not a positive integer, or ``num_heads`` does not divide
+            ``hidden_size``.
     """
 
     def __init__(
@@ -135,7 +136,7 @@ class TransformerEncoder(nn.Module):
 
 
 class _Layer(nn.Module):
-    """Attention and an MLP, each on normalised inputs and added to them."""
+    """A pre-norm block: attention and an MLP, each with a residual connection."""
 
     def __init__(self, hidden_size: int, num_heads: int) -> None:
         super().__init__()
@@ -162,7 +163,7 @@ class _Layer(nn.Module):
 
 
 def positional_encoding(num_time_steps: int, size: int) -> Float[Tensor, "time size"]:
-    """sin(t / 10000^(2i/size)) and cos of the same, one after the other (Vaswani et al. 2017)."""
+    """sin(t / 10000^(2i/size)) and cos of the same, interleaved (Vaswani et al. 2017)."""
     times = torch.arange(num_time_steps, dtype=torch.float64)[:, None]
     angles = times * 1e4 ** (-torch.arange(0, size, 2, dtype=torch.float64) / size)
     return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)[:, :size].float()
@@ -171,8 +172,8 @@ def positional_encoding(num_time_steps: int, size: int) -> Float[Tensor, "time s
 def _without_padding(
     observations: Tensor, actions: Tensor, step_weights: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Pairs (B, T', O + A) and weights (B, T') of the steps that count, in their order; what is
-    left of padding stands at the end, and T' is the longest episode's."""
+    """Pairs (B, T', O + A) and weights (B, T') of the steps that count, in their order;
+    remaining padding stands at the end, and T' is the length of the longest episode."""
     size = observations.shape[-1] + actions.shape[-1]
     num_time_steps = step_weights.shape[-1]
     pairs = torch.cat([observations, actions], dim=-1).reshape(-1, num_time_steps, size)

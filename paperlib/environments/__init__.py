@@ -1,1 +1,1 @@
-"""The two environments of the paper, many episodes at once."""
+"""The two environments of the paper, and poker, all of them many episodes at once."""

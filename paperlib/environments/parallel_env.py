@@ -16,7 +16,7 @@ Answer = tuple[
 
 
 class FixedSpacesEnv(ParallelEnv):
-    """Agents, their spaces and checks of their actions; observations and states are unbounded.
+    """Holds agents and their spaces and checks actions; observations and states are unbounded.
 
     Args:
         observation_sizes: by agent.
@@ -59,7 +59,7 @@ class FixedSpacesEnv(ParallelEnv):
         return self.action_spaces[agent]
 
     def check_action(self, agent: str, actions: Mapping[str, ArrayLike]) -> Array:
-        """The agent's action as an array.
+        """The agent's action as a float32 array, (A,).
 
         Raises:
             ValueError: if it is missing, of a wrong shape or not finite.

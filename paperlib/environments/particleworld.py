@@ -15,7 +15,7 @@ package mpe2 with continuous actions, step for step, over a batch.
 
 | agent    | action                                                        | size | range  |
 |----------|---------------------------------------------------------------|------|--------|
-| speaker  | the message, which the listener sees after the next step      | M    | [0, 1] |
+| speaker  | the message; the listener's next observation holds it         | M    | [0, 1] |
 | listener | force: nothing, left, right, down, up                         | 5    | [0, 1] |
 
 An episode starts with listener and landmarks uniform in [-1, 1]^2, everything at rest, the message
@@ -49,7 +49,7 @@ LANDMARKS = slice(2, 8)
 MESSAGE = slice(8, None)
 
 COLOURS = torch.full((NUM_LANDMARKS, 3), 0.15, dtype=torch.float64) + 0.5 * torch.eye(3)
-LANDMARK_COLOURS = ("#D55E00", "#009E73", "#0072B2")  # in pictures
+LANDMARK_COLOURS = ("#D55E00", "#009E73", "#0072B2")  # in figures
 
 
 class State(NamedTuple):
@@ -146,9 +146,9 @@ class ParticleWorld:
         message_size: M, numbers in a message, 1 to 16.
         dynamics: "mpe2", or "2018" for the original, which moves with the new velocity.
         dtype: of states, observations and rewards.
-        compiled: whether to step by one loop in C++, without gradients. The numbers are the same.
-            It is for float32 and float64 on a CPU, and needs a C++ compiler (see
-            `particleworld_loops.compiler_available`); elsewhere the plain form serves.
+        compiled: whether to step in one C++ loop, with the same numbers but without gradients. It
+            needs float32 or float64 on a CPU, and a C++ compiler (see
+            `particleworld_loops.compiler_available`); otherwise it steps in PyTorch.
 
     Raises:
         ValueError: if an argument is out of range.
@@ -193,13 +193,13 @@ class ParticleWorld:
         self.compiled = compiled
 
     def reset(self, state: State | None = None) -> Observations:
-        """Starts new episodes, drawn from the generator or from a given ``state``."""
+        """Starts new episodes: from ``state`` if it is given, else drawn from the generator."""
         self.state = self._draw() if state is None else state
         self._colour = _observe_speaker(self.state)  # it stays the same for the whole episode
         return Observations(self._colour, self._observe_listener(self.state))
 
     def observe(self, *, out: Tensor | None = None) -> Observations:
-        """Both agents' observations of the present state, the listener's in ``out`` if given."""
+        """Both agents' observations of the current state, the listener's in ``out`` if given."""
         if self.state is None:
             raise ValueError("observe: no episode was started; call reset() first")
         if out is not None:
@@ -232,8 +232,8 @@ class ParticleWorld:
         Args:
             message: the speaker's action, in [0, 1], shape (..., M); the state keeps the tensor.
             force: the listener's action, in [0, 1], shape (..., 5).
-            out: buffers that the listener's next observation, (..., 8 + M), and the reward are
-                written to and returned in; by default new ones. They take no gradients.
+            out: buffers for the listener's next observation, (..., 8 + M), and the reward, which
+                are returned; by default new ones. They do not carry gradients.
 
         Returns:
             The next observations, and the reward that both agents share, shape (...), at most 0.
@@ -265,12 +265,12 @@ class ParticleWorld:
 
 
 def best_returns(state: State, *, dynamics: str = "mpe2", num_iterations: int = 300) -> Tensor:
-    """The highest return that any listener can reach from ``state``: the bound on every result.
+    """The highest return that any listener can reach from ``state``: an upper bound on results.
 
-    The two axes are independent, and an axis' positions x = A f + b are linear in its pushes f in
-    [-1, 1]^25, so that the best return, -min_f |A f + b - target|^2, is a convex problem with box
-    constraints. FISTA (Beck and Teboulle 2009, eq. 4.1 to 4.3) solves all of them at once; it
-    stops below the optimum by at most 2 L |f*|^2 / num_iterations^2, under 0.02 here.
+    The axes are independent, and positions x = A f + b on one are linear in its pushes f in
+    [-1, 1]^25, so that the best return, -min_f |A f + b - target|^2, is a box-constrained convex
+    problem. FISTA (Beck and Teboulle 2009, eq. 4.1 to 4.3) solves all of them at once, short of
+    the optimum by at most 2 L |f*|^2 / num_iterations^2, under 0.02 for 300 iterations.
 
     Args:
         state: starting states of a batch of shape (...), with velocity zero.

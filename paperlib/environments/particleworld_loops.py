@@ -1,8 +1,8 @@
 """ParticleWorld's step as one loop in C++, which `ParticleWorld(compiled=True)` calls.
 
-PyTorch takes some 25 calls for a step, and passes over the arrays as often. The loop does the same
-arithmetic with the same roundings, so that its numbers are the same to the last bit; only there are
-no gradients. It is compiled once per machine, in about a second, into the cache of
+PyTorch needs some 25 calls for a step, and passes over the arrays as often. The loop does the same
+arithmetic with the same rounding, so that its numbers agree to the last bit, but it has no
+gradients. It is compiled once per machine, in about a second, into the cache of
 ``torch.compile``.
 """
 
@@ -107,7 +107,7 @@ def _build(dtype: torch.dtype) -> ctypes._CFuncPtr:
 
 
 def serve(generator: streams.Generators, dtype: torch.dtype) -> bool:
-    """Whether the loop can step such a world: floats or doubles, on a CPU, with a compiler."""
+    """Whether the loop can step such a world: float32 or float64, on a CPU, with a compiler."""
     first = generator if isinstance(generator, torch.Generator) else generator[0]
     return dtype in REALS and first.device.type == "cpu" and compiler_available()
 
@@ -116,7 +116,7 @@ def step(
     state: State, message: Tensor, force: Tensor, *, dynamics: str, out: tuple
 ) -> tuple[State, Tensor, Tensor]:
     """The next state, the listener's observation of it, and the reward, the latter two in ``out``
-    if it holds buffers. With a first axis, T, of actions and results, it is T steps in one call.
+    if it holds buffers. With a further first axis, T, of actions and results, does T steps.
 
     Raises:
         ValueError: if a part of the state has a wrong shape.
@@ -171,7 +171,7 @@ def _run(
 
 
 def _ready(name: str, tensor: Tensor, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
-    """The tensor as the loop reads it."""
+    """The tensor in the form that the loop reads: contiguous, on the CPU and of this dtype."""
     if tensor.shape != shape:
         raise ValueError(f"{name} must have the shape {tuple(shape)}, got {tuple(tensor.shape)}")
     if tensor.dtype is dtype and tensor.is_cpu and tensor.is_contiguous():

@@ -1,4 +1,4 @@
-"""Whole episodes of ParticleWorld, in buffers that the next ones can fill again."""
+"""Whole episodes of ParticleWorld, in reusable buffers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Rollout(NamedTuple):
 
     Attributes:
         listener: the listener's observations, (26, ..., 8 + M), the last one after the last step.
-        rewards: (25, ...), in -distance^2.
+        rewards: minus the squared distance to the target, (25, ...).
     """
 
     listener: Tensor
@@ -37,15 +37,15 @@ class Rollout(NamedTuple):
 def play(
     world: ParticleWorld, policy: Policy | tuple[Tensor, Tensor], *, out: Rollout | None = None
 ) -> Rollout:
-    """Plays 25 steps on from the present state of ``world``.
+    """Plays 25 steps from the current state of ``world``.
 
     Args:
         world: after a `reset`.
         policy: called with the number of the step, 0 to 24, and the listener's observation, a row
             of the record, which it must not change; returns the arguments of `ParticleWorld.step`.
-            Or all messages and forces, (25, ..., M) and (25, ..., 5): then a compiled world plays
+            Or all messages and forces, (25, ..., M) and (25, ..., 5): a compiled world then plays
             all steps in one call.
-        out: an earlier record, which is filled anew and returned; by default a new one.
+        out: an earlier record to overwrite and return; by default a new one.
 
     Raises:
         ValueError: if a buffer or an action does not fit, or `reset` was never called.

@@ -92,11 +92,11 @@ class ParticleWorldEnv(FixedSpacesEnv):
         return self._observe(), {agent: {} for agent in self.agents}
 
     def step(self, actions: dict[str, ArrayLike]) -> Answer:
-        """One step. Actions beyond [0, 1] are cut to it, with a warning, as in mpe2.
+        """One step. Actions outside [0, 1] are clipped, with a warning, as in mpe2.
 
         Raises:
             ValueError: if the episode is over, an action is missing, of a wrong shape or not
-                finite; the episode goes on with a right one.
+                finite; the episode can go on with a valid one.
         """
         if not self.agents:
             raise ValueError("step: the episode is over; call reset() first")
@@ -155,13 +155,13 @@ class RoboSumoEnv(FixedSpacesEnv):
 
     A match is terminated when a robot has lost, truncated when time is up or the physics
     diverged. `infos` hold, for each agent, "reward_terms", the parts of its reward, and "winner":
-    the agent that won, or None; "reason" says why the match ended and is empty before.
+    the agent that won, or None; "reason" says why the match ended, and is empty until then.
 
     Args:
-        robots: "ant", "bug" or "spider" each.
+        robots: the two robots, each "ant", "bug" or "spider".
         render_mode: None, "rgb_array", or "human" for a window.
-        width: of a picture, in pixels.
-        height: of a picture, in pixels.
+        width: of a picture, in pixels, at most 1920.
+        height: of a picture, in pixels, at most 1080.
         integrator, tatami_size, colours, max_cycles, contact_forces: as `RoboSumo` takes them.
 
     Raises:
@@ -229,11 +229,11 @@ class RoboSumoEnv(FixedSpacesEnv):
         return self._by_agent(observations), {agent: {} for agent in self.agents}
 
     def step(self, actions: dict[str, ArrayLike]) -> Answer:
-        """One step of 0.05 s. Actions beyond [-1, 1] act, and cost, as the nearest bound.
+        """One step of 0.05 s. Actions are clipped to [-1, 1].
 
         Raises:
             ValueError: if the match is over, an action is missing, of a wrong shape or not finite;
-                the match goes on with a right one.
+                the match can go on with a valid one.
         """
         if not self.agents:
             raise ValueError("step: the match is over; call reset() first")
@@ -288,7 +288,7 @@ class RoboSumoEnv(FixedSpacesEnv):
         return self._renderer.draw(data)
 
     def close(self) -> None:
-        """Closes the window, and frees the memory of the pictures."""
+        """Closes the window and frees the renderer's memory."""
         for part in (self._renderer, self._window):
             if part is not None:
                 part.close()

@@ -1,4 +1,4 @@
-"""Kuhn and Leduc poker of two players, many hands at once.
+"""Two-player Kuhn and Leduc poker, many hands at once.
 
 Rules, actions and information states are those of OpenSpiel's games of the same names (Lanctot et
 al. 2019), with its default parameters. Both are limit poker, player 0 begins each round:
@@ -9,7 +9,7 @@ al. 2019), with its default parameters. Both are limit poker, player 0 begins ea
 | leduc_poker | 6, two of a rank   | 2      | 1    | 2 and 4 | 2              | fold, call, raise |
 
 In Kuhn poker, pass is a check or a fold, and bet a bet or a call. In Leduc poker a public card is
-shown between the rounds; who has its rank wins, else the higher rank does.
+shown between the rounds; a player whose card has its rank wins, otherwise the higher rank does.
 
 Information states, zeros and ones, in this order:
 
@@ -36,7 +36,7 @@ from torch import Tensor
 from paperlib import _checks
 
 GAMES = ("kuhn_poker", "leduc_poker")
-OVER = -1  # in the place of the player whose turn it is
+OVER = -1  # in place of the player to move, once a hand is over
 FOLD, CALL, RAISE = range(3)  # Leduc's actions; what Kuhn's come to depends on the bet
 
 
@@ -66,11 +66,11 @@ class _Node(NamedTuple):
 
 
 class Hands(NamedTuple):
-    """Hands under way or over.
+    """A batch of H hands, in progress or over.
 
     Attributes:
         cards: player 0's, player 1's, and the public card, dealt from the start, (H, 3).
-        nodes: which sequence of moves was played, a number of the game's, (H,).
+        nodes: the node of the game that the moves so far led to, 0 to N - 1, (H,).
     """
 
     cards: Int64[Tensor, "hand 3"]
@@ -89,8 +89,8 @@ class PokerGame:
         deals: all equally likely cards of a hand, (number, 3).
         players: whose turn it is at each node, or `OVER`, (N,).
         successors: of each node by action; -1 where it is not legal, (N, A).
-        payoffs: player 0's at the end, by node, where nobody, player 0 or player 1 has the better
-            cards, (N, 3); 0 before the end.
+        payoffs: player 0's at a final node, in chips, if nobody, player 0 or player 1 has the
+            better cards, (N, 3); 0 at other nodes.
         better_cards: by the three cards: 1 if player 0's are better, -1 if player 1's, (C, C, C).
         state_index: information state by node, private and public card; -1 for none, (N, C, C).
     """
@@ -120,14 +120,13 @@ class PokerGame:
         return self.players[hands.nodes]
 
     def states(self, hands: Hands) -> Int64[Tensor, " hand"]:
-        """Numbers of the information states of those whose turn it is; -1 in hands that are
-        over."""
+        """The information state of the player to move, 0 to I - 1; -1 in hands that are over."""
         players = self.turns(hands).clamp(min=0)
         private = hands.cards.gather(1, players[:, None])[:, 0]
         return self.state_index[hands.nodes, private, hands.cards[:, 2]]
 
     def step(self, hands: Hands, actions: Int64[Tensor, " hand"]) -> Hands:
-        """The hands after one action of those whose turn it is.
+        """The hands after one action, 0 to A - 1, of the players to move.
 
         Raises:
             ValueError: if an action is not legal, or a hand is over.
@@ -139,7 +138,7 @@ class PokerGame:
         return Hands(hands.cards, nodes)
 
     def returns(self, hands: Hands) -> Float32[Tensor, " hand"]:
-        """Player 0's, in chips; player 1's is the negative. 0 in hands that are not over."""
+        """Player 0's returns, in chips; player 1's are their negatives. 0 in hands in progress."""
         first, second, public = hands.cards.unbind(1)
         return self.payoffs[hands.nodes, self.better_cards[first, second, public] % 3]
 
@@ -203,7 +202,7 @@ def _after(node: _Node, move: int, rules: _Rules) -> _Node:
     stakes[me] = stakes[1 - me]
     if move == RAISE:
         stakes[me] += rules.raise_sizes[len(rounds) - 1]
-    if move == RAISE or len(moves) == 1:  # a first check leaves the other one a move
+    if move == RAISE or len(moves) == 1:  # after a first check, the other player moves
         return _Node(rounds, tuple(stakes), 1 - me, -1)
     if len(rounds) < len(rules.raise_sizes):
         return _Node((*rounds, ()), tuple(stakes), 0, -1)
@@ -230,7 +229,7 @@ def _better_cards(rules: _Rules) -> Int64[Tensor, "card card card"]:
 def _information_states(
     nodes: list[_Node], legal: Tensor, rules: _Rules
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """All of them with their legal actions and players, and the table that finds them."""
+    """All information states, their legal actions and players, and `PokerGame.state_index`."""
     num_cards, num_rounds = len(rules.ranks), len(rules.raise_sizes)
     eye = torch.eye(num_cards)
     index = torch.full((len(nodes), num_cards, num_cards), -1)

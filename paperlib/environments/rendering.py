@@ -29,7 +29,7 @@ HELP = (
 
 
 def _make_contexts(model: mujoco.MjModel, width: int, height: int) -> tuple[Any, Any]:
-    """OpenGL's and MuJoCo's contexts, of the backend in MUJOCO_GL or of the first that works."""
+    """OpenGL's and MuJoCo's contexts, by the backend in MUJOCO_GL or the first that works."""
     before = os.environ.get("MUJOCO_GL")
     wanted = (before or "").lower().strip()
     reasons = []
@@ -38,12 +38,12 @@ def _make_contexts(model: mujoco.MjModel, width: int, height: int) -> tuple[Any,
         try:
             context = importlib.import_module(f"mujoco.{backend}").GLContext(width, height)
             context.make_current()
-            # MuJoCo itself would take the first OpenGL in memory, if only of a backend that failed.
+            # MuJoCo itself would take the first OpenGL in memory, even that of a failed backend.
             os.environ["MUJOCO_GL"] = backend
             return context, mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100)
         except Exception as error:  # each library fails in its own way
             reasons.append(f"{backend}: {type(error).__name__}: {error}")
-            # PyOpenGL binds itself to one backend when it is first imported: let it forget.
+            # PyOpenGL binds itself to one backend when it is first imported: unload it.
             names = "OpenGL", f"mujoco.{backend}"
             for module in [m for m in sys.modules if m.split(".")[0] == names[0] or m in names]:
                 del sys.modules[module]
@@ -112,6 +112,7 @@ class Renderer:
         return picture[::-1].copy()
 
     def close(self) -> None:
+        """Frees the contexts; closing twice does no harm."""
         if self._context is not None:
             self._gl.make_current()
             self._context.free()
@@ -124,7 +125,7 @@ class Window:
 
     Args:
         model: as `robosumo_models.make_spec(...).compile()` gives it.
-        data: the state at first; the window keeps and changes it.
+        data: the initial state; the window keeps and modifies it.
 
     Raises:
         RuntimeError: if there is no display.
@@ -145,27 +146,30 @@ class Window:
         atexit.register(self.close)
 
     def show(self, data: mujoco.MjData) -> None:
+        """Shows this state."""
         with self._viewer.lock():
             self._data.qpos[:], self._data.qvel[:] = data.qpos, data.qvel
             mujoco.mj_forward(self._model, self._data)
         self._viewer.sync()
 
     def close(self) -> None:
+        """Closes the window."""
         self._viewer.close()
-        for thread in self._painters:  # Python must not end before they have
+        for thread in self._painters:  # Python must not exit before they do
             thread.join(timeout=10)
         atexit.unregister(self.close)
 
 
 def picture_of_state(state: State, *, size: int = 320) -> Picture:
-    """ParticleWorld's first episode of a batch: landmarks, the target among them ringed, listener.
+    """Draws the first episode of a ParticleWorld batch: landmarks, a ring around the target, and
+    the listener.
 
     Args:
         state: of a batch of shape (E,).
         size: width and height in pixels.
 
     Returns:
-        A picture, (size, size, 3); the last message stands below.
+        A picture, (size, size, 3), with the last message below.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # only where pictures are wanted
     from matplotlib.figure import Figure
@@ -188,7 +192,12 @@ def picture_of_state(state: State, *, size: int = 320) -> Picture:
 
 
 def filmstrip(pictures: Sequence[Picture], *, columns: int, gap: int = 6) -> Picture:
-    """Pictures of one size side by side, row after row, with white between them.
+    """Arranges pictures of one size in a grid, row by row, with white gaps.
+
+    Args:
+        pictures: (H, W, 3) each.
+        columns: pictures in a row.
+        gap: pixels between pictures.
 
     Raises:
         ValueError: if there are none, or their sizes differ.
@@ -207,7 +216,7 @@ def filmstrip(pictures: Sequence[Picture], *, columns: int, gap: int = 6) -> Pic
 
 
 def save_gif(path: str | Path, pictures: Iterable[Picture], *, fps: int) -> None:
-    """Writes a film that plays in any browser.
+    """Writes an animated GIF.
 
     Args:
         path: ends in ".gif".
@@ -215,8 +224,8 @@ def save_gif(path: str | Path, pictures: Iterable[Picture], *, fps: int) -> None
         fps: pictures a second, at most 50.
 
     Raises:
-        ValueError: if ``path`` does not end so, ``fps`` is out of range, there is no picture, or
-            they differ in size.
+        ValueError: if ``path`` does not end in ".gif", ``fps`` is out of range, there is no
+            picture, or they differ in size.
     """
     frames = [Image.fromarray(picture) for picture in pictures]
     if Path(path).suffix != ".gif" or not 0 < fps <= 50 or not frames:

@@ -5,8 +5,8 @@ The game of Al-Shedivat et al. 2018 (arXiv 1710.03641), for robots with J joints
 | agent      | observation, 26 + 2 J + 6 B numbers              | action, J numbers in [-1, 1]  |
 |------------|--------------------------------------------------|-------------------------------|
 | each robot | own position, orientation, joint angles,         | torques of hip and ankle of   |
-|            | velocity, angular velocity, joint velocities,    | each leg in turn, as shares   |
-|            | contact forces; the opponent's position,         | of the strongest              |
+|            | velocity, angular velocity, joint velocities,    | each leg in turn, as          |
+|            | contact forces; the opponent's position,         | fractions of the maximum      |
 |            | orientation, contact                             |                               |
 
 `robosumo_observations` says what each field holds, `robosumo_rules` when a match ends and what the
@@ -41,12 +41,12 @@ from paperlib.environments.robosumo_rules import GOING_ON, MAX_CYCLES, NO_ONE
 
 @dataclass(frozen=True)
 class Step:
-    """What a step of N matches brought; index 0 is the first robot, 1 the second.
+    """The result of one step of N matches; index 0 is the first robot, 1 the second.
 
     Attributes:
-        observations: each robot's, (N, O); where a match ended and the next began, its first one.
-        ended: numbers of the matches that ended, (E,).
-        last_observations: each robot's last ones in these, (E, O).
+        observations: each robot's, (N, O); where a new match began, its first one.
+        ended: indices of the matches that ended, (E,).
+        last_observations: each robot's last ones in the matches that ended, (E, O).
         rewards: sums of the terms, (N, 2).
         reward_terms: by name, see `robosumo_rules`, (N, 2).
         terminated: whether a robot has lost, (N,).
@@ -90,16 +90,16 @@ class RoboSumo:
 
     Args:
         seeds: a non-negative integer for each match; automatic resets draw from its generator.
-        robots: "ant", "bug" or "spider" each.
+        robots: the two robots, each "ant", "bug" or "spider".
         integrator: "implicitfast" or "RK4" (the original's). Published policies win nearly as
             often with the former (`notebooks/fidelity.py`), which is some 3.5 times as fast.
         tatami_size: distance of the ring's border from the centre, in m, at least 1.5.
         colours: red, green and blue in [0, 1] of each robot.
         max_cycles: steps until a match is a draw.
-        contact_forces: False replaces them by zeros, as ports to MuJoCo 2 and later did.
-        auto_reset: whether a match that ended begins anew in the same step. Otherwise it stands
-            still, with rewards of zero, until `reset`.
-        num_threads: T; as many as there are CPUs where 0.
+        contact_forces: False replaces them with zeros, as ports to MuJoCo 2 and later did.
+        auto_reset: whether a new match begins in the same step in which one ends. Otherwise the
+            match stands still, with rewards of zero, until `reset`.
+        num_threads: T; 0 for the number of CPUs.
 
     Attributes:
         num_envs: N.
@@ -152,11 +152,11 @@ class RoboSumo:
     def reset(
         self, env_ids: ArrayLike | None = None, *, seeds: Sequence[int] | None = None
     ) -> tuple[Floats, Floats]:
-        """Begins matches anew, all of them by default.
+        """Starts new matches, in all N places by default.
 
         Args:
-            env_ids: different numbers from 0 to N - 1; there may be none.
-            seeds: one for each of these matches; their generators go on where None.
+            env_ids: distinct indices from 0 to N - 1, possibly none.
+            seeds: one for each of these matches; by default their generators continue.
 
         Returns:
             The observations of each robot in all matches, (N, O).
@@ -184,11 +184,11 @@ class RoboSumo:
         """One action of every robot, 0.05 s.
 
         Args:
-            actions: each robot's, (N, A): torques as shares of the strongest. Beyond [-1, 1] they
-                act, and cost, as the nearest bound.
+            actions: each robot's, (N, A): torques as fractions of the maximum, clipped to [-1, 1]
+                before they act and are penalised.
 
         Raises:
-            ValueError: if an action is not finite or of a wrong shape, or no match goes on; the
+            ValueError: if an action is not finite or of a wrong shape, or every match is over; the
                 matches stay as they are.
         """
         actions = _check_actions(actions, [(self.num_envs, size) for size in self.action_sizes])
@@ -284,7 +284,7 @@ def _make_generators(seeds: Sequence[int]) -> list[np.random.Generator]:
 def _check_actions(
     actions: Sequence[ArrayLike], shapes: list[tuple[int, int]]
 ) -> list[NDArray[np.float64]]:
-    """Each robot's actions as an array, cut to [-1, 1]."""
+    """Each robot's actions as an array, clipped to [-1, 1]."""
     arrays = [np.asarray(part, dtype=np.float64) for part in actions]
     if [array.shape for array in arrays] != shapes:
         raise ValueError(

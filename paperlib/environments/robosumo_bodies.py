@@ -1,6 +1,6 @@
-"""The measures of RoboSumo's robots and ring, and the symmetries of the robots.
+"""The dimensions of RoboSumo's robots and ring, and the symmetries of the robots.
 
-Every measure is the original's (Al-Shedivat et al. 2018, arXiv 1710.03641): lengths in metres,
+All dimensions are the original's (Al-Shedivat et al. 2018, arXiv 1710.03641): lengths in metres,
 angles in degrees, densities in kg/m³.
 """
 
@@ -123,12 +123,12 @@ ROBOTS = {
 
 
 def mapped_joints(robot: str, matrix: Matrix) -> tuple[list[int], list[float]]:
-    """For each joint of a robot, the joint that a reflection or a turn about the vertical maps onto
-    it, and the angle's sign.
+    """For each joint of a robot, the joint that a reflection or a rotation about the vertical maps
+    onto it, and the angle's sign.
 
     Args:
         robot: "ant", "bug" or "spider".
-        matrix: rows of the map of x and y; 0, 1 and -1.
+        matrix: the map's action on (x, y), row by row; entries 0, 1 and -1.
 
     Returns:
         Numbers of joints, and signs, for hip and ankle of each leg in turn: afterwards, joint k has

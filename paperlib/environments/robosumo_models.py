@@ -43,7 +43,7 @@ def make_spec(
         colours: red, green and blue in [0, 1] of each robot.
 
     Raises:
-        ValueError: if an argument is none of these.
+        ValueError: if an argument is not one of these or out of range.
     """
     robots = tuple(robots)
     if len(robots) != 2 or not all(name in ROBOTS for name in robots):

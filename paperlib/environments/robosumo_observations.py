@@ -75,7 +75,7 @@ class Observer:
 
     Args:
         robots: the two robots.
-        contact_forces: whether to observe them; False replaces them by zeros.
+        contact_forces: whether to observe them; False replaces them with zeros.
     """
 
     def __init__(self, robots: Sequence[str], *, contact_forces: bool = True) -> None:

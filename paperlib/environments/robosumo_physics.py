@@ -26,7 +26,7 @@ class Simulations:
     Args:
         model: as `robosumo_models.make_spec(...).compile()` gives it.
         num_envs: N.
-        num_threads: that step them; as many as there are CPUs where 0.
+        num_threads: threads that step them; 0 for the number of CPUs.
 
     Raises:
         ValueError: if a number is out of range.
@@ -75,14 +75,14 @@ class Simulations:
     def step(
         self, actions: Sequence[NDArray[np.float64]], rows: NDArray[np.int64] | None
     ) -> NDArray[np.bool_]:
-        """Steps these matches, all of them where None, by one action of 0.05 s.
+        """Steps these matches by one action of 0.05 s.
 
         Args:
-            actions: each robot's, (N, A).
-            rows: the matches, (M,).
+            actions: each robot's, (N, A), in [-1, 1].
+            rows: the matches, (M,); None for all of them.
 
         Returns:
-            Which matches have no finite state afterwards, (N,).
+            In which matches the physics diverged, (N,).
         """
         for control, action in zip(self._controls, actions, strict=True):
             control[:] = action
