@@ -136,14 +136,18 @@ def update(
         settings: see `Settings`.
         generator: draws the minibatches, and what ``augment`` draws.
         augment: transforms inputs and actions of all samples, anew in each pass, as if the policy
-            had acted there: the probability ratio starts at one for these, too. Not applied where
-            the policy has a memory.
+            had acted there: the probability ratio starts at one for these, too.
         fit_critic: whether only the value function learns; policy and normaliser stay the same.
+
+    Raises:
+        ValueError: if there is an ``augment`` for a policy with a memory.
 
     Returns:
         Averages over the updates: "objective", "value_loss" and "kl" (nats); "updates", their
         number; and "stopped", whether ``target_kl`` ended them.
     """
+    if augment and rollout.memory is not None:
+        raise ValueError("augment: what a policy remembers cannot be transformed")
     advantage = advantages(
         rollout, discount=settings.discount, gae_lambda=settings.gae_lambda
     ).flatten()

@@ -43,6 +43,9 @@ class OpponentSampler:
         player_ids: number of the opponent among `players`, or `matches.UNASSIGNED` in self-play,
             (N,).
         pools: earlier versions of each learner.
+
+    Raises:
+        ValueError: if a fixed opponent has a context or a memory.
     """
 
     def __init__(
@@ -58,6 +61,10 @@ class OpponentSampler:
         fixed_opponent_fraction: float,
         pool_size: int,
     ) -> None:
+        if any(wrestler.context_size or wrestler.memory_size for wrestler in fixed_opponents):
+            raise ValueError(
+                "fixed_opponents: one needs a context or a memory, and would get neither"
+            )
         self.fixed_opponents, self.pool_size = list(fixed_opponents), pool_size
         self.simple = [matches.ZeroAction(action_size), matches.UniformlyRandom(action_size)]
         self.pools: list[list[Wrestler]] = [[] for _ in range(num_learners)]

@@ -151,6 +151,15 @@ def test_an_entropy_bonus_widens_the_actions():
     assert spreads[1] > spreads[0]
 
 
+def test_memories_are_not_augmented():
+    given = rollout([[1.0]], [[0.0]], [[False]], [0.0])._replace(memory=torch.zeros(1, 2))
+    model = ActorCritic(3, 2, memory_size=2, generator=make_generator(0))
+    optimiser = ppo.make_optimiser(model, ppo.Settings())
+    options = {"generator": make_generator(1), "augment": lambda *parts, generator: parts}
+    with pytest.raises(ValueError, match="augment: what a policy remembers"):
+        ppo.update(model, optimiser, given, ppo.Settings(), **options)
+
+
 def test_one_seed_one_training():
     assert swing_up(seed=1, num_rounds=2) == swing_up(seed=1, num_rounds=2)
 

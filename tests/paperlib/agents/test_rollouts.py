@@ -44,6 +44,13 @@ def test_opponents_are_drawn_by_their_shares():
     assert kinds.count("earlier") == (opponents.player_ids == 4).sum() > 0
 
 
+@pytest.mark.parametrize("sizes", [{"context_size": 2}, {"context_size": 0, "memory_size": 3}])
+def test_opponents_that_would_miss_what_they_need_are_refused(sizes):
+    told = wrestler(5).with_context(**sizes)
+    with pytest.raises(ValueError, match="one needs a context or a memory"):
+        sampler(fixed_opponents=[wrestler(6), told])
+
+
 def test_each_learner_meets_earlier_versions_of_itself():
     options = {"zero_action_fraction": 0.0, "random_fraction": 0.0, "num_learners": 2}
     opponents = sampler(400, self_play_fraction=0.5, **options)
