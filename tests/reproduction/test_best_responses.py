@@ -4,12 +4,14 @@ import dataclasses
 
 import numpy as np
 import pytest
+from sources import ROOT
 
+from paperlib import pretrained
 from paperlib.agents import robosumo_policies
 from paperlib.agents.matches import UniformlyRandom, ZeroAction
 from paperlib.agents.robosumo_policies import Wrestler
 from paperlib.streams import make_generator
-from reproduction import best_responses
+from reproduction import best_responses, runner
 from reproduction.best_responses import ALL, SEEN, BestResponses
 from reproduction.policy_training import train_policy
 
@@ -81,6 +83,22 @@ def test_trained_assembled_and_held_against_the_wrestlers(study, tmp_path):
         other.check(policies, provenance)
     with pytest.raises(ValueError, match="no best response to 'all' is shipped"):
         study.check({name: policies[name] for name in study.opponents}, provenance)
+
+
+def test_shipped_best_responses_are_to_the_shipped_wrestlers(tmp_path):
+    wrestlers = pretrained.load("robosumo/wrestlers")
+    robosumo_policies.save(tmp_path / "population.safetensors", wrestlers, {})
+    parameters = runner.read_parameters(ROOT / "notebooks/best_responses.py")
+    parameters |= {"wrestlers_folder": tmp_path, "responses_folder": tmp_path}
+    fields = [field.name for field in dataclasses.fields(BestResponses)]
+    study = BestResponses(**{name: parameters[name] for name in fields})
+    policies = pretrained.load("robosumo/wrestlers-best-responses")
+    provenance = pretrained.provenance("robosumo/wrestlers-best-responses")
+    study.check(policies, provenance)
+    one = provenance[study.opponents[0]]
+    assert len(one["curve"]) == study.num_response_iterations + 1
+    assert provenance[ALL]["samples"] == len(study.opponents) * one["samples"]
+    assert len(provenance[SEEN]["curve"]) == study.num_iterations + 1
 
 
 def test_scores_of_policies_against_opponents():
