@@ -21,7 +21,6 @@ EXECUTED = sorted((ROOT / "notebooks").glob("*.ipynb"))
 # NOT YET EXECUTED: notebooks whose results of the default profile are to be published. This list
 # only ever shrinks: a notebook that `make figures` has published leaves it for good.
 NOT_YET_EXECUTED = {
-    "best_responses",
     "figure_4",
     "figure_5",
 }
