@@ -15,18 +15,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from paperlib import files
 from paperlib.agents import matches, robosumo_policies
 from paperlib.agents.robosumo_policies import Wrestler
 from paperlib.environments.robosumo import RoboSumo
 from paperlib.streams import Stream, make_generator
 from reproduction import policy_training, results, statistics
-from reproduction.policy_study import draw_opponents
+from reproduction.policy_study import SEEN, draw_opponents
 from reproduction.policy_training import score
 from reproduction.statistics import Estimate
 from reproduction.wrestler_measures import strong_split
 
-SEEN = "all-seen"  # trained against the opponents of the training part; where all others start
 ALL = "all"  # goes on from there against all opponents
 
 
@@ -158,7 +156,7 @@ class BestResponses:
         for name in self.policies:
             policies[name], made = self.trained(name)
             curve = [
-                [point["samples"], float(np.mean([score(share) for share in point["train"]]))]
+                [point["samples"], policy_training.mean_score(point["train"])]
                 for point in made["curve"]
             ]
             provenance[name] = {
@@ -174,7 +172,7 @@ class BestResponses:
     def checksums(self) -> dict[str, str]:
         """Of the start and all opponents, by name."""
         own = (self.start, *self.opponents)
-        return {n: files.tensor_checksum(self.population[n].state_dict(), "") for n in own}
+        return {n: policy_training.checksum_of(self.population[n]) for n in own}
 
     def check(self, policies: Mapping[str, Any], provenance: Mapping[str, Any]) -> None:
         """Refuses policies that were trained with other wrestlers.

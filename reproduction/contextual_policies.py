@@ -12,15 +12,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
-from paperlib import files, pretrained
+from paperlib import pretrained
 from paperlib.agents import robosumo_policies
 from paperlib.agents.components import Components
 from paperlib.agents.robosumo_policies import Wrestler
 from paperlib.embeddings import PolicyEmbedder
-from reproduction.policy_training import score
+from reproduction.policy_training import checksum_of, mean_score
 
 SHIPPED = "robosumo/wrestlers-contextual"
 FILE = "policies.safetensors"
@@ -43,16 +42,6 @@ class ContextualPolicies:
     provenance: Mapping[str, Any]
 
     @property
-    def variants(self) -> list[str]:
-        """What the policies condition on."""
-        return list(dict.fromkeys(variant for variant, _ in self.policies))
-
-    @property
-    def seeds(self) -> list[int]:
-        """Of the trainings."""
-        return list(dict.fromkeys(seed for _, seed in self.policies))
-
-    @property
     def samples(self) -> list[int]:
         """At the points of every learning curve."""
         first = next(iter(self.provenance["trainings"].values()))
@@ -61,13 +50,13 @@ class ContextualPolicies:
     def curve(self, variant: str, seed: int, group: str) -> list[float]:
         """Mean scores of a policy against a group of opponents, in training."""
         points = self.provenance["trainings"][f"{variant} {seed}"]["curve"]
-        return [float(np.mean([score(shares) for shares in point[group]])) for point in points]
+        return [mean_score(point[group]) for point in points]
 
     def context_spec(self, variant: str, names: Sequence[str]) -> dict[str, Any]:
         """Arguments of `policy_training.make_opponent_context`.
 
         Args:
-            variant: one of `variants`.
+            variant: of one of the policies.
             names: of all opponents that there are.
         """
         return make_spec(self.provenance["contexts"][variant], self.encoders, names)
@@ -101,11 +90,6 @@ class ContextualPolicies:
         robosumo_policies.save(folder / FILE, named, self.provenance)
         for method, model in self.encoders.items():
             model.save(folder / f"{method}.safetensors")
-
-
-def checksum_of(model: torch.nn.Module) -> str:
-    """Of its weights."""
-    return files.tensor_checksum(model.state_dict(), "")
 
 
 def make_spec(

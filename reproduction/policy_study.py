@@ -21,8 +21,10 @@ from paperlib.graphs import InteractionGraph
 from paperlib.streams import Stream, make_generator
 from reproduction import contextual_policies, policy_training, results
 from reproduction.comparison_files import METHODS, encoder_path, episodes_path
-from reproduction.contextual_policies import ContextualPolicies, checksum_of
+from reproduction.contextual_policies import ContextualPolicies
+from reproduction.policy_training import checksum_of
 
+SEEN = "all-seen"  # the best response to the training opponents together; where all others start
 CONDITIONINGS = ("concatenation", "FiLM")
 OTHERWISE = "other conditioning"  # of Emb-Hyb
 MEMORY_SIZE = 32  # of the recurrent variant
@@ -222,13 +224,13 @@ class Study(Opponents):
             names[agent]: checksum_of(self.population[names[agent]])
             for agent in self.groups["train"]
         }
-        own = provenance["all-seen"]
+        own = provenance[SEEN]
         if {name: own["checksums"].get(name) for name in own["opponents"]} != due:
             raise ValueError(
-                f"{path}: its policy 'all-seen' was trained against other opponents than "
+                f"{path}: its policy {SEEN!r} was trained against other opponents than "
                 f"{', '.join(due)}; run the notebook best_responses again"
             )
-        return policies["all-seen"]
+        return policies[SEEN]
 
     def job(self, variant: str, seed: int) -> dict[str, Any]:
         """Arguments of `policy_training.train_policy`."""

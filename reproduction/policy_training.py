@@ -1,7 +1,4 @@
-"""Trains one policy against fixed opponents, and judges it by games after every iteration.
-
-The reward is how a match ends, and nothing else: what is learned is what is reported.
-"""
+"""Trains one policy against fixed opponents, and judges it by games after every iteration."""
 
 from __future__ import annotations
 
@@ -12,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from torch import Tensor
+from torch import Tensor, nn
 
 from paperlib import files, training
 from paperlib.agents import contextual_games, ppo, robosumo_policies
@@ -27,7 +24,7 @@ from paperlib.training import Progress, no_progress
 from reproduction import results
 
 Weights = Mapping[str, Tensor]  # a wrestler's `state_dict`
-OUTCOME = dataclasses.replace(
+OUTCOME = dataclasses.replace(  # a reward for nothing else: what is learned is what is reported
     RewardWeights(),
     **{field.name: 0.0 for field in dataclasses.fields(RewardWeights)} | {"win": 1.0, "loss": 1.0},
 )
@@ -64,6 +61,16 @@ def score(shares: Mapping[str, float]) -> float:
     return shares["won"] + shares["drawn"] / 2
 
 
+def mean_score(opponents: Sequence[Mapping[str, float]]) -> float:
+    """Mean of the `score` against several opponents."""
+    return float(np.mean([score(shares) for shares in opponents]))
+
+
+def checksum_of(model: nn.Module) -> str:
+    """Of its weights."""
+    return files.tensor_checksum(model.state_dict(), "")
+
+
 def make_opponent_context(
     context_spec: Mapping[str, Any], num_envs: int, opponents: Sequence[int]
 ) -> OpponentContext:
@@ -87,10 +94,9 @@ def context_checksum(context_spec: Mapping[str, Any]) -> str:
     """Stands for the context in the identity of a training."""
 
     def content(value: Any) -> Any:
-        if isinstance(value, Path):
-            value = PolicyEmbedder.load(value)
+        value = PolicyEmbedder.load(value) if isinstance(value, Path) else value
         if isinstance(value, PolicyEmbedder):
-            value = files.tensor_checksum(value.state_dict(), "")
+            value = checksum_of(value)
         if isinstance(value, Components):
             return [content(part) for part in value]
         return files.tensor_checksum({"": value}, "") if isinstance(value, Tensor) else value

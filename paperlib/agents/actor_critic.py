@@ -117,5 +117,5 @@ def log_prob(
     noise: Float[Tensor, "*shape act"], log_std: Float[Tensor, " act"]
 ) -> Float[Tensor, "*shape"]:
     """Log-density of μ + σ · noise under N(μ, σ²), summed over actions."""
-    # log N(a; μ, σ²) = −½ ((a − μ) / σ)² − log σ − ½ log 2π, summed over actions
+    # log N(a; μ, σ²) = −½ ((a − μ) / σ)² − log σ − ½ log 2π
     return (-0.5 * noise.square() - log_std - 0.5 * math.log(2 * math.pi)).sum(-1)

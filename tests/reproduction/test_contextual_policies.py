@@ -7,8 +7,8 @@ from paperlib.agents.robosumo_policies import Wrestler
 from paperlib.embeddings import PolicyEmbedder, Settings
 from paperlib.streams import make_generator
 from reproduction import contextual_policies
-from reproduction.contextual_policies import ContextualPolicies, checksum_of, make_spec
-from reproduction.policy_training import make_opponent_context
+from reproduction.contextual_policies import ContextualPolicies, make_spec
+from reproduction.policy_training import checksum_of, make_opponent_context
 
 MEMBERS = {f"w{k}": Wrestler(generator=make_generator(k)) for k in range(3)}
 COMPONENTS = [[0.5] * 6, [[1.0, 0.0]] * 6]
@@ -50,7 +50,7 @@ def test_written_and_read(trained, tmp_path):
     trained.save(tmp_path)
     again = contextual_policies.load(tmp_path)
     assert again.provenance == trained.provenance
-    assert again.variants == ["Emb-Hyb", "offline"] and again.seeds == [0, 3]
+    assert list(again.policies) == [("Emb-Hyb", 0), ("Emb-Hyb", 3), ("offline", 0), ("offline", 3)]
     for key, policy in trained.policies.items():
         assert checksum_of(again.policies[key]) == checksum_of(policy)
     again.check(MEMBERS)

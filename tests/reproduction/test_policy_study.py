@@ -11,9 +11,8 @@ from paperlib.graphs import InteractionGraph
 from paperlib.streams import make_generator
 from reproduction import contextual_policies, results
 from reproduction.comparison_files import METHODS, episodes_path
-from reproduction.contextual_policies import checksum_of
 from reproduction.policy_study import OTHERWISE, Study
-from reproduction.policy_training import train_policy
+from reproduction.policy_training import checksum_of, train_policy
 
 pytestmark = pytest.mark.usefixtures("short_games")
 
@@ -135,7 +134,7 @@ def test_trained_policies_are_assembled_and_checked(study, tmp_path):
     trained.check(study.population)
     trained.save(tmp_path / "saved")
     again = contextual_policies.load(tmp_path / "saved")
-    assert again.variants == ["Emb-Id", "recurrent"] and again.seeds == [0]
+    assert list(again.policies) == [("Emb-Id", 0), ("recurrent", 0)]
     one, other = (
         t.context_spec("Emb-Id", list(study.population))["components"] for t in (trained, again)
     )
