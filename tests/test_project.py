@@ -150,6 +150,12 @@ def test_maps_name_every_module(package):
     assert set(named) == {*there, *folders}
 
 
+def test_reference_lists_every_public_module():
+    listed = re.findall(r"^ +(paperlib\.\S+)$", (ROOT / "docs/reference.md").read_text(), re.M)
+    there = [path.relative_to(ROOT).with_suffix("").parts for path in modules("paperlib")]
+    assert sorted(listed) == sorted(".".join(p) for p in there if not p[-1].startswith("_"))
+
+
 @pytest.fixture
 def manifest():
     return files.load_json(ROOT / "figures/manifest.json")
