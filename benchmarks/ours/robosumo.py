@@ -17,7 +17,7 @@ from mujoco.batch import Batch
 from numpy.typing import NDArray
 from protocol import Case, serve
 
-from ours.robosumo_recordings import Recording, bare_model, record
+from ours.robosumo_recordings import Recording, bare_model, record, without_history
 from paperlib.environments.robosumo import RoboSumo
 from paperlib.environments.robosumo_rules import PHYSICS_STEPS
 
@@ -40,13 +40,17 @@ class Matches:
         )
         self.env.reset()
         self._recording = recording
-        self.state = self.env.physics.batch.state
+        self._batch = self.env.physics.batch
         self._actions = [
             np.split(chosen, [self.env.action_sizes[0]], axis=1) for chosen in recording.actions
         ]
 
+    @property
+    def state(self) -> NDArray[np.float64]:
+        return without_history(self._batch.state, self._batch.model)
+
     def play(self) -> NDArray[np.float64]:
-        self.state[:] = self._recording.states
+        self._batch.state[:] = self._recording.sensed
         return np.stack([self.env.step(actions).rewards for actions in self._actions])
 
 

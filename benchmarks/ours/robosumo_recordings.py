@@ -28,13 +28,15 @@ class Recording:
     """K steps of N matches that were going on, with the new ones begun among them.
 
     Attributes:
-        states: at the first step, (N, S), each as mjSTATE_INTEGRATION has it.
+        states: at the first step, (N, S), each as mjSTATE_INTEGRATION of a model without sensors.
+        sensed: the same, as RoboSumo's own model has them: with the history of sensors.
         actions: of both robots side by side, (K, N, A).
         begun: after each step the matches that began anew, and their states, K pairs.
         last: states after the last step, (N, S).
     """
 
     states: NDArray[np.float64]
+    sensed: NDArray[np.float64]
     actions: NDArray[np.float32]
     begun: list[tuple[NDArray[np.int64], NDArray[np.float64]]]
     last: NDArray[np.float64]
@@ -62,13 +64,14 @@ def record(
         policies: folder of published policies; see `player`.
     """
     matches = RoboSumo(range(num_envs), robots=robots, num_threads=threads)
+    batch = matches.physics.batch
     players = [player(name, policies) for name in robots]
     draws = make_generator(0)
     observations = matches.reset()
     actions, begun = [], []
     for number in range(WARM_UP + num_steps):
         if number == WARM_UP:
-            states = matches.physics.batch.state.copy()
+            sensed = batch.state.copy()
         seen = map(torch.from_numpy, observations)
         pairs = zip(players, seen, strict=True)
         chosen = [one.act(part, generator=draws)[0].clip(-1, 1).numpy() for one, part in pairs]
@@ -77,8 +80,9 @@ def record(
         if number >= WARM_UP:
             rows = np.flatnonzero(step.done)
             actions.append(np.concatenate(chosen, axis=1))
-            begun.append((rows, matches.physics.batch.state[rows]))
-    return Recording(states, np.stack(actions), begun, matches.physics.batch.state.copy())
+            begun.append((rows, without_history(batch.state[rows], batch.model)))
+    states, last = (without_history(part, batch.model) for part in (sensed, batch.state))
+    return Recording(states, sensed, np.stack(actions), begun, last)
 
 
 def player(robot: str, policies: str | None) -> Player:
@@ -87,6 +91,19 @@ def player(robot: str, policies: str | None) -> Player:
     if path is None:
         return UniformlyRandom(ROBOTS[robot].num_joints)
     return published_policies.load(path, robot=robot, kind="mlp")
+
+
+def without_history(states: NDArray[np.float64], model: mujoco.MjModel) -> NDArray[np.float64]:
+    """The states as the same model without sensors has them.
+
+    Args:
+        states: as mjSTATE_INTEGRATION has them, (N, S).
+        model: of the matches.
+    """
+    part = mujoco.mjtState
+    before = part.mjSTATE_TIME | part.mjSTATE_QPOS | part.mjSTATE_QVEL | part.mjSTATE_ACT
+    start = mujoco.mj_stateSize(model, before)
+    return np.delete(states, np.s_[start : start + model.nhistory], axis=1)
 
 
 def without_sensors(spec: mujoco.MjSpec) -> mujoco.MjModel:

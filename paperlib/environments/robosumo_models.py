@@ -15,12 +15,13 @@ from paperlib.environments.robosumo_bodies import (
     TATAMI_TOP,
     Robot,
 )
-from paperlib.environments.robosumo_rules import TIME_STEP
+from paperlib.environments.robosumo_rules import ACTION_TIME, TIME_STEP
 
 INTEGRATORS = {
     "implicitfast": mujoco.mjtIntegrator.mjINT_IMPLICITFAST,
     "RK4": mujoco.mjtIntegrator.mjINT_RK4,
 }
+ENDLESS = 1e6  # seconds
 COLOURS = ((0.85, 0.37, 0.01), (0.0, 0.45, 0.7))  # first robot, second robot: red, green, blue
 
 
@@ -66,6 +67,7 @@ def make_spec(
     _add_arena(spec, tatami_size)
     for number, (name, colour) in enumerate(zip(robots, colours, strict=True)):
         _add_robot(spec, ROBOTS[name], f"{number}/", colour)
+    _add_sensors(spec)
     return spec
 
 
@@ -143,14 +145,7 @@ def _add_robot(spec: mujoco.MjSpec, robot: Robot, prefix: str, colour: Sequence[
         "limited": mujoco.mjtLimited.mjLIMITED_TRUE,
     }
     torso = spec.worldbody.add_body(name=f"{prefix}torso", pos=[0, 0, 1.25])
-    # MuJoCo computes contact forces on bodies (cfrc_ext) where a sensor needs them.
     torso.add_site(name=f"{prefix}torso")
-    spec.add_sensor(
-        name=f"{prefix}torso",
-        type=mujoco.mjtSensor.mjSENS_FORCE,
-        objtype=mujoco.mjtObj.mjOBJ_SITE,
-        objname=f"{prefix}torso",
-    )
     torso.add_joint(name=f"{prefix}root", type=mujoco.mjtJoint.mjJNT_FREE)
     torso.add_geom(
         name=f"{prefix}torso",
@@ -183,3 +178,21 @@ def _add_robot(spec: mujoco.MjSpec, robot: Robot, prefix: str, colour: Sequence[
                 ctrllimited=mujoco.mjtLimited.mjLIMITED_TRUE,
             )
             motor.set_to_motor()
+
+
+def _add_sensors(spec: mujoco.MjSpec) -> None:
+    """Has MuJoCo compute contact forces on bodies (cfrc_ext) when they are observed, no oftener.
+
+    It computes them where a sensor of forces is due: one at the start of a match, and one in the
+    last of the physics steps of each action. MuJoCo keeps an interval for sensors with a history.
+    """
+    action = ACTION_TIME - 1e-9  # so that rounding never makes it late
+    for name, interval in (("start", [ENDLESS, 0.0]), ("action", [action, -TIME_STEP])):
+        spec.add_sensor(
+            name=name,
+            type=mujoco.mjtSensor.mjSENS_FORCE,
+            objtype=mujoco.mjtObj.mjOBJ_SITE,
+            objname="0/torso",
+            interval=interval,
+            nsample=1,
+        )

@@ -46,8 +46,6 @@ class Simulations:
         self.forces = self.batch.bind("cfrc_ext")
         num_motors = sum(model.actuator(motor).name.startswith("0/") for motor in range(model.nu))
         self._controls = np.split(self.batch.bind("ctrl"), [num_motors], axis=1)
-        self._flags = self.batch.expand("opt.disableflags")
-        self._sensing = int(model.opt.disableflags)
         self._first_state = self.batch.state[0].copy()
         roots = [model.joint(f"{robot}/root").qposadr[0] for robot in (0, 1)]
         self._torsos = np.concatenate([root + np.arange(3) for root in roots])
@@ -87,14 +85,10 @@ class Simulations:
         for control, action in zip(self._controls, actions, strict=True):
             control[:] = action
         failed = np.zeros(len(self.positions), dtype=bool)
-        # A force sensor has MuJoCo compute cfrc_ext; only the last of the five steps' is read.
-        no_sensors = self._sensing | mujoco.mjtDisableBit.mjDSBL_SENSOR
-        for flags, num_steps in ((no_sensors, PHYSICS_STEPS - 1), (self._sensing, 1)):
-            self._flags[:] = flags
-            try:
-                self.batch.step(rows, nstep=num_steps)
-            except SimulationError as error:
-                failed[error.ids] = True
+        try:
+            self.batch.step(rows, nstep=PHYSICS_STEPS)
+        except SimulationError as error:
+            failed[error.ids] = True
         if self.batch.warning.any() or not self._is_finite():
             # MuJoCo resets a simulation whose state is huge or not finite, and counts a warning.
             failed |= self.batch.warning[:, UNSTABLE, 1].any(axis=1)

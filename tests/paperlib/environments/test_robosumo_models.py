@@ -228,6 +228,21 @@ def test_four_borders_enclose_the_ring(size):
         assert abs(along @ model.geom_pos[border]) < 1e-9 and abs(along[2]) < 1e-9
 
 
+def test_contact_forces_are_computed_at_the_start_and_once_an_action_however_long_it_goes_on():
+    model = compiled("ant")
+    data, stale = mujoco.MjData(model), -1.0
+
+    def is_new(step):
+        data.cfrc_ext[:] = stale
+        step(model, data)
+        return not (data.cfrc_ext == stale).any()
+
+    assert is_new(mujoco.mj_forward)
+    assert is_new(mujoco.mj_step)  # still at the start
+    found = [is_new(mujoco.mj_step) for _ in range(5 * 2_000)]
+    assert found == [False, False, False, True, False] * 2_000
+
+
 def test_colours_paint_one_robot_each():
     colours = ((1.0, 0.0, 0.25), (0.0, 0.5, 1.0))
     model, plain = compiled("bug", colours=colours), compiled("bug")
