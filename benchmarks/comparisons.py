@@ -233,7 +233,7 @@ def wrestler_groups(arguments: argparse.Namespace) -> Iterator[Group]:
         )
         for label, form in (("PPO", "ppo"), ("the environment alone", "environment"))
     )
-    questions = [Question("PPO, share of the environment", trained.label, (limit.label,), 0.6)]
+    questions = [Question("PPO, share of the environment", trained.label, (limit.label,), 0.8)]
     yield Group("wrestlers", "samples", [trained, limit], questions)
     learned, given, products = (
         Contender(label, "ours.long_episodes", "ours", {"form": form, "threads": threads})

@@ -12,7 +12,7 @@ from paperlib.environments.robosumo_observations import observation_fields, obse
 TO_OPPONENT = slice(9, 11)  # x and y of the opponent in the features of `egocentric`
 
 
-def rotation(quaternion: Float[Tensor, "batch 4"]) -> Float[Tensor, "batch 3 3"]:
+def rotation(quaternion: Float[Tensor, "*batch 4"]) -> Float[Tensor, "*batch 3 3"]:
     """Matrices whose columns are a body's axes in the world; quaternions of any length, w first."""
     w, x, y, z = (quaternion / quaternion.norm(dim=-1, keepdim=True).clamp(min=1e-8)).unbind(-1)
     rows = [
@@ -35,7 +35,7 @@ def egocentric(observations: Float[Tensor, "batch obs"], robot: str) -> Tensor:
         robot: "ant", "bug" or "spider".
     """
     field = {name: observations[:, at] for name, at in observation_fields(robot).items()}
-    own, other = rotation(field["orientation"]), rotation(field["opponent_orientation"])
+    own, other = rotation(torch.stack([field["orientation"], field["opponent_orientation"]]))
     to_own = own.transpose(1, 2)
 
     def seen(vector: Tensor) -> Tensor:
