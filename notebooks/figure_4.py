@@ -34,11 +34,12 @@ more_variants = ["recurrent", "other conditioning"]  # which the paper does not 
 num_components = 5  # of embeddings, that contexts consist of
 num_episodes = 4  # how many last matches of an opponent online embeddings average over
 conditioning = "FiLM"  # or "concatenation": how policies take contexts in
-num_iterations = 13  # of each training, and games after each; the first fits the critic alone
+num_iterations = 13  # of each training; the first fits the critic alone
 num_rollouts = 10  # in an iteration
 num_envs = 128  # matches played at a time, for 64 steps in a rollout
 learning_rate = 0.0003  # of Adam, at the start; falls by equal steps to a tenth
 num_games = 4  # against each opponent, for each point of a learning curve
+games_every = 3  # iterations from one point of a learning curve to the next
 num_last_games = 10  # against each opponent side by side, for the scores that decide
 num_rounds = 5  # of these games, one after the other
 num_workers = 2  # processes; does not affect the results
@@ -85,6 +86,7 @@ parameters = dict(
     num_envs=num_envs,
     learning_rate=learning_rate,
     num_games=num_games,
+    games_every=games_every,
     num_last_games=num_last_games,
     num_rounds=num_rounds,
     num_workers=num_workers,
@@ -124,7 +126,8 @@ study = Study(
 if from_scratch:
     jobs = [study.job(variant, seed) for variant in variants for seed in seeds]
     kept = {job["name"] for job in jobs if (job["folder"] / f"{job['name']}.safetensors").exists()}
-    options = dict(num_workers=num_workers, units=len(jobs) * (num_iterations + 1))
+    points = policy_training.num_points(num_iterations, games_every)
+    options = dict(num_workers=num_workers, units=len(jobs) * points)
     run_jobs(policy_training.train_policy, jobs, name="policies", **options)
     trained = study.assemble(variants, seeds)
 else:

@@ -136,7 +136,6 @@ class BestResponses:
             "groups": {"train": list(range(len(met)))},
             "context_spec": {"kind": "zeros", "context_size": 0},
             "num_games": self.num_games,
-            "num_last_games": self.num_games,
         }
 
     def trained(self, name: str) -> tuple[Wrestler, dict[str, Any]]:

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from paperlib import _checks
 from paperlib.agents import robosumo_policies
 from paperlib.agents.components import principal_components
 from paperlib.agents.robosumo_policies import Wrestler
@@ -172,12 +173,12 @@ class Study(Opponents):
 
     Attributes:
         conditioning: one of `CONDITIONINGS`: how policies take contexts in.
-        num_iterations: of each training; games are played after each, and the first one fits the
-            value function alone.
+        num_iterations: of each training; the first one fits the value function alone.
         num_rollouts: in an iteration.
         num_envs: matches played at a time.
         learning_rate: of Adam, at the start.
         num_games: against each opponent, for each point of a learning curve.
+        games_every: iterations from one point of a learning curve to the next.
         best_responses_folder: results that it stands on, too.
         policies_folder: where the policies go.
     """
@@ -188,6 +189,7 @@ class Study(Opponents):
     num_envs: int
     learning_rate: float
     num_games: int
+    games_every: int
     best_responses_folder: str | Path
     policies_folder: str | Path
 
@@ -196,8 +198,8 @@ class Study(Opponents):
             raise ValueError(
                 f"conditioning must be one of {', '.join(CONDITIONINGS)}; got {self.conditioning!r}"
             )
-        if self.num_games < 1:
-            raise ValueError(f"num_games must be at least 1, got {self.num_games}")
+        for name in ("num_games", "games_every"):
+            _checks.integer(name, getattr(self, name), minimum=1)
 
     @property
     def recipe(self) -> Recipe:
@@ -253,7 +255,7 @@ class Study(Opponents):
                 "memory_size": MEMORY_SIZE if variant == "recurrent" else 0,
             },
             "num_games": self.num_games,
-            "num_last_games": self.num_games,
+            "games_every": self.games_every,
         }
 
     def assemble(self, variants: Sequence[str], seeds: Sequence[int]) -> ContextualPolicies:

@@ -1,8 +1,9 @@
-"""Trains one policy against fixed opponents, and judges it by games after every iteration."""
+"""Trains one policy against fixed opponents, and judges it by games now and then."""
 
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -159,9 +160,9 @@ def evaluate_groups(
 
 
 class PolicyTraining:
-    """A training against fixed opponents with games between iterations; see `training.Training`.
+    """A training against fixed opponents, with games now and then; see `training.Training`.
 
-    Its first iteration is games before any training.
+    Its steps are the points of the learning curve, the first one games before any training.
 
     Args:
         key: of the random streams.
@@ -170,12 +171,12 @@ class PolicyTraining:
         opponents: all of them.
         groups: numbers of those that are met: in training, "train", and in games, all groups.
         context_spec: see `make_opponent_context`.
-        num_games: against each opponent, before the last iteration.
-        num_last_games: the same, after it.
+        num_games: against each opponent, for each point of the curve.
+        games_every: iterations from one point of the curve to the next; the last may be fewer.
         learner: more arguments of `Wrestler.with_context`, such as a memory's size.
 
     Attributes:
-        curve: for each iteration its number, the samples so far, and for each group the shares of
+        curve: for each point its iteration, the samples so far, and for each group the shares of
             games against each opponent.
         seconds: that each point of the curve took; not part of the result.
     """
@@ -190,7 +191,7 @@ class PolicyTraining:
         groups: Mapping[str, Sequence[int]],
         context_spec: Mapping[str, Any],
         num_games: int,
-        num_last_games: int,
+        games_every: int = 1,
         learner: Mapping[str, Any] | None = None,
     ) -> None:
         named = {**context_spec, "name": context_checksum(context_spec)}
@@ -209,7 +210,7 @@ class PolicyTraining:
             context=context,
         )
         self.opponents, self.groups, self.context_spec = opponents, groups, context_spec
-        self.num_games, self.num_last_games = num_games, num_last_games
+        self.num_games, self.games_every = num_games, games_every
         self.curve: list[dict[str, Any]] = []
         self.seconds: list[float] = []
 
@@ -225,26 +226,26 @@ class PolicyTraining:
             **self.selfplay.identity,
             "groups": self.groups,
             "num_games": self.num_games,
-            "num_last_games": self.num_last_games,
+            "games_every": self.games_every,
             "opponents": [files.tensor_checksum(weights, "") for weights in self.opponents],
         }
 
     def step(self) -> None:
         """Trains, but for the first point, and plays games against every group."""
-        started = time.perf_counter()
-        if self.curve:
+        started, recipe = time.perf_counter(), self.selfplay.recipe
+        until = min(self.games_every * len(self.curve), recipe.num_iterations)
+        while self.selfplay.iteration < until:
             self.selfplay.step()
-        iteration, recipe = self.selfplay.iteration, self.selfplay.recipe
+        iteration = self.selfplay.iteration
         samples = self.selfplay.history[-1]["samples"] if iteration else 0
         point: dict[str, Any] = {"iteration": iteration, "samples": samples}
         for number, (group, chosen) in enumerate(self.groups.items()):
-            last = iteration == recipe.num_iterations
             point[group] = evaluate(
                 self.selfplay.learners[0],
                 self.context_spec,
                 self.opponents,
                 chosen,
-                num_games=self.num_last_games if last else self.num_games,
+                num_games=self.num_games,
                 key=(*self.selfplay.key, SelfPlayStream.EVALUATION, iteration, number),
             )
         self.curve.append(point)
@@ -261,6 +262,11 @@ class PolicyTraining:
         self.curve, self.seconds = list(metadata["curve"]), list(metadata["seconds"])
 
 
+def num_points(num_iterations: int, games_every: int) -> int:
+    """Of a learning curve."""
+    return 1 + math.ceil(num_iterations / games_every)
+
+
 def train_policy(
     *, name: str, folder: str | Path, progress: Progress = no_progress, **arguments: Any
 ) -> list[dict[str, Any]]:
@@ -272,7 +278,7 @@ def train_policy(
     Args:
         name: of the policy.
         folder: of all policies.
-        progress: called with the iterations done.
+        progress: called with the points done.
         arguments: of `PolicyTraining`.
 
     Returns:
@@ -292,7 +298,7 @@ def train_policy(
         policy,
         path,
         result=result,
-        num_iterations=policy.selfplay.recipe.num_iterations + 1,
+        num_iterations=num_points(policy.selfplay.recipe.num_iterations, policy.games_every),
         progress=progress,
         restart=True,
     )

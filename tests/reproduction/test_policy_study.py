@@ -48,7 +48,7 @@ def study(tmp_path, generator):
         "num_opponents": 2,
         **{"num_components": 2, "num_episodes": 2, "conditioning": "FiLM"},
         **{"num_iterations": 1, "num_rollouts": 1, "num_envs": 4, "learning_rate": 1e-3},
-        "num_games": 1,
+        **{"num_games": 1, "games_every": 1},
         **{f"{place}_folder": tmp_path for place in folders},
     }
 
@@ -58,7 +58,8 @@ def study(tmp_path, generator):
     [
         ({"num_opponents": 3}, r"num_opponents must be 1 to 2, .* got 3"),
         ({"encoder_seed": 7}, r"encoder_seed must be one of Table 1's, 0; got 7"),
-        ({"num_games": 0}, r"num_games must be at least 1, got 0"),
+        ({"num_games": 0}, r"num_games must be .* at least 1.* 0"),
+        ({"games_every": 0}, r"games_every must be .* at least 1.* 0"),
         ({"conditioning": "film"}, r"conditioning must be one of concatenation, FiLM; got 'film'"),
     ],
 )

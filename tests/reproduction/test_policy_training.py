@@ -18,6 +18,7 @@ from reproduction.policy_training import (
     evaluate,
     evaluate_groups,
     make_opponent_context,
+    num_points,
     outcome_recipe,
     score,
     train_policy,
@@ -59,7 +60,6 @@ def run(context_spec, folder, **changes):
         "opponents": OPPONENTS,
         "groups": GROUPS,
         "num_games": 1,
-        "num_last_games": 1,
     }
     return train_policy(context_spec=context_spec, folder=folder, **options | changes)
 
@@ -134,19 +134,21 @@ def test_more_games_are_played_anew(specs, tmp_path):
     assert more == run(specs["zeros"], tmp_path / "anew", num_games=2)
 
 
-def test_the_last_games_are_as_many_as_asked_for(specs, tmp_path, monkeypatch):
-    played = []
+def test_games_are_as_many_as_asked_for(specs, tmp_path):
+    for point in run(specs["zeros"], tmp_path, num_games=3):
+        shares = np.array([list(of.values()) for of in point["train"] + point["test"]])
+        np.testing.assert_allclose(3 * shares, np.round(3 * shares), atol=1e-9)
 
-    def spy(*arguments, num_games, key):
-        played.append((num_games, key))
-        return evaluate(*arguments, num_games=num_games, key=key)
 
-    monkeypatch.setattr(policy_training, "evaluate", spy)
-    curve = run(specs["zeros"], tmp_path, num_last_games=3)
-    assert [num_games for num_games, _ in played] == [1, 1, 1, 1, 3, 3]  # of two groups
-    assert [key for _, key in played] == [(1, 3, k, group) for k in range(3) for group in (0, 1)]
-    shares = np.array([list(of.values()) for of in curve[-1]["train"] + curve[-1]["test"]])
-    np.testing.assert_allclose(3 * shares, np.round(3 * shares), atol=1e-9)
+@pytest.mark.parametrize(
+    ("games_every", "points"), [(1, [0, 1, 2, 3]), (2, [0, 2, 3]), (9, [0, 3])]
+)
+def test_rarer_games_change_nothing_else(specs, tmp_path, games_every, points):
+    recipe = dataclasses.replace(RECIPE, num_iterations=3)
+    every = run(specs["online"], tmp_path / "every", recipe=recipe)
+    found = run(specs["online"], tmp_path, recipe=recipe, games_every=games_every)
+    assert found == [every[iteration] for iteration in points]
+    assert len(points) == num_points(3, games_every)
 
 
 def test_policies_are_judged_against_the_right_opponents(specs):
