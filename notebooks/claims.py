@@ -154,7 +154,7 @@ print(f"{len(values['controls'])} controls, {len(alarms)} false alarms", *alarms
 # ## What it cost
 
 # %%
-cost = {name: results.seconds(result) / 60 for name, result in found.items()}
+cost = {name: result["wall_time_seconds"] / 60 for name, result in found.items()}
 for name, minutes in sorted(cost.items(), key=lambda pair: -pair[1]):
     print(f"{name:16} {minutes:6.1f} min")
 print(f"{'all':16} {sum(cost.values()):6.1f} min")

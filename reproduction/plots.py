@@ -26,6 +26,7 @@ METHOD_COLOURS = {
     "offline": "#CC79A7",
     "random": "#E69F00",
     "oracle": "black",
+    "recurrent": "#56B4E9",
 }
 VERDICT_COLOURS = {
     "reproduced": "#0072B2",

@@ -131,7 +131,7 @@ def _cells(row: tables.Row) -> tuple[Any, ...]:
 
 def _made_by(entry: Mapping[str, Any]) -> str:
     """At which commit and in what time an item was made."""
-    commit, seconds = entry["versions"]["commit"], results.seconds(entry)
+    commit, seconds = entry["versions"]["commit"], entry["wall_time_seconds"]
     return f"Commit `{commit}`, {seconds / 60:.1f} min on {entry['machine']['cores']} cores."
 
 

@@ -49,7 +49,6 @@ class Run:
         values: Mapping[str, Any],
         *,
         seeds: Sequence[int],
-        job_seconds: float = 0.0,
     ) -> None:
         """Writes ``result.json``, atomically and with a checksum, and prints where.
 
@@ -57,7 +56,6 @@ class Run:
             folder: where to.
             values: what the run found; arrays become lists.
             seeds: of the runs behind the values.
-            job_seconds: taken by trainings that ran as jobs of their own, on one core each.
         """
         content = {
             "item": self.item,
@@ -66,7 +64,6 @@ class Run:
             "versions": versions(),
             "machine": machine(),
             "wall_time_seconds": round(time.perf_counter() - self.started, 1),
-            "job_seconds": round(job_seconds, 1),
             "peak_memory_gb": peak_memory(),
             "values": values,
         }
@@ -99,12 +96,6 @@ def load(folder: str | Path) -> dict[str, Any]:
     if missing:
         raise ValueError(f"{path} is no results file: it lacks {sorted(missing)}")
     return content
-
-
-def seconds(result: Mapping[str, Any]) -> float:
-    """Wall time of a notebook, plus the time of its jobs divided by the number of cores."""
-    jobs = result.get("job_seconds", 0.0) / result["machine"]["cores"]
-    return result["wall_time_seconds"] + jobs
 
 
 def versions() -> dict[str, str]:

@@ -177,7 +177,7 @@ def terminal_table(results_dir: str | Path) -> str:
     for name, result in load_all(results_dir).items():
         parent, profile = Path(results_dir).parent.name, Path(results_dir).name
         file = f"{parent}/{profile}/{name}/{results.FILE_NAME}"
-        seconds = f"{results.seconds(result):.0f}"
+        seconds = f"{result['wall_time_seconds']:.0f}"
         rows = result["values"].get("rows", [])
         if not rows:
             body.append((name, "–", "–", "drawn", seconds, file))

@@ -60,15 +60,6 @@ def test_without_git_the_commit_is_unknown(monkeypatch):
     assert results.versions()["commit"] == "unknown"
 
 
-def test_jobs_of_its_own_count_as_if_all_cores_were_busy(tmp_path):
-    results.Run("figure_9", {}).save(tmp_path, {}, seeds=[0], job_seconds=100.0)
-    content = results.load(tmp_path)
-    expected = content["wall_time_seconds"] + 100 / content["machine"]["cores"]
-    assert results.seconds(content) == expected
-    del content["job_seconds"]  # as older files lack it
-    assert results.seconds(content) == content["wall_time_seconds"]
-
-
 def test_save_prints_the_folder_from_the_root(tmp_path, capsys, monkeypatch):
     save(tmp_path)
     assert capsys.readouterr().out == f"Results: {tmp_path}\n"
