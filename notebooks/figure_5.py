@@ -18,7 +18,7 @@
 # ## Parameters
 
 # %% tags=["parameters"]
-seeds = [0, 1, 2, 3, 4, 5, 6, 7]  # of the policies of Figure 4
+seeds = [0, 1, 2, 3, 4, 5, 6]  # of the policies of Figure 4
 variants = ["no embedding", "Emb-Im", "Emb-Id", "Emb-Hyb"]  # each against each
 num_games = 20  # of each two policies, side by side
 num_rounds = 5  # of these games, one after the other
