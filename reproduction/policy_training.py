@@ -216,7 +216,6 @@ class PolicyTraining:
 
     @property
     def iteration(self) -> int:
-        """Points of the curve so far."""
         return len(self.curve)
 
     @property
@@ -238,17 +237,15 @@ class PolicyTraining:
             self.selfplay.step()
         iteration = self.selfplay.iteration
         samples = self.selfplay.history[-1]["samples"] if iteration else 0
-        point: dict[str, Any] = {"iteration": iteration, "samples": samples}
-        for number, (group, chosen) in enumerate(self.groups.items()):
-            point[group] = evaluate(
-                self.selfplay.learners[0],
-                self.context_spec,
-                self.opponents,
-                chosen,
-                num_games=self.num_games,
-                key=(*self.selfplay.key, SelfPlayStream.EVALUATION, iteration, number),
-            )
-        self.curve.append(point)
+        games = evaluate_groups(
+            groups=self.groups,
+            key=(*self.selfplay.key, SelfPlayStream.EVALUATION, iteration),
+            learner=self.selfplay.learners[0],
+            context_spec=self.context_spec,
+            opponents=self.opponents,
+            num_games=self.num_games,
+        )
+        self.curve.append({"iteration": iteration, "samples": samples, **games})
         self.seconds.append(round(time.perf_counter() - started, 2))
 
     def state(self) -> training.State:
@@ -272,8 +269,8 @@ def train_policy(
 ) -> list[dict[str, Any]]:
     """A job for `jobs.run_jobs`: trains one policy into ``folder / NAME.safetensors``.
 
-    What is there already is kept if it is of the same training, and made anew if not; see
-    `training.run_to_file`.
+    It returns the learning curve. What is there already is kept if it is of the same training, and
+    made anew if not; see `training.run_to_file`.
 
     Args:
         name: of the policy.
@@ -281,17 +278,14 @@ def train_policy(
         progress: called with the points done.
         arguments: of `PolicyTraining`.
 
-    Returns:
-        Its curve.
-
     Raises:
         ValueError: if a file is damaged.
     """
     policy, path = PolicyTraining(**arguments), Path(folder) / f"{name}.safetensors"
 
     def result() -> training.State:
-        provenance = {"curve": policy.curve, "seconds": sum(policy.seconds)}
-        provenance["versions"] = results.versions()
+        seconds, versions = sum(policy.seconds), results.versions()
+        provenance = {"curve": policy.curve, "seconds": seconds, "versions": versions}
         return robosumo_policies.pack({name: policy.selfplay.learners[0]}, provenance)
 
     training.run_to_file(
