@@ -3,11 +3,13 @@
 import pytest
 import torch
 
+from paperlib import pretrained
 from paperlib.agents.robosumo_policies import Wrestler
 from paperlib.embeddings import PolicyEmbedder, Settings
 from paperlib.streams import make_generator
 from reproduction import contextual_policies
 from reproduction.contextual_policies import ContextualPolicies, make_spec
+from reproduction.policy_study import VARIANTS
 from reproduction.policy_training import checksum_of, make_opponent_context
 
 MEMBERS = {f"w{k}": Wrestler(generator=make_generator(k)) for k in range(3)}
@@ -87,3 +89,14 @@ def test_other_opponents_and_encoders_are_refused(trained):
     other = ContextualPolicies(trained.policies, {"Emb-Hyb": encoder(1)}, trained.provenance)
     with pytest.raises(ValueError, match=r"other encoders .* 'Emb-Hyb' is not the same"):
         other.check(MEMBERS)
+
+
+def test_shipped_policies_fit_the_shipped_wrestlers_and_encoders():
+    shipped, wrestlers = contextual_policies.load_shipped(), pretrained.load("robosumo/wrestlers")
+    shipped.check(wrestlers)
+    variants, seeds = ({*part} for part in zip(*shipped.policies, strict=True))
+    assert len(shipped.policies) == len(variants) * len(seeds) and variants == {*VARIANTS}
+    trained, unseen = (shipped.provenance["groups"][part] for part in ("train", "test"))
+    assert len(trained) == len(unseen) == 5 and not {*trained} & {*unseen}
+    with pytest.raises(ValueError, match="other opponents than those here"):
+        shipped.check({**wrestlers, trained[0]: wrestlers[unseen[0]]})
