@@ -19,7 +19,7 @@ from paperlib.agents import matches, robosumo_policies
 from paperlib.agents.robosumo_policies import Wrestler
 from paperlib.environments.robosumo import RoboSumo
 from paperlib.streams import Stream, make_generator
-from reproduction import policy_training, results, statistics
+from reproduction import policy_training, results, statistics, wrestlers
 from reproduction.policy_study import SEEN, draw_opponents
 from reproduction.policy_training import score
 from reproduction.statistics import Estimate
@@ -67,8 +67,7 @@ class BestResponses:
     @functools.cached_property
     def population(self) -> dict[str, Wrestler]:
         """All wrestlers, by name."""
-        folder = results.resolve(self.wrestlers_folder)
-        return robosumo_policies.load(folder / "population.safetensors")[0]
+        return wrestlers.load_population(self.wrestlers_folder)
 
     @functools.cached_property
     def groups(self) -> dict[str, list[str]]:

@@ -20,7 +20,7 @@ from paperlib.datasets import InteractionDataset
 from paperlib.embeddings import PolicyEmbedder
 from paperlib.graphs import InteractionGraph
 from paperlib.streams import Stream, make_generator
-from reproduction import contextual_policies, policy_training, results
+from reproduction import contextual_policies, policy_training, results, wrestlers
 from reproduction.comparison_files import METHODS, encoder_path, episodes_path
 from reproduction.contextual_policies import ContextualPolicies
 from reproduction.policy_training import checksum_of
@@ -92,8 +92,7 @@ class Opponents:
     @functools.cached_property
     def population(self) -> dict[str, Wrestler]:
         """All wrestlers, by name."""
-        folder = results.resolve(self.wrestlers_folder)
-        return robosumo_policies.load(folder / "population.safetensors")[0]
+        return wrestlers.load_population(self.wrestlers_folder)
 
     @functools.cached_property
     def parts(self) -> dict[str, list[int]]:
