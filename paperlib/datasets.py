@@ -171,16 +171,12 @@ class InteractionDataset(StoredEpisodes):
 
     def _steps(self, index: Any, step_weights: Tensor) -> EpisodeBatch:
         """The batch at an index of episodes and steps, with these weights."""
-        outside = (step_weights == 0).unsqueeze(-1)
-
-        def of(actions: Tensor, num_actions: int) -> Tensor:
-            return as_numbers(actions[index], num_actions).to(step_weights).masked_fill(outside, 0)
-
-        actions = of(self.actions, self.num_actions)
+        actions = _without_padding(self.actions[index], self.num_actions, step_weights)
         batch = EpisodeBatch(self.observations[index], actions, step_weights)
         if self.partner_observations is None:
             return batch
-        actions = of(self.partner_actions, self.num_partner_actions)
+        partner = self.partner_actions[index]
+        actions = _without_padding(partner, self.num_partner_actions, step_weights)
         return batch.with_partner(PartnerSteps(self.partner_observations[index], actions))
 
     def first_steps(self, num_time_steps: int) -> InteractionDataset:
@@ -226,6 +222,12 @@ class InteractionDataset(StoredEpisodes):
         _, counts = agents.unique(return_counts=True)
         order = rows[torch.argsort(agents, stable=True)]
         return AgentEpisodes(order, counts.cumsum(0) - counts, counts)
+
+
+def _without_padding(actions: Tensor, num_actions: int, step_weights: Tensor) -> Tensor:
+    """Actions as numbers, (*batch, A), and zeros where a step has no weight."""
+    outside = (step_weights == 0).unsqueeze(-1)
+    return as_numbers(actions, num_actions).to(step_weights).masked_fill(outside, 0)
 
 
 def _pad(episodes: Iterable[np.ndarray]) -> Tensor:

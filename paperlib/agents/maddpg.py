@@ -205,22 +205,16 @@ class Learners:
         colour = inputs[..., :SPEAKER_SIZE]
         message, force = actions.split([size, FORCE_SIZE], dim=-1)
 
-        def value(critics: StackedMLP, *situations: tuple[Tensor, Tensor, Tensor]) -> Tensor:
-            # Q_c(situation c), for each of the critics: (critics * K, B)
-            listener = self.listener_one_hot
-            rows = [torch.cat([colour, *parts, listener], dim=-1) for parts in situations]
-            return critics(torch.cat(rows)).squeeze(-1)
-
         # The critics: y = r + γ Q'(o', a') with a' from the target policies (Lowe et al., eq. 6).
         with torch.no_grad():
             next_message = sample_bits(self.targets["speakers"](inputs), noise[0])
             listeners = self.targets["listeners"] if self.learns_listeners else self.listeners
             next_force = sample_one_hot(self._listeners(listeners)(next_seen), noise[1])
             ahead = [(next_seen, next_message, next_force)] * self.num_critics
-            future = value(self.targets["critics"], *ahead)
+            future = self._values(self.targets["critics"], colour, ahead)
             goal = rewards.repeat(self.num_critics, 1) + self.settings.discount * future
         now = [(seen, message, force)] * self.num_critics
-        error = value(self.critics, *now) - goal
+        error = self._values(self.critics, colour, now) - goal
         loss = error.square().mean(-1).sum()
         descend(self.critic_optimiser, loss, [self.critics], max_grad_norm=norm)
 
@@ -233,7 +227,7 @@ class Learners:
             penalty = penalty + force_logits.square().mean((1, 2)).sum()
             situations.append((seen, message, sample_one_hot(force_logits, noise[3])))
         self.critics.requires_grad_(False)
-        gain = value(self.critics, *situations).mean(-1).sum()
+        gain = self._values(self.critics, colour, situations).mean(-1).sum()
         loss = self.settings.logit_penalty * penalty - gain
         actors = [net for name, net in self.learned.items() if name != "critics"]
         descend(self.actor_optimiser, loss, actors, max_grad_norm=norm)
@@ -242,6 +236,13 @@ class Learners:
         with torch.no_grad():
             targets, learned = (list(n.parameters()) for n in (self.targets, self.learned))
             torch._foreach_lerp_(targets, learned, self.settings.tau)
+
+    def _values(
+        self, critics: StackedMLP, colour: Tensor, situations: Sequence[tuple[Tensor, ...]]
+    ) -> Tensor:
+        """Q_c(situation c), for each of the critics: (critics * K, B)."""
+        rows = [torch.cat([colour, *s, self.listener_one_hot], dim=-1) for s in situations]
+        return critics(torch.cat(rows)).squeeze(-1)
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Everything that the next iteration needs."""

@@ -65,17 +65,16 @@ class Replay:
         num_episodes, capacity = self.tensors["rewards"].shape[1:3]
         number = learner * num_episodes + number + group * group_size
         episode = number * capacity + iteration  # (K, B)
-
-        def rows(name: str, index: Tensor, num_axes: int) -> Tensor:
-            # One index into the flattened axes: several times as fast as one for each of them.
-            flat = self.tensors[name].flatten(0, num_axes - 1)
-            return flat.index_select(0, index.flatten()).unflatten(0, index.shape)
-
         moment, seen = episode * EPISODE_LENGTH + step, episode * (EPISODE_LENGTH + 1) + step
         return (
-            rows("inputs", episode, 3),
-            rows("listener", seen, 4),
-            rows("listener", seen + 1, 4),
-            rows("actions", moment, 4).float(),
-            rows("rewards", moment, 4),
+            self._rows("inputs", episode, 3),
+            self._rows("listener", seen, 4),
+            self._rows("listener", seen + 1, 4),
+            self._rows("actions", moment, 4).float(),
+            self._rows("rewards", moment, 4),
         )
+
+    def _rows(self, name: str, index: Tensor, num_axes: int) -> Tensor:
+        # One index into the flattened axes: several times as fast as one for each of them.
+        flat = self.tensors[name].flatten(0, num_axes - 1)
+        return flat.index_select(0, index.flatten()).unflatten(0, index.shape)

@@ -37,10 +37,6 @@ def egocentric(observations: Float[Tensor, "batch obs"], robot: str) -> Tensor:
     field = {name: observations[:, at] for name, at in observation_fields(robot).items()}
     own, other = rotation(torch.stack([field["orientation"], field["opponent_orientation"]]))
     to_own = own.transpose(1, 2)
-
-    def seen(vector: Tensor) -> Tensor:
-        return (to_own @ vector.unsqueeze(-1)).squeeze(-1)
-
     position, opponent = field["position"], field["opponent_position"]
     to_centre = torch.cat([-position[:, :2], torch.zeros_like(position[:, :1])], dim=-1)
     to_opponent = opponent - position
@@ -50,9 +46,9 @@ def egocentric(observations: Float[Tensor, "batch obs"], robot: str) -> Tensor:
         opponent,
         *to_border,
         to_opponent[:, :2].norm(dim=-1, keepdim=True),
-        seen(to_opponent),
-        seen(to_centre),
-        seen(field["velocity"]),
+        _turned(to_opponent, to_own),
+        _turned(to_centre, to_own),
+        _turned(field["velocity"], to_own),
         field["angular_velocity"],
         to_own[:, :, 2],  # the vertical
         (to_own @ other)[:, :, [0, 2]].flatten(1),  # the opponent's axes
@@ -62,6 +58,10 @@ def egocentric(observations: Float[Tensor, "batch obs"], robot: str) -> Tensor:
         field["opponent_contact"],
     ]
     return torch.cat(parts, dim=-1)
+
+
+def _turned(vectors: Tensor, matrices: Tensor) -> Tensor:
+    return (matrices @ vectors.unsqueeze(-1)).squeeze(-1)
 
 
 def num_features(robot: str) -> int:
