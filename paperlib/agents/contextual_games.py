@@ -24,7 +24,7 @@ class ContextualPolicy:
 
     Args:
         wrestler: one with context inputs.
-        contexts: of each match, (N, C).
+        contexts: of each match, (N, C). They are part of the memory, whose rows follow the matches.
     """
 
     def __init__(self, wrestler: Wrestler, contexts: Float[Tensor, "match context"]) -> None:
@@ -33,7 +33,11 @@ class ContextualPolicy:
     def act(
         self, observations: Tensor, memory: Any = None, *, generator: torch.Generator
     ) -> tuple[Tensor, Any]:
-        return self.wrestler.act(observations, memory, generator=generator, context=self.contexts)
+        contexts, *own = (self.contexts,) if memory is None else memory
+        actions, after = self.wrestler.act(
+            observations, tuple(own) or None, generator=generator, context=contexts
+        )
+        return actions, (contexts, *(after or ()))
 
 
 def meet(

@@ -35,7 +35,7 @@ class Player(Protocol):
         """Actions, (B, A), for observations, (B, O), and the memory for the next step.
 
         A memory is None, or a tuple of tensors whose first axis is B; it is None when matches
-        begin.
+        begin. Rows of matches that have ended may be missing from the next call.
         """
         ...
 
@@ -193,7 +193,7 @@ def play(
                 actions[robot],
                 observations[robot],
                 players=players,
-                player_ids=player_ids[:, robot],
+                player_ids=np.where(playing, player_ids[:, robot], UNASSIGNED),
                 memories=memories[robot],
                 generator=generator,
             )
@@ -204,8 +204,27 @@ def play(
         ended = playing & step.done
         winner[ended], lost[ended] = step.winner[ended], step.lost[ended]
         reasons[ended], lengths[ended] = step.reasons[ended], step.lengths[ended]
+        if ended.any():
+            for robot, own in enumerate(memories):
+                _forget(own, player_ids[playing, robot], ~ended[playing])
         watch(env)
     return Results(winner, lost, reasons, lengths)
+
+
+def _forget(
+    memories: dict[int, Any], player_ids: NDArray[np.int64], kept: NDArray[np.bool_]
+) -> None:
+    """Drops the rows of some matches from each player's memory.
+
+    Args:
+        memories: by player; updated.
+        player_ids: the player of each match so far, (M,).
+        kept: which matches go on, (M,).
+    """
+    for player, memory in memories.items():
+        if memory is not None:
+            rows = torch.from_numpy(kept[player_ids == player])
+            memories[player] = tuple(part[rows] for part in memory)
 
 
 def collect(

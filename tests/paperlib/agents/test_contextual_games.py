@@ -89,6 +89,24 @@ def test_a_policy_remembers_the_match():
     wrestler = wrestler.with_context(0, memory_size=4, generator=make_generator(1))
     player = ContextualPolicy(wrestler, torch.zeros(3, 0))
     seen = torch.rand(3, 120, generator=make_generator(2))
-    _, (first,) = player.act(seen, generator=make_generator(0))
-    _, (second,) = player.act(seen, (first,), generator=make_generator(0))
+    _, (contexts, first) = player.act(seen, generator=make_generator(0))
+    _, (_, second) = player.act(seen, (contexts, first), generator=make_generator(0))
     assert first.shape == (3, 4) and not torch.equal(first, second)
+
+
+def test_contexts_follow_their_matches():
+    wrestler = Wrestler(generator=make_generator(0)).with_context(6, generator=make_generator(1))
+    with torch.no_grad():  # so that actions depend on contexts
+        for parameter in wrestler.network.policy.parameters():
+            parameter.normal_(generator=make_generator(2))
+    contexts = torch.randn(3, 6, generator=make_generator(3))
+    seen = torch.rand(3, 120, generator=make_generator(4))
+    _, memory = ContextualPolicy(wrestler, contexts).act(seen, generator=make_generator(0))
+    rows = torch.tensor([2, 0])
+    alone = ContextualPolicy(wrestler, contexts[rows])
+    one, _ = alone.act(seen[rows], generator=make_generator(5))
+    kept = tuple(part[rows] for part in memory)
+    other, _ = ContextualPolicy(wrestler, contexts).act(
+        seen[rows], kept, generator=make_generator(5)
+    )
+    assert torch.equal(one, other)

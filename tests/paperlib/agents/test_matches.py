@@ -88,6 +88,34 @@ def test_what_is_recorded():
     assert all(row[3].all() for row in rows)
 
 
+class Tagged:
+    """Its torque is a tenth of the number of the match, which it remembers."""
+
+    def __init__(self):
+        self.sizes = []
+
+    def act(self, observations, memory=None, *, generator):
+        self.sizes.append(len(observations))
+        (tags,) = (torch.arange(float(len(observations))),) if memory is None else memory
+        return (tags / 10)[:, None].repeat(1, 8), (tags,)
+
+
+def test_only_matches_in_progress_are_played_and_keep_their_memories():
+    rows, player, ids = [], Tagged(), np.tile([0, 1], (8, 1))
+    played = matches.play(
+        make_env(8, max_cycles=60),
+        [player, UniformlyRandom(8)],
+        player_ids=ids,
+        generator=make_generator(0),
+        record=lambda time, seen, acted, playing: rows.append((acted[0].copy(), playing.copy())),
+    )
+    assert len(set(played.lengths)) > 2
+    assert player.sizes == [playing.sum() for _, playing in rows]
+    for acted, playing in rows:
+        expected = np.arange(8, dtype="f4").repeat(8).reshape(8, 8) / 10
+        np.testing.assert_allclose(acted[playing], expected[playing])
+
+
 def play_against_random(seed):
     players, ids = [ZeroAction(8), UniformlyRandom(8)], np.tile([0, 1], (8, 1))
     return matches.play(make_env(8), players, player_ids=ids, generator=make_generator(seed))
