@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
+
+from torch import Tensor
 
 from paperlib import embeddings, files
 from paperlib.datasets import InteractionDataset
@@ -16,6 +21,7 @@ from paperlib.streams import make_generator
 SPLITS = "splits.json"
 METHODS = ("Emb-Im", "Emb-Id", "Emb-Hyb")
 
+Ratio = Callable[[Tensor, Tensor], float]  # of embeddings (E, D) and their agents (E,)
 Splits = Mapping[tuple[str, int], Split]  # by name, such as "weak", and seed
 
 
@@ -27,6 +33,24 @@ def encoder_path(folder: Path, kind: str, method: str, seed: int) -> Path:
 def episodes_path(folder: Path, seed: int) -> Path:
     """Where the episodes of a seed are stored."""
     return folder / f"episodes_{seed}.safetensors"
+
+
+def load_episodes(path: Path) -> tuple[InteractionDataset, str]:
+    """Episodes and their checksum. A process keeps the last ones: reading them takes as long as
+    hundreds of updates of an encoder, and many jobs share a file.
+
+    Raises:
+        FileNotFoundError: if there are none.
+        ValueError: if the file is damaged.
+    """
+    there = path.stat() if path.exists() else None
+    return _read_episodes(path, there and (there.st_ino, there.st_mtime_ns))
+
+
+@functools.lru_cache(maxsize=1)
+def _read_episodes(path: Path, version: Any) -> tuple[InteractionDataset, str]:
+    dataset = InteractionDataset.load(path)
+    return dataset, dataset.checksum()
 
 
 def save_splits(folder: Path, splits: Splits) -> None:
@@ -91,9 +115,12 @@ def learn_to_file(
     Raises:
         ValueError: if a file is there and damaged.
     """
-    dataset = InteractionDataset.load(dataset) if isinstance(dataset, Path) else dataset
+    if isinstance(dataset, Path):
+        dataset, data = load_episodes(dataset)
+    else:
+        data = dataset.checksum()
     objective = Hybrid() if objective is None else objective
-    source = {"key": list(key), "data": dataset.checksum(), "objective": repr(objective)}
+    source = {"key": list(key), "data": data, "objective": repr(objective)}
     if graph is not None:
         source["edges"] = [list(edge) for edge in graph.edges]
     if path.exists():
@@ -111,3 +138,22 @@ def learn_to_file(
     )
     model.source = source
     model.save(path)
+
+
+def learn_candidate(
+    *, dataset: Path, path: Path, validation: InteractionGraph, ratio: Ratio, **arguments: Any
+) -> float:
+    """A job of `Comparison.choose`: learns an encoder and returns its ratio on validation episodes,
+    infinity if it maps all of them to one point.
+
+    Args:
+        dataset, path, arguments: see `learn_to_file`.
+        validation: edges of these episodes.
+        ratio: IICR of embeddings and their agents.
+    """
+    learn_to_file(dataset=dataset, path=path, **arguments)
+    episodes, _ = load_episodes(dataset)
+    rows = episodes.rows_on_edges(validation)
+    embedded = PolicyEmbedder.load(path).embed(episodes, rows)
+    collapsed = (embedded == embedded[0]).all()  # no ratio: the network is dead
+    return math.inf if collapsed else ratio(embedded, episodes.agents[rows])

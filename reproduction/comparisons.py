@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import math
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -19,9 +18,11 @@ from paperlib.objectives import Classification, Hybrid, Objective
 from paperlib.streams import make_generator
 from reproduction.comparison_files import (
     METHODS,
+    Ratio,
     Splits,
     encoder_path,
     episodes_path,
+    learn_candidate,
     learn_to_file,
     save_splits,
 )
@@ -32,8 +33,6 @@ IMITATION, IDENTIFICATION = 0.0, float("inf")  # λ of Emb-Im and Emb-Id
 REFERENCES = ("untrained", "summary statistics")  # they learn nothing
 SUPERVISED = "supervised"
 CONTROL = "Emb-Im, other weights"  # exchangeable with Emb-Im
-
-Ratio = Callable[[Tensor, Tensor], float]  # of embeddings (E, D) and their agents (E,)
 
 
 class Choice(NamedTuple):
@@ -125,15 +124,12 @@ class Comparison:
             for seed in seeds or self.seeds
             for choice in candidates(kind, method, seed)
         ]
-        self._learn([(*case, self._trial_path(*case)) for case in asked], "candidates")
+        jobs = self._jobs([(*case, self._trial_path(*case)) for case in asked])
+        for (kind, _, seed, _), job in zip(asked, jobs, strict=True):
+            job |= {"validation": self.splits[kind, seed].validation, "ratio": ratio}
         rows, best = [], {}
-        for kind, method, seed, choice in asked:
-            validation = self.datasets[seed].rows_on_edges(self.splits[kind, seed].validation)
-            model = PolicyEmbedder.load(self._trial_path(kind, method, seed, choice))
-            embedded = model.embed(self.datasets[seed], validation)
-            collapsed = (embedded == embedded[0]).all()  # no ratio: the network is dead
-            agents = self.datasets[seed].agents[validation]
-            found = math.inf if collapsed else ratio(embedded, agents)
+        ratios = self._run(learn_candidate, jobs, "candidates")
+        for (kind, method, seed, choice), found in zip(asked, ratios, strict=True):
             case = {"kind": kind, "method": method, "seed": seed}
             rows.append({**case, **choice._asdict(), "validation_ratio": found})
             key = kind, method, seed
@@ -161,7 +157,7 @@ class Comparison:
             if supervised and method == METHODS[0]:
                 path = encoder_path(self.folder, kind, SUPERVISED, seed)
                 wanted.append((kind, SUPERVISED, seed, choice, path))
-        self._learn(wanted, "encoders")
+        self._run(learn_to_file, self._jobs(wanted), "encoders")
 
     def losses(self, kind: str, method: str, seed: int, *, num_windows: int = 20) -> list[float]:
         """The learning curve of an encoder: its loss, averaged over equal parts of the training."""
@@ -218,8 +214,8 @@ class Comparison:
         save_splits(self.folder, self.splits)
         return found
 
-    def _learn(self, wanted: Sequence[tuple[str, str, int, Choice, Path]], name: str) -> None:
-        """Learns encoders by kind, method, seed and choice, to a path."""
+    def _jobs(self, wanted: Sequence[tuple[str, str, int, Choice, Path]]) -> list[dict[str, Any]]:
+        """Arguments of `learn_to_file` for encoders by kind, method, seed and choice, to a path."""
         jobs = []
         for kind, method, seed, choice, path in wanted:
             graph, dataset = self.splits[kind, seed].train, self.datasets[seed]
@@ -245,8 +241,13 @@ class Comparison:
                     "path": path,
                 }
             )
+        return jobs
+
+    def _run(
+        self, function: Callable[..., Any], jobs: Sequence[Mapping[str, Any]], name: str
+    ) -> list[Any]:
         units = sum(job["settings"].num_updates for job in jobs)
-        run_jobs(learn_to_file, jobs, num_workers=self.num_workers, units=units, name=name)
+        return run_jobs(function, jobs, num_workers=self.num_workers, units=units, name=name)
 
 
 def _copy(source: Path, path: Path) -> None:

@@ -141,8 +141,9 @@ def single_ratio(
     max_per_agent: int,
 ) -> float:
     """IICR of single episodes, of at most ``max_per_agent`` of each agent."""
-    options = {"num_episodes": 1, "seed": 0, "max_per_agent": max_per_agent}
-    return quality(embedded, agents, **options)["ratio"]
+    generator = make_generator(0, Stream.TABLE_2_SUBSET)
+    rows = measures.draw_of_each(agents, max_per_agent=max_per_agent, generator=generator)
+    return metrics.intra_inter_clustering_ratio(embedded[rows], agents[rows])
 
 
 def measure_all(
@@ -200,7 +201,7 @@ def measure(
     progress: Callable[[int], None],
 ) -> dict[str, float]:
     """A job of `measure_all`: of an encoder, or its file, or summary statistics."""
-    dataset = InteractionDataset.load(episodes)
+    dataset, _ = comparison_files.load_episodes(episodes)
     tested = dataset.select(dataset.rows_on_edges(edges))
     if model is None:
         embedded = metrics.summary_statistics(tested)

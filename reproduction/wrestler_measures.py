@@ -190,7 +190,7 @@ def measure(
         from the embeddings of the match itself, a leak; and under "ratio within
         groups" IICR within groups of similar wrestlers.
     """
-    dataset = InteractionDataset.load(episodes)
+    dataset, _ = comparison_files.load_episodes(episodes)
     train, test = (dataset.rows_on_edges(part) for part in (split.train, split.test))
     agents, outcomes = dataset.agents, dataset.outcomes
     if model is None:  # all whole episodes: training and test matches have one scale

@@ -8,7 +8,7 @@ import torch
 from paperlib import graphs, streams
 from paperlib.embeddings import PolicyEmbedder, Settings
 from reproduction import comparison_files
-from reproduction.comparison_files import learn_to_file
+from reproduction.comparison_files import learn_candidate, learn_to_file, load_episodes
 
 SMALL = Settings(num_updates=100, embedding_size=4, hidden_size=8, policy_hidden_size=8)
 
@@ -45,3 +45,39 @@ def test_datasets_may_come_as_files(tmp_path, dataset):
         learn_to_file(dataset=source, path=path, **rest)
     one, other = (PolicyEmbedder.load(path) for path in paths)
     assert torch.equal(one.embed(dataset), other.embed(dataset)) and one.source == other.source
+
+
+def test_episodes_are_read_once_until_their_file_changes(tmp_path, dataset):
+    path = tmp_path / "d.safetensors"
+    dataset.save(path)
+    found, checksum = load_episodes(path)
+    assert load_episodes(path)[0] is found and checksum == dataset.checksum()
+    fewer = dataset.select(torch.arange(3))
+    fewer.save(path)
+    assert load_episodes(path)[1] == fewer.checksum()
+    path.write_bytes(path.read_bytes()[:-10])
+    with pytest.raises(ValueError, match="damaged"):
+        load_episodes(path)
+    path.unlink()
+    with pytest.raises(FileNotFoundError, match="run the notebook that writes it first"):
+        load_episodes(path)
+
+
+def test_a_candidate_is_judged_by_validation_episodes(tmp_path, dataset):
+    path, validation = tmp_path / "d.safetensors", graphs.InteractionGraph((0, 1), ((0, 1),))
+    dataset.save(path)
+    options = {"settings": dataclasses.replace(SMALL, num_updates=3), "key": (1,), "device": "cpu"}
+    judged = []
+
+    def ratio(embedded, agents):
+        judged.append((embedded, agents))
+        return 0.5
+
+    target = tmp_path / "e.safetensors"
+    found = learn_candidate(
+        dataset=path, path=target, validation=validation, ratio=ratio, progress=int, **options
+    )
+    rows = dataset.rows_on_edges(validation)
+    ((embedded, agents),) = judged
+    assert found == 0.5 and torch.equal(agents, dataset.agents[rows])
+    assert torch.equal(embedded, PolicyEmbedder.load(target).embed(dataset, rows))
