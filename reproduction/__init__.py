@@ -6,8 +6,8 @@ Notebooks import it, the library never does.
 - `trainings`, `wrestlers`, `training_runs`, `train`: populations and speakers; wrestlers, and how
   each is trained; each training by name
 - `best_responses`: policies against one wrestler alone, and against all
-- `policy_study`, `policy_training`, `contextual_policies`: the policies of Figure 4: who they meet,
-  how they train, and the files that hold them
+- `policy_study`, `policy_training`, `policy_games`, `contextual_policies`: the policies of
+  Figure 4: who they meet, how they train, how they are judged, and the files that hold them
 - `comparisons`, `comparison_files`, `choices`: the encoders of a table, where they are kept, and
   how their settings are chosen
 - `listeners`, `speakers`: the runs of Tables 2 and 3: episodes, splits, measures; what new speakers

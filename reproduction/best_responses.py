@@ -15,13 +15,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from paperlib.agents import matches, robosumo_policies
+from paperlib.agents import matches
 from paperlib.agents.robosumo_policies import Wrestler
 from paperlib.environments.robosumo import RoboSumo
 from paperlib.streams import Stream, make_generator
 from reproduction import policy_training, results, statistics, wrestlers
 from reproduction.policy_study import SEEN, draw_opponents
-from reproduction.policy_training import score
+from reproduction.policy_training import mean_score, score
 from reproduction.statistics import Estimate
 from reproduction.wrestler_measures import strong_split
 
@@ -143,9 +143,7 @@ class BestResponses:
         Args:
             name: one of `policies`.
         """
-        path = results.resolve(self.responses_folder) / f"{name}.safetensors"
-        found, made = robosumo_policies.load(path)
-        return found[name], made
+        return policy_training.load_policy(results.resolve(self.responses_folder), name)
 
     def assemble(self) -> tuple[dict[str, Wrestler], dict[str, Any]]:
         """All policies that were trained, and of each its provenance: whom it met, the learning
@@ -153,10 +151,7 @@ class BestResponses:
         policies, provenance = {}, {}
         for name in self.policies:
             policies[name], made = self.trained(name)
-            curve = [
-                [point["samples"], policy_training.mean_score(point["train"])]
-                for point in made["curve"]
-            ]
+            curve = [[point["samples"], mean_score(point["train"])] for point in made["curve"]]
             provenance[name] = {
                 "opponents": self.met_by(name),
                 "curve": curve,

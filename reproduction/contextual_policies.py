@@ -53,7 +53,7 @@ class ContextualPolicies:
         return [mean_score(point[group]) for point in points]
 
     def context_spec(self, variant: str, names: Sequence[str]) -> dict[str, Any]:
-        """Arguments of `policy_training.make_opponent_context`.
+        """Arguments of `policy_games.make_opponent_context`.
 
         Args:
             variant: of one of the policies.
@@ -95,7 +95,7 @@ class ContextualPolicies:
 def make_spec(
     context: Mapping[str, Any], encoders: Mapping[str, Any], names: Sequence[str]
 ) -> dict[str, Any]:
-    """Arguments of `policy_training.make_opponent_context`.
+    """Arguments of `policy_games.make_opponent_context`.
 
     Args:
         context: the same as JSON: components and offline embeddings, by opponent, are lists, and

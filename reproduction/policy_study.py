@@ -265,12 +265,12 @@ class Study(Opponents):
             ValueError: if a file is damaged.
         """
         policies, trainings = {}, {}
+        folder = results.resolve(self.policies_folder)
         for variant in variants:
             for seed in seeds:
-                path = results.resolve(self.policies_folder) / f"{variant} {seed}.safetensors"
-                found, made = robosumo_policies.load(path)
-                policies[variant, seed] = found[f"{variant} {seed}"]
-                trainings[path.stem] = {key: made[key] for key in ("curve", "seconds", "versions")}
+                name = f"{variant} {seed}"
+                policies[variant, seed], made = policy_training.load_policy(folder, name)
+                trainings[name] = {key: made[key] for key in ("curve", "seconds", "versions")}
         contexts = {variant: self.context(variant) for variant in variants}
         methods = sorted({own["method"] for own in contexts.values() if "method" in own})
         encoders = {method: PolicyEmbedder.load(self.encoders[method]) for method in methods}

@@ -1,4 +1,4 @@
-"""Trains one policy against fixed opponents, and judges it by games now and then."""
+"""Trains one policy against fixed opponents, with games now and then."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ import numpy as np
 from torch import Tensor, nn
 
 from paperlib import files, training
-from paperlib.agents import contextual_games, ppo, robosumo_policies
+from paperlib.agents import ppo, robosumo_policies
 from paperlib.agents.components import Components
-from paperlib.agents.contexts import OpponentContext
 from paperlib.agents.rewards import RewardWeights
 from paperlib.agents.robosumo_policies import Wrestler
 from paperlib.agents.selfplay import Recipe, SelfPlay
@@ -23,8 +22,8 @@ from paperlib.embeddings import PolicyEmbedder
 from paperlib.streams import SelfPlayStream, make_generator
 from paperlib.training import Progress, no_progress
 from reproduction import results
+from reproduction.policy_games import Weights, evaluate_groups, make_opponent_context
 
-Weights = Mapping[str, Tensor]  # a wrestler's `state_dict`
 OUTCOME = dataclasses.replace(  # a reward for nothing else: what is learned is what is reported
     RewardWeights(),
     **{field.name: 0.0 for field in dataclasses.fields(RewardWeights)} | {"win": 1.0, "loss": 1.0},
@@ -72,25 +71,6 @@ def checksum_of(model: nn.Module) -> str:
     return files.tensor_checksum(model.state_dict(), "")
 
 
-def make_opponent_context(
-    context_spec: Mapping[str, Any], num_envs: int, opponents: Sequence[int]
-) -> OpponentContext:
-    """A context about some of the opponents.
-
-    Args:
-        context_spec: arguments of `OpponentContext`, except that "model" may be a file, and
-            "offline" has a row for every opponent there is.
-        num_envs: matches played at a time.
-        opponents: which rows of "offline" are used, in this order.
-    """
-    arguments = dict(context_spec)
-    if isinstance(arguments.get("model"), Path):
-        arguments["model"] = PolicyEmbedder.load(arguments["model"])
-    if arguments.get("offline") is not None:
-        arguments["offline"] = arguments["offline"][list(opponents)]
-    return OpponentContext(num_envs=num_envs, num_opponents=len(opponents), **arguments)
-
-
 def context_checksum(context_spec: Mapping[str, Any]) -> str:
     """Stands for the context in the identity of a training."""
 
@@ -103,60 +83,6 @@ def context_checksum(context_spec: Mapping[str, Any]) -> str:
         return files.tensor_checksum({"": value}, "") if isinstance(value, Tensor) else value
 
     return files.text_checksum(files.plain({n: content(v) for n, v in context_spec.items()}))
-
-
-def evaluate(
-    learner: Wrestler,
-    context_spec: Mapping[str, Any],
-    opponents: Sequence[Weights],
-    chosen: Sequence[int],
-    *,
-    num_games: int,
-    key: Sequence[int],
-    num_rounds: int = 1,
-) -> list[dict[str, float]]:
-    """Shares of games that a policy wins, loses and draws against each of some opponents.
-
-    Args:
-        learner: with a context.
-        context_spec: see `make_opponent_context`.
-        opponents: all of them.
-        chosen: those that play.
-        num_games: against each, side by side.
-        key: of the random streams.
-        num_rounds: of so many games, one after the other.
-    """
-    context = make_opponent_context(context_spec, num_games * len(chosen), chosen)
-    numbers = np.arange(len(chosen)).repeat(num_games)
-    players = [Wrestler.from_state(opponents[number]) for number in chosen]
-    # One thread: policies are jobs of one core each
-    played = contextual_games.meet(
-        [(learner, context)], players, numbers, key=key, num_games=num_rounds, num_threads=1
-    )
-    whom = np.tile(numbers, num_rounds)
-    return [played.select(whom == k).shares() for k in range(len(chosen))]
-
-
-def evaluate_groups(
-    *,
-    groups: Mapping[str, Sequence[int]],
-    key: Sequence[int],
-    progress: Progress = no_progress,
-    **arguments: Any,
-) -> dict[str, list[dict[str, float]]]:
-    """A job for `jobs.run_jobs`: what `evaluate` returns, by group of opponents.
-
-    Args:
-        groups: which opponents are in each.
-        key: of the random streams.
-        progress: called after each group.
-        arguments: others of `evaluate`.
-    """
-    found = {}
-    for number, (group, chosen) in enumerate(groups.items()):
-        found[group] = evaluate(chosen=chosen, key=(*key, number), **arguments)
-        progress(1)
-    return found
 
 
 class PolicyTraining:
@@ -264,6 +190,22 @@ def num_points(num_iterations: int, games_every: int) -> int:
     return 1 + math.ceil(num_iterations / games_every)
 
 
+def policy_path(folder: str | Path, name: str) -> Path:
+    """Where `train_policy` writes a policy."""
+    return Path(folder) / f"{name}.safetensors"
+
+
+def load_policy(folder: str | Path, name: str) -> tuple[Wrestler, dict[str, Any]]:
+    """A policy that `train_policy` trained, and its provenance: "curve", "seconds", "versions".
+
+    Raises:
+        FileNotFoundError: if it was not trained yet.
+        ValueError: if its file is damaged.
+    """
+    found, provenance = robosumo_policies.load(policy_path(folder, name))
+    return found[name], provenance
+
+
 def train_policy(
     *, name: str, folder: str | Path, progress: Progress = no_progress, **arguments: Any
 ) -> list[dict[str, Any]]:
@@ -281,7 +223,7 @@ def train_policy(
     Raises:
         ValueError: if a file is damaged.
     """
-    policy, path = PolicyTraining(**arguments), Path(folder) / f"{name}.safetensors"
+    policy = PolicyTraining(**arguments)
 
     def result() -> training.State:
         seconds, versions = sum(policy.seconds), results.versions()
@@ -290,10 +232,10 @@ def train_policy(
 
     training.run_to_file(
         policy,
-        path,
+        policy_path(folder, name),
         result=result,
         num_iterations=num_points(policy.selfplay.recipe.num_iterations, policy.games_every),
         progress=progress,
         restart=True,
     )
-    return robosumo_policies.load(path)[1]["curve"]
+    return load_policy(folder, name)[1]["curve"]

@@ -59,8 +59,8 @@ def train_policy(parameters: Mapping[str, Any], variant: str, seed: int) -> None
     """Trains a policy of figure_4.py."""
     fields = [field.name for field in dataclasses.fields(Study)]
     job = Study(**{name: parameters[name] for name in fields}).job(variant, seed)
-    total = job["recipe"].num_iterations + 1
-    with tqdm(total=total, desc=job["name"], unit="iteration") as bar:
+    total = policy_training.num_points(job["recipe"].num_iterations, job["games_every"])
+    with tqdm(total=total, desc=job["name"], unit="point") as bar:
         policy_training.train_policy(**job, progress=bar.update)
 
 

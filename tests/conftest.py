@@ -53,14 +53,16 @@ def continuous_dataset():
 
 @pytest.fixture
 def unchecked(monkeypatch):
-    """Leaves wrong types to the library's own checks, as it is outside of tests."""
+    """Leaves wrong types to the library's own checks, as it is outside of tests: for what these
+    checks must see, and for long trainings, of which they take half the time."""
     monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
 
 
 @pytest.fixture
-def short_games(monkeypatch):
-    """Games that judge Figure 4's policies end after 100 steps."""
+def short_games(monkeypatch, request):
+    """Games that judge Figure 4's policies end after 20 steps, or as many as a parameter says."""
     from paperlib.agents import contextual_games  # loads MuJoCo, which most tests do without
 
-    short = functools.partial(contextual_games.meet, max_cycles=100)
+    max_cycles = getattr(request, "param", 20)
+    short = functools.partial(contextual_games.meet, max_cycles=max_cycles)
     monkeypatch.setattr(contextual_games, "meet", short)

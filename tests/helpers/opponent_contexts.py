@@ -4,7 +4,7 @@ import torch
 
 from paperlib.agents.components import principal_components
 from paperlib.agents.contexts import OpponentContext
-from paperlib.embeddings import Settings
+from paperlib.embeddings import PolicyEmbedder, Settings
 from paperlib.streams import make_generator
 
 SETTINGS = Settings(
@@ -23,3 +23,14 @@ def make_context(kind, model=None, **changes):
         "offline": torch.randn(2, 6, generator=generator),
     }
     return OpponentContext(kind, **options | changes)
+
+
+def make_specs(folder, generator):
+    """Arguments of `policy_games.make_opponent_context` for four opponents, by kind."""
+    settings = Settings(embedding_size=6, hidden_size=5, likelihood="gaussian")
+    path = folder / "encoder.safetensors"
+    PolicyEmbedder(120, 8, settings=settings, generator=generator).save(path)
+    embeddings, offline = torch.randn(2, 9, 6, generator=generator)
+    components = principal_components(embeddings, 6)
+    shared = {"context_size": 6, "components": components, "offline": offline[:4], "model": path}
+    return {kind: {"kind": kind, **shared} for kind in ("online", "offline", "zeros")}

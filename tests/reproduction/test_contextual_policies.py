@@ -9,8 +9,9 @@ from paperlib.embeddings import PolicyEmbedder, Settings
 from paperlib.streams import make_generator
 from reproduction import contextual_policies
 from reproduction.contextual_policies import ContextualPolicies, make_spec
+from reproduction.policy_games import make_opponent_context
 from reproduction.policy_study import VARIANTS
-from reproduction.policy_training import checksum_of, make_opponent_context
+from reproduction.policy_training import checksum_of
 
 MEMBERS = {f"w{k}": Wrestler(generator=make_generator(k)) for k in range(3)}
 COMPONENTS = [[0.5] * 6, [[1.0, 0.0]] * 6]

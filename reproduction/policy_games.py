@@ -1,0 +1,91 @@
+"""Games of one policy, with what it knows of its opponents, against some of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from paperlib.agents import contextual_games
+from paperlib.agents.contexts import OpponentContext
+from paperlib.agents.robosumo_policies import Wrestler
+from paperlib.embeddings import PolicyEmbedder
+from paperlib.training import Progress, no_progress
+
+Weights = Mapping[str, Tensor]  # a wrestler's `state_dict`
+
+
+def make_opponent_context(
+    context_spec: Mapping[str, Any], num_envs: int, opponents: Sequence[int]
+) -> OpponentContext:
+    """A context about some of the opponents.
+
+    Args:
+        context_spec: arguments of `OpponentContext`, except that "model" may be a file, and
+            "offline" has a row for every opponent there is.
+        num_envs: matches played at a time.
+        opponents: which rows of "offline" are used, in this order.
+    """
+    arguments = dict(context_spec)
+    if isinstance(arguments.get("model"), Path):
+        arguments["model"] = PolicyEmbedder.load(arguments["model"])
+    if arguments.get("offline") is not None:
+        arguments["offline"] = arguments["offline"][list(opponents)]
+    return OpponentContext(num_envs=num_envs, num_opponents=len(opponents), **arguments)
+
+
+def evaluate(
+    learner: Wrestler,
+    context_spec: Mapping[str, Any],
+    opponents: Sequence[Weights],
+    chosen: Sequence[int],
+    *,
+    num_games: int,
+    key: Sequence[int],
+    num_rounds: int = 1,
+) -> list[dict[str, float]]:
+    """Shares of games that a policy wins, loses and draws against each of some opponents.
+
+    Args:
+        learner: with a context.
+        context_spec: see `make_opponent_context`.
+        opponents: all of them.
+        chosen: those that play.
+        num_games: against each, side by side.
+        key: of the random streams.
+        num_rounds: of so many games, one after the other.
+    """
+    context = make_opponent_context(context_spec, num_games * len(chosen), chosen)
+    numbers = np.arange(len(chosen)).repeat(num_games)
+    players = [Wrestler.from_state(opponents[number]) for number in chosen]
+    # One thread: policies are jobs of one core each
+    played = contextual_games.meet(
+        [(learner, context)], players, numbers, key=key, num_games=num_rounds, num_threads=1
+    )
+    whom = np.tile(numbers, num_rounds)
+    return [played.select(whom == k).shares() for k in range(len(chosen))]
+
+
+def evaluate_groups(
+    *,
+    groups: Mapping[str, Sequence[int]],
+    key: Sequence[int],
+    progress: Progress = no_progress,
+    **arguments: Any,
+) -> dict[str, list[dict[str, float]]]:
+    """A job for `jobs.run_jobs`: what `evaluate` returns, by group of opponents.
+
+    Args:
+        groups: which opponents are in each.
+        key: of the random streams.
+        progress: called after each group.
+        arguments: others of `evaluate`.
+    """
+    found = {}
+    for number, (group, chosen) in enumerate(groups.items()):
+        found[group] = evaluate(chosen=chosen, key=(*key, number), **arguments)
+        progress(1)
+    return found

@@ -1,0 +1,64 @@
+"""Games of one policy against some of its opponents."""
+
+import numpy as np
+import pytest
+import torch
+from opponent_contexts import make_specs
+
+from paperlib.agents.robosumo_policies import Wrestler
+from paperlib.streams import make_generator
+from reproduction.policy_games import evaluate, evaluate_groups, make_opponent_context
+
+pytestmark = pytest.mark.usefixtures("short_games")
+
+OPPONENTS = [Wrestler(generator=make_generator(k)).state_dict() for k in range(4)]
+GROUPS = {"train": [2, 0], "test": [1, 3]}
+
+
+@pytest.fixture
+def specs(tmp_path, generator):
+    return make_specs(tmp_path, generator)
+
+
+def test_a_context_is_about_the_chosen_opponents(specs):
+    context = make_opponent_context(specs["offline"], 3, [3, 1])
+    expected = specs["offline"]["components"].of(specs["offline"]["offline"][[3, 1]])
+    torch.testing.assert_close(context.table, expected)
+
+
+@pytest.mark.parametrize("short_games", [100], indirect=True)
+def test_policies_are_judged_against_the_right_opponents(specs):
+    still = Wrestler(generator=make_generator(0), action_std=1e-3)
+    with torch.no_grad():
+        for parameter in still.network.policy.parameters():
+            parameter.zero_()
+    wild = Wrestler(generator=make_generator(0), action_std=3.0)
+    states = [wild.state_dict(), still.state_dict()]
+    learner = still.with_context(6)
+    options = {"num_games": 4, "key": (1,)}
+    one, other = evaluate(learner, specs["zeros"], states, [1, 0], **options)
+    assert one["drawn"] == 1.0  # two robots that do nothing
+    assert other["won"] > 0.5  # one that thrashes about falls
+
+
+def test_games_do_not_depend_on_the_group_beside(specs):
+    learner = Wrestler(generator=make_generator(9)).with_context(6)
+    options = {"num_games": 2, "key": (1,)}
+    one = evaluate(learner, specs["online"], OPPONENTS, [0, 1], **options)
+    assert one == evaluate(learner, specs["online"], OPPONENTS, [0, 1], **options)
+
+
+def test_groups_play_games_of_their_own(specs):
+    options = {
+        "learner": Wrestler(generator=make_generator(9)).with_context(6),
+        "context_spec": specs["online"],
+        "opponents": OPPONENTS,
+        "num_games": 2,
+        "num_rounds": 3,
+    }
+    done = []
+    found = evaluate_groups(groups=GROUPS, key=(1,), progress=done.append, **options)
+    assert done == [1, 1] and [len(found[group]) for group in GROUPS] == [2, 2]
+    assert found["test"] == evaluate(chosen=GROUPS["test"], key=(1, 1), **options)
+    shares = np.array([list(share.values()) for share in found["train"]])
+    np.testing.assert_allclose(6 * shares, np.round(6 * shares), atol=1e-9)
