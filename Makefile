@@ -4,7 +4,8 @@ PROFILE ?= laptop
 # cpu or cuda: which build of torch is installed, and where the trainings run
 TORCH ?= cpu
 CORES ?= $(shell getconf _NPROCESSORS_ONLN)
-# notebooks whose tables and figures `make figures` publishes; all if there are none
+# notebooks that `make reproduce` runs, after those they need, and `make figures` publishes; all if
+# there are none
 ITEMS ?=
 # local or slurm: where the notebooks run
 EXECUTOR ?= local
@@ -32,7 +33,7 @@ PARALLEL := --numprocesses $(CORES) --dist loadgroup
 
 help:  ## show this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
-	@echo 'variables:  PROFILE=smoke|laptop|long|paper  TORCH=cpu|cuda  CORES=2  EXECUTOR=local|slurm  PYTHON=python3'
+	@echo 'variables:  PROFILE=smoke|laptop|long|paper  TORCH=cpu|cuda  CORES=2  EXECUTOR=local|slurm  PYTHON=python3  ITEMS=table_2'
 
 install: $(READY)  ## make the environment, pinned to requirements.lock
 
@@ -53,7 +54,8 @@ build/slurm.installed: $(READY)
 
 reproduce: $(READY) $(if $(filter slurm,$(EXECUTOR)),build/slurm.installed)  ## regenerate every table and figure into results/PROFILE
 	$(BIN)/python workflow/reproduce.py \
-		--profile $(PROFILE) --device $(TORCH) --cores $(CORES) --executor $(EXECUTOR)
+		--profile $(PROFILE) --device $(TORCH) --cores $(CORES) --executor $(EXECUTOR) \
+		$(if $(ITEMS),--items $(ITEMS))
 
 smoke: $(READY)  ## the same from scratch in miniature, in minutes
 	$(MAKE) reproduce PROFILE=smoke
@@ -61,7 +63,7 @@ smoke: $(READY)  ## the same from scratch in miniature, in minutes
 test: $(READY)  ## run all tests, as many at once as there are CORES
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest $(PARALLEL)
 
-test-fast: $(READY)  ## run the tests of everyday work, in less than a minute
+test-fast: $(READY)  ## run the tests of everyday work, without the slow ones
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest $(PARALLEL) -m "not slow"
 
 test-mujoco3: $(READY) $(OLDEST)/.installed  ## run the tests of RoboSumo with MuJoCo 3, laid over the environment

@@ -16,7 +16,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +130,20 @@ def check_profile(profile: str) -> None:
             check_parameters(given, read_parameters(notebook))
         except ValueError as error:
             raise ValueError(f"profile {profile!r}, {item}: {error}") from None
+
+
+def check_items(items: Sequence[str]) -> None:
+    """Checks names of notebooks.
+
+    Raises:
+        ValueError: if there is no such notebook.
+    """
+    known = sorted(path.stem for path in NOTEBOOKS.glob("*.py"))
+    for item in items:
+        if item not in known:
+            close = difflib.get_close_matches(item, known, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(known)}"
+            raise ValueError(f"there is no notebook {item!r}; {hint}")
 
 
 def parameters_of(item: str, profile: str, results_folder: str | Path) -> dict[str, Any]:

@@ -171,10 +171,17 @@ def load_all(results_dir: str | Path) -> dict[str, dict[str, Any]]:
     return {folder.name: results.load(folder) for folder in folders}
 
 
-def terminal_table(results_dir: str | Path) -> str:
-    """All rows of one profile, with the seconds that each notebook took."""
+def terminal_table(results_dir: str | Path, items: Sequence[str] = ()) -> str:
+    """The rows of one profile, with the seconds that each notebook took.
+
+    Args:
+        results_dir: results of the profile.
+        items: notebooks to show; all that there are by default.
+    """
     body = []
     for name, result in load_all(results_dir).items():
+        if items and name not in items:
+            continue
         parent, profile = Path(results_dir).parent.name, Path(results_dir).name
         file = f"{parent}/{profile}/{name}/{results.FILE_NAME}"
         seconds = f"{result['wall_time_seconds']:.0f}"

@@ -68,7 +68,7 @@ def test_readme_code_runs_prints_what_it_shows_and_has_ten_lines(capsys):
     code, outputs = blocks("README.md", "python"), blocks("README.md", "text")
     assert len(code) == len(outputs) == 2
     for block, output in zip(code, outputs, strict=True):
-        assert len([line for line in block.splitlines() if line.strip()]) <= 1000
+        assert len([line for line in block.splitlines() if line.strip()]) <= 10
         names = {}
         exec(block, names)
         compare_output(output, capsys.readouterr().out)
@@ -85,7 +85,6 @@ def test_another_output_is_noticed():
 def test_code_of_the_guide_runs():
     names = {}
     for code in blocks("docs/guide.md", "python"):
-        assert len([line for line in code.splitlines() if line.strip()]) <= 1000
         exec(code, names)
     assert names["model"].embed(names["dataset"]).shape[0] == 60
     assert names["step"].rewards.shape == (64, 2)

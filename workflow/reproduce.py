@@ -32,9 +32,11 @@ def main() -> None:
     parser.add_argument("--cores", type=int, default=2, help="on this machine alone")
     parser.add_argument("--results", default=ROOT / "results", type=Path)
     parser.add_argument("--executor", default="local", help="a folder of workflow/profiles")
+    parser.add_argument("--items", nargs="*", default=[], help="notebooks; all if there are none")
     options = parser.parse_args()
     try:
         runner.check_profile(options.profile)
+        runner.check_items(options.items)
         on_slurm = check_executor(options.executor) == "slurm"
         if options.device == "cuda" and not on_slurm and not torch.cuda.is_available():
             raise ValueError("TORCH=cuda: PyTorch sees no GPU here; TORCH=cpu needs none")
@@ -55,6 +57,7 @@ def main() -> None:
         # The same for every run into this folder: a later one finds the jobs of an earlier one
         jobs = f"{options.profile}-{hashlib.sha256(bytes(results_dir.resolve())).hexdigest()[:8]}"
         command = [sys.executable, "-m", "snakemake", "--snakefile", "workflow/Snakefile"]
+        command += [f"{results_dir}/{item}/{results.FILE_NAME}" for item in options.items]
         command += ["--workflow-profile", str(EXECUTORS / options.executor)]
         command += ["--slurm-jobname-prefix", jobs] if on_slurm else local_limits(options.cores)
         command += ["--rerun-incomplete", "--nolock", "--config", f"profile={options.profile}"]
@@ -78,9 +81,10 @@ def main() -> None:
     if code != 0:
         sys.exit(f"error: the workflow failed; see the log above and {results_dir}/*/failed.log")
     try:
-        print(tables.terminal_table(results_dir))
-        for claim in results.load(results_dir / "claims")["values"]["claims"]:
-            print(f"{claim['claim']}  {claim['verdict']:15} {claim['text']}")
+        print(tables.terminal_table(results_dir, options.items))
+        if not options.items or "claims" in options.items:
+            for claim in results.load(results_dir / "claims")["values"]["claims"]:
+                print(f"{claim['claim']}  {claim['verdict']:15} {claim['text']}")
         print(f"Tables, figures and executed notebooks: {results_dir}")
         print(f"To read them in a browser: make book PROFILE={options.profile}")
     except (ValueError, FileNotFoundError) as error:

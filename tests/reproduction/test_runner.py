@@ -110,6 +110,12 @@ def test_a_profile_is_checked_as_a_whole(write, monkeypatch):
         runner.check_profile("odd")
 
 
+def test_notebooks_are_known_by_name():
+    runner.check_items(["table_1", "claims"])
+    with pytest.raises(ValueError, match="there is no notebook 'tabel_1'; did you mean 'table_1'"):
+        runner.check_items(["claims", "tabel_1"])
+
+
 def test_notebook_without_result_fails(write):
     with pytest.raises(FileNotFoundError, match=r"result\.json"):
         run(write(HEADER))

@@ -83,6 +83,11 @@ def test_terminal_table(results_dir):
     assert any("results/laptop/table_9/result.json" in line for line in lines)
 
 
+def test_terminal_table_of_one_notebook(results_dir):
+    table = tables.terminal_table(results_dir, ["table_9"])
+    assert "table_9" in table and "figure_9" not in table
+
+
 def test_paper_numbers_are_marked_unverified():
     assert "unverified" in tables.paper_numbers()["status"]
 

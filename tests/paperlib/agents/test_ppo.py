@@ -133,6 +133,7 @@ def swing_up(seed: int, num_rounds: int) -> list[float]:
     return returns
 
 
+@pytest.mark.slow
 def test_learns_to_swing_a_pendulum_up():
     returns = swing_up(seed=0, num_rounds=40)
     assert returns[0] < -900
