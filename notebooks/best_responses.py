@@ -17,7 +17,7 @@
 #
 # $$ V = \frac1N \sum_i \Big( u(\pi_i, i) - u(\pi_\text{all}, i) \Big), $$
 #
-# the gain of the specialists over the generalist, each with the one opponent that it knows. If $V$ is about
+# the mean lead of each specialist over the generalist against the specialist's own opponent. If $V$ is about
 # zero, the state of the match shows all that one needs to know, and no embedding of earlier matches helps.
 # [value_of_knowing](value_of_knowing.py) computes the same quantity where it can be computed exactly.
 #
@@ -81,9 +81,9 @@ output = results.resolve(output_folder)
 # ## Training
 # The first policy, `all-seen`, starts from a wrestler that is no opponent, and trains against the training
 # opponents together, five million samples with each; Figure 4 starts from it, too. All others start from
-# `all-seen`, and train for another 2.5 million samples with *each* opponent that they face: a best response with
-# its only one, `all` with ten. The reward is 1 for a win, -1 for a loss and nothing else: what is learned
-# is what is reported.
+# `all-seen`, and train for another 2.5 million samples with *each* opponent that they face: a best response
+# with its only one, `all` with ten. The reward is 1 for a win, -1 for a loss and nothing else: what is
+# learned is what is reported.
 
 # %%
 study = BestResponses(
@@ -133,9 +133,9 @@ scores = dict(zip(players, found, strict=True))
 # %% [markdown]
 # ## Result
 # Means over opponents with 95 % intervals (Student's $t$). `all` meets each opponent as often as its best
-# response does, but ten times as many matches, from which it may learn what helps against everybody; `all-seen` does
-# not learn meanwhile. $V$, the lead of the best responses over `all`, is therefore a low estimate, their lead
-# over `all-seen` a high one.
+# response does, but plays ten times as many matches, and may learn what helps against everybody;
+# `all-seen` does not learn meanwhile. $V$, the lead of the best responses over `all`, is therefore a low
+# estimate, their lead over `all-seen` a high one.
 
 # %%
 responses = np.array([scores[name][k] for k, name in enumerate(study.opponents)])
@@ -202,17 +202,18 @@ plt.show()
 # **Left:** mean score of the policy in the row against the opponent in the column. **Right:** learning curves,
 # means of five points: best responses (blue), `all` (black), and `all-seen` before them (orange).
 #
-# **What it means** (default profile). Training helps: `all-seen` scores 0.16 [0.13, 0.19] more than the wrestler
-# where it started, against unseen opponents as much as against its own. Training against one opponent alone
-# does not: the best responses lead `all` by −0.02 [−0.05, 0.01] and `all-seen` by −0.01 [−0.03, 0.02], and each does
-# as well against its own opponent as those to others do. With this learner, population and time, the value of
-# knowing the opponent is below 0.05, the smallest difference that matters ([claims](claims.py)): what helps against
-# one of these wrestlers helps against all, and the state shows the rest. Embeddings cannot be worth more (C5, C6).
+# **What it means** (default profile). Training helps: `all-seen` scores 0.16 [0.13, 0.19] more than the
+# wrestler where it started, against unseen opponents as much as against its own. Training against one
+# opponent alone does not: the best responses lead `all` by −0.02 [−0.05, 0.01] and `all-seen` by −0.01
+# [−0.03, 0.02], and each does as well against its own opponent as those to others do. With this learner,
+# population and time, the value of knowing the opponent is below 0.05, the smallest difference that matters
+# ([claims](claims.py)): what helps against one of these wrestlers helps against all, and the state shows the
+# rest. Embeddings cannot be worth more (C5, C6).
 #
 # ## Where we deviate
 # The paper has no such matrix. PPO finds *a* policy that does well against an opponent, not the best one, so
-# that $V$ is what this learner gains in this time. One training each: the generalist's luck is in every
-# difference.
+# that $V$ is what this learner gains in this time. Each policy was trained once: chance in the training of the
+# one generalist enters every difference, and the intervals over opponents do not cover it.
 #
 # ## What it cost
 

@@ -67,9 +67,9 @@ strong = graphs.strong_split(
 )
 
 # %% [markdown]
-# ParticleWorld's graph is bipartite: speakers play only with listeners. The weak split holds out one edge
-# of each listener for test and one for validation. The strong split holds out a quarter of the pairs for
-# each, speakers as well as listeners, so that a test listener plays only with test speakers.
+# ParticleWorld's graph is bipartite: speakers play only with listeners. The weak split holds out one edge of
+# each listener for test and one for validation. The strong split holds out a quarter of the pairs (here one
+# of six) for each, speakers as well as listeners, so that a test listener plays only with test speakers.
 
 # %%
 bipartite = InteractionGraph.bipartite(num_pairs, num_pairs)

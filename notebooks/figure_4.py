@@ -19,11 +19,11 @@
 # $$ \pi_\psi\big(a \mid o, c\big), \quad c = W \, \tfrac14 \textstyle\sum_k f_\theta(e_{t-k}), $$
 #
 # and learns with PPO. Only $\psi$ learns; $\theta$ comes from Table 1's strong split, and $W$ keeps a few
-# principal components. No embedding can be worth more than to know who the opponent is, which is what
+# principal components. No embedding can be worth more than knowing who the opponent is, which is what
 # [best_responses](best_responses.py) measures: look there first.
 #
-# **What to expect.** In the paper, Emb-Hyb wins more than no embedding, and more than fixed or random ones. Here
-# knowing the opponent is worth nothing, so that all variants should end up alike.
+# **What to expect.** In the paper, Emb-Hyb wins more than no embedding, and more than fixed or random ones.
+# Here knowing the opponent is worth nothing, so we expect no difference.
 #
 # ## Parameters
 
@@ -104,14 +104,14 @@ variants = [*variants, *more_variants]
 # ## Policies
 # All variants start from the same policy, trained against the training opponents together, and go on against
 # the same opponents in the same order. The reward is 1 for a win, -1 for a loss and nothing else. They differ
-# in what the policy is told; the value function is told the opponent in every variant, and learns alone for
-# the first iteration.
+# in the policy's context; the value function gets the opponent's identity in every variant, and learns alone
+# for the first iteration.
 #
-# - **no embedding**: zeros. To a network, zeros are no embedding: the paper's two variants are one here.
+# - **no embedding**: zeros. A constant input says nothing, so the paper's *no embedding* and *zeros* are one.
 # - **Emb-Im, Emb-Id, Emb-Hyb**, online: principal components of the mean embedding of the opponent's last
 #   matches, all on one scale.
 # - **offline**: one fixed embedding of each opponent (Emb-Hyb); **random**: noise, anew in each match.
-# - **oracle**, beyond the paper: which of the training opponents it is. It does not know unseen ones.
+# - **oracle**, beyond the paper: which of the training opponents it is; it does not know unseen ones.
 # - **recurrent**, beyond the paper: no context, but a GRU that reads what the policy sees in the present match.
 #
 # Contexts scale and shift the first hidden layer (FiLM), or enter the policy like observations
@@ -141,9 +141,9 @@ for part, found in trained.provenance["groups"].items():
 
 # %% [markdown]
 # ## Games
-# Every policy plays every opponent: ten series side by side, each of four games that do not count, where
-# contexts are online, and five that do. The oracle does not play unseen opponents. Validation opponents, which
-# neither the encoder learned from nor a policy ever met, decide between the two kinds of conditioning.
+# Every policy plays every opponent: ten series side by side, each of five games that count, after four that do
+# not where contexts are online. The oracle does not play unseen opponents. Validation opponents, which neither
+# encoder nor policies learned from, compare FiLM with concatenation.
 
 # %%
 names, states = list(study.population), [w.state_dict() for w in study.population.values()]
@@ -172,9 +172,9 @@ for (variant, _), found in zip(product(variants, seeds), played, strict=True):
 
 # %% [markdown]
 # ## Result
-# A run is one seed; its score is the mean over opponents of 1 for a win and ½ for a draw. Intervals are Student's
-# $t$ over seeds. C5 compares Emb-Hyb with no embedding, C6 with offline and random; a negative control compares
-# random with no embedding. What there is to gain is the lead of the best responses over no embedding.
+# A run is one seed; its score is the mean over opponents of 1 for a win and ½ for a draw. Intervals are
+# Student's $t$ over seeds. C5 compares Emb-Hyb with no embedding, C6 with offline and random; a negative
+# control compares random with no embedding. The best responses' lead over no embedding is what there is to gain.
 
 # %%
 means = {name: np.mean(own, axis=1) for name, own in scores.items()}  # (seeds,)
@@ -253,9 +253,9 @@ plots.save_figure(figure, output, "figure_4")
 plt.show()
 
 # %% [markdown]
-# Scores in training. **Above:** without embedding, with each kind of embedding, and with the opponent's identity or
-# a memory. **Below:** Emb-Hyb online, one fixed embedding, zeros ("no embedding"), random vectors. Means over seeds
-# with 95 % bands (Student's t); a point is four games against each of five opponents.
+# Scores in training. **Above:** without embedding, with each kind of embedding, and with the opponent's
+# identity or a memory. **Below:** Emb-Hyb online, one fixed embedding, zeros ("no embedding"), random
+# vectors. Means over seeds with 95 % bands (Student's t); a point is 20 games of each seed.
 
 # %%
 figure, axes = plt.subplots(1, 2, figsize=(6.75, 2.6), sharex=True, sharey=True)
@@ -272,19 +272,19 @@ plots.save_figure(figure, output, "figure_4_gains")
 plt.show()
 
 # %% [markdown]
-# Gains in score over the policy without embedding, with 95 % intervals (Student's t over seeds). Dashed: those
-# of the best responses to the same opponents.
+# Gains in score over the policy without embedding, with 95 % intervals (Student's t over seeds). Dashed line
+# and grey band: the lead of the best responses to the same opponents, and its interval.
 #
-# **What it means** (default profile). Nothing that a policy is told about its opponent helps. Emb-Hyb gains 0.00
-# [−0.03, 0.04] over no embedding, against training and unseen opponents alike (C5: equivalent); the oracle, told
-# who it fights, gains nothing either, and there is nothing to gain: the best responses do not lead. C6 is
-# undecided in two of its four parts: the lead over random vectors may be as large as 0.07, but random vectors
-# rather cost something than embeddings help. Validation opponents prefer concatenation to FiLM by 0.02; elsewhere
-# they are equal. The paper's gain does **not reproduce** with these wrestlers, from a start that mostly beats them.
+# **What it means** (default profile). Conditioning on the opponent does not measurably help. Emb-Hyb gains 0.00
+# [−0.03, 0.04] over no embedding, against training and unseen opponents alike (C5: equivalent). Neither the
+# oracle nor the best responses lead it either: there is nothing to gain. C6 is undecided in two of its four
+# parts: Emb-Hyb may lead a fixed embedding by up to 0.06 (training opponents) and random vectors by up to 0.07
+# (unseen ones). FiLM and concatenation do not differ measurably. The paper's gain does **not reproduce** with
+# these wrestlers, from a start that mostly beats them.
 #
 # ## Where we deviate
-# Zeros and no embedding are one variant. Every game with an online embedding is preceded by matches that do not
-# count. Seeds vary actions, matches and minibatches; encoder, opponents and start are the same for all.
+# Policies start from a strong one, not from scratch, and we report scores, not win rates. Zeros and no
+# embedding are one variant. Seeds vary actions, matches and minibatches, but not encoder, opponents and start.
 #
 # ## What it cost
 

@@ -71,8 +71,8 @@ if refused:
 # %% [markdown]
 # ## Method
 # Games are played in series. Four do not count: in the first, contexts are zeros; later ones are played with
-# means of the embeddings so far. Five more count. A **negative control** plays the first variant against itself: neither
-# side is better, so that wins and losses must be even.
+# means of the embeddings so far. Five more count. A **negative control** plays the first variant against
+# itself: neither side is better, so that wins and losses must be even.
 
 
 # %%
@@ -128,9 +128,9 @@ plt.show()
 # Shares of games that the first won (blue), drew (grey) and lost (orange): means over the policies' seeds, 100
 # games each, with 95 % intervals (Student's t over seeds) at the ends of wins and losses.
 #
-# **What it means** (default profile). No kind of embedding wins more than another, or than none: every score is
-# within 0.04 of ½, and every interval holds ½. Emb-Hyb against no embedding scores 0.00 [−0.05, 0.05] more than
-# ½. In Figure 4 all of them did equally well against the population; against each other, too.
+# **What it means** (default profile). No difference is significant: every score is within 0.04 of ½, and
+# every interval contains ½. Emb-Hyb scores 0.50 [0.45, 0.55] against no embedding. Some intervals reach 0.08
+# from ½, so that small leads are not ruled out.
 #
 # ## Where we deviate
 # The paper draws these rates over training; here they are those of the trained policies. The numbers of

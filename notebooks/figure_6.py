@@ -98,4 +98,4 @@ print(f"{results.load(output)['wall_time_seconds']:.1f} s; {results.versions()}"
 # ## Things to try
 # - `RoboSumoEnv(robots=("bug", "spider"))`: six legs against eight.
 # - If you have a display, `render_mode="human"` opens a window in which you can rotate the view and zoom.
-# - `num_time_steps = 0`: the start of the match, with the ants 1.25 m above the floor.
+# - `num_time_steps = 0`: the start of the match, with the ants 75 cm above the tatami.

@@ -73,7 +73,7 @@ output, folder = results.resolve(output_folder), results.resolve(population_fold
 
 # %% [markdown]
 # ## Data
-# Pairs share their settings but no random numbers, and so do populations. Intervals are Student's $t$ over
+# Pairs and populations share their settings, but no random numbers. Intervals are Student's $t$ over
 # the means of populations. The tables assume one word for a whole episode. We check them against a second
 # table, from other episodes, and against real cross-play, in which speakers draw bits anew at each step.
 
@@ -262,7 +262,7 @@ plt.show()
 #
 # **Silence.** Listeners do not wait for a word: they push to the middle of the landmarks, and somewhat more to
 # one of them. Standing still would cost about 1, while a message from the start would gain only 0.2. It
-# would gain more for listeners that lean more, as most listeners do whose speaker sends 000: silence then
+# would gain more for listeners that lean more, as do most of those whose speaker sends 000: silence then
 # already names a target. Speakers send 000 less often than other words.
 
 # %%
@@ -275,14 +275,14 @@ plt.show()
 
 # %% [markdown]
 # **Above:** percentiles of the distances between embeddings (Emb-Im) and between languages, for all pairs of
-# listeners within a population. **Below:** rank correlations with the distance between languages (last row: of
-# Emb-Im with idle steps); intervals over populations (dots). **Right:** all languages in a plane, by
-# multidimensional scaling, which roughly preserves distances; words for the first landmark (red) have regions.
+# listeners within a population. **Below:** rank correlations with the distance between languages (last row:
+# of Emb-Im with idle steps); intervals over populations (dots). **Right:** all languages in a plane, by
+# multidimensional scaling, which roughly preserves distances. Pairs with one word for red (colours) lie together.
 #
-# **What it means.** The distance between two embeddings says nothing about the distance between two languages,
-# whitened or not, although the encoder has seen these listeners. Their episodes do contain the language: the
-# pushes on each word correlate strongly with it. What close embeddings share is style, namely how often a
-# listener does nothing. A speaker would have to memorise which region of the space has which language.
+# **What it means.** The distance between two embeddings says nothing about the distance between two
+# languages, whitened or not, although the encoder has seen these listeners. Their episodes do contain the
+# language: the pushes on each word correlate strongly with it. What close embeddings share is style, namely
+# how often a listener does nothing. So a speaker can only memorise listeners one by one.
 #
 # **Limits.** The paper does not study languages, so there is no number to compare. The tables assume one word
 # per episode; speakers that draw bits anew at each step do a little better. We read embeddings only by the
@@ -297,4 +297,4 @@ print(f"{result['wall_time_seconds']:.0f} s on {result['machine']}\n{result['ver
 # %% [markdown]
 # ## Things to try
 # - `message_size = 2` in `population.py`: four words for three targets. Is silence (all zeros) still avoided?
-# - `paperlib.alternatives.gated_pooling`: in a trial of 3,000 updates, whitened distances follow language (0.5).
+# - `paperlib.alternatives.gated_pooling`: in a trial of 3,000 updates, whitened distances follow languages.

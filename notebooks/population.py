@@ -273,10 +273,10 @@ print((output / "population.md").read_text())
 # returns lies within our interval: our pairs do better with their own partner and worse with others.
 #
 # The paper's numbers are recalled, not verified. They are the training and test returns of MADDPG, the
-# baseline of its Table 3, which we read as a speaker with its own listeners and with others. Our intervals
-# are Student's $t$ over populations: training a population again, with another seed or on another CPU,
-# shifts its mean by a few tenths, which an interval over the pairs of one population does not cover. All
-# later notebooks use all populations: run $s$ of a table plays with population $s$ mod 5.
+# baseline of its Table 3: the nearest that it reports to a speaker with its own and with other listeners. Our
+# intervals are Student's $t$ over populations: training a population again, with another seed or on another
+# CPU, shifts its mean by a few tenths, which an interval over the pairs of one population does not cover.
+# Later notebooks on ParticleWorld use all populations: run $s$ of a table plays with population $s$ mod 5.
 #
 # **Where we deviate.** The paper names MADDPG but gives no details of how its pairs were trained. Our
 # listeners sample one-hot moves and our speakers independent bits, in training and in evaluation. We chose

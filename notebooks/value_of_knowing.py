@@ -155,7 +155,7 @@ plt.show()
 # Leduc poker. Untrained players make so many mistakes that a single policy exploits most of them. The first
 # player gains more from knowing, plausibly because it acts before it has seen anything of its opponent.
 #
-# So the two worlds of the benchmark ask different things of an embedding. In ParticleWorld, returns show what
+# So ParticleWorld and poker ask different things of an embedding. In ParticleWorld, returns show what
 # an embedding knows (`table_3.py`, `generalisation.py`). In poker they would hardly show it, so there we
 # measure identification.
 #

@@ -258,15 +258,15 @@ plt.show()
 # the requirement, at most 15 % lost.
 #
 # **What was reached, and what was not.** Seventeen of the 25 win at least 40 % against `ant-mlp-v1`, and
-# the best of them 70 %; the best of an earlier population won a third. Two lose more than 15 %
+# the best of them 70 %. Two lose more than 15 %
 # against a motionless ant: `pair-rushing-2` (19 %) and `self-central` (18 %). Action noise does not
 # identify them: the probe does no better than chance.
 #
 # **What it means.** The wrestlers differ in how they move: for most statistics of style, nearly all of the
-# variance is between wrestlers. But who beats whom is a matter of strength. Ratings have a standard
-# deviation of 129 points, strengths alone predict 66 % of all outcomes, and $\chi^2$ is 0.98 per degree of
-# freedom, as if nothing else counted. (A single tournament of 24 matches for each pair, from one other seeding, gave
-# 1.40; we do not know why.)
+# variance is between wrestlers. But who beats whom is a matter of strength. Ratings have a standard deviation
+# of 129 points, strengths alone predict 66 % of all outcomes, and $\chi^2$ is 0.98 per degree of freedom, as
+# expected if strength were all that counts. (One more tournament, from another seed, with 24 matches for
+# each pair, gave 1.40; we do not know why.)
 #
 # **What was tried.** With networks that saw the match from a front fixed to the ant's body, training needed
 # four million samples to win 65 % against a motionless ant and 25 % against `ant-mlp-v1`; drawing one of

@@ -138,7 +138,7 @@ for (hunter, prey), taste, angle in zip(couples, tastes, angles, strict=True):
 # %% [markdown]
 # ## Data
 # Every hunter meets every prey. The encoder learns from seen hunters with seen prey. Both tests have prey
-# that it has never met: with seen hunters (weak generalisation), and with unseen ones (strong).
+# that it has never met: with seen hunters (close to weak generalisation), and with unseen ones (strong).
 
 
 # %% tags=["path"]
@@ -274,8 +274,8 @@ plots.save_figure(figure, output, "your_own_agents")
 plt.show()
 
 # %% [markdown]
-# **Left:** each arrow is one test episode; it points where the hunter likes to go when the prey is
-# straight above, which the encoder never saw. **Right:** IICR, 95 % intervals over seeds (Student's $t$).
+# **Left:** each arrow is one test episode; it points where the hunter likes to go when the prey is straight
+# above. The encoder never saw these directions. **Right:** IICR, 95 % intervals over seeds (Student's $t$).
 #
 # **What it means** (default parameters). The arrows turn as one goes round the picture: the encoder has found
 # the circle of tastes. By IICR, embeddings are far ahead of both references. The nearest neighbour names seen
