@@ -29,7 +29,7 @@
 
 # %% tags=["parameters"]
 from_scratch = False  # train the policies (hours), or take the shipped ones
-seeds = [0, 1, 2, 3, 4, 5, 6]  # of the new policies
+seeds = [0, 1, 2, 3, 4, 5, 6, 7]  # of the new policies
 encoder_seed = 0  # of Table 1: its strong split and its encoders are used
 num_opponents = 5  # from its training wrestlers; and as many of its test wrestlers
 variants = ["no embedding", "Emb-Im", "Emb-Id", "Emb-Hyb", "offline", "random", "oracle"]  # trained
@@ -66,6 +66,7 @@ from reproduction import (
     contextual_policies,
     measures,
     plots,
+    policy_games,
     policy_training,
     results,
     statistics,
@@ -75,26 +76,16 @@ from reproduction.jobs import run_jobs
 from reproduction.policy_study import OTHERWISE, Study
 
 # %%
+# fmt: off
 parameters = dict(
-    from_scratch=from_scratch,
-    seeds=seeds,
-    encoder_seed=encoder_seed,
-    num_opponents=num_opponents,
-    variants=variants,
-    more_variants=more_variants,
-    num_components=num_components,
-    num_episodes=num_episodes,
-    conditioning=conditioning,
-    num_iterations=num_iterations,
-    num_rollouts=num_rollouts,
-    num_envs=num_envs,
-    learning_rate=learning_rate,
-    num_games=num_games,
-    games_every=games_every,
-    num_last_games=num_last_games,
-    num_rounds=num_rounds,
+    from_scratch=from_scratch, seeds=seeds, encoder_seed=encoder_seed, num_opponents=num_opponents,
+    variants=variants, more_variants=more_variants, num_components=num_components,
+    num_episodes=num_episodes, conditioning=conditioning, num_iterations=num_iterations,
+    num_rollouts=num_rollouts, num_envs=num_envs, learning_rate=learning_rate, num_games=num_games,
+    games_every=games_every, num_last_games=num_last_games, num_rounds=num_rounds,
     num_workers=num_workers,
 )
+# fmt: on
 run = results.Run("figure_4", parameters)
 torch.set_num_threads(1)
 output = results.resolve(output_folder)
@@ -163,7 +154,7 @@ jobs = [
     for variant, seed in product(variants, seeds)
 ]
 options = dict(num_workers=num_workers, units=sum(len(job["groups"]) for job in jobs))
-played = run_jobs(policy_training.evaluate_groups, jobs, name="games", **options)
+played = run_jobs(policy_games.evaluate_groups, jobs, name="games", **options)
 scores: dict[str, list[list[float]]] = {}  # by variant and group: (seeds, opponents)
 for (variant, _), found in zip(product(variants, seeds), played, strict=True):
     for part, shares in found.items():
@@ -243,7 +234,9 @@ for line, shown in zip(axes, sets, strict=True):
         for variant in shown:
             if f"{variant} {part}" in values["curves"] and (variant, part) != ("oracle", "test"):
                 at = np.array(values["samples"]) / 1e6
-                plots.draw_band(ax, at, values["curves"][f"{variant} {part}"], label=variant)
+                curves = values["curves"][f"{variant} {part}"]
+                shows = variant in ("no embedding", "Emb-Hyb")
+                plots.draw_band(ax, at, curves, label=variant, has_band=shows)
         ax.set_title(title)
     line[0].set_ylabel("score")
     lines = line[0].get_legend_handles_labels()
@@ -255,7 +248,7 @@ plt.show()
 # %% [markdown]
 # Scores in training. **Above:** without embedding, with each kind of embedding, and with the opponent's
 # identity or a memory. **Below:** Emb-Hyb online, one fixed embedding, zeros ("no embedding"), random
-# vectors. Means over seeds with 95 % bands (Student's t); a point is 20 games of each seed.
+# vectors. Means over seeds, two with 95 % bands (Student's t); a point is 20 games a seed.
 
 # %%
 figure, axes = plt.subplots(1, 2, figsize=(6.75, 2.6), sharex=True, sharey=True)
@@ -291,7 +284,8 @@ plt.show()
 # %%
 result = results.load(output)
 trainings = trained.provenance["trainings"].values()
-print(f"{sum(t['seconds'] for t in trainings) / 3600:.1f} core hours of training and its games")
+hours = sum(t["seconds"] for t in trainings) / 3600
+print(f"{hours:.1f} hours of training and its games, each on one core, pauses included")
 print(f"{result['wall_time_seconds']:.0f} s on {result['machine']}\n{result['versions']}")
 
 # %% [markdown]

@@ -21,7 +21,7 @@
 # ## Parameters
 
 # %% tags=["parameters"]
-seeds = [0, 1, 2, 3, 4, 5, 6]  # of the policies of Figure 4
+seeds = [0, 1, 2, 3, 4, 5, 6, 7]  # of the policies of Figure 4
 variants = ["no embedding", "Emb-Im", "Emb-Id", "Emb-Hyb"]  # each against each
 num_games = 20  # of each two policies, side by side
 num_rounds = 5  # of these games, one after the other
@@ -126,7 +126,7 @@ plt.show()
 
 # %% [markdown]
 # Shares of games that the first won (blue), drew (grey) and lost (orange): means over the policies' seeds, 100
-# games each, with 95 % intervals (Student's t over seeds) at the ends of wins and losses.
+# games each. Points: the score, wins and half the draws, with its 95 % interval (Student's t over seeds).
 #
 # **What it means** (default profile). No difference is significant: every score is within 0.04 of ½, and
 # every interval contains ½. Emb-Hyb scores 0.50 [0.45, 0.55] against no embedding. Some intervals reach 0.08

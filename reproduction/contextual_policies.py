@@ -85,9 +85,9 @@ class ContextualPolicies:
                     )
 
     def save(self, folder: Path) -> None:
-        """Writes policies and encoders."""
+        """Writes policies, without their value functions, and encoders."""
         named = {f"{variant} {seed}": policy for (variant, seed), policy in self.policies.items()}
-        robosumo_policies.save(folder / FILE, named, self.provenance)
+        robosumo_policies.save(folder / FILE, named, self.provenance, to_play=True)
         for method, model in self.encoders.items():
             model.save(folder / f"{method}.safetensors")
 

@@ -198,7 +198,9 @@ def draw_embeddings(ax: Axes, points: ArrayLike, names: Sequence[str]) -> None:
     ax.margins(0.08)
 
 
-def draw_band(ax: Axes, positions: ArrayLike, values: ArrayLike, *, label: str) -> None:
+def draw_band(
+    ax: Axes, positions: ArrayLike, values: ArrayLike, *, label: str, has_band: bool = True
+) -> None:
     """Mean over runs with its 95 % band by Student's t.
 
     Args:
@@ -206,10 +208,11 @@ def draw_band(ax: Axes, positions: ArrayLike, values: ArrayLike, *, label: str) 
         positions: (P,).
         values: (runs, P).
         label: of the line, and the method that gives it its colour.
+        has_band: whether to draw the band; more than three hide one another.
     """
     positions, values = np.asarray(positions), np.asarray(values, dtype=float)
     (line,) = ax.plot(positions, values.mean(0), label=label, color=METHOD_COLOURS.get(label))
-    if len(values) > 1:
+    if has_band and len(values) > 1:
         mean, half = values.mean(0), statistics.t_half_width(values)
         ax.fill_between(
             positions, mean - half, mean + half, color=line.get_color(), alpha=0.15, lw=0
@@ -217,7 +220,8 @@ def draw_band(ax: Axes, positions: ArrayLike, values: ArrayLike, *, label: str) 
 
 
 def draw_outcomes(ax: Axes, outcomes: Mapping[str, ArrayLike]) -> None:
-    """Shares of games won, drawn and lost, a bar per name, with 95 % intervals over runs.
+    """Shares of games won, drawn and lost, a bar per name, and the score, 1 for a win and ½ for a
+    draw, with its 95 % interval over runs.
 
     Args:
         ax: to draw on.
@@ -226,16 +230,17 @@ def draw_outcomes(ax: Axes, outcomes: Mapping[str, ArrayLike]) -> None:
     places = np.arange(len(outcomes))[::-1]
     runs = [np.asarray(table, dtype=float) for table in outcomes.values()]
     means = np.array([table.mean(0) for table in runs])  # (names, 3)
-    half = np.array([statistics.t_half_width(table) for table in runs])
+    scores = [table @ [1, 0.5, 0] for table in runs]
+    half = np.array([statistics.t_half_width(score) for score in scores])
     left = np.zeros(len(means))
     for column, (how, colour) in enumerate(
         {"won": "#0072B2", "drawn": "0.8", "lost": "#D55E00"}.items()
     ):
         ax.barh(places, means[:, column], left=left, color=colour, height=0.62, label=how)
         left += means[:, column]
-    ends = {"fmt": "none", "ecolor": "black", "capsize": 2, "lw": 0.9}
-    ax.errorbar(means[:, 0], places, xerr=half[:, 0], **ends)
-    ax.errorbar(1 - means[:, 2], places, xerr=half[:, 2], **ends)
+    middle = [score.mean() for score in scores]
+    ax.errorbar(middle, places, xerr=half, fmt="o", ms=3, color="black", capsize=2, lw=0.9)
+    ax.axvline(0.5, color="black", lw=0.7, ls=":")
     ax.set_yticks(places, list(outcomes))
     ax.set(xlim=(0, 1), xlabel="share of games")
     ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)

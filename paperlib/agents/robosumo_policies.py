@@ -77,7 +77,7 @@ class Wrestler(nn.Module):
         """A wrestler with these weights; its sizes are inferred from them.
 
         Args:
-            state: a `state_dict` of a wrestler.
+            state: a `state_dict` of a wrestler, or its `playing_state`.
             robot: which robot it controls.
             source: where the weights come from, for error messages.
 
@@ -96,6 +96,9 @@ class Wrestler(nn.Module):
             "critic_size": max(0, value[-1] - policy[-1] - film[-1]),
         }
         new = cls(robot, generator=torch.Generator(), **sizes)
+        if not value[-1]:
+            missing = {n: t for n, t in new.state_dict().items() if n.startswith("network.value.")}
+            state = {name: torch.zeros_like(t) for name, t in missing.items()} | dict(state)
         due = {name: tuple(tensor.shape) for name, tensor in new.state_dict().items()}
         came = {name: tuple(tensor.shape) for name, tensor in state.items()}
         if due != came:
@@ -106,6 +109,18 @@ class Wrestler(nn.Module):
             )
         new.load_state_dict(state)
         return new
+
+    def playing_state(self) -> dict[str, Tensor]:
+        """The `state_dict` without the value function and its own inputs, which play does not use:
+        half the size. `from_state` takes zeros for them."""
+        state = {
+            name: tensor
+            for name, tensor in self.state_dict().items()
+            if not name.startswith("network.value.")
+        }
+        for name in ("network.normalizer.mean", "network.normalizer.variance"):
+            state[name] = state[name][: self.network.policy_size]
+        return state
 
     def with_context(
         self,
@@ -197,18 +212,23 @@ class Wrestler(nn.Module):
 
 
 def pack(
-    wrestlers: Mapping[str, Wrestler], provenance: Mapping[str, Any]
+    wrestlers: Mapping[str, Wrestler], provenance: Mapping[str, Any], *, to_play: bool = False
 ) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Wrestlers of one robot as tensors and metadata; see `save`."""
     tensors: dict[str, Tensor] = {}
     for name, wrestler in wrestlers.items():
-        tensors |= files.with_prefix(f"{name}/", wrestler.state_dict())
+        state = wrestler.playing_state() if to_play else wrestler.state_dict()
+        tensors |= files.with_prefix(f"{name}/", state)
     robot = next(iter(wrestlers.values())).robot
     return tensors, {"robot": robot, "names": list(wrestlers), "provenance": provenance}
 
 
 def save(
-    path: str | Path, wrestlers: Mapping[str, Wrestler], provenance: Mapping[str, Any]
+    path: str | Path,
+    wrestlers: Mapping[str, Wrestler],
+    provenance: Mapping[str, Any],
+    *,
+    to_play: bool = False,
 ) -> None:
     """Writes wrestlers of one robot to one safetensors file with a checksum.
 
@@ -216,8 +236,9 @@ def save(
         path: of the file.
         wrestlers: by name, at least one.
         provenance: where they come from; whatever JSON can hold.
+        to_play: whether to leave out value functions, see `Wrestler.playing_state`.
     """
-    files.save_tensors(path, *pack(wrestlers, provenance))
+    files.save_tensors(path, *pack(wrestlers, provenance, to_play=to_play))
 
 
 def load(path: str | Path, *, robot: str = "ant") -> tuple[dict[str, Wrestler], dict[str, Any]]:

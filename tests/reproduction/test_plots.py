@@ -92,6 +92,11 @@ def test_band_of_a_single_run_is_a_line(ax):
     assert len(ax.lines) == 1 and len(ax.collections) == 0
 
 
+def test_a_line_may_do_without_its_band(ax):
+    plots.draw_band(ax, [0, 1], [[0.0, 1.0], [1.0, 1.0]], label="x", has_band=False)
+    assert len(ax.lines) == 1 and len(ax.collections) == 0
+
+
 def test_outcomes_fill_the_bar(ax):
     plots.draw_outcomes(ax, {"a": [[0.5, 0.2, 0.3], [0.7, 0.2, 0.1]], "b": [[1, 0, 0], [1, 0, 0]]})
     widths = [patch.get_width() for patch in ax.patches]
@@ -99,11 +104,20 @@ def test_outcomes_fill_the_bar(ax):
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["won", "drawn", "lost"]
 
 
+def test_the_score_stands_at_wins_and_half_the_draws_with_its_interval(ax):
+    plots.draw_outcomes(ax, {"a": [[0.5, 0.2, 0.3], [0.7, 0.2, 0.1]]})
+    (bar,) = (c for c in ax.containers if isinstance(c, ErrorbarContainer))
+    assert bar.lines[0].get_xdata() == pytest.approx([0.7])
+    ((low, high),) = (s[:, 0] for s in bar.lines[2][0].get_segments())
+    # t(0.975, 1) = 12.706, standard error 0.1
+    assert [low, high] == pytest.approx([0.7 - 1.2706, 0.7 + 1.2706], abs=1e-3)
+
+
 def test_outcomes_of_a_single_run_have_no_intervals(ax):
     plots.draw_outcomes(ax, {"a": [[0.5, 0.2, 0.3]], "b": [[0.4, 0.2, 0.4]]})
     bars = [container for container in ax.containers if isinstance(container, ErrorbarContainer)]
     shown = [segment for bar in bars for segment in bar.lines[2][0].get_segments()]
-    assert len(bars) == 2 and [segment for segment in shown if len(segment)] == []
+    assert len(bars) == 1 and [segment for segment in shown if len(segment)] == []
 
 
 def test_claims_point_to_the_right_where_they_hold(ax):

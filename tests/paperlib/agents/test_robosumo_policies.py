@@ -173,3 +173,28 @@ def test_other_files_are_no_wrestlers(tmp_path):
     files.save_tensors(tmp_path / "w.safetensors", {"x": torch.zeros(1)}, {"a": 1})
     with pytest.raises(ValueError, match="holds no wrestlers"):
         robosumo_policies.load(tmp_path / "w.safetensors")
+
+
+@pytest.mark.parametrize("sizes", [{}, {"memory_size": 3}, {"film": True}, {"critic_size": 4}])
+def test_a_playing_state_acts_the_same_without_a_value_function(tmp_path, sizes):
+    wrestler = Wrestler(generator=make_generator(0)).with_context(
+        2, **sizes, generator=make_generator(1)
+    )
+    for parameter in wrestler.parameters():
+        torch.nn.init.normal_(parameter, std=0.1, generator=make_generator(parameter.numel()))
+    wrestler.network.normalizer.update(
+        torch.randn(50, wrestler.network.normalizer.mean.numel(), generator=make_generator(2))
+    )
+    path, whole = tmp_path / "play.safetensors", tmp_path / "whole.safetensors"
+    robosumo_policies.save(path, {"a": wrestler}, {}, to_play=True)
+    robosumo_policies.save(whole, {"a": wrestler}, {})
+    assert path.stat().st_size < 0.6 * whole.stat().st_size
+    player = robosumo_policies.load(path)[0]["a"]
+    assert player.critic_size == 0 and player.context_size == 2
+    seen = torch.rand(5, 120, generator=make_generator(3))
+    context = torch.randn(5, 2, generator=make_generator(4))
+    one, other = (
+        each.act(seen, generator=make_generator(5), context=context)[0]
+        for each in (wrestler, player)
+    )
+    assert torch.equal(one, other)
