@@ -55,7 +55,8 @@ def test_written_and_read(trained, tmp_path):
     assert again.provenance == trained.provenance
     assert list(again.policies) == [("Emb-Hyb", 0), ("Emb-Hyb", 3), ("offline", 0), ("offline", 3)]
     for key, policy in trained.policies.items():
-        assert checksum_of(again.policies[key]) == checksum_of(policy)
+        one, other = (each.playing_state() for each in (again.policies[key], policy))
+        assert one.keys() == other.keys() and all(one[n].equal(other[n]) for n in one)
     again.check(MEMBERS)
     with pytest.raises(FileNotFoundError):
         contextual_policies.load(tmp_path / "nothing")
