@@ -268,11 +268,11 @@ plt.show()
 # Gains in score over the policy without embedding, with 95 % intervals (Student's t over seeds). Dashed line
 # and grey band: the lead of the best responses to the same opponents, and its interval.
 #
-# **What it means** (default profile). Conditioning on the opponent does not measurably help. Emb-Hyb gains 0.00
-# [−0.03, 0.04] over no embedding, against training and unseen opponents alike (C5: equivalent). Neither the
-# oracle nor the best responses lead it either: there is nothing to gain. C6 is undecided in two of its four
-# parts: Emb-Hyb may lead a fixed embedding by up to 0.06 (training opponents) and random vectors by up to 0.07
-# (unseen ones). FiLM and concatenation do not differ measurably. The paper's gain does **not reproduce** with
+# **What it means** (default profile). Conditioning on the opponent does not measurably help. Emb-Hyb gains 0.01
+# [−0.03, 0.05] over no embedding against training opponents, and 0.00 [−0.05, 0.04] against unseen ones (C5:
+# equivalent). Neither the oracle nor the best responses lead it either: there is nothing to gain. C6 is undecided
+# in three of its four parts, whose intervals reach 0.05 (a fixed embedding, random vectors) or −0.06 (a fixed one,
+# unseen opponents). FiLM and concatenation do not differ measurably. The paper's gain does **not reproduce** with
 # these wrestlers, from a start that mostly beats them.
 #
 # ## Where we deviate
