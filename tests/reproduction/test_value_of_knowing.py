@@ -62,7 +62,7 @@ def test_a_mixture_is_what_openspiel_says_of_it():
             for policy in policies
         ]
         assert found.informed == pytest.approx(sum(one.informed for one in alone) / 2)
-        assert found.member <= found.uninformed <= found.informed + 1e-9
+        assert found.member <= found.uninformed <= found.informed + 1e-6  # float32 policies
 
 
 def test_listeners(populations):
