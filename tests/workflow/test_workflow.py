@@ -111,19 +111,19 @@ def test_interrupted_workflow_ends_with_the_same_numbers(tmp_path, request):
     assert "figure_1/result.json is damaged" in output.splitlines()[-1]
 
 
-def test_unknown_profile_is_one_line(tmp_path):
-    process = start(tmp_path, "--profile", "lapptop")
+@pytest.mark.parametrize(
+    ("option", "name", "message"),
+    [
+        ("--profile", "lapptop", "unknown profile 'lapptop'; there are laptop, long, smoke, paper"),
+        ("--items", "tabel_2", "there is no notebook 'tabel_2'; did you mean 'table_2'?"),
+        ("--executor", "slrum", "unknown executor 'slrum'; there are local, slurm"),
+    ],
+)
+def test_an_unknown_name_is_one_line(tmp_path, option, name, message):
+    process = start(tmp_path, option, name)
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 1
-    assert output == "error: unknown profile 'lapptop'; there are laptop, long, smoke, paper\n"
-    assert not any(tmp_path.iterdir())
-
-
-def test_unknown_notebook_is_one_line(tmp_path):
-    process = start(tmp_path, "--items", "tabel_2")
-    output, _ = process.communicate(timeout=60)
-    assert process.returncode == 1
-    assert output == "error: there is no notebook 'tabel_2'; did you mean 'table_2'?\n"
+    assert output == f"error: {message}\n"
     assert not any(tmp_path.iterdir())
 
 
@@ -144,13 +144,6 @@ def test_a_folder_with_a_space_in_its_name_will_do(tmp_path):
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     subprocess.run(command, cwd=ROOT, env=environment, check=True, timeout=120)
     assert results.load((folder / result).parent)["item"] == "figure_1"
-
-
-def test_unknown_executor_is_one_line(tmp_path):
-    process = start(tmp_path, "--executor", "slrum")
-    output, _ = process.communicate(timeout=60)
-    assert process.returncode == 1
-    assert output == "error: unknown executor 'slrum'; there are local, slurm\n"
 
 
 def test_slurm_that_is_not_there_is_one_line(tmp_path):
