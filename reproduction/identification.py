@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import torch
 from jaxtyping import Float, Int, Shaped
+from scipy import linalg
 from torch import Tensor, nn
 
 from paperlib import _checks
@@ -186,15 +187,25 @@ def discriminants(
     means = torch.zeros(len(classes), x.shape[1], dtype=x.dtype).index_add_(0, index, x)
     means *= len(classes) / len(x)
     within = (x - means[index]).T @ (x - means[index]) / len(x)
-    variances, axes = torch.linalg.eigh(within)
+    variances, axes = _eigh(within)
     kept = variances > 1e-7 * variances[-1]
     whiten = axes[:, kept] / variances[kept].sqrt()
-    between, turn = torch.linalg.eigh(torch.atleast_2d(torch.cov((means @ whiten).T)))
+    between, turn = _eigh(torch.atleast_2d(torch.cov((means @ whiten).T)))
     between = (between - len(classes) / len(x)).clamp(min=0)
     directions = whiten @ turn * (between / (1 + between)).sqrt()
     noise = torch.randn(directions.shape[1] + 1, embedding_size, generator=generator).double()
     centre, mixed = x.mean(0), directions @ noise[:-1]
     return lambda test: ((test.double() - centre) @ mixed + constant * noise[-1]).float()
+
+
+def _eigh(matrix: Tensor) -> tuple[Tensor, Tensor]:
+    """Eigenvalues, ascending, and eigenvectors of a symmetric matrix.
+
+    `torch.linalg.eigh` divides and conquers, which on some machines does not converge where many
+    eigenvalues are equal, as with fewer episodes than features.
+    """
+    values, vectors = linalg.eigh(matrix.numpy(), driver="evr")
+    return torch.from_numpy(values), torch.from_numpy(vectors)
 
 
 def _check(train: Tensor, test: Tensor) -> None:

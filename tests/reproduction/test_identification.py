@@ -114,6 +114,16 @@ def test_discriminants_turn_to_what_tells_agents_apart(generator):
     )
 
 
+def test_discriminants_of_fewer_episodes_than_features(generator):
+    """Most features never vary, so that most variances within agents are zero."""
+    labels = torch.arange(10).repeat_interleave(4)
+    x = torch.zeros(40, 300)
+    x[:, :30] = torch.randn(10, 30, generator=generator).repeat_interleave(4, 0)
+    x[:, :30] += 0.1 * torch.randn(40, 30, generator=generator)
+    found = identification.discriminants(x, labels, generator=generator)(x)
+    assert nearest_accuracy(found[0::2], labels[0::2], found[1::2], labels[1::2]) == 1.0
+
+
 def test_bad_embeddings_are_named(generator):
     labels, good = torch.tensor([0, 1]), torch.eye(2)
     bad = torch.full((2, 2), torch.nan)
