@@ -150,8 +150,6 @@ benchmark.check()
 # embeddings of the episodes have unit variance. A mean over 200 steps hardly differs between episodes; with
 # the usual initial weights, embeddings start within a few hundredths of each other, where the paper's
 # identification loss is flat. The constants add nothing that the weights of a last linear layer could not do.
-# They are what makes the paper's own method work in poker: in Leduc poker, it names 7 % of the agents in
-# validation without them, and 60 % with them.
 #
 # **Settings are chosen on validation episodes** of the first seed, of agents that are in no test. In poker,
 # encoders learn from four fifths of these agents and name the other fifth, as published.
@@ -274,14 +272,13 @@ plt.show()
 #   only the profile `paper` chooses them for every cell.
 # - Equal steps of an episode are merged for all encoders but the GRU, and an update computes equal steps
 #   once. Neither changes sums over steps.
-# - A linear layer trained for 200 epochs on raw embeddings prefers embeddings of many large numbers: Kuhn's
-#   discriminants name 5 % as 11 numbers, and a third as 100 mixtures of these. So compare cells by their
-#   nearest neighbours too.
+# - A linear layer trained for 200 epochs on raw embeddings prefers embeddings of many large numbers, which is
+#   why discriminants enter as 100 mixtures. So compare cells by their nearest neighbours too.
 # - Seeds of RoboSumo share wrestlers and matches, and those of RoShamBo the bots. Their intervals are over
 #   splits, weights and, for bots, matches; they say nothing about other populations.
 #
 # ## What it cost
-# From scratch, three seeds took 638 s and the other two 392 s. Finished cells are kept, so a rerun is fast.
+# Finished cells are kept, so that a rerun is fast.
 
 # %%
 result = results.load(output)

@@ -41,7 +41,7 @@ learning_rate = 0.0003  # of Adam, at the start
 num_games = 20  # against each opponent, for a point of a learning curve
 num_last_games = 400  # against each opponent, in the matrix
 seed = 1  # of the games in the matrix
-num_workers = 2  # processes that train; does not affect the results
+num_workers = 2  # processes; does not affect the results
 wrestlers_folder = "results/laptop/wrestlers"  # results of wrestlers.py
 responses_folder = "results/laptop/responses"  # trained policies, kept between runs
 output_folder = "results/laptop/best_responses"  # where the results go
@@ -52,6 +52,7 @@ import numpy as np
 
 from paperlib import pretrained
 from paperlib.agents import robosumo_policies
+from paperlib.streams import Stream
 from reproduction import best_responses, plots, policy_training, results, statistics, tables
 from reproduction.best_responses import ALL, SEEN, BestResponses
 from reproduction.jobs import run_jobs
@@ -125,10 +126,13 @@ spent = sum(provenance[name]["seconds"] for name in study.policies)
 # %%
 players = {start: study.population[start]} | {name: policies[name] for name in study.policies}
 opponents = [study.population[name] for name in study.opponents]
-found = best_responses.scores(
-    list(players.values()), opponents, num_games=num_last_games, seed=seed
-)
-scores = dict(zip(players, found, strict=True))
+jobs = [
+    {"policy": policy, "key": (seed, Stream.BEST_RESPONSES_GAMES, number)}
+    | {"opponents": opponents, "num_games": num_last_games, "seed": seed}
+    for number, policy in enumerate(players.values())
+]
+options = dict(num_workers=num_workers, units=len(jobs), name="games")
+scores = dict(zip(players, run_jobs(best_responses.scores, jobs, **options), strict=True))
 
 # %% [markdown]
 # ## Result
@@ -194,6 +198,9 @@ for name, curve in values["curves"].items():
     smooth = np.convolve(score, np.ones(5) / 5, mode="valid") if len(score) > 5 else score
     share = samples[-len(smooth) :] / samples[-1]
     right.plot(share, smooth, **looks.get(name, dict(color="#0072B2", lw=0.7, alpha=0.7)))
+labels = {names[0]: "best responses", ALL: "all", SEEN: "all-seen"}
+lines = [right.lines[list(values["curves"]).index(name)] for name in labels]
+right.legend(lines, labels.values(), loc="lower right", fontsize=6)
 right.set(xlabel="share of the training", ylabel="score in training")
 plots.save_figure(figure, output, "best_responses")
 plt.show()

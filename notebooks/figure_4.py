@@ -132,9 +132,9 @@ for part, found in trained.provenance["groups"].items():
 
 # %% [markdown]
 # ## Games
-# Every policy plays every opponent: ten series side by side, each of five games that count, after four that do
-# not where contexts are online. The oracle does not play unseen opponents. Validation opponents, which neither
-# encoder nor policies learned from, compare FiLM with concatenation.
+# Every policy plays fifty games that count against every opponent; with online contexts in ten series, each of
+# five such games after four that do not count. The oracle does not play unseen opponents. Validation opponents,
+# which neither encoder nor policies learned from, compare FiLM with concatenation.
 
 # %%
 names, states = list(study.population), [w.state_dict() for w in study.population.values()]
@@ -159,7 +159,7 @@ scores: dict[str, list[list[float]]] = {}  # by variant and group: (seeds, oppon
 for (variant, _), found in zip(product(variants, seeds), played, strict=True):
     for part, shares in found.items():
         own = scores.setdefault(f"{variant} {part}", [])
-        own.append([policy_training.score(share) for share in shares])
+        own.append([policy_games.score(share) for share in shares])
 
 # %% [markdown]
 # ## Result

@@ -26,21 +26,29 @@ variants = ["no embedding", "Emb-Im", "Emb-Id", "Emb-Hyb"]  # each against each
 num_games = 20  # of each two policies, side by side
 num_rounds = 5  # of these games, one after the other
 max_steps = 501  # until a match is a draw, as in the original
-num_threads = 2  # of the physics; the numbers do not depend on it
+num_workers = 2  # processes; does not affect the results
 figure_4_folder = "results/laptop/figure_4"  # results of figure_4.py, with the policies
 output_folder = "results/laptop/figure_5"  # where the results go, relative to the repository
 
 # %%
-from itertools import combinations
+from itertools import combinations, product
 
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-from paperlib.agents import contextual_games
 from paperlib.streams import Stream
-from reproduction import claims, contextual_policies, measures, plots, results, statistics, tables
-from reproduction.policy_training import make_opponent_context
+from reproduction import (
+    claims,
+    contextual_policies,
+    measures,
+    plots,
+    policy_games,
+    results,
+    statistics,
+    tables,
+)
+from reproduction.jobs import run_jobs
 from reproduction.verdicts import Part
 
 # %%
@@ -50,7 +58,7 @@ parameters = dict(
     num_games=num_games,
     num_rounds=num_rounds,
     max_steps=max_steps,
-    num_threads=num_threads,
+    num_workers=num_workers,
 )
 run = results.Run("figure_5", parameters)
 torch.set_num_threads(1)
@@ -76,26 +84,26 @@ if refused:
 
 
 # %%
-def play(pair: tuple[str, str], seed: int, key: tuple[int, ...]) -> list[float]:
-    """Shares of games that the second of a pair of variants wins, draws and loses."""
-    sides = []
-    for variant in pair[::-1]:
-        spec = trained.context_spec(variant, ["the other side"])
-        sides.append((trained.policies[variant, seed], make_opponent_context(spec, num_games, [0])))
-    options = dict(num_games=num_rounds, max_cycles=max_steps, num_threads=num_threads)
-    opponent = np.zeros(num_games, dtype=np.int64)
-    shares = contextual_games.meet(sides, [], opponent, key=key, **options).shares()
-    return [shares[how] for how in ("won", "drawn", "lost")]
-
-
-# %%
 itself = (variants[0], variants[0])
-outcomes: dict[str, list[list[float]]] = {}  # by pair: (seeds, 3)
-for number, pair in enumerate([*list(combinations(variants, 2))[::-1], itself]):
-    name = f"{pair[1]} against {pair[0]}"
-    keys = [(seed, Stream.FIGURE_5_MATCHES, number) for seed in seeds]
-    outcomes[name] = [play(pair, seed, key) for seed, key in zip(seeds, keys, strict=True)]
-    print(name, np.mean(outcomes[name], axis=0).round(2))
+pairs = {f"{new} against {old}": (new, old) for old, new in [*combinations(variants, 2)][::-1]}
+pairs |= {f"{itself[0]} against {itself[1]}": itself}
+jobs = [
+    {
+        "sides": [
+            (trained.policies[variant, policy_seed], trained.context_spec(variant, ["the other"]))
+            for variant in pair
+        ],
+        "key": (policy_seed, Stream.FIGURE_5_MATCHES, number),
+        **dict(num_games=num_games, num_rounds=num_rounds, max_cycles=max_steps),
+    }
+    for (number, pair), policy_seed in product(enumerate(pairs.values()), seeds)
+]
+options = dict(num_workers=num_workers, units=len(jobs), name="games")
+played = run_jobs(policy_games.meet, jobs, **options)
+of_pairs = np.reshape(played, (len(pairs), len(seeds), 3)).tolist()
+outcomes = dict(zip(pairs, of_pairs, strict=True))  # (seeds, 3) each
+for name, found in outcomes.items():
+    print(name, np.mean(found, axis=0).round(2))
 
 # %% [markdown]
 # ## Result

@@ -61,6 +61,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
+from paperlib import pretrained
 from paperlib.agents import maddpg, populations
 from paperlib.environments.particleworld import EPISODE_LENGTH, ParticleWorld, best_returns
 from paperlib.streams import Stream, make_generator
@@ -114,7 +115,7 @@ for number in range(num_populations):
             device=device,
         ).cpu()
     else:
-        found[number] = populations.Population.load_shipped(number)
+        found[number] = pretrained.load(f"particleworld/population-{number}")
 population = found[0]
 
 # %% [markdown]

@@ -61,7 +61,7 @@ import matplotlib.pyplot as plt
 import torch
 
 from paperlib import embeddings, files, graphs, metrics
-from paperlib.agents import matches, robosumo_policies
+from paperlib.agents import matches
 from paperlib.streams import Stream
 from reproduction import (
     choices,
@@ -75,6 +75,7 @@ from reproduction import (
     wrestler_measures,
     wrestler_plots,
     wrestler_tables,
+    wrestlers,
 )
 from reproduction.wrestler_measures import OTHER_WEIGHTS
 
@@ -101,7 +102,7 @@ output = results.resolve(output_folder)
 
 # %%
 folder = results.resolve(wrestlers_folder)
-population, _ = robosumo_policies.load(folder / "population.safetensors")
+population = wrestlers.load_population(folder)
 names = list(population)
 graph = graphs.InteractionGraph.complete(len(names))
 splits = wrestler_measures.make_splits(
@@ -119,11 +120,10 @@ print(f"{len(dataset) // 2} matches, {drawn:.1%} drawn; mean length {lengths.mea
 
 # %% [markdown]
 # ## Method
-# An update uses 20 random steps of each episode: means and sums keep their expectations, at a fraction of the
-# cost. Embeddings come from whole episodes, and observations are standardised by the training episodes. We
-# choose each method's learning rate and number of updates by the ratio on *validation* episodes of the first
-# seed, and $\lambda$ in every seed. The references are an **untrained** encoder, **summary statistics** and,
-# with labels, a **supervised** encoder that learns to name the training wrestlers.
+# An update uses 20 random steps of each episode: means and sums keep their expectations. Embeddings come from
+# whole episodes, and observations are standardised by the training episodes. We choose each method's learning
+# rate and number of updates by the ratio on *validation* episodes of the first seed, and $\lambda$ in every
+# seed. References: an **untrained** encoder, **summary statistics** and, with labels, a **supervised** encoder.
 
 # %%
 comparison = comparisons.Comparison(

@@ -40,7 +40,7 @@ num_agents = 25  # how many of them take part
 matches_per_edge = 10  # of each two wrestlers, for each evaluation seed
 evaluation_seeds = [1, 2, 3, 4]  # of the matches among them
 num_reference_matches = 100  # of each wrestler with each reference
-num_workers = 2  # processes that train; does not affect the results
+num_workers = 2  # processes; does not affect the results
 training_runs_folder = "results/laptop/training_runs"  # trained wrestlers, kept between runs
 output_folder = "results/laptop/wrestlers"  # where the results go, relative to the repository
 
@@ -48,6 +48,7 @@ output_folder = "results/laptop/wrestlers"  # where the results go, relative to 
 import matplotlib.pyplot as plt
 import numpy as np
 
+from paperlib import pretrained
 from paperlib.agents import matches, published_policies, robosumo_policies
 from paperlib.streams import Stream, make_generator
 from reproduction import (
@@ -61,6 +62,7 @@ from reproduction import (
     wrestlers,
 )
 from reproduction import wrestler_evaluation as evaluation
+from reproduction.jobs import run_jobs
 
 # %%
 parameters = dict(
@@ -88,7 +90,8 @@ if from_scratch:
     wrestlers.train_all(seed=seed, folder=runs_folder, num_workers=num_workers)
     everyone, provenance = wrestlers.assemble(runs_folder)
 else:
-    everyone, provenance = robosumo_policies.load_shipped()
+    everyone = pretrained.load("robosumo/wrestlers")
+    provenance = pretrained.provenance("robosumo/wrestlers")
 names = training_runs.wrestler_names()[:num_agents]
 population = {name: everyone[name] for name in names}
 robosumo_policies.save(output / "population.safetensors", population, provenance)
@@ -137,10 +140,12 @@ for title, rates in won.items():
 # predictor that knows no more about two wrestlers than their strengths cannot do better.
 
 # %%
-tournaments = [
-    evaluation.play_tournament(players, matches_per_edge=matches_per_edge, seed=evaluation_seed)
+jobs = [
+    {"players": players, "matches_per_edge": matches_per_edge, "seed": evaluation_seed}
     for evaluation_seed in evaluation_seeds
 ]
+options = dict(num_workers=num_workers, units=len(jobs), name="tournaments")
+tournaments = run_jobs(evaluation.play_tournament, jobs, **options)
 icc = evaluation.style_icc(tournaments)
 counts = evaluation.total_counts(tournaments)
 ratings = evaluation.ratings(tournaments, generator=np.random.default_rng(seed))
@@ -258,9 +263,8 @@ plt.show()
 # the requirement, at most 15 % lost.
 #
 # **What was reached, and what was not.** Seventeen of the 25 win at least 40 % against `ant-mlp-v1`, and
-# the best of them 70 %. Two lose more than 15 %
-# against a motionless ant: `pair-rushing-2` (19 %) and `self-central` (18 %). Action noise does not
-# identify them: the probe does no better than chance.
+# the best of them 70 %. Two lose more than 15 % against a motionless ant: `pair-rushing-2` (19 %) and
+# `self-central` (18 %). Action noise does not identify them: the probe does no better than chance.
 #
 # **What it means.** The wrestlers differ in how they move: for most statistics of style, nearly all of the
 # variance is between wrestlers. But who beats whom is a matter of strength. Ratings have a standard deviation

@@ -29,7 +29,7 @@ from reproduction.benchmark_measures import (
     references,
 )
 from reproduction.benchmark_tasks import Sizes, Task
-from reproduction.benchmark_worlds import WORLDS
+from reproduction.benchmark_worlds import WORLDS, Case
 from reproduction.jobs import run_jobs
 from reproduction.measures import window_means
 
@@ -50,13 +50,8 @@ class Choice(NamedTuple):
     identification_weight: float
 
 
-class Case(NamedTuple):
-    """Arguments of `benchmark_worlds.make_task`."""
-
-    world: str
-    kind: str
-    seed: int
-    part: str = "test"
+Wanted = Mapping[str, Sequence[tuple[str, Choice]]]  # objectives and choices by encoder
+REFERENCES = "references", Choice(0.0, 0.0)  # what needs no encoder
 
 
 @dataclasses.dataclass(frozen=True)
@@ -151,8 +146,8 @@ class Benchmark:
             for objective in self.objectives
         }
         wanted = [(o, c) for o, found in candidates.items() if len(found) > 1 for c in found]
-        cases = [Case(*task, seed, "validation") for task in self.tasks]
-        rows = self._run(cases, dict.fromkeys(self.encoders, wanted), "candidates")
+        cells = dict.fromkeys(self.encoders, wanted)
+        rows = self._run({Case(*t, seed, "validation"): cells for t in self.tasks}, "candidates")
         choices = {
             (*task, encoder, objective): found[0]
             for task in self.tasks
@@ -178,26 +173,22 @@ class Benchmark:
             seeds: each draws episodes, splits and weights, and agents where these are random.
         """
         titles = [*self.objectives, SUPERVISED, UNTRAINED]
-        rows = []
-        for task in self.tasks:
-            cases = [Case(*task, seed) for seed in seeds]
-            wanted = {
+        wanted: dict[Case, Wanted] = {}
+        for task, seed in product(self.tasks, seeds):
+            wanted[Case(*task, seed)] = {"": [REFERENCES]} | {
                 encoder: [(title, choices[*task, encoder, title]) for title in titles]
                 for encoder in self.encoders
             }
-            rows += self._run(cases, {"": [], **wanted}, ", ".join(task))
-        return rows
+        return self._run(wanted, "cells")
 
-    def _run(
-        self, cases: Sequence[Case], wanted: Mapping[str, Sequence[tuple[str, Choice]]], name: str
-    ) -> list[Row]:
+    def _run(self, wanted: Mapping[Case, Wanted], name: str) -> list[Row]:
+        """Every case is a job, so that its episodes are made only once."""
         jobs = [
-            {"benchmark": self, "case": case, "encoder": encoder, "wanted": cells}
-            for case in cases
-            for encoder, cells in wanted.items()
-            if cells or not encoder
+            {"benchmark": self, "case": case, "wanted": cells}
+            for case, cells in wanted.items()
+            if any(cells.values())
         ]
-        units = sum(len(job["wanted"]) or 1 for job in jobs)
+        units = sum(len(found) for job in jobs for found in job["wanted"].values())
         if not jobs:
             return []
         found = run_jobs(run_cells, jobs, num_workers=self.num_workers, units=units, name=name)
@@ -248,48 +239,59 @@ class Benchmark:
 
 
 def run_cells(
-    *,
-    benchmark: Benchmark,
-    case: Case,
-    encoder: str,
-    wanted: Sequence[tuple[str, Choice]],
-    progress: Callable[[int], None],
+    *, benchmark: Benchmark, case: Case, wanted: Wanted, progress: Callable[[int], None]
 ) -> list[Row]:
-    """A job: cells of one task and encoder, each kept in a file; or, without an encoder, the
-    references that learn nothing."""
-    kind_number = WORLDS[case.world].index(case.kind)
-    key = case.seed, Stream.BENCHMARK_ENCODERS, list(WORLDS).index(case.world), kind_number
-    task, rows = None, []
-    seen: dict[bool, InteractionDataset] = {}
-    shared = {"sizes": dataclasses.asdict(benchmark.sizes)}
+    """A job: cells of one case, each kept in a file, by encoder; `REFERENCES` have none."""
     in_poker = case.world in benchmark_worlds.GAMES
     num_updates = benchmark.num_poker_updates if in_poker else benchmark.num_updates
-    shared |= {"num_updates": num_updates, "anchors_per_update": benchmark.anchors_per_update}
-    for objective, choice in wanted or [("references", Choice(0.0, 0.0))]:
-        name = "_".join(map(str, (*case, encoder, objective, *choice))).replace(" ", "-")
-        path, source = benchmark.folder / f"{name}.json", {**shared, "name": name}
-        if not path.exists() or files.load_json(path)["source"] != source:
-            task = benchmark.task(case) if task is None else task
-            generator = make_generator(*key, 3)
-            if encoder:
-                data = learning_data(task, encoder, objective, seen)
-                options = {"few_steps": task.few_steps, "num_updates": num_updates, "key": key}
-                start = time.perf_counter()
-                model = benchmark.train(data, encoder, objective, choice, **options)
-                seconds = time.perf_counter() - start
-                found = [measure_encoder(model, task, encoder, generator=generator)]
-                found[0] |= {
-                    **case._asdict(),
-                    **choice._asdict(),
-                    "encoder": encoder,
-                    "objective": objective,
-                    "seconds": seconds,
-                    "num_weights": count_weights(model.encoder),
-                    "losses": window_means(model.losses, num_windows=30),
-                }
-            else:
-                found = [{**case._asdict(), **row} for row in references(task, generator)]
-            files.save_json(path, {"source": source, "rows": found})
-        rows += files.load_json(path)["rows"]
-        progress(1)
+    shared = {"sizes": dataclasses.asdict(benchmark.sizes), "num_updates": num_updates}
+    shared |= {"anchors_per_update": benchmark.anchors_per_update}
+    task, rows = None, []
+    for encoder, cells in wanted.items():
+        seen: dict[bool, InteractionDataset] = {}
+        for objective, choice in cells:
+            name = "_".join(map(str, (*case, encoder, objective, *choice))).replace(" ", "-")
+            path, source = benchmark.folder / f"{name}.json", {**shared, "name": name}
+            if not path.exists() or files.load_json(path)["source"] != source:
+                task = benchmark.task(case) if task is None else task
+                options = {"num_updates": num_updates, "seen": seen}
+                found = _measured(benchmark, task, case, encoder, objective, choice, **options)
+                files.save_json(path, {"source": source, "rows": found})
+            rows += files.load_json(path)["rows"]
+            progress(1)
     return rows
+
+
+def _measured(
+    benchmark: Benchmark,
+    task: Task,
+    case: Case,
+    encoder: str,
+    objective: str,
+    choice: Choice,
+    *,
+    num_updates: int,
+    seen: dict[bool, InteractionDataset],
+) -> list[Row]:
+    kind_number = WORLDS[case.world].index(case.kind)
+    key = case.seed, Stream.BENCHMARK_ENCODERS, list(WORLDS).index(case.world), kind_number
+    generator = make_generator(*key, 3)
+    if not encoder:
+        return [{**case._asdict(), **row} for row in references(task, generator)]
+    data = learning_data(task, encoder, objective, seen)
+    options = {"few_steps": task.few_steps, "num_updates": num_updates, "key": key}
+    start = time.perf_counter()
+    model = benchmark.train(data, encoder, objective, choice, **options)
+    seconds = time.perf_counter() - start
+    return [
+        measure_encoder(model, task, encoder, generator=generator)
+        | {
+            **case._asdict(),
+            **choice._asdict(),
+            "encoder": encoder,
+            "objective": objective,
+            "seconds": seconds,
+            "num_weights": count_weights(model.encoder),
+            "losses": window_means(model.losses, num_windows=30),
+        }
+    ]

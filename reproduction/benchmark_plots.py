@@ -8,6 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from reproduction import plots
 from reproduction.benchmark_answers import PAPERS, Cell, best_cell, estimates, published
@@ -94,6 +95,7 @@ def learning_curves(rows: Sequence[Row]) -> Figure:
         ax.set_title(encoder, fontsize=6)
     for ax in axes[-1]:
         ax.set_xlabel("share of the training", fontsize=6)
+    figure.supylabel("loss / its first value", fontsize=8)
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     return figure
 
@@ -113,9 +115,12 @@ def curves(rows: Sequence[Row]) -> Figure:
                 label = ", ".join(task) if style == "-" else None
                 ax.plot(places, 100 * mean, style, color=colours[number], marker=".", label=label)
     axes[0].set(xlabel="labelled episodes of each agent", ylabel="named by nearest neighbour, %")
+    axes[0].xaxis.set_major_locator(MaxNLocator(integer=True))
+    for style, label in (("-", "best cell"), (":", "the paper's pair")):
+        axes[0].plot([], [], style, color="0.3", label=label)
     axes[1].set(xlabel="share of an episode that is seen")
     figure.legend(
-        *axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=7
+        *axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=7
     )
     return figure
 

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -57,6 +58,15 @@ TINY = Sizes(
 )
 
 
+class Case(NamedTuple):
+    """Arguments of `make_task`."""
+
+    world: str
+    kind: str
+    seed: int
+    part: str = "test"
+
+
 def make_task(
     world: str, kind: str, seed: int, part: str, *, sizes: Sizes, folders: Mapping[str, Path]
 ) -> Task:
@@ -102,13 +112,13 @@ def make_task(
 
 
 def _poker_task(game: str, part: str, sizes: Sizes, generators: list[torch.Generator]) -> Task:
-    counts = [sizes.num_agents] * 2
+    num_agents = [sizes.num_agents] * 2
     if part == "validation":
-        counts = [sizes.num_agents * 4 // 5, sizes.num_agents // 5]
+        num_agents = [sizes.num_agents * 4 // 5, sizes.num_agents // 5]
     protocol = poker.make_protocol(
         game,
-        num_pretraining_agents=counts[0],
-        num_evaluation_agents=counts[1],
+        num_pretraining_agents=num_agents[0],
+        num_evaluation_agents=num_agents[1],
         num_episodes=sizes.num_episodes,
         num_train_episodes=sizes.num_labelled,
         num_test_episodes=sizes.num_labelled,
@@ -117,17 +127,16 @@ def _poker_task(game: str, part: str, sizes: Sizes, generators: list[torch.Gener
     )
     legal = protocol.game.legal_actions
     own = (legal & (protocol.game.state_players == 0)[:, None]).flatten()
-    shares = [
-        poker.action_counts(protocol, each).flatten(1)[:, own] / sizes.num_steps
-        for each in (protocol.pretraining, protocol.train, protocol.test)
-    ]
+    parts = protocol.pretraining, protocol.train, protocol.test
+    counts = [poker.action_counts(protocol, part) for part in parts]
+    shares = [part.flatten(1)[:, own] / sizes.num_steps for part in counts]
     agents = protocol.pretraining.dataset.agents
     fitted = identification.discriminants(shares[0], agents, generator=generators[3])
     known, asked = protocol.train.dataset, protocol.test.dataset
     both = InteractionDataset.concatenate([known, asked])
     features = {
         "summary statistics": metrics.summary_statistics(both),
-        "action frequencies": identification.action_frequencies(both),
+        "action frequencies": identification.action_frequencies(torch.cat(counts[1:])),
         "discriminants of counts": torch.cat([fitted(shares[1]), fitted(shares[2])]),
     }
     found = poker.likelihood_ceilings(protocol)

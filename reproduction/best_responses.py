@@ -19,9 +19,10 @@ from paperlib.agents import matches
 from paperlib.agents.robosumo_policies import Wrestler
 from paperlib.environments.robosumo import RoboSumo
 from paperlib.streams import Stream, make_generator
+from paperlib.training import Progress, no_progress
 from reproduction import policy_training, results, statistics, wrestlers
+from reproduction.policy_games import mean_score, score
 from reproduction.policy_study import SEEN, draw_opponents
-from reproduction.policy_training import mean_score, score
 from reproduction.statistics import Estimate
 from reproduction.wrestler_measures import strong_split
 
@@ -186,34 +187,33 @@ class BestResponses:
 
 
 def scores(
-    policies: Sequence[matches.Player],
-    opponents: Sequence[matches.Player],
     *,
+    policy: matches.Player,
+    opponents: Sequence[matches.Player],
     num_games: int,
+    key: Sequence[int],
     seed: int,
-) -> NDArray[np.float64]:
-    """Mean score (1 for a win, ½ for a draw) of each policy against each opponent, (P, Q).
+    progress: Progress = no_progress,
+) -> list[float]:
+    """A job for `jobs.run_jobs`: the `score` of a policy against each opponent.
 
     Args:
-        policies: P players of the first robot.
-        opponents: Q players of the second.
-        num_games: in each cell.
+        policy: plays the first robot.
+        opponents: play the second.
+        num_games: against each.
+        key: of the actions.
         seed: of the games, which begin alike for all policies.
+        progress: called after all games.
     """
     second = 1 + np.arange(len(opponents)).repeat(num_games)
-    player_ids = np.stack([np.zeros_like(second), second], axis=1)
-    found = []
-    for number, policy in enumerate(policies):
-        env = RoboSumo(range(seed, seed + len(second)), auto_reset=False)
-        played = matches.play(
-            env,
-            [policy, *opponents],
-            player_ids=player_ids,
-            generator=make_generator(seed, Stream.BEST_RESPONSES_GAMES, number),
-        )
-        own = [played.select(second == 1 + k).shares() for k in range(len(opponents))]
-        found.append([score(shares) for shares in own])
-    return np.array(found)
+    played = matches.play(
+        RoboSumo(range(seed, seed + len(second)), auto_reset=False, num_threads=1),
+        [policy, *opponents],
+        player_ids=np.stack([np.zeros_like(second), second], axis=1),
+        generator=make_generator(*key),
+    )
+    progress(1)
+    return [score(played.select(second == 1 + k).shares()) for k in range(len(opponents))]
 
 
 class Values(NamedTuple):

@@ -62,10 +62,11 @@ def draw_losses(ax: Axes, losses: Mapping[str, Sequence[Sequence[float]]]) -> No
         ax: to draw on.
         losses: of each run, (runs, windows), by the label of the line.
     """
-    for label, of_runs in losses.items():
+    for number, (label, of_runs) in enumerate(losses.items()):
         curves = np.array(of_runs)
         places = np.linspace(0, 1, curves.shape[1])
-        plots.draw_band(ax, places, curves / curves[:, :1], label=label)
+        style = "--" if number == len(losses) - 1 else "-"  # so that a line below it is seen
+        plots.draw_band(ax, places, curves / curves[:, :1], label=label, linestyle=style)
     ax.set(xlabel="share of the training", ylabel="loss / its first value")
 
 

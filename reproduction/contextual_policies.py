@@ -19,7 +19,8 @@ from paperlib.agents import robosumo_policies
 from paperlib.agents.components import Components
 from paperlib.agents.robosumo_policies import Wrestler
 from paperlib.embeddings import PolicyEmbedder
-from reproduction.policy_training import checksum_of, mean_score
+from reproduction.policy_games import mean_score
+from reproduction.policy_training import checksum_of
 
 SHIPPED = "robosumo/wrestlers-contextual"
 FILE = "policies.safetensors"

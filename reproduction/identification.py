@@ -10,7 +10,6 @@ from scipy import linalg
 from torch import Tensor, nn
 
 from paperlib import _checks
-from paperlib.datasets import InteractionDataset
 
 
 def nearest_accuracy(
@@ -135,25 +134,20 @@ def likelihood_accuracy(
     return _share(labels.unique()[found] == labels)
 
 
-def action_frequencies(dataset: InteractionDataset) -> Float[Tensor, "episode feature"]:
-    """How often each action but the first was taken on each different observation, as shares.
+def action_frequencies(
+    counts: Float[Tensor, "episode state act"],
+) -> Float[Tensor, "episode feature"]:
+    """How often each action but the first was taken in each state that occurs, as shares.
 
     In Kuhn poker, these are six frequencies of bets: a baseline that an encoder should beat.
 
     Args:
-        dataset: with categorical actions and I different observations, which must be few.
+        counts: how often each of A actions was taken in each state.
 
     Returns:
-        Shares over an episode, 0 where it lacks the observation, (E, I (A - 1)).
+        Shares over an episode, 0 where it lacks the state, (E, I (A - 1)) with I states that occur.
     """
-    flat = dataset.observations.flatten(0, 1)
-    _, index = flat.unique(dim=0, return_inverse=True)
-    counts = count_actions(
-        index.view(dataset.actions.shape),
-        dataset.actions,
-        num_states=int(index.max()) + 1,
-        num_actions=dataset.num_actions,
-    )
+    counts = counts[:, counts.sum((0, 2)) > 0]
     return (counts[..., 1:] / counts.sum(-1, keepdim=True).clamp(min=1)).flatten(1)
 
 

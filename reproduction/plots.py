@@ -174,7 +174,7 @@ def draw_win_matrix(ax: Axes, rates: ArrayLike, names: Sequence[str]) -> None:
         vmax=1,
         xticklabels=False,
         yticklabels=names,
-        cbar_kws={"label": "matches won", "shrink": 0.8},
+        cbar_kws={"label": "matches won", "location": "bottom", "shrink": 0.6, "pad": 0.03},
         rasterized=True,
     )
     ax.tick_params(length=0, labelsize=5.5)
@@ -199,7 +199,13 @@ def draw_embeddings(ax: Axes, points: ArrayLike, names: Sequence[str]) -> None:
 
 
 def draw_band(
-    ax: Axes, positions: ArrayLike, values: ArrayLike, *, label: str, has_band: bool = True
+    ax: Axes,
+    positions: ArrayLike,
+    values: ArrayLike,
+    *,
+    label: str,
+    has_band: bool = True,
+    linestyle: str = "-",
 ) -> None:
     """Mean over runs with its 95 % band by Student's t.
 
@@ -209,9 +215,11 @@ def draw_band(
         values: (runs, P).
         label: of the line, and the method that gives it its colour.
         has_band: whether to draw the band; more than three hide one another.
+        linestyle: Matplotlib's.
     """
     positions, values = np.asarray(positions), np.asarray(values, dtype=float)
-    (line,) = ax.plot(positions, values.mean(0), label=label, color=METHOD_COLOURS.get(label))
+    look = {"label": label, "color": METHOD_COLOURS.get(label), "linestyle": linestyle}
+    (line,) = ax.plot(positions, values.mean(0), **look)
     if has_band and len(values) > 1:
         mean, half = values.mean(0), statistics.t_half_width(values)
         ax.fill_between(
@@ -283,7 +291,7 @@ def draw_scores(
     scores = np.asarray(scores)
     ax.imshow(scores, cmap="RdBu", vmin=0, vmax=1, aspect="auto")
     for (row, column), score in np.ndenumerate(scores):
-        colour = "white" if abs(score - 0.5) > 0.3 else "black"
+        colour = "white" if abs(round(score, 2) - 0.5) > 0.3 else "black"
         number = f"{score:.2f}".lstrip("0")
         ax.text(column, row, number, ha="center", va="center", fontsize=5, color=colour)
     ax.set_xticks(range(len(columns)), columns, rotation=90, fontsize=6)

@@ -18,6 +18,16 @@ from paperlib.training import Progress, no_progress
 Weights = Mapping[str, Tensor]  # a wrestler's `state_dict`
 
 
+def score(shares: Mapping[str, float]) -> float:
+    """Of shares of games won, drawn and lost: 1 for a win, ½ for a draw."""
+    return shares["won"] + shares["drawn"] / 2
+
+
+def mean_score(opponents: Sequence[Mapping[str, float]]) -> float:
+    """Mean of the `score` against several opponents."""
+    return float(np.mean([score(shares) for shares in opponents]))
+
+
 def make_opponent_context(
     context_spec: Mapping[str, Any], num_envs: int, opponents: Sequence[int]
 ) -> OpponentContext:
@@ -56,8 +66,11 @@ def evaluate(
         chosen: those that play.
         num_games: against each, side by side.
         key: of the random streams.
-        num_rounds: of so many games, one after the other.
+        num_rounds: of so many games, one after the other if the context is "online"; else all
+            are played side by side, which is faster.
     """
+    if context_spec["kind"] != "online":  # nothing passes from a game to the next
+        num_games, num_rounds = num_games * num_rounds, 1
     context = make_opponent_context(context_spec, num_games * len(chosen), chosen)
     numbers = np.arange(len(chosen)).repeat(num_games)
     players = [Wrestler.from_state(opponents[number]) for number in chosen]
@@ -89,3 +102,31 @@ def evaluate_groups(
         found[group] = evaluate(chosen=chosen, key=(*key, number), **arguments)
         progress(1)
     return found
+
+
+def meet(
+    *,
+    sides: Sequence[tuple[Wrestler, Mapping[str, Any]]],
+    num_games: int,
+    num_rounds: int,
+    max_cycles: int,
+    key: Sequence[int],
+    progress: Progress = no_progress,
+) -> list[float]:
+    """A job for `jobs.run_jobs`: shares of games that the first of two policies wins, draws and
+    loses against the second.
+
+    Args:
+        sides: both, each with its `make_opponent_context` about a single opponent.
+        num_games: side by side.
+        num_rounds: of so many games, one after the other.
+        max_cycles: steps until a match is a draw.
+        key: of the random streams.
+        progress: called after all games.
+    """
+    players = [(policy, make_opponent_context(spec, num_games, [0])) for policy, spec in sides]
+    opponent = np.zeros(num_games, dtype=np.int64)
+    options = {"num_games": num_rounds, "max_cycles": max_cycles, "num_threads": 1}
+    shares = contextual_games.meet(players, [], opponent, key=key, **options).shares()
+    progress(1)
+    return [shares[how] for how in ("won", "drawn", "lost")]

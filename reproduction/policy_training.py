@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from torch import Tensor, nn
 
 from paperlib import files, training
@@ -54,16 +53,6 @@ def outcome_recipe(
         min_action_std=0.1,
         **changes,
     )
-
-
-def score(shares: Mapping[str, float]) -> float:
-    """Of shares of games won, drawn and lost: 1 for a win, ½ for a draw."""
-    return shares["won"] + shares["drawn"] / 2
-
-
-def mean_score(opponents: Sequence[Mapping[str, float]]) -> float:
-    """Mean of the `score` against several opponents."""
-    return float(np.mean([score(shares) for shares in opponents]))
 
 
 def checksum_of(model: nn.Module) -> str:

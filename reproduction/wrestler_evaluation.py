@@ -17,6 +17,7 @@ from paperlib.environments.robosumo import RoboSumo
 from paperlib.environments.robosumo_observations import observation_size
 from paperlib.graphs import InteractionGraph
 from paperlib.streams import Stream, make_generator
+from paperlib.training import Progress, no_progress
 from reproduction import tournaments
 from reproduction.statistics import Estimate, wilson_interval
 
@@ -67,15 +68,21 @@ class Tournament:
 
 
 def play_tournament(
-    players: Sequence[matches.Player], *, matches_per_edge: int, seed: int
+    *,
+    players: Sequence[matches.Player],
+    matches_per_edge: int,
+    seed: int,
+    progress: Progress = no_progress,
 ) -> Tournament:
-    """Every player meets every other one ``matches_per_edge`` times."""
+    """A job for `jobs.run_jobs`: every player meets every other one ``matches_per_edge`` times."""
     dataset = matches.collect(
         players,
         InteractionGraph.complete(len(players)),
         num_episodes=matches_per_edge,
         key=(seed, Stream.WRESTLERS_TOURNAMENT),
+        num_threads=1,
     )
+    progress(1)
     behaviour = {
         **tournaments.behaviour(dataset),
         "length": dataset.lengths.double(),

@@ -29,7 +29,7 @@ def tournament(values: Values) -> Figure:
     errors = np.abs(ratings[:, 1:] - ratings[:, :1]).T
     look = {"fmt": "o", "ms": 3, "capsize": 2, "color": "#0072B2"}
     right.errorbar(ratings[:, 0], ranks, xerr=errors, **look)
-    right.set(xlabel="rating", yticks=ranks, yticklabels=[], ylim=(len(order) - 0.5, -0.5))
+    right.set(xlabel="rating", yticks=[], ylim=(len(order) - 0.5, -0.5))
     return figure
 
 

@@ -11,7 +11,7 @@ import dataclasses
 import torch
 from protocol import Case, serve
 
-from paperlib.agents import robosumo_policies
+from paperlib import pretrained
 from paperlib.agents.selfplay import SelfPlay
 from reproduction import training_runs
 
@@ -27,7 +27,7 @@ def make_case(form: str, num_rollouts: int, threads: int) -> Case:
         threads: of the physics and of PyTorch.
     """
     torch.set_num_threads(threads)
-    shipped, _ = robosumo_policies.load_shipped()
+    shipped = pretrained.load("robosumo/wrestlers")
     recipe = dataclasses.replace(
         training_runs.RUNS["self-balanced"].recipe,
         num_iterations=ENDLESS,

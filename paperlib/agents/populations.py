@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.resources
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -183,22 +182,6 @@ class Population(nn.Module):
             return cls.from_tensors(tensors, provenance=provenance)
         except ValueError as error:
             raise ValueError(f"{path} holds no population: {error}") from None
-
-    @classmethod
-    def load_shipped(cls, number: int) -> Population:
-        """A population that comes with the package; its provenance says how it was trained.
-
-        Args:
-            number: 1 to 4; the notebook ``population`` trains number 0.
-
-        Raises:
-            ValueError: if there is no such population.
-        """
-        weights = importlib.resources.files("paperlib.agents") / "weights"
-        with importlib.resources.as_file(weights / f"population_{number}.safetensors") as path:
-            if not path.exists():
-                raise ValueError(f"number must be that of a shipped population, got {number}")
-            return cls.load(path)
 
     @classmethod
     def from_tensors(

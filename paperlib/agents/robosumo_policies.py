@@ -9,7 +9,6 @@ canonicalisation, as in Kaba et al. 2023).
 from __future__ import annotations
 
 import copy
-import importlib.resources
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -265,10 +264,3 @@ def load(path: str | Path, *, robot: str = "ant") -> tuple[dict[str, Wrestler], 
     if "training" in metadata:
         provenance = {**provenance, "training": metadata["training"]}
     return found, provenance
-
-
-def load_shipped() -> tuple[dict[str, Wrestler], dict[str, Any]]:
-    """The wrestlers that come with the package, by name, and the provenance of each."""
-    weights = importlib.resources.files("paperlib.agents") / "weights" / "wrestlers.safetensors"
-    with importlib.resources.as_file(weights) as path:
-        return load(path)

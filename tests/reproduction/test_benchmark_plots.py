@@ -51,4 +51,5 @@ def test_every_cell_has_a_learning_curve(rows):
 def test_curves_are_of_the_best_and_of_the_papers(rows):
     figure = benchmark_plots.curves(rows)
     assert isinstance(figure, Figure)
-    assert [len(ax.lines) for ax in figure.axes] == [4, 4]
+    drawn = [[line for line in ax.lines if len(line.get_xdata())] for ax in figure.axes]
+    assert [*map(len, drawn)] == [4, 4]

@@ -103,11 +103,11 @@ def test_shipped_best_responses_are_to_the_shipped_wrestlers(tmp_path):
 
 def test_scores_of_policies_against_opponents():
     players = [ZeroAction(8), UniformlyRandom(8)]
-    found = best_responses.scores(players, players, num_games=4, seed=3)
-    assert found.shape == (2, 2) and found[0, 0] == 0.5
-    assert ((found >= 0) & (found <= 1)).all()
-    again = best_responses.scores(players, players, num_games=4, seed=3)
-    assert (found == again).all()
+    options = {"opponents": players, "num_games": 4, "key": (1,), "seed": 3}
+    found, done = best_responses.scores(policy=players[0], **options), []
+    assert len(found) == 2 and found[0] == 0.5 and 0 <= found[1] <= 1
+    assert found == best_responses.scores(policy=players[0], progress=done.append, **options)
+    assert done == [1]
 
 
 def test_values_are_differences_against_each_opponent():

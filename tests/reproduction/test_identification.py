@@ -4,7 +4,6 @@ import pytest
 import torch
 from sklearn.neighbors import KNeighborsClassifier
 
-from paperlib.datasets import InteractionDataset
 from reproduction import identification
 from reproduction.identification import (
     action_frequencies,
@@ -90,10 +89,8 @@ def test_likelihood_by_hand():
 
 
 def test_action_frequencies_by_hand():
-    observations = torch.tensor([[[0.0], [1.0], [0.0]], [[0.0], [0.0], [0.0]]])
-    actions = torch.tensor([[1, 0, 0], [1, 1, 1]])
-    dataset = InteractionDataset.from_arrays(observations, actions, [0, 1])
-    assert action_frequencies(dataset).tolist() == [[0.5, 0.0], [1.0, 0.0]]
+    counts = torch.tensor([[[2, 1], [0, 0], [0, 2]], [[1, 3], [0, 0], [0, 0]]]).float()
+    assert action_frequencies(counts).tolist() == [[pytest.approx(1 / 3), 1.0], [0.75, 0.0]]
 
 
 def test_discriminants_turn_to_what_tells_agents_apart(generator):

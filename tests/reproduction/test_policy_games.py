@@ -7,7 +7,14 @@ from opponent_contexts import make_specs
 
 from paperlib.agents.robosumo_policies import Wrestler
 from paperlib.streams import make_generator
-from reproduction.policy_games import evaluate, evaluate_groups, make_opponent_context
+from reproduction.policy_games import (
+    evaluate,
+    evaluate_groups,
+    make_opponent_context,
+    mean_score,
+    meet,
+    score,
+)
 
 pytestmark = pytest.mark.usefixtures("short_games")
 
@@ -62,3 +69,25 @@ def test_groups_play_games_of_their_own(specs):
     assert found["test"] == evaluate(chosen=GROUPS["test"], key=(1, 1), **options)
     shares = np.array([list(share.values()) for share in found["train"]])
     np.testing.assert_allclose(6 * shares, np.round(6 * shares), atol=1e-9)
+
+
+def test_games_are_played_side_by_side_where_nothing_passes_between_them(specs):
+    learner = Wrestler(generator=make_generator(9)).with_context(6)
+    common = (learner, specs["zeros"], OPPONENTS, [0, 1])
+    found = evaluate(*common, num_games=2, num_rounds=3, key=(1,))
+    assert found == evaluate(*common, num_games=6, key=(1,))
+
+
+def test_two_policies_meet(specs):
+    sides = [
+        (Wrestler(generator=make_generator(k)).with_context(6), specs["online"]) for k in (1, 2)
+    ]
+    options = {"num_games": 2, "num_rounds": 2, "max_cycles": 5, "key": (1,)}
+    found, done = meet(sides=sides, **options), []
+    assert len(found) == 3 and sum(found) == pytest.approx(1)
+    assert found == meet(sides=sides, progress=done.append, **options) and done == [1]
+
+
+def test_a_draw_is_half_a_win():
+    shares = {"won": 0.5, "drawn": 0.25, "lost": 0.25}
+    assert score(shares) == mean_score([shares, shares]) == 0.625

@@ -16,7 +16,6 @@ from reproduction.policy_training import (
     OUTCOME,
     num_points,
     outcome_recipe,
-    score,
     train_policy,
 )
 
@@ -163,7 +162,3 @@ def test_a_policy_with_a_memory_is_trained(specs, tmp_path, film):
     assert learner.memory_size == 3 and learner.network.film_size == 3 * film
     assert learner.network.value[0].weight[:, -3:].abs().max() > 0  # it learned to use it
     assert run(spec, tmp_path / "again", learner={"memory_size": 3, "film": film}) == whole
-
-
-def test_a_draw_is_half_a_win():
-    assert score({"won": 0.5, "drawn": 0.25, "lost": 0.25}) == 0.625

@@ -5,7 +5,7 @@ import importlib.resources
 import pytest
 import yaml
 
-from paperlib.agents import robosumo_policies
+from paperlib import pretrained
 from reproduction import training_runs, wrestlers
 from reproduction.training_runs import RUNS, read_runs
 
@@ -81,7 +81,8 @@ def test_an_unknown_run_is_named():
 
 
 def test_shipped_wrestlers_are_of_the_plan():
-    found, provenance = robosumo_policies.load_shipped()
+    found = pretrained.load("robosumo/wrestlers")
+    provenance = pretrained.provenance("robosumo/wrestlers")
     planned = training_runs.wrestler_names()
     assert list(found) == planned and len(planned) == 25
     assert set(found) == set(provenance)

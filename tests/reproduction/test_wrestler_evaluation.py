@@ -41,7 +41,7 @@ def test_everybody_meets_every_reference():
 
 
 def test_a_tournament_counts_every_match_once():
-    found = evaluation.play_tournament(PLAYERS, matches_per_edge=2, seed=1)
+    found = evaluation.play_tournament(players=PLAYERS, matches_per_edge=2, seed=1)
     assert found.games.shape == (6, 3) and found.games[:2, :2].tolist() == [[0, 1], [1, 0]]
     assert sorted(map(tuple, found.games[:, :2].tolist())) == [
         (a, b) for a in range(3) for b in range(3) if a != b
@@ -52,7 +52,7 @@ def test_a_tournament_counts_every_match_once():
     assert found.styles["effort"][0] == 0 < found.styles["effort"][1]
     drawn = found.counts["drawn"].sum(1) / 4
     np.testing.assert_allclose(found.styles["drawn"], drawn)
-    again = evaluation.play_tournament(PLAYERS, matches_per_edge=2, seed=1)
+    again = evaluation.play_tournament(players=PLAYERS, matches_per_edge=2, seed=1)
     assert torch.equal(again.games, found.games) and again.styles == found.styles
 
 

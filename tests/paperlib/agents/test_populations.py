@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from paperlib import files, streams
+from paperlib import files, pretrained, streams
 from paperlib.agents.networks import StackedMLP
 from paperlib.agents.populations import Population, against_each, collect, cross_play, play
 from paperlib.environments.particleworld import (
@@ -238,21 +238,15 @@ def test_as_many_speakers_as_listeners():
 
 
 def shipped_means():
-    populations = [Population.load_shipped(number) for number in (1, 2, 3, 4)]
+    populations = [pretrained.load(f"particleworld/population-{k}") for k in (1, 2, 3, 4)]
     return [np.mean(p.provenance["selection_returns"]) for p in populations]
 
 
 def test_the_shipped_populations_are_trained():
-    population = Population.load_shipped(3)
+    population = pretrained.load("particleworld/population-3")
     assert population.num_pairs == 28 and population.provenance["seed"] == 3
     assert {"command", "versions", "machine", "samples_per_pair"} <= set(population.provenance)
     assert max(shipped_means()) < -8.5 and min(shipped_means()) > -9.5
-
-
-@pytest.mark.parametrize("number", [0, 5, -1])
-def test_only_four_populations_are_shipped(number):
-    with pytest.raises(ValueError, match=f"number must be that of a shipped .*, got {number}"):
-        Population.load_shipped(number)
 
 
 def test_the_interval_over_populations_covers_a_training_on_another_cpu():
