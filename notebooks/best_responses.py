@@ -132,7 +132,8 @@ jobs = [
     for number, policy in enumerate(players.values())
 ]
 options = dict(num_workers=num_workers, units=len(jobs), name="games")
-scores = dict(zip(players, run_jobs(best_responses.scores, jobs, **options), strict=True))
+found = np.array(run_jobs(best_responses.scores, jobs, **options))  # (policies, opponents)
+scores = dict(zip(players, found, strict=True))
 
 # %% [markdown]
 # ## Result
