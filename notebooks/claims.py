@@ -129,14 +129,15 @@ plt.show()
 # undecided or, lighter, too few runs. Where the claim is that two methods match, it is reproduced *within*
 # the shaded band. Beyond -2 and 2 the axis is logarithmic.
 #
-# **What it means.** In the run in `figures/`, Emb-Hyb clusters best on RoboSumo, as the paper says (C1), and
-# all three embeddings predict outcomes better than the majority class (C4). **What did not reproduce.** On
-# ParticleWorld, all three objectives cluster equally well (C2), and it is undecided whether unseen listeners
-# cluster worse than known ones (C3). Policies with Emb-Hyb score as much as policies without (C5); whether
-# online embeddings beat fixed or random ones is undecided (C6). Speakers with the paper's embeddings stay
-# behind the oracle on training listeners, and do not measurably gain on unseen ones (C7). With gated pooling
-# and relabelled channels they do gain on unseen listeners; what fails is matching the oracle after a single
-# episode (C7b). A claim that no results file tests is *not tested*.
+# **What it means.** In the run in `figures/`, Emb-Hyb clusters best on RoboSumo, as the paper says (C1),
+# and all three embeddings predict outcomes better than the majority class (C4). **What did not reproduce.**
+# On ParticleWorld, all three objectives cluster equally well (C2), and it is undecided whether unseen
+# listeners cluster worse than known ones (C3). Policies with Emb-Hyb do not score 0.05 more than policies
+# without; whether they score as much is undecided (C5), and so is whether online embeddings beat fixed or
+# random ones (C6). Speakers with the paper's embeddings stay behind the oracle on training listeners, and
+# do not measurably gain on unseen ones (C7). With gated pooling and relabelled channels they do gain on
+# unseen listeners; what fails is matching the oracle after a single episode (C7b). A claim that no results
+# file tests is *not tested*.
 #
 # ## Negative controls
 # The notebooks also compare methods that do not differ, such as two untrained encoders with different
