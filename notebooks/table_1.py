@@ -61,7 +61,7 @@ import matplotlib.pyplot as plt
 import torch
 
 from paperlib import embeddings, files, graphs, metrics
-from paperlib.agents import matches
+from paperlib.agents import matches, robosumo_policies
 from paperlib.streams import Stream
 from reproduction import (
     choices,
@@ -75,7 +75,6 @@ from reproduction import (
     wrestler_measures,
     wrestler_plots,
     wrestler_tables,
-    wrestlers,
 )
 from reproduction.wrestler_measures import OTHER_WEIGHTS
 
@@ -102,7 +101,7 @@ output = results.resolve(output_folder)
 
 # %%
 folder = results.resolve(wrestlers_folder)
-population = wrestlers.load_population(folder)
+population, _ = robosumo_policies.load(folder / "population.safetensors")
 names = list(population)
 graph = graphs.InteractionGraph.complete(len(names))
 splits = wrestler_measures.make_splits(
