@@ -188,7 +188,7 @@ for k in episode_counts:
 # %% [markdown]
 # ## Result
 # In the paper, the baseline gets -11.66 with all training listeners, not much less than our pairs get with
-# their own partners (-8.98); here only the oracle comes near that. So *match* is tested as equivalence to the
+# their own partners (about -9); here only the oracle comes near that. So *match* is tested as equivalence to the
 # oracle, and *beat* as a difference from no embedding. C7b is the same claim for gated pooling.
 
 # %%
