@@ -247,8 +247,8 @@ def run_cells(
     shared = {"sizes": dataclasses.asdict(benchmark.sizes), "num_updates": num_updates}
     shared |= {"anchors_per_update": benchmark.anchors_per_update}
     task, rows = None, []
+    seen: dict[tuple[bool, bool], InteractionDataset] = {}
     for encoder, cells in wanted.items():
-        seen: dict[bool, InteractionDataset] = {}
         for objective, choice in cells:
             name = "_".join(map(str, (*case, encoder, objective, *choice))).replace(" ", "-")
             path, source = benchmark.folder / f"{name}.json", {**shared, "name": name}
@@ -271,7 +271,7 @@ def _measured(
     choice: Choice,
     *,
     num_updates: int,
-    seen: dict[bool, InteractionDataset],
+    seen: dict[tuple[bool, bool], InteractionDataset],
 ) -> list[Row]:
     kind_number = WORLDS[case.world].index(case.kind)
     key = case.seed, Stream.BENCHMARK_ENCODERS, list(WORLDS).index(case.world), kind_number

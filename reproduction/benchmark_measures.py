@@ -67,14 +67,16 @@ def as_seen(dataset: InteractionDataset, task: Task, encoder: str) -> Interactio
 
 
 def learning_data(
-    task: Task, encoder: str, objective: str, seen: dict[bool, InteractionDataset]
+    task: Task, encoder: str, objective: str, seen: dict[tuple[bool, bool], InteractionDataset]
 ) -> InteractionDataset:
-    """The dataset that a cell learns from; ``seen`` caches it, with partners and without."""
+    """The dataset that a cell learns from; ``seen`` caches it, with partners and without, for
+    encoders to which the order of steps matters and for others."""
     partners = objective == "LIAM"
-    if partners not in seen:
+    key = partners, encoder in ORDERED
+    if key not in seen:
         data = task.learning if partners else without_partners(task.learning)
-        seen[partners] = as_seen(data, task, encoder)
-    return seen[partners]
+        seen[key] = as_seen(data, task, encoder)
+    return seen[key]
 
 
 def measure_encoder(

@@ -89,7 +89,7 @@ def test_what_is_learned_from_is_kept_with_partners_and_without():
     found = [learning_data(task, "mean-MLP", name, seen) for name in ("VAE", "LIAM", "Emb-Im")]
     assert found[0] is found[2] and [d.has_partner_steps for d in found[:2]] == [False, True]
     assert found[0].step_counts is not None
-    assert learning_data(task, "GRU", "VAE", {}).step_counts is None
+    assert learning_data(task, "GRU", "VAE", seen).step_counts is None
 
 
 def test_references_hold_chance_features_and_ceilings(generator):

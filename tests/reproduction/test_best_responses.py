@@ -104,10 +104,13 @@ def test_shipped_best_responses_are_to_the_shipped_wrestlers(tmp_path):
 def test_scores_of_policies_against_opponents():
     players = [ZeroAction(8), UniformlyRandom(8)]
     options = {"opponents": players, "num_games": 4, "key": (1,), "seed": 3}
-    found, done = best_responses.scores(policy=players[0], **options), []
-    assert len(found) == 2 and found[0] == 0.5 and 0 <= found[1] <= 1
-    assert found == best_responses.scores(policy=players[0], progress=done.append, **options)
-    assert done == [1]
+    found = np.array([best_responses.scores(policy=policy, **options) for policy in players])
+    assert found.shape == (2, 2) and found[0, 0] == 0.5
+    assert ((found >= 0) & (found <= 1)).all()
+    done: list[int] = []
+    options["progress"] = done.append
+    again = np.array([best_responses.scores(policy=policy, **options) for policy in players])
+    assert (found == again).all() and done == [1, 1]
 
 
 def test_values_are_differences_against_each_opponent():
