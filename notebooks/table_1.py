@@ -61,7 +61,7 @@ import matplotlib.pyplot as plt
 import torch
 
 from paperlib import embeddings, files, graphs, metrics
-from paperlib.agents import matches, robosumo_policies
+from paperlib.agents import matches
 from paperlib.streams import Stream
 from reproduction import (
     choices,
@@ -75,6 +75,7 @@ from reproduction import (
     wrestler_measures,
     wrestler_plots,
     wrestler_tables,
+    wrestlers,
 )
 from reproduction.wrestler_measures import OTHER_WEIGHTS
 
@@ -100,8 +101,7 @@ output = results.resolve(output_folder)
 # weak split (training on 60 % of the edges, a connected graph) and a strong one (only edges within a part).
 
 # %%
-folder = results.resolve(wrestlers_folder)
-population, _ = robosumo_policies.load(folder / "population.safetensors")
+population = wrestlers.load_population(wrestlers_folder)
 names = list(population)
 graph = graphs.InteractionGraph.complete(len(names))
 splits = wrestler_measures.make_splits(
@@ -183,7 +183,7 @@ comparison.learn(chosen, supervised=True)
 # - *Negative control.* An untrained encoder with **other weights** should do no better and no worse.
 
 # %%
-tournament = results.load(folder)["values"]
+tournament = results.load(results.resolve(wrestlers_folder))["values"]
 groups = wrestler_measures.similar_wrestlers(tournament["styles"], num_groups=num_groups)
 protocol = wrestler_measures.Protocol(groups, step_counts, episode_counts, num_labels)
 everyone = (*comparisons.REFERENCES, *methods, "supervised")
