@@ -42,7 +42,7 @@ encoders = ["mean-MLP", "gated Deep Sets"]  # of paperlib.comparison.ENCODERS
 objectives = ["Emb-Hyb", "InfoNCE"]  # of paperlib.comparison.OBJECTIVES
 seeds = [0, 1, 2, 3, 4]  # each draws agents, where they are drawn, episodes, splits and weights
 num_agents = 500  # of poker, to learn from, and as many to identify
-num_episodes = 20  # of each poker agent, to learn from
+num_episodes = {"Kuhn": 50, "Leduc": 20}  # of each poker agent, to learn from; published: 50
 num_steps = 200  # of an episode of poker
 num_throws = 100  # of a match of bots
 episodes_per_edge = 25  # of each speaker with each listener
@@ -50,7 +50,7 @@ num_matches = 2  # of each pair of bots
 step_stride = 10  # every tenth step of RoboSumo's matches
 num_labelled = 5  # episodes of each agent whose agent is known
 num_asked = 20  # the most episodes of each agent to name; in poker there are num_labelled
-num_poker_updates = 800  # of Adam, in a training of poker
+num_poker_updates = {"Kuhn": 1600, "Leduc": 800}  # of Adam, in a training of poker
 num_updates = 300  # of Adam, in a training of another world
 anchors_per_update = 100  # episodes that an update learns from: agents times repetitions
 learning_rates = [0.003]  # chosen by validation where there are several
@@ -128,8 +128,7 @@ benchmark = Benchmark(
     objectives,
     sizes=sizes,
     folders=folders,
-    num_poker_updates=num_poker_updates,
-    num_updates=num_updates,
+    num_updates=dict.fromkeys(worlds, num_updates) | num_poker_updates,
     anchors_per_update=anchors_per_update,
     num_workers=num_workers,
 )

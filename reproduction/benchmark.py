@@ -64,13 +64,14 @@ class Benchmark:
             `comparison.OBJECTIVES`.
         sizes: how much is played.
         folders: see `benchmark_worlds.make_task`.
-        num_poker_updates, num_updates: of a training in poker, and elsewhere; half as many for
-            supervised training on more agents than ``anchors_per_update``, all in every update.
+        num_updates: of a training, by world; half as many for supervised training on more agents
+            than ``anchors_per_update``, all in every update.
         anchors_per_update: reference episodes in an update: agents times repetitions.
         num_workers: processes; does not affect the results.
 
     Raises:
-        ValueError: if a name is unknown, or the paper's encoder or objective is not among them.
+        ValueError: if a name is unknown, the paper's encoder or objective is not among them, or a
+            world has no ``num_updates``.
     """
 
     folder: Path
@@ -79,8 +80,7 @@ class Benchmark:
     objectives: Sequence[str]
     sizes: Sizes
     folders: Mapping[str, Path]
-    num_poker_updates: int
-    num_updates: int
+    num_updates: Mapping[str, int]
     anchors_per_update: int
     num_workers: int = 1
 
@@ -89,6 +89,8 @@ class Benchmark:
         for name, options in known.items():
             for value in getattr(self, name):
                 _checks.one_of(name, value, tuple(options))
+        if missing := {*self.worlds} - {*self.num_updates}:
+            raise ValueError(f"num_updates: there is no number for {', '.join(sorted(missing))}")
         if PAPERS[0] not in self.encoders or PAPERS[1] not in self.objectives:
             raise ValueError(
                 f"encoders must hold {PAPERS[0]!r}, and objectives {PAPERS[1]!r}: all are compared "
@@ -242,8 +244,7 @@ def run_cells(
     *, benchmark: Benchmark, case: Case, wanted: Wanted, progress: Callable[[int], None]
 ) -> list[Row]:
     """A job: cells of one case, each kept in a file, by encoder; `REFERENCES` have none."""
-    in_poker = case.world in benchmark_worlds.GAMES
-    num_updates = benchmark.num_poker_updates if in_poker else benchmark.num_updates
+    num_updates = benchmark.num_updates[case.world]
     shared = {"sizes": dataclasses.asdict(benchmark.sizes), "num_updates": num_updates}
     shared |= {"anchors_per_update": benchmark.anchors_per_update}
     task, rows = None, []

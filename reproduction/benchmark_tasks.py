@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -40,11 +41,11 @@ class Task(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Sizes:
-    """How much is played; the defaults of poker are those published.
+    """How much is played.
 
     Attributes:
         num_agents: of poker to learn from, and as many to identify.
-        num_episodes: of each poker agent to learn from.
+        num_episodes: of each poker agent to learn from, by world; published for both: 50.
         num_steps: of an episode of poker.
         num_throws: of a match of bots.
         episodes_per_edge: of each speaker with each listener.
@@ -57,7 +58,9 @@ class Sizes:
     """
 
     num_agents: int = 500
-    num_episodes: int = 50
+    num_episodes: Mapping[str, int] = dataclasses.field(
+        default_factory=lambda: {"Kuhn": 50, "Leduc": 50}
+    )
     num_steps: int = 200
     num_throws: int = 100
     episodes_per_edge: int = 25

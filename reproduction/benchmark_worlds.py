@@ -47,7 +47,7 @@ GAMES = {"Kuhn": "kuhn_poker", "Leduc": "leduc_poker"}
 PARTS = ("trial", "validation", "test")  # tiny; for choosing settings; for reporting
 TINY = Sizes(
     num_agents=4,
-    num_episodes=7,
+    num_episodes={"Kuhn": 7, "Leduc": 7},
     num_steps=12,
     num_throws=12,
     episodes_per_edge=2,
@@ -92,7 +92,7 @@ def make_task(
         for number in range(4)
     ]
     if world in GAMES:
-        return _poker_task(GAMES[world], part, sizes, generators)
+        return _poker_task(world, part, sizes, generators)
     collect = {"ParticleWorld": _listeners, "RoboSumo": _wrestlers, "RoShamBo": _bots}[world]
     dataset, split, more = collect(kind, seed, sizes, folders.get(world), generators)
     held = split.test if part == "test" else split.validation
@@ -111,15 +111,15 @@ def make_task(
     return task if part == "trial" else more(task)
 
 
-def _poker_task(game: str, part: str, sizes: Sizes, generators: list[torch.Generator]) -> Task:
+def _poker_task(world: str, part: str, sizes: Sizes, generators: list[torch.Generator]) -> Task:
     num_agents = [sizes.num_agents] * 2
     if part == "validation":
         num_agents = [sizes.num_agents * 4 // 5, sizes.num_agents // 5]
     protocol = poker.make_protocol(
-        game,
+        GAMES[world],
         num_pretraining_agents=num_agents[0],
         num_evaluation_agents=num_agents[1],
-        num_episodes=sizes.num_episodes,
+        num_episodes=sizes.num_episodes[world],
         num_train_episodes=sizes.num_labelled,
         num_test_episodes=sizes.num_labelled,
         num_steps=sizes.num_steps,

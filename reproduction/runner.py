@@ -75,7 +75,8 @@ def read_parameters(notebook: str | Path) -> dict[str, Any]:
 
 
 def check_parameters(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
-    """The given parameters, with integers converted to floats where the default is a float.
+    """The given parameters, with integers converted to floats where the default is a float. A
+    mapping keeps its default's entries where none are given.
 
     Raises:
         ValueError: if a name is unknown, or a value and its default differ in type.
@@ -98,6 +99,8 @@ def _as_type_of(name: str, value: Any, default: Any) -> Any:
             f"parameter {name!r} must be of type {type(default).__name__} "
             f"(its default is {default!r}), got {value!r}"
         )
+    if isinstance(default, dict):
+        return default | check_parameters(value, default)
     if isinstance(default, list) and default:
         return [_as_type_of(name, item, default[0]) for item in value]
     return value

@@ -17,8 +17,9 @@ from reproduction import benchmark, benchmark_worlds
 from reproduction.benchmark import Benchmark, Case, Choice
 from reproduction.benchmark_measures import learning_data, without_partners
 from reproduction.benchmark_tasks import Sizes
+from reproduction.benchmark_worlds import WORLDS
 
-SIZES = Sizes(num_agents=10, num_episodes=4, num_steps=12, num_labelled=2)
+SIZES = Sizes(num_agents=10, num_episodes={"Kuhn": 4}, num_steps=12, num_labelled=2)
 REFERENCES = 6  # in poker
 
 
@@ -27,8 +28,7 @@ def make(tmp_path, **changes):
     arguments |= {
         "sizes": SIZES,
         "folders": {},
-        "num_poker_updates": 3,
-        "num_updates": 1,
+        "num_updates": dict.fromkeys(WORLDS, 1) | {"Kuhn": 3},
         "anchors_per_update": 4,
     }
     return Benchmark(tmp_path / "cells", **(arguments | changes))
@@ -73,7 +73,7 @@ def test_finished_cells_are_kept(tmp_path, monkeypatch):
     again = made.measure(choices, [0])
     without = [[{**r, "seconds": 0} for r in rows] for rows in (first, again)]
     assert len(calls) == 1 and without[0] == without[1]
-    more = dataclasses.replace(made, num_poker_updates=4)
+    more = dataclasses.replace(made, num_updates={"Kuhn": 4})
     more.measure(choices, [0])
     assert len(calls) == 1 + 3  # other settings are other cells
 
@@ -161,6 +161,8 @@ def test_unknown_names_are_named(tmp_path):
         make(tmp_path, encoders=["MLP"])
     with pytest.raises(ValueError, match=r"objectives must be one of .*, got 'Emb'"):
         make(tmp_path, objectives=["Emb"])
+    with pytest.raises(ValueError, match="num_updates: there is no number for Kuhn"):
+        make(tmp_path, num_updates={"Leduc": 3})
     with pytest.raises(ValueError, match="encoders must hold 'mean-MLP'"):
         make(tmp_path, encoders=["GRU"])
 

@@ -11,7 +11,7 @@ from reproduction.benchmark_worlds import WORLDS, make_task
 
 SIZES = Sizes(
     num_agents=10,
-    num_episodes=4,
+    num_episodes={"Kuhn": 4, "Leduc": 4},
     num_steps=20,
     num_throws=20,
     episodes_per_edge=4,

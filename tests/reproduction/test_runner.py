@@ -140,6 +140,16 @@ def test_what_is_refused_before_anything_starts(write, arguments, message):
     assert not (notebook.parent / "results").exists()
 
 
+def test_a_mapping_takes_some_of_its_entries():
+    default = {"updates": {"Kuhn": 10, "Leduc": 20}}
+    checked = runner.check_parameters({"updates": {"Leduc": 5}}, default)
+    assert checked == {"updates": {"Kuhn": 10, "Leduc": 5}}
+    with pytest.raises(ValueError, match="unknown parameter 'Ludec'; did you mean 'Leduc'"):
+        runner.check_parameters({"updates": {"Ludec": 5}}, default)
+    with pytest.raises(ValueError, match="'Leduc' must be of type int"):
+        runner.check_parameters({"updates": {"Leduc": 0.5}}, default)
+
+
 def test_parameters_must_be_literals(write):
     with pytest.raises(ValueError, match="must be NAME = LITERAL"):
         run(write(GOOD.replace("count = 2", "count = 1 + 1")))
