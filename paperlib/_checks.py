@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Sequence
 from numbers import Integral, Real
 from typing import Any
@@ -39,6 +40,13 @@ def one_of(name: str, value: Any, options: Sequence[str]) -> None:
     """Checks that ``value`` is one of ``options``."""
     if value not in options:
         raise ValueError(f"{name} must be one of {options}, got {value!r}")
+
+
+def hint(value: str, options: Iterable[str]) -> str:
+    """What to write instead of an unknown ``value``: the closest of ``options``, or all of them."""
+    known = sorted(options)
+    close = difflib.get_close_matches(value, known, n=1)
+    return f"did you mean {close[0]!r}?" if close else f"there are {', '.join(known)}"
 
 
 def buffer(name: str, value: Tensor, *, shape: Sequence[int], like: Tensor) -> None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import ast
-import difflib
 import os
 import shutil
 import sys
@@ -25,6 +24,7 @@ import papermill
 import yaml
 from jupyter_client.manager import AsyncKernelManager
 
+from paperlib import _checks
 from reproduction import results
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
@@ -84,9 +84,7 @@ def check_parameters(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> d
     checked = {}
     for name, value in given.items():
         if name not in defaults:
-            close = difflib.get_close_matches(name, defaults, n=1)
-            hint = f"did you mean {close[0]!r}?" if close else f"there are {sorted(defaults)}"
-            raise ValueError(f"unknown parameter {name!r}; {hint}")
+            raise ValueError(f"unknown parameter {name!r}; {_checks.hint(name, defaults)}")
         checked[name] = _as_type_of(name, value, defaults[name])
     return checked
 
@@ -141,12 +139,10 @@ def check_items(items: Sequence[str]) -> None:
     Raises:
         ValueError: if there is no such notebook.
     """
-    known = sorted(path.stem for path in NOTEBOOKS.glob("*.py"))
+    known = [path.stem for path in NOTEBOOKS.glob("*.py")]
     for item in items:
         if item not in known:
-            close = difflib.get_close_matches(item, known, n=1)
-            hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(known)}"
-            raise ValueError(f"there is no notebook {item!r}; {hint}")
+            raise ValueError(f"there is no notebook {item!r}; {_checks.hint(item, known)}")
 
 
 def parameters_of(item: str, profile: str, results_folder: str | Path) -> dict[str, Any]:

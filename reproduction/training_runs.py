@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from paperlib import _checks
 from paperlib.agents import ppo
 from paperlib.agents.rewards import RewardWeights
 from paperlib.agents.selfplay import Recipe
@@ -84,12 +84,10 @@ def _field_names(kind: type) -> set[str]:
 
 
 def _check_names(given: Iterable[str], known: Iterable[str], *, where: str) -> None:
-    known = sorted(known)
+    known = list(known)
     for name in given:
         if name not in known:
-            close = difflib.get_close_matches(str(name), known, n=1)
-            hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(known)}"
-            raise ValueError(f"{where}: unknown {name!r}; {hint}")
+            raise ValueError(f"{where}: unknown {name!r}; {_checks.hint(str(name), known)}")
 
 
 RUNS = read_runs()
