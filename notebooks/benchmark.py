@@ -29,10 +29,10 @@
 # **What to expect.** By the published numbers, a contrastive Transformer is far ahead of the paper's method:
 # it names 47.9 % against 25.7 % of the agents in Kuhn poker, and 57.8 % against 38.9 % in Leduc poker.
 #
-# The default profile is a **subset**: three of five worlds, two encoders and two objectives. The profile
-# `long` has all that is described below; `paper` also learns from as many episodes as published, trains
-# longer and chooses settings. RoShamBo needs OpenSpiel (`pip install '.[benchmark]'`); without it,
-# leave that world out of `worlds`.
+# The default profile is a **subset**: three of five worlds, two encoders and two objectives. The profile `long`
+# has all that is described below; `paper` learns from as many episodes as published (in Leduc, too), trains
+# longer and chooses settings. RoShamBo needs OpenSpiel (`pip install '.[benchmark]'`); without it, leave that
+# world out of `worlds`.
 #
 # ## Parameters
 
@@ -40,7 +40,7 @@
 worlds = ["Kuhn", "Leduc", "ParticleWorld"]  # and "RoboSumo", "RoShamBo"
 encoders = ["mean-MLP", "gated Deep Sets"]  # of paperlib.comparison.ENCODERS
 objectives = ["Emb-Hyb", "InfoNCE"]  # of paperlib.comparison.OBJECTIVES
-seeds = [0, 1, 2, 3, 4]  # each draws agents, where they are drawn, episodes, splits and weights
+seeds = [0, 1, 2, 3, 4]  # each draws episodes, splits, weights and, in poker, agents
 num_agents = 500  # of poker, to learn from, and as many to identify
 num_episodes = {"Kuhn": 50, "Leduc": 20}  # of each poker agent, to learn from; published: 50
 num_steps = 200  # of an episode of poker
@@ -49,7 +49,7 @@ episodes_per_edge = 25  # of each speaker with each listener
 num_matches = 2  # of each pair of bots
 step_stride = 10  # every tenth step of RoboSumo's matches
 num_labelled = 5  # episodes of each agent whose agent is known
-num_asked = 20  # the most episodes of each agent to name; in poker there are num_labelled
+num_asked = 20  # at most, episodes of each agent to name; in poker, num_labelled
 num_poker_updates = {"Kuhn": 1600, "Leduc": 800}  # of Adam, in a training of poker
 num_updates = 300  # of Adam, in a training of another world
 anchors_per_update = 100  # episodes that an update learns from: agents times repetitions
@@ -200,9 +200,9 @@ plots.save_figure(figure, output, "benchmark")
 plt.show()
 
 # %% [markdown]
-# Each dot is an encoder with an objective, the ring is the paper's pair, and the star the best cell. Grey
-# bars go from chance to the ceiling: true policies where they are known, else the best supervised encoder.
-# Means over seeds.
+# Each dot is an encoder with an objective, the ring is the paper's pair (mean-MLP with Emb-Hyb), and the star
+# the best cell. Grey bars go from chance to the ceiling: true policies where they are known, else the best
+# supervised encoder. Means over seeds.
 #
 # **Answers.** We change one thing at a time: the encoder, with Emb-Hyb, or the objective, with the mean-MLP.
 # By the rule of the notebook [claims](claims.py), the accuracy of the linear layer is *better* than that of
@@ -243,11 +243,11 @@ plt.show()
 # Learning curves of every cell: losses in units of their first value, means over seeds.
 #
 # ## Ours against the published numbers
-# *Kuhn.* The paper's pair names about as many agents as was published for it, and it cannot name many more:
-# its embedding is linear in counts of (observation, action), and discriminants of the same counts, fitted
-# with labels, name about a third. The published Transformer's 47.9 % seems out of reach of any such encoder.
-# Gated Deep Sets can divide counts by each other. With InfoNCE they name 50.2 % [48.0, 52.5], about as
-# many or more, and not far from the likelihood of pooled counts.
+# *Kuhn.* The paper's pair names 28.1 % of the agents, slightly more than the 25.7 % published for it, and it
+# cannot name many more: its embedding is linear in counts of (observation, action), and discriminants of the
+# same counts, fitted with labels, name about a third. The published Transformer's 47.9 % seems out of reach of
+# any such encoder. Gated Deep Sets can divide counts by each other. With InfoNCE they name 50.2 % [48.0, 52.5],
+# no fewer than that Transformer; the likelihood of pooled counts names 56 %.
 #
 # *Leduc.* There are many more states than in Kuhn poker, and a mean is enough: the paper's pair is above the
 # best published number of any method, by the linear layer and by nearest neighbours. Gated Deep Sets name
@@ -257,16 +257,16 @@ plt.show()
 # name at best about as many as summary statistics, and supervised ones up to twice as many; the true policies
 # name nearly all.
 #
-# **What it means.** To name agents, the paper's pair is not enough in three of the four tasks, and the fourth
-# is open. But *a name is not a distance*. In poker, InfoNCE names most agents by the linear layer, but its
-# distances say less about how differently two agents play (rank correlations 0.29 and 0.34 with gated Deep
-# Sets). With Emb-Hyb, correlations are 0.91 to 0.96 with either encoder. If neighbours should be agents that
-# play alike, take the paper's objective.
+# **What it means.** In three of the four tasks, another encoder or objective names more agents than the paper's
+# pair; the fourth is open. But *a name is not a distance*. In poker, InfoNCE names most agents by the linear
+# layer, but its distances say less about how differently two agents play (rank correlations 0.29 and 0.34 with
+# gated Deep Sets). With Emb-Hyb, correlations are 0.91 to 0.96 with either encoder. If neighbours should be
+# agents that play alike, take the paper's objective.
 #
 # ## Where we deviate, and what was unclear
-# - Published code and text leave open who the opponents are, how many seeds there were and what follows ±.
-#   Here every opponent is one of the agents that encoders learn from; `reproduction/poker.py` lists all
-#   assumptions. Encoders learn from 20 episodes of each agent (published, and in the profile `paper`: 50).
+# - Published code and text leave open who the opponents are, how many seeds there were and what follows ±. Here
+#   every opponent is one of the agents that encoders learn from; `reproduction/poker.py` lists all assumptions.
+#   In Leduc, encoders learn from 20 episodes of each agent (published, and in the profile `paper`: 50).
 # - The learning rate 0.003 and $\lambda = 1$ were chosen in poker, on agents of a seed that is not reported;
 #   only the profile `paper` chooses them for every cell.
 # - Equal steps of an episode are merged for all encoders but the GRU, and an update computes equal steps

@@ -19,7 +19,8 @@
 #
 # the mean lead of each specialist over the generalist against the specialist's own opponent. If $V$ is about
 # zero, the state of the match shows all that one needs to know, and no embedding of earlier matches helps.
-# [value_of_knowing](value_of_knowing.py) computes the same quantity where it can be computed exactly.
+# [value_of_knowing](value_of_knowing.py) computes it exactly elsewhere, where it is never negative; estimates
+# from trained policies can be.
 #
 # **What to expect.** If knowing the opponent matters, scores on the diagonal of the matrix below are higher
 # than elsewhere in their columns.
@@ -83,8 +84,8 @@ output = results.resolve(output_folder)
 # The first policy, `all-seen`, starts from a wrestler that is no opponent, and trains against the training
 # opponents together, five million samples with each; Figure 4 starts from it, too. All others start from
 # `all-seen`, and train for another 2.5 million samples with *each* opponent that they face: a best response
-# with its only one, `all` with ten. The reward is 1 for a win, -1 for a loss and nothing else: what is
-# learned is what is reported.
+# faces one, `all` ten. The reward is 1 for a win, -1 for a loss and nothing else: what is learned is what is
+# reported.
 
 # %%
 study = BestResponses(
@@ -211,12 +212,12 @@ plt.show()
 # means of five points: best responses (blue), `all` (black), and `all-seen` before them (orange).
 #
 # **What it means** (default profile). Training helps: `all-seen` scores 0.16 [0.13, 0.18] more than the
-# wrestler where it started, against unseen opponents as much as against its own. Training against one
-# opponent alone does not: the best responses lead `all-seen` by 0.00 [−0.01, 0.01], and `all`, which plays
-# ten times as many matches, by −0.03 [−0.05, −0.01]; each does as well against its own opponent as those to
-# others do. With this learner, population and time, the value of knowing the opponent is below 0.05, the
-# smallest difference that matters ([claims](claims.py)): what helps against one of these wrestlers helps
-# against all, and the state shows the rest. Embeddings cannot be worth more (C5, C6).
+# wrestler where it started, against unseen opponents as much as against its own. Training against one opponent
+# alone does not: the best responses lead `all-seen` by 0.00 [−0.01, 0.01], and `all`, which plays ten times as
+# many matches, by −0.03 [−0.05, −0.01]; against any opponent, those to others do as well as its own. With this
+# learner, population and time, the value of knowing the opponent is below 0.05, the smallest difference that
+# matters ([claims](claims.py)): what helps against one of these wrestlers helps against all, and the state
+# shows the rest. So we expect no more from embeddings (C5, C6).
 #
 # ## Where we deviate
 # The paper has no such matrix. PPO finds *a* policy that does well against an opponent, not the best one, so

@@ -9,11 +9,11 @@
 # %% [markdown]
 # # The claims, judged
 #
-# **The question.** Which of the paper's claims hold here? We test seven of them. Each consists of parts
-# (weak and strong, training and unseen), and each part is a statement about a difference $\Delta$ between
-# two methods that ran side by side, with the same seed, split and episodes. If $\Delta_1, \dots, \Delta_S$
-# are the differences in $S$ independent runs, with mean $\bar\Delta$ and standard deviation $s$, then
-# Student's
+# **The question.** Which of the paper's claims hold here? We test seven of them (C7b repeats C7 with an encoder
+# of ours). Each consists of parts (weak and strong, training and unseen), and each part is a statement about a
+# difference $\Delta$ between two methods that ran side by side, with the same seed, split and episodes. If
+# $\Delta_1, \dots, \Delta_S$ are the differences in $S$ independent runs, with mean $\bar\Delta$ and standard
+# deviation $s$, then Student's
 #
 # $$ t = \frac{\bar\Delta - \Delta_0}{s / \sqrt S} $$
 #
@@ -65,7 +65,7 @@ output = results.resolve(output_folder)
 # ## Data
 # Nothing is trained or measured here: the differences in all runs come from the results files of the other
 # notebooks. The smallest effects of interest are in `reproduction/claims.py`, with the reasons for them;
-# the paper's numbers in these reasons are recalled, not verified.
+# the paper's numbers in these reasons are quoted from memory, not verified.
 
 # %%
 found = {name: r for name, r in tables.load_all(output.parent).items() if name != "claims"}
@@ -129,15 +129,15 @@ plt.show()
 # undecided or, lighter, too few runs. Where the claim is that two methods match, it is reproduced *within*
 # the shaded band. Beyond -2 and 2 the axis is logarithmic.
 #
-# **What it means.** In the run in `figures/`, Emb-Hyb clusters best on RoboSumo, as the paper says (C1),
-# and all three embeddings predict outcomes better than the majority class (C4). **What did not reproduce.**
-# On ParticleWorld, all three objectives cluster equally well (C2), and it is undecided whether unseen
+# **What it means.** In the run in `figures/`, Emb-Hyb clusters best on RoboSumo, as the paper says (C1), and
+# all three embeddings predict outcomes better than the majority class (C4). **What did not reproduce.** On
+# ParticleWorld, Emb-Id clusters no better than either of the others (C2), and it is undecided whether unseen
 # listeners cluster worse than known ones (C3). Policies with Emb-Hyb do not score 0.05 more than policies
-# without; whether they score as much is undecided (C5), and so is whether online embeddings beat fixed or
-# random ones (C6). Speakers with the paper's embeddings stay behind the oracle on training listeners, and
-# do not measurably gain on unseen ones (C7). With gated pooling and relabelled channels they do gain on
-# unseen listeners; what fails is matching the oracle after a single episode (C7b). A claim that no results
-# file tests is *not tested*.
+# without; whether they score less against unseen opponents is undecided (C5), and so is whether online
+# embeddings beat fixed or random ones (C6). Speakers with the paper's embeddings stay behind the oracle on
+# training listeners, and do not measurably gain on unseen ones (C7). With gated pooling and relabelled channels
+# they do gain on unseen listeners; one episode is not enough to match the oracle on training listeners (C7b). A
+# claim that no results file tests is *not tested*.
 #
 # ## Negative controls
 # The notebooks also compare methods that do not differ, such as two untrained encoders with different
@@ -151,7 +151,7 @@ print(f"{len(values['controls'])} controls, {len(alarms)} false alarms", *alarms
 
 # %% [markdown]
 # ## Ours against the paper
-# Each notebook compares its numbers with the paper's (recalled, not verified), and says **where we
+# Each notebook compares its numbers with the paper's (quoted from memory, not verified), and says **where we
 # deviate**; `make book` turns all notebooks into one web book.
 #
 # ## What it cost

@@ -23,7 +23,7 @@
 # [best_responses](best_responses.py) measures: look there first.
 #
 # **What to expect.** In the paper, Emb-Hyb wins more than no embedding, and more than fixed or random ones.
-# Here knowing the opponent is worth nothing, so we expect no difference.
+# Here knowing the opponent is worth less than 0.05, so we expect no difference.
 #
 # ## Parameters
 
@@ -34,7 +34,7 @@ encoder_seed = 0  # of Table 1: its strong split and its encoders are used
 num_opponents = 5  # from its training wrestlers; and as many of its test wrestlers
 variants = ["no embedding", "Emb-Im", "Emb-Id", "Emb-Hyb", "offline", "random", "oracle"]  # trained
 more_variants = ["recurrent", "other conditioning"]  # which the paper does not have
-num_components = 5  # of embeddings, that contexts consist of
+num_components = 5  # principal components of an embedding that form a context
 num_episodes = 4  # how many last matches of an opponent online embeddings average over
 conditioning = "FiLM"  # or "concatenation": how policies take contexts in
 num_iterations = 13  # of each training; the first fits the critic alone
@@ -43,9 +43,9 @@ num_envs = 128  # matches played at a time, for 64 steps in a rollout
 learning_rate = 0.0003  # of Adam, at the start; falls by equal steps to a tenth
 num_games = 4  # against each opponent, for each point of a learning curve
 games_every = 3  # iterations from one point of a learning curve to the next
-num_last_games = 30  # against each opponent side by side, by variants that a claim compares
-num_other_games = 10  # likewise, by the others
-num_rounds = 5  # of these games, one after the other
+num_last_games = 30  # parallel games with each opponent, of variants that a claim compares
+num_other_games = 10  # the same, of other variants
+num_rounds = 5  # games in a row, in each of these
 num_workers = 2  # processes; does not affect the results
 wrestlers_folder = "results/laptop/wrestlers"  # results of wrestlers.py
 table_1_folder = "results/laptop/table_1"  # results of table_1.py
@@ -133,10 +133,10 @@ for part, found in trained.provenance["groups"].items():
 
 # %% [markdown]
 # ## Games
-# Every policy plays fifty games that count against every opponent, or 150 if a claim compares its variant. With
-# online contexts these are series, each of five such games after four that do not count. The oracle does not play
-# unseen opponents. Validation opponents, which neither encoder nor policies learned from, compare FiLM with
-# concatenation.
+# Every policy plays 50 scored games with every opponent, or 150 if a claim compares its variant. With online
+# contexts they come in series: four games that are not scored, then five that are. The oracle does not play
+# unseen opponents. FiLM and concatenation are compared on validation opponents, which neither encoder nor
+# policies learned from.
 #
 # C5 compares Emb-Hyb with no embedding, C6 with offline and random; a negative control compares random with no
 # embedding.
@@ -262,7 +262,7 @@ for ax, (part, title) in zip(axes, titles.items(), strict=True):
     best = gains.pop("best responses")
     nothing = statistics.Estimate(np.nan, np.nan, np.nan, 0)  # the oracle's, with unseen opponents
     shown = {v: gains.get(v, nothing) for v in variants[1:]}
-    plots.draw_bars(ax, shown, reference={}, xlabel="gain over no embedding")
+    plots.draw_bars(ax, shown, reference={}, xlabel="gain in score over no embedding")
     ax.axvspan(best.low, best.high, color="0.85", zorder=0)
     ax.axvline(best.mean, color="black", lw=0.8, ls="--")
     ax.set_title(title)
@@ -274,12 +274,12 @@ plt.show()
 # and grey band: the lead of the best responses to the same opponents, and its interval.
 #
 # **What it means** (default profile). Conditioning on the opponent does not measurably help. Emb-Hyb gains 0.01
-# [−0.01, 0.04] over no embedding against training opponents, and −0.02 [−0.07, 0.03] against unseen ones: a gain
-# of 0.05 is excluded, a loss of as much is not (C5: undecided; with other games of the same policies, both
-# intervals were within ±0.05). Neither the oracle nor the best responses lead either: there is nothing to gain.
-# C6 is undecided in three of its four parts, whose intervals reach 0.06 (random vectors, training opponents), or
-# −0.08 and −0.07 (unseen ones). FiLM and concatenation do not differ measurably. The paper's gain does **not
-# reproduce** with these wrestlers, from a start that mostly beats them.
+# [−0.01, 0.04] over no embedding against training opponents, and −0.02 [−0.07, 0.03] against unseen ones: a
+# gain of 0.05 is excluded, a loss of as much is not (C5: undecided; in an earlier set of games of the same
+# policies, both intervals were within ±0.05). Neither the oracle nor the best responses lead either: there is
+# nothing to gain. C6 is undecided in three of its four parts, whose intervals reach 0.06 (random vectors,
+# training opponents), or −0.08 and −0.07 (unseen ones). FiLM and concatenation do not differ measurably. The
+# paper's gain does **not reproduce** with these wrestlers, from a start that mostly beats them.
 #
 # ## Where we deviate
 # Policies start from a strong one, not from scratch, and we report scores, not win rates. Zeros and no

@@ -9,8 +9,8 @@
 # %% [markdown]
 # # Speaking to unseen listeners
 #
-# **The question.** In Table 3, the paper's embeddings of *unseen* listeners are of little use. Is there
-# nothing to know, or does the encoder miss it? A listener's language is a table of what it does on each
+# **The question.** In Table 3, the paper's embeddings of *unseen* listeners are of little use. Do episodes say
+# too little, or does the encoder miss what they say? A listener's language is a table of what it does on each
 # message. A mean over steps mixes this with how often each message was heard; **gated pooling** does not: a
 # gate $g$ sorts the steps of all $k$ episodes into slots $m$, and a policy reads the slots that it needs,
 #
@@ -240,8 +240,8 @@ plt.show()
 
 # %% [markdown]
 # Mean return of exact speakers with unseen listeners, with 95 % intervals over populations. **Oracle**: the
-# best message for each listener. **One code**: the best single code for these listeners, which a speaker
-# that knows nothing about them could only guess. **Training listeners' code**: what it would use instead.
+# best message for each listener (Table 3's best constant message). **One code**: the best single code for
+# these listeners, which an ignorant speaker can only guess. **Training listeners' code**: what it would use.
 #
 # ## How many languages?
 
@@ -278,10 +278,10 @@ plt.show()
 # point below at every $k$. Table 3 shows the paper's encoder beside this one.
 #
 # **What makes the difference** (profile `long`, half as many updates, five runs). Either part alone stays far
-# from the oracle: without symmetries, gated pooling gets -13.5 from sixteen episodes, not much better than
-# the word statistic's -14.2; the mean-MLP, its hidden size and learning rate chosen, gets -19.2 (Emb-Im) to
-# -15.1 (Emb-Id) with symmetries, no better than without. Together they get -9.6 (Emb-Id) to -12.7 (Emb-Hyb).
-# Emb-Im and Emb-Hyb vary: some runs seem not to leave the plateau in so short a training.
+# from the oracle: without symmetries, gated pooling gets -13.5 from sixteen episodes, not much better than the
+# word statistic's -14.2; the mean-MLP, its hidden size and learning rate chosen, gets -19.2 (Emb-Im) to -15.1
+# (Emb-Id) with symmetries, not measurably better than without. Together they get -9.6 (Emb-Id) to -12.7
+# (Emb-Hyb). Emb-Im and Emb-Hyb vary: some runs seem not to leave the plateau in so short a training.
 #
 # ## Where we deviate
 # Gated pooling and channel symmetries are not in the paper. With unseen listeners, its encoder gets -20.2 in

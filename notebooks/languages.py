@@ -13,11 +13,11 @@
 # look like, and do listeners with similar languages have similar embeddings? The language is all that a new
 # speaker needs from the embedding of its listener (`table_3.py`).
 #
-# A speaker's *code* is $p(w \mid t)$, the probability of each of the eight words $w$ (three bits) for each
-# target $t$. It is known exactly, since bits are drawn independently. What listener $l$ understands is the
-# table $R[l, t, w]$: its mean return at target $t$ if it hears nothing but $w$. Together they give the return
-# of speaker $i$ with listener $j$, and the distance between two languages, which is the return that two pairs
-# lose by swapping their speakers:
+# A speaker's *code* is $p(w \mid t)$, the probability of each of the eight words $w$ (messages of three bits)
+# for each target $t$. It is known exactly, since bits are drawn independently. What listener $l$ understands is
+# the table $R[l, t, w]$: its mean return at target $t$ if it hears nothing but $w$. Together they give the
+# return of speaker $i$ with listener $j$, and the distance between two languages, which is the return that two
+# pairs lose by swapping their speakers:
 #
 # $$ J_{ij} = \frac13 \sum_t \sum_w p_i(w \mid t)\, R[j, t, w], \qquad
 # D_{ij} = \frac12 \big[ (J_{jj} - J_{ij}) + (J_{ii} - J_{ji}) \big]. $$
@@ -261,8 +261,8 @@ plt.show()
 # relabellings that permute and flip bits (`agents/symmetries.py`) preserve this structure; most others do not.
 #
 # **Silence.** Listeners do not wait for a word: they push to the middle of the landmarks, and somewhat more to
-# one of them. Standing still would cost about 1, while a message from the start would gain only 0.2. It
-# would gain more for listeners that lean more, as do most of those whose speaker sends 000: silence then
+# one of them. Standing still would cost about 1, while a message from the start would gain only 0.2. The
+# gain is larger for listeners that lean more, and most of those whose speaker sends 000 do: for them, silence
 # already names a target. Speakers send 000 less often than other words.
 
 # %%
@@ -285,7 +285,7 @@ plt.show()
 # how often a listener does nothing. So a speaker can only memorise listeners one by one.
 #
 # **Limits.** The paper does not study languages, so there is no number to compare. The tables assume one word
-# per episode; speakers that draw bits anew at each step do a little better. We read embeddings only by the
+# per episode, while speakers draw bits anew at each step. We read embeddings only by the
 # distances between their means, and look only at Emb-Im: other encoders find more (below).
 #
 # ## What it cost

@@ -273,7 +273,7 @@ print((output / "population.md").read_text())
 # listener and −19.92 with those of other pairs. **What did not reproduce.** Neither of the paper's two
 # returns lies within our interval: our pairs do better with their own partner and worse with others.
 #
-# The paper's numbers are recalled, not verified. They are the training and test returns of MADDPG, the
+# The paper's numbers are quoted from memory, not verified. They are the training and test returns of MADDPG, the
 # baseline of its Table 3: the nearest that it reports to a speaker with its own and with other listeners. Our
 # intervals are Student's $t$ over populations: training a population again, with another seed or on another
 # CPU, shifts its mean by a few tenths, which an interval over the pairs of one population does not cover.

@@ -18,7 +18,7 @@
 #
 # **The toy problem.** An agent lives on a line. At each step it observes a number $o \in [-1, 1]$ and moves
 # left, stays or moves right. Its policy has two hidden traits: the point $g$ that it is *drawn to*, and how
-# *decided* it is, $\kappa$:
+# *decisive* it is, $\kappa$:
 #
 # $$ P(a \mid o) \propto \exp\big(\kappa\, a\,(g - o)\big), \qquad a \in \{-1, 0, +1\}. $$
 #
@@ -75,9 +75,9 @@ rng = np.random.default_rng(seed)
 # %%
 def episodes_of(traits: np.ndarray, first_id: int) -> InteractionDataset:
     agents = np.repeat(np.arange(len(traits)), num_episodes)
-    drawn_to, decided = traits[agents].T[:, :, None]
+    drawn_to, decisive = traits[agents].T[:, :, None]
     observations = rng.uniform(-1, 1, (len(agents), episode_length))
-    logits = decided[..., None] * (drawn_to - observations)[..., None] * np.array([-1, 0, 1])
+    logits = decisive[..., None] * (drawn_to - observations)[..., None] * np.array([-1, 0, 1])
     gumbel = rng.gumbel(size=logits.shape)  # argmax of logits + Gumbel noise: a draw from softmax
     actions = np.argmax(logits + gumbel, axis=-1)
     return InteractionDataset.from_arrays(observations[..., None], actions, first_id + agents)
@@ -156,12 +156,12 @@ values = {
     "accuracy": quality,
     "correlation": {
         name: np.corrcoef(predicted[:, column], truth[:, column])[0, 1]
-        for column, name in enumerate(("drawn to", "decided"))
+        for column, name in enumerate(("drawn to", "decisive"))
     },
     "losses": model.losses.view(-1, max(1, num_updates // 100)).mean(-1),
     "points": embedded - embedded.mean(0),
     "drawn_to": truth[:, 0],
-    "decided": truth[:, 1],
+    "decisive": truth[:, 1],
 }
 run.save(output, values, seeds=[seed])
 
@@ -175,7 +175,7 @@ axes[0].plot(updates, values["losses"])
 axes[0].set(xlabel="update", ylabel="loss", title="learning")
 points = np.array(values["points"])
 plane = points @ np.linalg.svd(points, full_matrices=False)[2][:2].T  # PCA
-shown = (("drawn_to", "$g$, drawn to"), ("decided", r"$\kappa$, how decided"))
+shown = (("drawn_to", "$g$, drawn to"), ("decisive", r"$\kappa$, how decisive"))
 for ax, (name, label) in zip(axes[1:], shown, strict=True):
     drawn = ax.scatter(*plane.T, c=values[name], s=5, cmap="cividis", linewidths=0)
     figure.colorbar(drawn, ax=ax, label=label)
@@ -205,7 +205,7 @@ print(f"unseen agents named by nearest neighbour: {nearest:.0%} right, {chance:.
 # The paper has no such toy problem, so there is nothing to compare. **Where we deviate:** an episode here has
 # one agent instead of two, and observations are drawn independently at each step instead of depending on
 # earlier actions. Everything else is the method that the other notebooks use. There too, the imitation loss
-# is a mean over steps, where the paper has a sum. The other notebooks:
+# is a mean over steps, where the paper has a sum. Where to go next:
 #
 # - `population.py`: 28 pairs of speakers and listeners, each with a language of its own;
 # - `figure_1.py`: what it means to generalise to unseen partners and to unseen agents;

@@ -15,7 +15,7 @@
 #
 # As in Table 2, $f_\theta$ learns by imitation (Emb-Im), agent identification (Emb-Id), or both (Emb-Hyb),
 #
-# $$ \mathcal L = -\!\!\sum_{(o,a) \in e_+}\!\! \log \mathcal N\big(a;\, \mu_\phi(o, f_\theta(e^*)),
+# $$ \mathcal L = -\frac{1}{|e_+|} \sum_{(o,a) \in e_+}\!\! \log \mathcal N\big(a;\, \mu_\phi(o, f_\theta(e^*)),
 # \sigma_\phi^2\big) + \lambda \sum_{j \ne i}
 # \Big(1 + e^{\lVert r^* - r_-\rVert_2 - \lVert r^* - r_+ \rVert_2}\Big)^{-2}, $$
 #
@@ -273,13 +273,14 @@ for kind in kinds:
 
 # %% [markdown]
 # **What it means.** A hundred steps do about as well as a whole episode; averaging over episodes helps all
-# methods. The lowest ratio need not mean the best identification: from eight episodes, a linear probe names
-# 80 % of unseen wrestlers with Emb-Id, 72 % with Emb-Hyb (intervals overlap). Emb-Hyb predicts outcomes with
-# 0.64 and 0.58, of 0.67 and 0.62 that strengths allow; an untrained encoder already reaches 0.60 and 0.55.
+# methods. The lowest ratio need not mean the best identification: from eight episodes of unseen wrestlers, a
+# linear probe is right for 80 % of embeddings with Emb-Id, for 72 % with Emb-Hyb (intervals overlap). Emb-Hyb
+# predicts outcomes with accuracy 0.64 (weak) and 0.58 (strong); strengths allow 0.67 and 0.62, and an untrained
+# encoder reaches 0.60 and 0.55.
 #
 # **What did and did not reproduce.** Emb-Hyb has the lowest ratio in both splits, as in the paper, but not as
-# low: 0.36 instead of 0.22 for unseen edges, 0.55 instead of 0.21 for unseen wrestlers. It mostly
-# separates groups: among wrestlers of similar style it is 0.70 and 0.81. Egocentric inputs make no difference.
+# low: 0.36 instead of 0.22 for unseen edges, 0.55 instead of 0.21 for unseen wrestlers. It mostly separates
+# groups: within groups of similar style its ratio is 0.70 and 0.81. Egocentric inputs make no difference.
 #
 # ## Where we deviate
 # - The wrestlers are ours; ratios depend on their similarity, so ours and the paper's compare indirectly.

@@ -92,8 +92,8 @@ output = results.resolve(output_folder)
 # In each run, every speaker plays with every listener; episodes are recorded from the listener's side. The
 # *weak* split holds out two edges of each listener, for validation and test. The *strong* split divides the
 # pairs into three parts and uses only edges within a part: its test has seven listeners with seven partners,
-# not 28 with one. So C3 uses that test alone, and compares with *known* encoders: they learned from as many
-# listeners, including the test listeners with other partners.
+# not 28 with one. So C3 uses that test alone, for the strong encoders and for *known* ones, which learned from
+# equally many listeners, the test listeners (with other partners) among them.
 
 # %%
 loaded = listeners.load_populations(results.resolve(population_folder), num_populations)
@@ -279,14 +279,14 @@ plt.show()
 # Means over runs: learning curves; then IICR and linear-probe accuracy by number of episodes (dotted: chance).
 #
 # **What did and did not reproduce** (default profile). From one episode, unseen listeners cluster as well as
-# the paper reports or better, seen ones less well. With settings chosen by validation, no method clusters
-# better than another (C2: equivalent). An encoder that knew the test listeners is not measurably better, with
+# the paper reports or better, seen ones less well. With settings chosen by validation, Emb-Id clusters like
+# either of the others (C2: equivalent). An encoder that knew the test listeners is not measurably better, with
 # intervals of ±0.02 to ±0.03 (C3: undecided). Up to 1,200 updates, longer training lowers the ratio by at most
 # 0.05 on average, or makes no difference.
 #
 # **What it means.** Embeddings of one listener cluster, even if it is unseen, and more so from more episodes,
-# which contain more of its messages. But a low ratio is not identification: from one episode, a linear probe
-# names 37 % of unseen listeners from summary statistics or an untrained encoder, and 28 % from Emb-Hyb.
+# which contain more of its messages. But a low ratio is not identification: a linear probe names
+# the unseen listener of 37 % of episodes from summary statistics or an untrained encoder, of 28 % from Emb-Hyb.
 #
 # ## What it cost
 

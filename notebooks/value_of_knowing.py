@@ -55,10 +55,10 @@ output = results.resolve(output_folder)
 
 # %% [markdown]
 # ## Listeners
-# A speaker sends one word per episode, for one of three targets. If it knows its listener, it sends the word
-# that this listener understands best; if not, it has one word for each target, the same for all listeners.
-# Returns come from a table of each word with each listener. Words are chosen on one table and evaluated on
-# another, from independent episodes.
+# A speaker sends one word (a message of three bits) per episode, for one of three targets. If it knows its
+# listener, it sends the word that this listener understands best; if not, it has one word for each target, the
+# same for all listeners. Returns come from a table of each word with each listener. Words are chosen on one
+# table and evaluated on another, from independent episodes.
 
 # %%
 found = {}
@@ -151,9 +151,10 @@ plt.show()
 #
 # **What it means** (default profile). A speaker that knows its listener gains 9.2 over one that has to treat
 # all listeners alike: five sixths of all that there is to gain. In poker the value of knowing is above zero in
-# every game and seat, but small: 4 % to 21 % of the gain, which is 0.5 to 0.6 chips per hand in Kuhn and 3 in
-# Leduc poker. Untrained players make so many mistakes that a single policy exploits most of them. The first
-# player gains more from knowing, plausibly because it acts before it has seen anything of its opponent.
+# every game and seat, but small: 4 % to 21 % of what a best response gains, which is 0.5 to 0.6 chips per hand
+# in Kuhn and 3 in Leduc poker. Untrained players make so many mistakes that a single policy exploits most of
+# them. The first player gains more from knowing, plausibly because it acts before it has seen anything of its
+# opponent.
 #
 # So ParticleWorld and poker ask different things of an embedding. In ParticleWorld, returns show what
 # an embedding knows (`table_3.py`, `generalisation.py`). In poker they would hardly show it, so there we

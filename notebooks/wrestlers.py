@@ -269,8 +269,8 @@ plt.show()
 # **What it means.** The wrestlers differ in how they move: for most statistics of style, nearly all of the
 # variance is between wrestlers. But who beats whom is mostly a matter of strength. Ratings have a standard
 # deviation of 129 points, strengths alone predict 66 % of all outcomes, and $\chi^2$ is 1.21 per degree of
-# freedom ($p = 0.01$): there is a little more than strength. How little is not certain: other matches of the
-# same wrestlers gave 0.98, and 1.40 with 24 matches for each pair.
+# freedom ($p = 0.01$), a hint of more than strength. It is uncertain: in trials, other matches of the same
+# wrestlers gave 0.98, and 1.40 with 24 matches for each pair.
 #
 # **What was tried.** With networks that saw the match from a front fixed to the ant's body, training needed
 # four million samples to win 65 % against a motionless ant and 25 % against `ant-mlp-v1`; drawing one of

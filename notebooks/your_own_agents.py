@@ -13,7 +13,7 @@
 # episodes show who acted, and how agents differ? This notebook goes the whole way with a game that the
 # rest of the package does not use: `simple_tag` of mpe2, in which hunters chase prey.
 #
-# It takes **three arrays**: `observations` (episodes, steps, numbers); `actions` (episodes, steps), as
+# All you need is **three arrays**: `observations` (episodes, steps, numbers); `actions` (episodes, steps), as
 # integers, or as floats with a third axis; and `agents` (episodes,), who acted, as integers.
 #
 # **The agents.** Every hunter has its own taste: an angle $\alpha$, the direction in which it likes to move

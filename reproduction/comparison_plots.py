@@ -67,7 +67,7 @@ def draw_losses(ax: Axes, losses: Mapping[str, Sequence[Sequence[float]]]) -> No
         places = np.linspace(0, 1, curves.shape[1])
         style = "--" if number == len(losses) - 1 else "-"  # so that a line below it is seen
         plots.draw_band(ax, places, curves / curves[:, :1], label=label, linestyle=style)
-    ax.set(xlabel="share of the training", ylabel="loss / its first value")
+    ax.set(xlabel="fraction of the training", ylabel="loss / its first value")
 
 
 def learning_curves(losses: Mapping[str, Any], methods: Sequence[str]) -> Figure:

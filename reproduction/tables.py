@@ -30,7 +30,7 @@ LATEX_SYMBOLS = str.maketrans(
 
 
 def paper_numbers() -> dict[str, Any]:
-    """The paper's numbers, recalled and not verified, from the one file that holds them."""
+    """The paper's numbers, from memory and not verified, from the one file that holds them."""
     return json.loads(Path(__file__).with_name("paper_numbers.json").read_text())
 
 

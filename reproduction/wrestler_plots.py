@@ -109,7 +109,7 @@ def how_few_observations(values: Values, kind: str) -> Figure:
         values: of table_1.py.
         kind: of split.
     """
-    labels = {"ratio": "IICR", "linear": "linear probe", "nearest": "nearest neighbour"}
+    labels = {"ratio": "IICR", "linear": "accuracy, linear probe", "nearest": "accuracy, nearest"}
     xlabels = {"steps": "first steps of one episode", "episodes": "episodes"}
     figure, axes = plt.subplots(3, 2, sharex="col", sharey="row", figsize=(6.75, 5.6))
     chance = values["measured"][f"{kind} Emb-Im chance, 1 episodes"][0]

@@ -110,10 +110,10 @@ def test_effects_speak_for_the_claim_where_they_are_positive():
 def test_the_sentence_names_the_worst_part():
     found = judged(*rows("C7", HOLDS, FAILS))["C7"]
     assert found["sentence"] == (
-        "1 of 2 parts reproduced; contradicted: part 1 > 0, -1.00 [-1.10, -0.90]."
+        "1 of 2 parts reproduced; contradicted: part 1: -1.00 [-1.10, -0.90] (claimed > 0)."
     )
     found = judged(*rows("C3", 2 * FAILS, FAILS, expected="less"))["C3"]
-    assert found["sentence"].startswith("2 of 2 parts reproduced; the least clear: part 1 < 0, -1")
+    assert found["sentence"].startswith("2 of 2 parts reproduced; the least clear: part 1: -1")
 
 
 def test_parts_say_how_many_runs_would_decide_them():
@@ -134,7 +134,7 @@ def test_the_table_of_claims():
     assert len(lines) == 2 + len(claims.CLAIMS)
     assert lines[2].endswith("| **not tested** | No results file holds a test of it. | – |")
     (line,) = (line for line in lines if line.startswith("| C4 |"))
-    assert "| **reproduced** | 1 of 1 parts reproduced; the least clear: part 0 > 0, 1.00" in line
+    assert "| **reproduced** | 1 of 1 parts reproduced; the least clear: part 0: 1.00" in line
     assert line.endswith(" | 5 |")
 
 
