@@ -42,10 +42,11 @@ def one_of(name: str, value: Any, options: Sequence[str]) -> None:
         raise ValueError(f"{name} must be one of {options}, got {value!r}")
 
 
-def hint(value: str, options: Iterable[str]) -> str:
-    """What to write instead of an unknown ``value``: the closest of ``options``, or all of them."""
+def hint(value: str, options: Iterable[str], *, cutoff: float = 0.6) -> str:
+    """What to write instead of an unknown ``value``: the closest of ``options``, or all of them if
+    none is as similar as ``cutoff``, 0 to 1."""
     known = sorted(options)
-    close = difflib.get_close_matches(value, known, n=1)
+    close = difflib.get_close_matches(value, known, n=1, cutoff=cutoff)
     return f"did you mean {close[0]!r}?" if close else f"there are {', '.join(known)}"
 
 
@@ -89,6 +90,8 @@ def actions(
     if len(episodes) != len(lengths):
         raise ValueError(f"{name}: {len(episodes)} episodes for {len(lengths)} of observations")
     categorical = all(np.issubdtype(episode.dtype, np.integer) for episode in episodes)
+    if num_actions is not None and not categorical:
+        raise ValueError(f"num_actions is for integer actions; {name} holds floats")
     size = () if categorical else episodes[0].shape[1:]
     for index, (episode, length) in enumerate(zip(episodes, lengths, strict=True)):
         if length == 0 or episode.shape != (length, *size) or len(size) != (not categorical):
@@ -167,6 +170,8 @@ def outcomes(values: ArrayLike | None, *, count: int) -> Int[Tensor, " episode"]
 
 def enough_episodes(agents: Int[Tensor, " episode"], *, minimum: int) -> None:
     """Checks that every agent has at least ``minimum`` episodes; names the one with the fewest."""
+    if not len(agents):
+        raise ValueError("dataset: there is no episode to learn from")
     ids, counts = agents.unique(return_counts=True)
     fewest = counts.argmin()
     if counts[fewest] < minimum:
@@ -174,6 +179,16 @@ def enough_episodes(agents: Int[Tensor, " episode"], *, minimum: int) -> None:
             f"agent {ids[fewest]} has {counts[fewest]} episode(s) in the dataset; "
             f"{minimum} are needed of every agent"
         )
+
+
+def rows(values: Tensor, *, count: int) -> Tensor:
+    """``values``, which must be indices of some of ``count`` episodes."""
+    whole = not (values.is_floating_point() or values.dtype is torch.bool)
+    if not values.numel() or not whole or values.min() < 0 or values.max() >= count:
+        raise ValueError(
+            f"rows must be indices of at least one episode, 0 to {count - 1}, got {values}"
+        )
+    return values
 
 
 def _episodes(name: str, values: Iterable[ArrayLike]) -> list[np.ndarray]:

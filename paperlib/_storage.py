@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from paperlib import files
 from paperlib.batches import steps_before
@@ -69,18 +70,37 @@ class StoredEpisodes:
 
     @classmethod
     def concatenate(cls, datasets: Iterable[StoredEpisodes]) -> StoredEpisodes:
-        """One dataset of several that have the same shapes.
+        """One dataset of several.
 
         Raises:
-            ValueError: if they differ in their numbers of actions, or only some hold partners.
+            ValueError: if there is none, if they differ in the sizes of observations or actions, or
+                if only some hold partners' steps.
         """
         datasets = list(datasets)
         parts = [data._tensors() for data in datasets]
-        kinds = {str((d._counts, *part)) for d, part in zip(datasets, parts, strict=True)}
+        kinds = {
+            str((data._counts, *((name, tensor.shape[2:]) for name, tensor in part.items())))
+            for data, part in zip(datasets, parts, strict=True)
+        }
         if len(kinds) != 1:
-            raise ValueError("datasets must have one kind of actions, and all or none partners'")
-        joined = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+            raise ValueError(
+                "datasets: there must be at least one, all with observations and actions of the "
+                "same sizes, and all or none with partners' steps"
+            )
+        longest = max(part["observations"].shape[1] for part in parts)
+        joined = {
+            name: torch.cat(
+                [_lengthened(p[name], longest) if name in BY_STEP else p[name] for p in parts]
+            )
+            for name in parts[0]
+        }
         return cls(**joined, **datasets[0]._counts)
+
+
+def _lengthened(tensor: Tensor, num_time_steps: int) -> Tensor:
+    """Episodes (E, T, ...) with zeros after their last steps."""
+    missing = num_time_steps - tensor.shape[1]
+    return functional.pad(tensor, [0, 0] * (tensor.ndim - 2) + [0, missing]) if missing else tensor
 
 
 def fill(steps: Tensor, within: Tensor) -> Tensor:

@@ -106,11 +106,15 @@ def matched_encoders(
         action_size: A.
         num_weights: of each; 0 for what `EpisodeEncoder` has by default.
         names: which of `ENCODERS`; all by default.
+
+    Raises:
+        ValueError: if there is no such encoder.
     """
     sizes, generator = (observation_size, action_size), torch.Generator()
     num_weights = num_weights or count_weights(EpisodeEncoder(*sizes, generator=generator))
     found = {}
     for name in ENCODERS if names is None else names:
+        _checks.one_of("names", name, tuple(ENCODERS))
         make, multiple = ENCODERS[name]
         sized = partial(make, *sizes, generator=generator)
         hidden_size = matched_hidden_size(
@@ -187,6 +191,8 @@ def compare(
         ValueError: if there is too little data, or an encoder or an objective is not what `learn`
             takes; the message begins with the names of both.
     """
+    if not seeds:
+        raise ValueError("seeds: at least one is needed")
     settings, sizes = settings or Settings(), (dataset.observation_size, dataset.action_size)
     encoders = matched_encoders(*sizes) if encoders is None else encoders
     if objectives is None:

@@ -84,11 +84,8 @@ class PolicyEmbedder(nn.Module):
         else:
             self.policy = copy.deepcopy(policy)
             check_policy(self.policy, *self.sizes, embedding_size=settings.embedding_size)
-        self.normalizer = (
-            RunningNormalizer(observation_size)
-            if settings.normalize_observations
-            else nn.Identity()
-        )
+        normalizes = settings.normalize_observations
+        self.normalizer = RunningNormalizer(observation_size) if normalizes else nn.Identity()
 
     def prepare(self, batch: EpisodeBatch) -> EpisodeBatch:
         """The batch with normalised observations, as encoder and policy take it."""
@@ -102,7 +99,7 @@ class PolicyEmbedder(nn.Module):
         *,
         batch_size: int = 0,
     ) -> Float[Tensor, "row embedding"]:
-        """Embeddings of the episodes of ``dataset``, (E, D).
+        """Embeddings of the episodes of ``dataset``, (E, D), on its device.
 
         Args:
             dataset: with the observation and action sizes that the encoder was trained with.
@@ -111,7 +108,7 @@ class PolicyEmbedder(nn.Module):
             batch_size: rows per forward pass; 0 for as many as hold about 100,000 steps.
 
         Raises:
-            ValueError: if the dataset's sizes are not those that the encoder was trained with.
+            ValueError: if the dataset's sizes are not the encoder's, or ``rows`` are no indices.
         """
         sizes = dataset.observation_size, dataset.action_size
         if sizes != self.sizes:
@@ -119,17 +116,19 @@ class PolicyEmbedder(nn.Module):
                 f"dataset: observations and actions of {sizes[0]} and {sizes[1]} numbers came; the "
                 f"encoder was trained with {self.sizes[0]} and {self.sizes[1]}"
             )
-        rows = torch.arange(len(dataset), device=dataset.agents.device) if rows is None else rows
-        rows = rows.reshape(len(rows), -1)  # (R, k)
+        if rows is None:
+            rows = torch.arange(len(dataset), device=dataset.agents.device)
+        rows = _checks.rows(rows, count=len(dataset)).reshape(len(rows), -1)  # (R, k)
+        device = next(self.parameters()).device
         batch_size = batch_size or max(1, 102400 // (dataset.observations.shape[1] * rows.shape[1]))
         order = dataset.lengths[rows].amax(1).argsort(stable=True)  # for little padding
         parts = []
         for chosen in rows[order].split(batch_size):
-            own = dataset.select(chosen.flatten())
+            own = dataset.select(chosen.flatten()).to(device)
             shortened = own.first_steps(int(own.lengths.amax()))
-            index = torch.arange(len(own), device=chosen.device).view(chosen.shape)
-            joined = join_episodes(shortened.batch(index))
-            parts.append(self.encoder(*self.prepare(joined)))
+            index = torch.arange(len(own), device=device).view(chosen.shape)
+            joined = self.prepare(join_episodes(shortened.batch(index)))
+            parts.append(self.encoder(*joined).to(chosen.device))
         embedded = torch.cat(parts)
         return torch.empty_like(embedded).index_copy_(0, order, embedded)
 
@@ -269,7 +268,8 @@ def learn(
     if settings.normalize_observations:
         for part in grouped.order.split(100):
             batch = dataset.batch(part)
-            model.normalizer.update(batch.observations[batch.step_weights > 0])
+            repeats = batch.step_weights.long().flatten()  # 0 in padding, more than 1 if merged
+            model.normalizer.update(batch.observations.flatten(0, 1).repeat_interleave(repeats, 0))
     networks = Networks(model.train().encoder, model.policy, generator)
     optimiser = torch.optim.Adam(parameters, lr=settings.learning_rate, fused=True)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, settings.num_updates)
@@ -292,9 +292,8 @@ def learn(
         optimiser.step()
         schedule.step()
         losses[update] = loss.detach()
-        if (update + 1) % 100 == 0:
+        if (update + 1) % 100 == 0 or update + 1 == settings.num_updates:
             objectives.require_finite(losses[: update + 1])
-            progress(100)
-    objectives.require_finite(losses)
+            progress(update % 100 + 1)
     model.losses = losses.cpu()
     return model.eval()

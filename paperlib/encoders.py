@@ -68,7 +68,7 @@ def embedding_size_of(encoder: nn.Module, observation_size: int, action_size: in
     try:
         found = encoder.eval()(observations, actions, torch.ones(shape, device=device))
         got = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
-    except (RuntimeError, TypeError) as error:
+    except Exception as error:  # of whatever kind: the code is the user's
         got = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
     if isinstance(got, str) or len(got) != 3 or got[:2] != (2, 1):
         raise ValueError(
@@ -97,7 +97,7 @@ def check_policy(
     try:
         found = policy.eval().log_prob(*(torch.zeros(shape, device=device) for shape in shapes))
         got = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
-    except (RuntimeError, TypeError) as error:
+    except Exception as error:  # of whatever kind: the code is the user's
         got = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
     if got != (2, 1, 3):
         raise ValueError(
@@ -264,9 +264,14 @@ class RunningEmbedding:
     Args:
         model: a `PolicyEmbedder` whose encoder is an `EpisodeEncoder`.
         num_episodes: N, episodes that are followed side by side.
+
+    Raises:
+        ValueError: if the encoder is another one.
     """
 
     def __init__(self, model: nn.Module, num_episodes: int) -> None:
+        if not isinstance(model.encoder, EpisodeEncoder):
+            raise ValueError(f"model needs an EpisodeEncoder, got {type(model.encoder).__name__}")
         self.model = model
         self.sums = torch.zeros(num_episodes, model.encoder.out.in_features)
         self.counts = torch.zeros(num_episodes, 1)

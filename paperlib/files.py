@@ -73,7 +73,11 @@ def save_tensors(
     """
     text = _canonical(metadata)
     header = {"metadata": text, "sha256": tensor_checksum(tensors, text)}
-    copies = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    copies: dict[str, Tensor] = {}
+    for name, tensor in tensors.items():
+        copy = tensor.detach().cpu().contiguous()
+        shared = any(copy.data_ptr() == other.data_ptr() for other in copies.values())
+        copies[name] = copy.clone() if shared else copy  # a safetensors file shares no memory
     with replacing(path) as temporary:
         save_file(copies, temporary, header)
 
@@ -88,7 +92,7 @@ def load_tensors(
         ValueError: if the file is truncated or altered, or `save_tensors` did not write it.
     """
     if not Path(path).is_file():
-        raise FileNotFoundError(f"{path}: no such file; run the notebook that writes it first")
+        raise FileNotFoundError(f"{path}: no such file; run what writes it first")
     try:
         with safe_open(path, framework="pt") as file:
             header = file.metadata() or {}
@@ -131,6 +135,8 @@ def restore_optimiser(optimiser: torch.optim.Optimizer, tensors: Mapping[str, Te
 def save_json(path: str | Path, content: Mapping[str, Any]) -> None:
     """Writes a JSON object and its checksum, atomically; NaN and infinity become null."""
     content = plain(content)
+    if "sha256" in content:
+        raise ValueError("content: the key 'sha256' is taken by the checksum")
     document = {"sha256": text_checksum(content), **content}
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n")
@@ -144,7 +150,7 @@ def load_json(path: str | Path) -> dict[str, Any]:
         ValueError: if the file is truncated or altered.
     """
     if not Path(path).is_file():
-        raise FileNotFoundError(f"{path}: no such file; run the notebook that writes it first")
+        raise FileNotFoundError(f"{path}: no such file; run what writes it first")
     try:
         document = json.loads(Path(path).read_text())
         checksum = document.pop("sha256")

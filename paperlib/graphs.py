@@ -106,7 +106,7 @@ class Split:
 
     Attributes:
         kind: "weak" (no edge in two graphs, and training sees every agent), "strong" (no agent in
-            two graphs either), or "edges" (no edge in two graphs, and nothing else is required).
+            two graphs either), or "edges" (no edge in two graphs).
 
     Raises:
         ValueError: if the kind is unknown, if graphs share what they must not, if one is empty, if

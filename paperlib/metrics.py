@@ -143,8 +143,15 @@ def ratings(pairs: ArrayLike, scores: ArrayLike, *, num_players: int) -> NDArray
 
     Returns:
         Ratings, (P,).
+
+    Raises:
+        ValueError: if a score is not in [0, 1], or a pair is not two different players.
     """
     pairs, scores = np.asarray(pairs), np.asarray(scores, dtype=float)
+    if not ((scores >= 0) & (scores <= 1)).all():
+        raise ValueError("scores must be 1 for a win, 0.5 for a draw, 0 for a loss")
+    if (pairs < 0).any() or (pairs >= num_players).any() or (pairs[:, 0] == pairs[:, 1]).any():
+        raise ValueError(f"pairs must be two different players each, 0 to {num_players - 1}")
     signs = np.zeros((len(pairs), num_players))
     signs[np.arange(len(pairs)), pairs[:, 0]] = 1.0
     signs[np.arange(len(pairs)), pairs[:, 1]] = -1.0
@@ -209,8 +216,9 @@ def average_episodes(
         Rows for agents in ascending order of their ids.
 
     Raises:
-        ValueError: if an agent has fewer than ``num_episodes``.
+        ValueError: if an agent has fewer than ``num_episodes``, or that is not at least 1.
     """
+    _checks.integer("num_episodes", num_episodes, minimum=1)
     result = []
     for agent in agents.unique().tolist():
         own = embeddings[agents == agent]
@@ -240,8 +248,9 @@ def disjoint_averages(
         generator: draws the groups.
 
     Raises:
-        ValueError: if an agent has fewer than two groups.
+        ValueError: if an agent has fewer than two groups, or ``num_episodes`` is not at least 1.
     """
+    _checks.integer("num_episodes", num_episodes, minimum=1)
     means, owners = [], []
     for agent in agents.unique().tolist():
         own = embeddings[agents == agent]
@@ -276,8 +285,9 @@ def average_others(
         generator: draws the episodes.
 
     Raises:
-        ValueError: if an agent has a single episode.
+        ValueError: if an agent has a single episode, or ``num_episodes`` is not at least 1.
     """
+    _checks.integer("num_episodes", num_episodes, minimum=1)
     result = torch.empty_like(embeddings)
     for agent in agents.unique().tolist():
         rows = (agents == agent).nonzero()[:, 0]

@@ -165,9 +165,11 @@ def identification_loss(
         form: "softmax" or "margin".
 
     Raises:
-        ValueError: if the form is unknown.
+        ValueError: if the form is unknown, or there is a single agent.
     """
     _checks.one_of("form", form, FORMS)
+    if reference.shape[-2] < 2:
+        raise ValueError("identification compares at least two agents, and an update has only one")
     # ‖r*_i - r-_j‖ for all i, j at once: (*batch, i, j); the gradient at distance 0 is taken as 0
     negative_distance = torch.cdist(
         reference, negative, compute_mode="donot_use_mm_for_euclid_dist"
@@ -248,7 +250,7 @@ class Classification(nn.Module):
         num_agents = scores.shape[-2]
         if num_agents != self.head.out_features:
             raise ValueError(
-                f"num_agents must be {num_agents}, as in the dataset, got {self.head.out_features}"
+                f"num_agents must be {num_agents}, as in an update, got {self.head.out_features}"
             )
         agents = torch.arange(num_agents, device=scores.device).expand(scores.shape[:-1])
         return functional.cross_entropy(scores.flatten(0, -2), agents.flatten())

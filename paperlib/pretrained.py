@@ -7,12 +7,11 @@ encoders, ``paperlib/agents/weights/README.md`` on agents.
 
 from __future__ import annotations
 
-import difflib
 import importlib.resources
 from importlib.resources.abc import Traversable
 from typing import Any
 
-from paperlib import files
+from paperlib import _checks, files
 from paperlib.embeddings import PolicyEmbedder
 
 SUFFIX = ".safetensors"
@@ -90,9 +89,8 @@ def provenance(name: str) -> dict[str, Any]:
 def _find(name: str) -> Traversable:
     found = {**_encoders(), **_agents()}
     if name not in found:
-        near = difflib.get_close_matches(name, found, n=1, cutoff=0.0)
         raise ValueError(
-            f"name: there is no pretrained model {name!r}; did you mean {near[0]!r}? "
-            "pretrained.names() lists all"
+            f"name: there is no pretrained model {name!r}; "
+            f"{_checks.hint(name, found, cutoff=0.0)} pretrained.names() lists all"
         )
     return found[name]

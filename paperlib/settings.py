@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from numbers import Real
 
 from paperlib import _checks
 from paperlib.encoders import LIKELIHOODS
@@ -54,9 +53,7 @@ class Settings:
         for name, least in minimum.items():
             value = _checks.integer(name, getattr(self, name), minimum=least)
             object.__setattr__(self, name, value)
-        rate = self.learning_rate
-        if not (isinstance(rate, Real) and 0 < rate < float("inf")):
-            raise ValueError(f"learning_rate must be positive and finite, got {rate!r}")
+        _checks.positive("learning_rate", self.learning_rate)
         _checks.one_of("likelihood", self.likelihood, LIKELIHOODS)
         fewest_and_most = _checks.range_of_counts("reference_episodes", self.reference_episodes)
         object.__setattr__(self, "reference_episodes", fewest_and_most)

@@ -223,6 +223,12 @@ class OpponentContext:
                 self.table[opponent] = known.mean(0)
         self.running.begin(torch.from_numpy(env_ids))
 
+    def first_game(self) -> None:
+        """Sets all vectors to zeros, and forgets earlier games of the matches."""
+        self.games = []
+        self.vectors.zero_()
+        self.running.begin(torch.arange(len(self.vectors)))
+
     def next_game(self) -> None:
         """Sets all vectors to means over the last games of each match, which just ended, and starts
         new embeddings."""

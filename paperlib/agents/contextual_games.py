@@ -80,10 +80,12 @@ def meet(
         generator = streams.make_generator(*key, game)
         seeds = torch.randint(2**62, (len(opponents),), generator=generator)
         for _, context in sides:
-            if game and context.running:
+            if not context.running:
+                context.begin(env_ids, opponents, generator=generator)
+            elif game:
                 context.next_game()
             else:
-                context.begin(env_ids, opponents, generator=generator)
+                context.first_game()
         players = [ContextualPolicy(wrestler, context.vectors) for wrestler, context in sides]
         env = RoboSumo(
             seeds.tolist(), auto_reset=False, max_cycles=max_cycles, num_threads=num_threads

@@ -162,7 +162,7 @@ def update(
         noise = (actions - model.means(inputs)) / model.log_std.exp()
         log_ratio = log_prob(noise, model.log_std) - old
         part = advantage[rows]
-        part = (part - part.mean()) / (part.std() + 1e-8)
+        part = (part - part.mean()) / (part.std(correction=int(part.numel() > 1)) + 1e-8)
         objective = clipped_objective(log_ratio, part, clip=settings.clip)
         value_loss = (model.value(inputs)[..., 0] - targets[rows]).square().mean()
         entropy = model.log_std.sum()  # up to a constant

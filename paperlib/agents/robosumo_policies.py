@@ -38,6 +38,9 @@ class Wrestler(nn.Module):
         film: whether context and memory scale and shift the policy's first hidden layer (FiLM),
             instead of entering it like features.
         critic_size: K, further inputs of the value function, used only in training.
+
+    Raises:
+        ValueError: if there is no such robot.
     """
 
     def __init__(
@@ -53,6 +56,7 @@ class Wrestler(nn.Module):
         critic_size: int = 0,
     ) -> None:
         super().__init__()
+        _checks.one_of("robot", robot, tuple(ROBOTS))
         self.robot, self.front = robot, Front(robot)
         self.context_size, self.memory_size = context_size, memory_size
         self.critic_size = critic_size
@@ -199,7 +203,13 @@ class Wrestler(nn.Module):
         generator: torch.Generator,
         context: Float[Tensor, "batch context"] | None = None,
     ) -> tuple[Float[Tensor, "batch act"], Any]:
-        """Actions drawn from the policy, (B, A), and its memory; None if it has none."""
+        """Actions drawn from the policy, (B, A), and its memory; None if it has none.
+
+        Raises:
+            ValueError: if it needs a context and gets none.
+        """
+        if self.context_size and context is None:
+            raise ValueError(f"context: this wrestler needs one of {self.context_size} numbers")
         inputs, turns = self.inputs(observations, context)
         inputs = nn.functional.pad(inputs, (0, self.memory_size + self.critic_size))
         if self.memory_size:
@@ -214,12 +224,17 @@ def pack(
     wrestlers: Mapping[str, Wrestler], provenance: Mapping[str, Any], *, to_play: bool = False
 ) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Wrestlers of one robot as tensors and metadata; see `save`."""
+    robots = {wrestler.robot for wrestler in wrestlers.values()}
+    if len(robots) != 1 or any("/" in name for name in wrestlers):
+        raise ValueError(
+            "wrestlers: one file holds at least one, all of the same robot, by names without '/'; "
+            f"got {', '.join(wrestlers)} of {', '.join(sorted(robots)) or 'no robot'}"
+        )
     tensors: dict[str, Tensor] = {}
     for name, wrestler in wrestlers.items():
         state = wrestler.playing_state() if to_play else wrestler.state_dict()
         tensors |= files.with_prefix(f"{name}/", state)
-    robot = next(iter(wrestlers.values())).robot
-    return tensors, {"robot": robot, "names": list(wrestlers), "provenance": provenance}
+    return tensors, {"robot": robots.pop(), "names": list(wrestlers), "provenance": provenance}
 
 
 def save(

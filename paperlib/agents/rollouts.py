@@ -137,6 +137,9 @@ class RolloutCollector:
         context: of the learner, about its opponents.
         rewards: of the learners.
 
+    Raises:
+        ValueError: if the context is for other matches or opponents.
+
     Attributes:
         outcomes: of matches that ended since `begin`, for each learner and kind of opponent:
             1, 0 or -1 for a win, draw or loss, and the match's length.
@@ -151,6 +154,17 @@ class RolloutCollector:
         context: OpponentContext | NoContext,
         rewards: RewardWeights,
     ) -> None:
+        if len(context.vectors) != len(opponents.player_ids):
+            raise ValueError(
+                f"context: it is for {len(context.vectors)} matches, num_envs is "
+                f"{len(opponents.player_ids)}"
+            )
+        known = len(getattr(context, "table", opponents.fixed_opponents))
+        if known != len(opponents.fixed_opponents):
+            raise ValueError(
+                f"context: it is about {known} opponents, there are "
+                f"{len(opponents.fixed_opponents)} fixed ones"
+            )
         self.env, self.learners, self.opponents = env, list(learners), opponents
         self.context, self.rewards = context, rewards
         self.env_ids = [opponents.env_ids_of(number) for number in range(len(learners))]

@@ -66,7 +66,7 @@ class OnDistinctRows(nn.Module):
 
     def forward(self, rows: Float[Tensor, "*batch in"]) -> Float[Tensor, "*batch out"]:
         flat = rows.flatten(0, -2)
-        directions = torch.arange(1.0, rows.shape[-1] + 1, dtype=torch.float64).sqrt()
+        directions = torch.arange(1, rows.shape[-1] + 1, device=rows.device).double().sqrt()
         kinds, kind = (flat.double() @ directions).unique(return_inverse=True)
         places = torch.arange(len(flat), device=rows.device)
         some = flat[torch.empty_like(kinds, dtype=torch.long).scatter_(0, kind, places)]

@@ -54,7 +54,7 @@ def with_unit_variance(
 
     Args:
         encoder: with the weights that training starts from.
-        dataset: to learn from.
+        dataset: to learn from, without normalising its observations.
         generator: draws at most `NUM_EPISODES` of its episodes.
 
     Raises:

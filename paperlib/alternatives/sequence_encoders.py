@@ -108,6 +108,8 @@ class TransformerEncoder(nn.Module):
         super().__init__()
         num_heads = _checks.integer("num_heads", num_heads, minimum=1)
         hidden_size = _checks.integer("hidden_size", hidden_size, minimum=1)
+        embedding_size = _checks.integer("embedding_size", embedding_size, minimum=1)
+        num_layers = _checks.integer("num_layers", num_layers, minimum=1)
         if hidden_size % num_heads:
             raise ValueError(f"hidden_size must be a multiple of num_heads, got {hidden_size}")
         self.positions = positions

@@ -131,6 +131,9 @@ class PokerGame:
         Raises:
             ValueError: if an action is not legal, or a hand is over.
         """
+        num_actions = self.successors.shape[1]
+        if actions.shape != hands.nodes.shape or ((actions < 0) | (actions >= num_actions)).any():
+            raise ValueError(f"actions must be one for each hand, 0 to {num_actions - 1}")
         nodes = self.successors[hands.nodes, actions]
         if (nodes < 0).any():
             wrong = int((nodes < 0).nonzero()[0])

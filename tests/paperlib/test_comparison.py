@@ -99,6 +99,7 @@ class NoVector(torch.nn.Module):
         ({"objectives": {"LIAM": OBJECTIVES["LIAM"]}}, "small, LIAM: dataset: LIAM reconstructs"),
         ({"encoders": {"mine": NoVector}}, "mine, good: encoder must return"),
         ({"split": "halves"}, "split must be one of"),
+        ({"seeds": []}, "seeds: at least one"),
     ],
 )
 def test_errors_come_before_any_training(changed, message):

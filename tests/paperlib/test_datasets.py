@@ -186,8 +186,29 @@ def test_concatenation_joins_what_was_selected(dataset):
 
 
 def test_concatenation_of_different_kinds(dataset, continuous_dataset):
-    with pytest.raises(ValueError, match="kind of actions"):
-        InteractionDataset.concatenate([dataset, continuous_dataset])
+    for datasets in ([dataset, continuous_dataset], []):
+        with pytest.raises(ValueError, match="datasets: there must be at least one, all with"):
+            InteractionDataset.concatenate(datasets)
+
+
+def test_concatenation_of_other_lengths():
+    long, short = (
+        InteractionDataset.from_arrays(np.ones((2, t, 3)), np.ones((2, t), dtype=int), [0, 1])
+        for t in (5, 2)
+    )
+    joined = InteractionDataset.concatenate([long, short])
+    assert joined.lengths.tolist() == [5, 5, 2, 2]
+    assert joined.observations.sum((1, 2)).tolist() == [15, 15, 6, 6]
+    assert joined.first_steps(2).actions.shape == (4, 2)
+
+
+def test_a_number_of_actions_for_floats():
+    with pytest.raises(
+        ValueError, match="num_actions is for integer actions; actions holds floats"
+    ):
+        InteractionDataset.from_arrays(
+            np.ones((2, 3, 1)), np.ones((2, 3, 1)), [0, 1], num_actions=2
+        )
 
 
 @pytest.mark.parametrize("kind", ["dataset", "continuous_dataset"])
@@ -267,7 +288,7 @@ def test_partners_outlive_a_file_and_a_concatenation(tmp_path):
     without = with_partners(
         partner_observations=None, partner_actions=None, num_partner_actions=None
     )
-    with pytest.raises(ValueError, match="all or none partners'"):
+    with pytest.raises(ValueError, match="all or none with partners' steps"):
         InteractionDataset.concatenate([data, without])
 
 

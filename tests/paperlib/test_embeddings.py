@@ -144,7 +144,7 @@ def test_each_update_draws_so_many_steps_and_the_learning_rate_falls(dataset, ge
         generator=generator,
         progress=reported.append,
     )
-    assert len(weights) == 250 and reported == [100, 100]
+    assert len(weights) == 250 and reported == [100, 100, 50]
     # Adam's first step is the learning rate; the last rate is (1 + cos(π 249 / 250)) / 2 of it
     torch.testing.assert_close((weights[1] - weights[0]).abs(), torch.full((4,), 1e-2))
     assert (model.encoder.out.bias - weights[-1]).abs().max() < 1e-5
@@ -154,6 +154,19 @@ def test_some_rows_are_embedded_as_all_are(dataset, generator):
     model = PolicyEmbedder(2, 3, settings=changed(normalize_observations=True), generator=generator)
     rows = torch.tensor([7, 2, 11])
     torch.testing.assert_close(model.embed(dataset, rows), model.embed(dataset)[rows])
+
+
+@pytest.mark.parametrize("rows", [[], [99], [-1], [True, False], [0.5]])
+def test_what_is_embedded_must_be_indices(rows, dataset, generator, unchecked):
+    model = PolicyEmbedder(2, 3, settings=SMALL, generator=generator)
+    with pytest.raises(ValueError, match="rows must be indices of at least one episode, 0 to "):
+        model.embed(dataset, torch.tensor(rows))
+
+
+def test_there_must_be_an_episode(dataset, generator):
+    graph = InteractionGraph((0, 1), ())
+    with pytest.raises(ValueError, match="there is no episode to learn from"):
+        learn(dataset, graph=graph, settings=SMALL, generator=generator)
 
 
 def test_learning_is_determined_by_the_generator(dataset):
@@ -451,6 +464,7 @@ def test_weights_of_an_objective_are_drawn_anew_and_trained(dataset, generator):
         (lambda o: o.mean(-2).flatten(0, 1), r"\(2, 2\)"),
         (lambda o: o.sum(), r"\(\)"),
         (lambda o: None, "NoneType"),
+        (lambda o: o.unflatten(5, (1, 1)), "IndexError: .*"),
     ],
 )
 def test_an_encoder_must_return_vectors(function, got, dataset, generator):
@@ -476,7 +490,7 @@ def test_an_objective_must_return_a_scalar(objective, message, dataset, generato
 
 
 def test_classification_of_another_number_of_agents(dataset, generator):
-    with pytest.raises(ValueError, match=r"^num_agents must be 4, as in the dataset, got 3"):
+    with pytest.raises(ValueError, match=r"^num_agents must be 4, as in an update, got 3"):
         learn(dataset, objective=Classification(3, 4), settings=SMALL, generator=generator)
 
 

@@ -99,8 +99,20 @@ def test_every_truncation_is_noticed(save, load, tmp_path):
 
 @kinds
 def test_a_missing_file_says_what_to_do(save, load, tmp_path):
-    with pytest.raises(FileNotFoundError, match="run the notebook"):
+    with pytest.raises(FileNotFoundError, match="run what writes it first"):
         load(tmp_path / "none")
+
+
+def test_tensors_that_share_memory(tmp_path):
+    one = torch.arange(3.0)
+    files.save_tensors(tmp_path / "t", {"one": one, "same": one}, {})
+    loaded, _ = files.load_tensors(tmp_path / "t")
+    assert torch.equal(loaded["one"], one) and torch.equal(loaded["same"], one)
+
+
+def test_a_key_that_would_overwrite_the_checksum(tmp_path):
+    with pytest.raises(ValueError, match="'sha256' is taken"):
+        files.save_json(tmp_path / "j", {"sha256": 1})
 
 
 def test_swapped_tensors_are_noticed(tmp_path):

@@ -123,6 +123,19 @@ def test_averages_are_over_different_episodes(generator):
     assert set(sums[0].tolist()) == pairs and set(sums[1].tolist()) == {16 * p for p in pairs}
 
 
+@pytest.mark.parametrize("average", [disjoint_averages, average_others, average_episodes])
+def test_averages_are_over_at_least_one_episode(average, generator):
+    options = {"num_averages": 2} if average is average_episodes else {}
+    with pytest.raises(ValueError, match="num_episodes must be an integer of at least 1, got 0"):
+        average(
+            torch.ones(6, 2),
+            torch.arange(2).repeat(3),
+            num_episodes=0,
+            generator=generator,
+            **options,
+        )
+
+
 def test_too_few_episodes_to_average(generator):
     options = {"num_episodes": 2, "num_averages": 1, "generator": generator}
     with pytest.raises(ValueError, match="agent 5 has 1 episodes, num_episodes=2"):
@@ -242,6 +255,20 @@ def test_ratings_of_who_never_lost_are_finite():
     found = ratings([[0, 1], [1, 2], [0, 2]], [1.0, 1.0, 1.0], num_players=3)
     assert np.isfinite(found).all() and found[0] > found[1] > found[2]
     assert found.sum() == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("pair", "score", "message"),
+    [
+        ((0, 1), -1, "scores must be 1 for a win"),
+        ((0, 0), 1, "pairs must be two different players each, 0 to 1"),
+        ((0, 2), 1, "pairs must be two different players each, 0 to 1"),
+        ((-1, 0), 1, "pairs must be two different players each, 0 to 1"),
+    ],
+)
+def test_what_is_no_match(pair, score, message):
+    with pytest.raises(ValueError, match=message):
+        ratings([pair, (0, 1)], [score, 1], num_players=2)
 
 
 def test_share_between_by_hand():

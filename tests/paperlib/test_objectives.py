@@ -252,14 +252,9 @@ def test_identification_sums_over_the_others_and_averages_over_agents():
     assert identification_loss(same, same, same).item() == pytest.approx(4 * 0.25)
 
 
-def test_an_agents_own_negative_does_not_count(generator):
-    reference, positive, negative = torch.randn(3, 4, 2, generator=generator)
-    reference, positive, negative = (r[None] for r in (reference, positive, negative))
-    negative = negative.requires_grad_()
-    loss = torch.stack(
-        [identification_loss(reference[:, [i]], positive[:, [i]], negative[:, [i]]) for i in (0, 1)]
-    )
-    assert loss.tolist() == [0, 0]
+def test_a_single_agent_cannot_be_identified(generator):
+    with pytest.raises(ValueError, match="at least two agents"):
+        identification_loss(*torch.randn(3, 4, 1, 2, generator=generator))
 
 
 def constant_policy(output, likelihood):

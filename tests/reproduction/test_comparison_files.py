@@ -59,7 +59,7 @@ def test_episodes_are_read_once_until_their_file_changes(tmp_path, dataset):
     with pytest.raises(ValueError, match="damaged"):
         load_episodes(path)
     path.unlink()
-    with pytest.raises(FileNotFoundError, match="run the notebook that writes it first"):
+    with pytest.raises(FileNotFoundError, match="run what writes it first"):
         load_episodes(path)
 
 

@@ -259,6 +259,19 @@ def test_trainings_with_a_context_have_fixed_opponents_only():
         SelfPlay((1,), RECIPE, context=make_context("zeros"))
 
 
+@pytest.mark.parametrize("changes", [{"num_envs": 9}, {"num_opponents": 3}])
+def test_a_context_for_other_matches_or_opponents(changes):
+    fixed = [Wrestler(generator=make_generator(0)).state_dict()] * 2
+    with pytest.raises(ValueError, match="context: it is "):
+        SelfPlay((1,), RECIPE, context=make_context("zeros", **changes), fixed_opponents=fixed)
+
+
+def test_running_embeddings_are_those_of_the_papers_encoder(model):
+    model.encoder = torch.nn.Identity()
+    with pytest.raises(ValueError, match="model needs an EpisodeEncoder, got Identity"):
+        make_context("online", model)
+
+
 def test_an_encoder_of_another_size_is_refused(model):
     size = model.settings.embedding_size
     with pytest.raises(ValueError, match=f"size {size}, components are of size {size + 1}"):

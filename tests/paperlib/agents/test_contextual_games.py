@@ -57,6 +57,16 @@ def test_series_of_games_that_count(model):
     torch.testing.assert_close(spy.contexts[20], torch.stack(context.games).mean(0))
 
 
+def test_a_context_can_be_used_again(model):
+    context, seen = make_context("online", model, num_episodes=2), []
+    opponents = [matches.ZeroAction(8), matches.UniformlyRandom(8)]
+    for _ in range(2):
+        spy = Spy()
+        meet([(spy, context)], opponents, np.array([0, 1] * 4), key=(1,), max_cycles=5)
+        seen.append(torch.stack(spy.contexts))
+    assert torch.equal(*seen)
+
+
 def test_games_without_online_contexts_are_played_once():
     spy = Spy()
     meet(

@@ -212,6 +212,14 @@ def test_an_augmentation_that_changes_nothing():
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
 
 
+def test_a_minibatch_of_one_step():
+    given = rollout([[1.0]], [[0.0]], [[False]], [0.0])
+    model, settings = ActorCritic(3, 2, generator=make_generator(0)), ppo.Settings(num_epochs=1)
+    optimiser = ppo.make_optimiser(model, settings)
+    ppo.update(model, optimiser, given, settings, generator=make_generator(1))
+    assert all(parameter.isfinite().all() for parameter in model.parameters())
+
+
 def test_an_update_ends_at_the_minibatch_that_goes_too_far():
     given = rollout([[1.0, 2.0]] * 8, [[0.0, 0.0]] * 8, [[False, False]] * 8, [0.0, 0.0])
     made = []

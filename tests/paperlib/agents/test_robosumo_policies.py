@@ -156,6 +156,22 @@ def test_wrestlers_of_another_robot(tmp_path):
     assert robosumo_policies.load(tmp_path / "w.safetensors", robot="bug")[0]["x"].robot == "bug"
 
 
+def test_what_one_file_cannot_hold(tmp_path):
+    ant, bug = (Wrestler(robot, generator=make_generator(0)) for robot in ("ant", "bug"))
+    for wrestlers in ({}, {"a": ant, "b": bug}, {"a/b": ant}):
+        with pytest.raises(ValueError, match="wrestlers: one file holds at least one"):
+            robosumo_policies.save(tmp_path / "w.safetensors", wrestlers, {})
+    assert not (tmp_path / "w.safetensors").exists()
+
+
+def test_what_a_wrestler_needs():
+    with pytest.raises(ValueError, match=r"robot must be one of .*, got 'wasp'"):
+        Wrestler("wasp", generator=make_generator(0))
+    wrestler = Wrestler(generator=make_generator(0), context_size=4)
+    with pytest.raises(ValueError, match="context: this wrestler needs one of 4 numbers"):
+        wrestler.act(torch.zeros(2, 120), generator=make_generator(0))
+
+
 def test_wrestlers_of_another_shape():
     state = dict(Wrestler(generator=make_generator(0)).state_dict())
     state["network.policy.4.weight"] = torch.zeros(9, 64)

@@ -69,6 +69,15 @@ def test_losses_are_the_same(number):
     torch.testing.assert_close(*losses, rtol=1e-4, atol=1e-4)
 
 
+def test_merged_observations_are_normalised_as_before():
+    settings = Settings(num_updates=3, embedding_size=4, hidden_size=8, normalize_observations=True)
+    means = []
+    for data in (cards(), merge_steps(cards())):
+        model = learn(data, settings=settings, generator=make_generator(1))
+        means.append(torch.stack([model.normalizer.mean, model.normalizer.variance]))
+    torch.testing.assert_close(*means)
+
+
 def test_a_merged_dataset_outlives_its_file(tmp_path):
     merged = merge_steps(cards(partners=False))
     merged.save(tmp_path / "d.safetensors")
@@ -77,7 +86,7 @@ def test_a_merged_dataset_outlives_its_file(tmp_path):
     both = InteractionDataset.concatenate([again, merged])
     assert both.step_counts.sum() == 2 * cards().lengths.sum()
     single = dataclasses.replace(again, step_counts=None)
-    with pytest.raises(ValueError, match="datasets must have"):
+    with pytest.raises(ValueError, match="datasets: there must be"):
         InteractionDataset.concatenate([again, single])
 
 

@@ -127,5 +127,10 @@ def test_unknown_games_and_illegal_actions_are_named():
         make_game("holdem")
     with pytest.raises(ValueError, match="actions: 0 is not legal in hand 0"):
         after(make_game("leduc_poker"), (0, 1, 2), (FOLD,))
+    game = make_game("kuhn_poker")
+    hands = game.deal(2, generator=torch.Generator())
+    for actions in ([0, 2], [-1, 0], [0]):
+        with pytest.raises(ValueError, match="actions must be one for each hand, 0 to 1"):
+            game.step(hands, torch.tensor(actions))
     with pytest.raises(ValueError, match="actions: 1 is not legal in hand 0"):
         after(make_game("kuhn_poker"), (0, 1, 2), (1, 1, 1))
