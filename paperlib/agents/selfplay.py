@@ -203,7 +203,7 @@ class SelfPlay:
 
     @property
     def identity(self) -> dict[str, Any]:
-        """Everything that determines the result, as JSON."""
+        """Everything that determines the result, as JSON; a context by its name."""
         return {
             "key": list(self.key),
             "recipe": dataclasses.asdict(self.recipe),

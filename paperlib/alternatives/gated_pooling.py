@@ -55,7 +55,7 @@ class GatedPoolingEncoder(nn.Module):
         _checks.positive("prior_weight", prior_weight)
         self.prior_weight = prior_weight
         in_size = observation_size + action_size
-        num_slots, value_size = _table_shape(num_slots, value_size)
+        _check_sizes(num_slots=num_slots, value_size=value_size, hidden_size=hidden_size)
         self.gate = _mlp(in_size, hidden_size, num_slots)
         self.value = _mlp(in_size, hidden_size, value_size)
         initialise(self, generator)
@@ -103,7 +103,7 @@ class ReadingPolicy(ConditionalPolicy):
         likelihood: str = "categorical",
         generator: torch.Generator,
     ) -> None:
-        table_shape = _table_shape(num_slots, value_size)
+        _check_sizes(num_slots=num_slots, value_size=value_size, hidden_size=hidden_size)
         super().__init__(
             observation_size,
             action_size,
@@ -113,7 +113,7 @@ class ReadingPolicy(ConditionalPolicy):
             activation=nn.ReLU,
             generator=generator,
         )
-        self.table_shape = table_shape
+        self.table_shape = num_slots, value_size
         self.query = _mlp(observation_size, hidden_size, num_slots)
         initialise(self.query, generator)
 
@@ -128,11 +128,9 @@ class ReadingPolicy(ConditionalPolicy):
         return self.rest(self.observation_in(observations) + self.embedding_in(read))
 
 
-def _table_shape(num_slots: int, value_size: int) -> tuple[int, int]:
-    return (
-        _checks.integer("num_slots", num_slots, minimum=1),
-        _checks.integer("value_size", value_size, minimum=1),
-    )
+def _check_sizes(**sizes: int) -> None:
+    for name, size in sizes.items():
+        _checks.integer(name, size, minimum=1)
 
 
 def _mlp(in_size: int, hidden_size: int, out_size: int) -> nn.Sequential:

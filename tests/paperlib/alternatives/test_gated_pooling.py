@@ -122,7 +122,9 @@ def test_episodes_add_up(generator):
     torch.testing.assert_close(encoder(*reverse), joined)
 
 
-@pytest.mark.parametrize("wrong", [{"prior_weight": 0}, {"num_slots": 0}, {"value_size": 1.5}])
+@pytest.mark.parametrize(
+    "wrong", [{"prior_weight": 0}, {"num_slots": 0}, {"value_size": 1.5}, {"hidden_size": 0}]
+)
 def test_sizes_out_of_range(wrong, generator, unchecked):
     for kind in (GatedPoolingEncoder, ReadingPolicy)[: 1 + ("prior_weight" not in wrong)]:
         with pytest.raises(ValueError, match=f"^{next(iter(wrong))} must be"):

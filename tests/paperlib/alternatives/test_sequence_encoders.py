@@ -195,3 +195,6 @@ def test_sizes_out_of_range(generator, unchecked):
         GRUEncoder(2, 3, hidden_size=0, generator=generator)
     with pytest.raises(ValueError, match=r"^hidden_size must be a multiple of num_heads, got 5"):
         TransformerEncoder(2, 3, hidden_size=5, generator=generator)
+    for name in ("embedding_size", "num_layers"):
+        with pytest.raises(ValueError, match=f"^{name} must be"):
+            TransformerEncoder(2, 3, **{name: 0}, generator=generator)
