@@ -136,10 +136,8 @@ for part, found in trained.provenance["groups"].items():
 # Every policy plays 50 scored games with every opponent, or 150 if a claim compares its variant. With online
 # contexts they come in series: four games that are not scored, then five that are. The oracle does not play
 # unseen opponents. FiLM and concatenation are compared on validation opponents, which neither encoder nor
-# policies learned from.
-#
-# C5 compares Emb-Hyb with no embedding, C6 with offline and random; a negative control compares random with no
-# embedding.
+# policies learned from. C5 compares Emb-Hyb with no embedding, C6 with offline and random; a negative control
+# compares random with no embedding.
 
 # %%
 names, states = list(study.population), [w.state_dict() for w in study.population.values()]
@@ -152,6 +150,8 @@ compared = {
 judged = {variant for pairs in compared.values() for pair in pairs for variant in pair}
 met = {variant: ("train", "test") for variant in variants} | {"oracle": ("train",)}
 met |= dict.fromkeys({"Emb-Hyb", OTHERWISE} & {*variants}, ("train", "test", "validation"))
+
+# %%
 jobs = [
     dict(
         learner=trained.policies[variant, seed],
