@@ -73,11 +73,14 @@ def save_tensors(
     """
     text = _canonical(metadata)
     header = {"metadata": text, "sha256": tensor_checksum(tensors, text)}
-    copies: dict[str, Tensor] = {}
+    copies, taken = {}, set()
     for name, tensor in tensors.items():
         copy = tensor.detach().cpu().contiguous()
-        shared = any(copy.data_ptr() == other.data_ptr() for other in copies.values())
-        copies[name] = copy.clone() if shared else copy  # a safetensors file shares no memory
+        memory = copy.untyped_storage().data_ptr()
+        copies[name] = (
+            copy.clone() if memory in taken else copy
+        )  # safetensors refuses shared memory
+        taken.add(memory)
     with replacing(path) as temporary:
         save_file(copies, temporary, header)
 

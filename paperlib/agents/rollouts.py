@@ -159,11 +159,10 @@ class RolloutCollector:
                 f"context: it is for {len(context.vectors)} matches, num_envs is "
                 f"{len(opponents.player_ids)}"
             )
-        known = len(getattr(context, "table", opponents.fixed_opponents))
-        if known != len(opponents.fixed_opponents):
+        fixed = len(opponents.fixed_opponents)
+        if isinstance(context, OpponentContext) and len(context.table) != fixed:
             raise ValueError(
-                f"context: it is about {known} opponents, there are "
-                f"{len(opponents.fixed_opponents)} fixed ones"
+                f"context: it is about {len(context.table)} opponents, there are {fixed} fixed ones"
             )
         self.env, self.learners, self.opponents = env, list(learners), opponents
         self.context, self.rewards = context, rewards

@@ -105,9 +105,10 @@ def test_a_missing_file_says_what_to_do(save, load, tmp_path):
 
 def test_tensors_that_share_memory(tmp_path):
     one = torch.arange(3.0)
-    files.save_tensors(tmp_path / "t", {"one": one, "same": one}, {})
+    files.save_tensors(tmp_path / "t", {"one": one, "same": one, "part": one[1:]}, {})
     loaded, _ = files.load_tensors(tmp_path / "t")
     assert torch.equal(loaded["one"], one) and torch.equal(loaded["same"], one)
+    assert torch.equal(loaded["part"], one[1:])
 
 
 def test_a_key_that_would_overwrite_the_checksum(tmp_path):

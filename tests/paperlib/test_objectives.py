@@ -252,6 +252,20 @@ def test_identification_sums_over_the_others_and_averages_over_agents():
     assert identification_loss(same, same, same).item() == pytest.approx(4 * 0.25)
 
 
+def test_an_agents_own_negative_does_not_count(generator):
+    reference, positive, negative = torch.randn(3, 1, 4, 2, generator=generator)
+    loss = identification_loss(reference, positive, negative)
+    terms = [
+        ((reference[0, i] - positive[0, i]).norm() - (reference[0, i] - negative[0, j]).norm())
+        .sigmoid()
+        .square()
+        for i in range(4)
+        for j in range(4)
+        if i != j
+    ]
+    torch.testing.assert_close(loss, torch.stack(terms).sum() / 4)
+
+
 def test_a_single_agent_cannot_be_identified(generator):
     with pytest.raises(ValueError, match="at least two agents"):
         identification_loss(*torch.randn(3, 4, 1, 2, generator=generator))
