@@ -101,7 +101,7 @@ output = results.resolve(output_folder)
 # weak split (training on 60 % of the edges, a connected graph) and a strong one (only edges within a part).
 
 # %%
-population = wrestlers.load_population(wrestlers_folder)
+population = wrestlers.load_population(results.resolve(wrestlers_folder))
 names = list(population)
 graph = graphs.InteractionGraph.complete(len(names))
 splits = wrestler_measures.make_splits(

@@ -68,7 +68,7 @@ class BestResponses:
     @functools.cached_property
     def population(self) -> dict[str, Wrestler]:
         """All wrestlers, by name."""
-        return wrestlers.load_population(self.wrestlers_folder)
+        return wrestlers.load_population(results.resolve(self.wrestlers_folder))
 
     @functools.cached_property
     def groups(self) -> dict[str, list[str]]:

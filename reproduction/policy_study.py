@@ -92,7 +92,7 @@ class Opponents:
     @functools.cached_property
     def population(self) -> dict[str, Wrestler]:
         """All wrestlers, by name."""
-        return wrestlers.load_population(self.wrestlers_folder)
+        return wrestlers.load_population(results.resolve(self.wrestlers_folder))
 
     @functools.cached_property
     def parts(self) -> dict[str, list[int]]:

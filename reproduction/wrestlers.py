@@ -94,14 +94,11 @@ def assemble(folder: str | Path) -> tuple[dict[str, Wrestler], dict[str, Any]]:
     return population, provenance
 
 
-def load_population(folder: str | Path) -> dict[str, Wrestler]:
-    """All wrestlers in the results of the notebook ``wrestlers``, by name.
-
-    Args:
-        folder: as `results.resolve` takes it.
+def load_population(folder: Path) -> dict[str, Wrestler]:
+    """All wrestlers that the notebook ``wrestlers`` left in its folder, by name.
 
     Raises:
         FileNotFoundError: if there are none.
         ValueError: if their file is damaged.
     """
-    return robosumo_policies.load(results.resolve(folder) / "population.safetensors")[0]
+    return robosumo_policies.load(folder / "population.safetensors")[0]

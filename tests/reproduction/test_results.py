@@ -48,7 +48,7 @@ def test_a_changed_number_is_noticed(tmp_path):
 
 
 def test_no_result_and_no_results_file(tmp_path):
-    with pytest.raises(FileNotFoundError, match="run the notebook"):
+    with pytest.raises(FileNotFoundError, match="run what writes it first"):
         results.load(tmp_path)
     files.save_json(tmp_path / "result.json", {"item": "x", "values": {}})
     with pytest.raises(ValueError, match=r"lacks \['machine', 'parameters', 'seeds', 'versions'\]"):
