@@ -1,6 +1,11 @@
 """What several tests need."""
 
 import functools
+import os
+
+# A thread for each process, as the runner sets for notebooks: scikit-learn's threads wait for each
+# other without end where cores are busy. Libraries read this while they are loaded.
+os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 # While jaxtyping's hook loads a module of ours, what that imports is compiled anew, whole libraries
 # that stand there compiled: some ten seconds. What is imported before is not.
