@@ -65,9 +65,9 @@ def unchecked(monkeypatch):
 
 @pytest.fixture
 def short_games(monkeypatch, request):
-    """Games that judge Figure 4's policies end after 20 steps, or as many as a parameter says."""
+    """Games that judge Figure 4's policies end after 8 steps, or as many as a parameter says."""
     from paperlib.agents import contextual_games  # loads MuJoCo, which most tests do without
 
-    max_cycles = getattr(request, "param", 20)
+    max_cycles = getattr(request, "param", 8)
     short = functools.partial(contextual_games.meet, max_cycles=max_cycles)
     monkeypatch.setattr(contextual_games, "meet", short)
