@@ -34,8 +34,8 @@ class Player(Protocol):
     ) -> tuple[Tensor, Any]:
         """Actions, (B, A), for observations, (B, O), and the memory for the next step.
 
-        A memory is None, or a tuple of tensors whose first axis is B; it is None when matches
-        begin. Rows of matches that have ended may be missing from the next call.
+        A memory is None, or a tuple of tensors, named or not, whose first axis is B; it is None
+        when matches begin. Rows of matches that have ended may be missing from the next call.
         """
         ...
 
@@ -224,7 +224,8 @@ def _forget(
     for player, memory in memories.items():
         if memory is not None:
             rows = torch.from_numpy(kept[player_ids == player])
-            memories[player] = tuple(part[rows] for part in memory)
+            parts = [part[rows] for part in memory]
+            memories[player] = getattr(memory, "_make", tuple)(parts)  # named tuples stay such
 
 
 def collect(

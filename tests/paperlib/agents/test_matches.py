@@ -1,5 +1,7 @@
 """Whole matches: each player acts for its robot, each episode is its agent's own view."""
 
+from typing import NamedTuple
+
 import numpy as np
 import pytest
 import torch
@@ -88,6 +90,10 @@ def test_what_is_recorded():
     assert all(row[3].all() for row in rows)
 
 
+class Tags(NamedTuple):
+    tags: torch.Tensor
+
+
 class Tagged:
     """Its torque is a tenth of the number of the match, which it remembers."""
 
@@ -96,8 +102,8 @@ class Tagged:
 
     def act(self, observations, memory=None, *, generator):
         self.sizes.append(len(observations))
-        (tags,) = (torch.arange(float(len(observations))),) if memory is None else memory
-        return (tags / 10)[:, None].repeat(1, 8), (tags,)
+        tags = torch.arange(float(len(observations))) if memory is None else memory.tags
+        return (tags / 10)[:, None].repeat(1, 8), Tags(tags)
 
 
 def test_only_matches_in_progress_are_played_and_keep_their_memories():
