@@ -131,12 +131,12 @@ plt.show()
 #
 # **What it means.** In the run in `figures/`, Emb-Hyb clusters best on RoboSumo, as the paper says (C1), and
 # all three embeddings predict outcomes better than the majority class (C4). **What did not reproduce.** On
-# ParticleWorld, Emb-Id clusters no better than either of the others (C2), and it is undecided whether unseen
-# listeners cluster worse than known ones (C3). Policies with Emb-Hyb score as much as policies without, to
-# within 0.05 (C5), and as much as policies with fixed or random embeddings (C6). Speakers with the paper's
-# embeddings stay behind the oracle on training listeners, and do not measurably gain on unseen ones (C7). With
-# gated pooling and relabelled channels they do gain on unseen listeners; one episode is not enough to match the
-# oracle on training listeners (C7b). A claim that no results file tests is *not tested*.
+# ParticleWorld, it is undecided whether Emb-Id clusters better than the others (C2; by 0.02 at most), and
+# whether unseen listeners cluster worse than known ones (C3). Policies with Emb-Hyb score as much as policies
+# without, to within 0.05 (C5), and as much as policies with fixed or random embeddings (C6). Speakers with the
+# paper's embeddings stay behind the oracle on training listeners, and do not measurably gain on unseen ones
+# (C7). With gated pooling and relabelled channels they do gain on unseen listeners; one episode is not enough
+# to match the oracle on training listeners (C7b). A claim that no results file tests is *not tested*.
 #
 # ## Negative controls
 # The notebooks also compare methods that do not differ, such as two untrained encoders with different

@@ -205,7 +205,7 @@ plt.show()
 # %% [markdown]
 # Unseen agents: the first two principal components of test episodes; each colour and marker is one agent.
 #
-# **What it means.** From single episodes, unseen agents overlap in this view, and their ratios, 0.85 to 0.92,
+# **What it means.** From single episodes, unseen agents overlap in this view, and their ratios, 0.84 to 0.91,
 # are not far below one. Look on the page whether a third dimension, t-SNE or another colouring says more.
 #
 # ## Ours against the paper
