@@ -279,8 +279,7 @@ plt.show()
 # For the highest fidelity, use `integrator="RK4"`.
 #
 # Without contact forces, `ant-mlp-v1` draws more often (14 and 8 % instead of 4 and 3 %) and wins 5 to 7
-# points less, where intervals nearly meet; for `bug-mlp-v1` there is no measurable difference, and
-# `ant-lstm-v1` does equally well.
+# points less, with intervals that nearly meet; for the other two there is no measurable difference.
 #
 # ## Ours against the original
 # The original let a match end *after* its 500th step, and so do we: the 501st is the last. **Where we
