@@ -77,9 +77,7 @@ def save_tensors(
     for name, tensor in tensors.items():
         copy = tensor.detach().cpu().contiguous()
         memory = copy.untyped_storage().data_ptr()
-        copies[name] = (
-            copy.clone() if memory in taken else copy
-        )  # safetensors refuses shared memory
+        copies[name] = copy.clone() if memory in taken else copy  # a file shares no memory
         taken.add(memory)
     with replacing(path) as temporary:
         save_file(copies, temporary, header)
