@@ -202,7 +202,9 @@ for name, curve in values["curves"].items():
     right.plot(share, smooth, **looks.get(name, dict(color="#0072B2", lw=0.7, alpha=0.7)))
 labels = {names[0]: "best responses", ALL: "all", SEEN: "all-seen"}
 lines = [right.lines[list(values["curves"]).index(name)] for name in labels]
-right.legend(lines, labels.values(), loc="lower right", fontsize=6)
+right.legend(
+    lines, labels.values(), loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3, fontsize=6
+)
 right.set(xlabel="share of the training", ylabel="score in training")
 plots.save_figure(figure, output, "best_responses")
 plt.show()
