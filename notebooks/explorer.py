@@ -204,7 +204,7 @@ plt.show()
 
 # %% [markdown]
 # Unseen agents: two of t-SNE's three dimensions for test episodes; each colour and marker is one agent. (In
-# ParticleWorld, single outlying episodes make up the principal components.)
+# ParticleWorld, the principal components beyond the first show single outlying episodes.)
 #
 # **What it means.** From single episodes, unseen agents overlap in this view, and their ratios, 0.84 to 0.91,
 # are not far below one. Look on the page whether the third dimension or another colouring says more.

@@ -279,7 +279,7 @@ plt.show()
 # of Emb-Im with idle steps); intervals over populations (dots). **Right:** all languages in a plane, by
 # multidimensional scaling, which roughly preserves distances. Pairs with one word for red (colours) lie together.
 #
-# **What it means.** The distance between two embeddings says nothing about the distance between two
+# **What it means.** The distance between two embeddings says hardly anything about that between two
 # languages, whitened or not, although the encoder has seen these listeners. Their episodes do contain the
 # language: the pushes on each word correlate strongly with it. What close embeddings share is style, namely
 # how often a listener does nothing. So a speaker can only memorise listeners one by one.

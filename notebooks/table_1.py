@@ -274,13 +274,13 @@ for kind in kinds:
 # %% [markdown]
 # **What it means.** A hundred steps do about as well as a whole episode; averaging over episodes helps all
 # methods. The lowest ratio need not mean the best identification: from one episode, a linear probe names 33 %
-# with Emb-Id and 28 % with Emb-Hyb in the weak split, 47 and 48 % in the strong one. Emb-Hyb predicts outcomes
-# with accuracy 0.64 (weak) and 0.62 (strong); strengths allow 0.66 and 0.63, an untrained encoder 0.60 and 0.57.
+# with Emb-Id and 28 % with Emb-Hyb (weak), 47 and 48 % (strong). Emb-Hyb predicts outcomes with accuracy 0.64
+# and 0.62; strengths allow 0.66 and 0.63, untrained encoders reach 0.60 and 0.57 (with other weights, 0.61).
 #
 # **What did and did not reproduce.** Emb-Hyb has the lowest ratio in both splits, as in the paper, but not as
 # low: 0.36 instead of 0.22 for unseen edges, 0.53 instead of 0.21 for unseen wrestlers. It mostly separates
 # groups: within groups of similar style its ratio is 0.70 and 0.81. Egocentric inputs do not help: in the same
-# five seeds, they change Emb-Hyb's ratio by 0.01 [0.00, 0.02] and 0.04 [−0.02, 0.10].
+# five seeds, they change Emb-Hyb's ratio by 0.012 [0.005, 0.019] and 0.04 [−0.02, 0.10].
 #
 # ## Where we deviate
 # - The wrestlers are ours; ratios depend on their similarity, so ours and the paper's compare indirectly.

@@ -281,7 +281,7 @@ plt.show()
 # **What did and did not reproduce** (default profile). From one episode, unseen listeners cluster as well as
 # the paper reports or better, seen ones less well. With settings chosen by validation, Emb-Id clusters like
 # either of the others where listeners are unseen; with seen ones, differences of 0.02 are possible (C2:
-# undecided). An encoder that knew the test listeners is not measurably better, to within about 0.02 (C3:
+# undecided). An encoder that knew the test listeners is not measurably better, to within about 0.03 (C3:
 # undecided). Up to 1,200 updates, longer training lowers the ratio by 0.04 at most, or not measurably.
 #
 # **What it means.** Embeddings of one listener cluster, even if it is unseen, and more so from more episodes,

@@ -272,7 +272,7 @@ plt.show()
 # Mean return of exact speakers, with 95 % intervals (Student's $t$ over populations). Lines: references.
 #
 # **What did and did not reproduce** (default profile). With the paper's encoder, C7 does not hold. With
-# training listeners, an embedding helps a little from one episode and by three points from sixteen, and
+# training listeners, an embedding helps a little from one episode and by some three points from sixteen, and
 # another listener's is worse than none; but the oracle is far ahead. With unseen listeners, none of the three
 # does measurably better than no embedding. With gated pooling and relabelled channels (C7b), the second half
 # of the claim holds from one episode on; the first from sixteen (0.34 below the oracle), but not from one.
