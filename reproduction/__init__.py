@@ -32,3 +32,10 @@ Notebooks import it, the library never does.
 - `executed_notebooks`, `site`: notebooks with their outputs, and the web book of them (`chapters`,
   `docstrings`, `mathml`); the page of embeddings (`explorer`)
 """
+
+import sys
+
+# Jupyter's packages load jsonschema, which would compile a grammar of URIs whenever it starts, with
+# rfc3987_syntax. That takes longer than all else that a notebook's runner loads but torch, and no
+# notebook is checked by it.
+sys.modules.setdefault("rfc3987_syntax", None)
