@@ -53,10 +53,10 @@ import numpy as np
 
 from paperlib import pretrained
 from paperlib.agents import robosumo_policies
-from paperlib.streams import Stream
 from reproduction import best_responses, plots, policy_training, results, statistics, tables
 from reproduction.best_responses import ALL, SEEN, BestResponses
 from reproduction.jobs import run_jobs
+from reproduction.streams import Stream
 
 # %%
 parameters = dict(

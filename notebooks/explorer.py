@@ -50,9 +50,10 @@ from paperlib import files, metrics
 from paperlib.datasets import InteractionDataset
 from paperlib.embeddings import PolicyEmbedder
 from paperlib.graphs import InteractionGraph
-from paperlib.streams import Stream, make_generator
+from paperlib.streams import make_generator
 from reproduction import comparison_files, plots, results
 from reproduction.site import explorer
+from reproduction.streams import Stream
 
 # %%
 parameters = dict(

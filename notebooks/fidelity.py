@@ -15,8 +15,7 @@
 #
 # Each robot observes its own joints, the contact forces on each of its bodies, and where its opponent is.
 # Since version 2.0, MuJoCo computes these forces, $\texttt{cfrc\_ext}$, only on demand
-# (`mj_rnePostConstraint`); ports that overlooked this feed their agents zeros. The reward for a step of
-# 0.05 s is
+# (`mj_rnePostConstraint`); ports that overlooked this feed their agents zeros. The reward of a 0.05 s step is
 #
 # $$ r = \underbrace{\pm 2000\ \text{or} -1000}_\text{win, loss; time} - 0.1\,\lVert a \rVert^2
 #    + 0.1 \max\left(0, v \cdot \tfrac{\Delta}{\lVert\Delta\rVert}\right)
@@ -54,8 +53,9 @@ from paperlib.environments import robosumo_models as models
 from paperlib.environments.robosumo import RoboSumo
 from paperlib.environments.robosumo_bodies import ROBOTS
 from paperlib.environments.robosumo_rules import ACTION_TIME, PHYSICS_STEPS, REASONS, TIME_STEP
-from paperlib.streams import Stream, make_generator
+from paperlib.streams import make_generator
 from reproduction import plots, results, tables, tournaments
+from reproduction.streams import Stream
 
 # %%
 parameters = dict(
@@ -121,8 +121,8 @@ print(
 
 # %% [markdown]
 # ## Energy
-# Without contacts, joint limits and damping, a robot in free flight conserves its energy, so the drift of
-# the energy measures an integrator's error. Both integrators start from the same state of a match.
+# Without contacts, joint limits and damping, a robot in free flight conserves its energy, so its drift measures
+# an integrator's error. Both integrators start from the same state of a match.
 
 # %%
 drift = {}
@@ -274,12 +274,12 @@ plt.show()
 # flight, as expected: it is made for smooth motion. But wrestlers touch the ground and each other all the
 # time, and joints are damped. The right panel shows what the difference means for a policy: in the run in
 # `figures/`, `ant-mlp-v1` won 94 % with RK4 and 89 % with `implicitfast`, with intervals that nearly meet;
-# for the other two policies there is no measurable difference. Agents *trained* here never see RK4. So the
+# for `ant-lstm` and `bug-mlp` there is no measurable difference. Agents *trained* here never see RK4. So the
 # default is `implicitfast`: it runs about 3.6 times as many steps per second, and MuJoCo recommends it.
 # For the highest fidelity, use `integrator="RK4"`.
 #
 # Without contact forces, `ant-mlp-v1` draws more often (14 and 8 % instead of 4 and 3 %) and wins 5 to 7
-# points less, with intervals that meet or nearly meet; for the other two there is no measurable difference.
+# points less, with intervals that meet or nearly meet; we measure none for the other two.
 #
 # ## Ours against the original
 # The original let a match end *after* its 500th step, and so do we: the 501st is the last. **Where we

@@ -41,8 +41,9 @@ from sklearn.manifold import TSNE
 from sklearn.metrics import silhouette_score
 
 from paperlib import files, metrics
-from paperlib.streams import Stream, make_generator
+from paperlib.streams import make_generator
 from reproduction import plots, results
+from reproduction.streams import Stream
 
 # %%
 parameters = dict(

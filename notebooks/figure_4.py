@@ -16,11 +16,11 @@
 # The policy conditions on what the frozen encoder made of the last four matches $e_{t-4}, \dots, e_{t-1}$ of
 # the opponent,
 #
-# $$ \pi_\psi\big(a \mid o, c\big), \quad c = W \, \tfrac14 \textstyle\sum_k f_\theta(e_{t-k}), $$
+# $$ \pi_\psi\big(a \mid o, c\big), \quad c = W \big( \tfrac14 \textstyle\sum_k f_\theta(e_{t-k}) - m \big), $$
 #
-# and learns with PPO. Only $\psi$ learns; $\theta$ comes from Table 1's strong split, and $W$ keeps a few
-# principal components. No embedding can be worth more than knowing who the opponent is, which is what
-# [best_responses](best_responses.py) measures: look there first.
+# and learns with PPO. Only $\psi$ learns; $\theta$ comes from Table 1's strong split, $m$ is a mean, and $W$
+# keeps a few principal components. No embedding can be worth more than knowing who the opponent is, which is
+# what [best_responses](best_responses.py) measures: look there first.
 #
 # **What to expect.** In the paper, Emb-Hyb wins more than no embedding, and more than fixed or random ones.
 # Here knowing the opponent is worth less than 0.05, so we expect no difference.
@@ -40,7 +40,7 @@ conditioning = "FiLM"  # or "concatenation": how policies take contexts in
 num_iterations = 13  # of each training; the first fits the critic alone
 num_rollouts = 10  # in an iteration
 num_envs = 128  # matches played at a time, for 64 steps in a rollout
-learning_rate = 0.0003  # of Adam, at the start; falls by equal steps to a tenth
+learning_rate = 0.0003  # of Adam, at the start; falls by equal steps to a sixth, or further
 num_games = 4  # against each opponent, for each point of a learning curve
 games_every = 3  # iterations from one point of a learning curve to the next
 num_last_games = 30  # parallel games with each opponent, of variants that a claim compares
@@ -62,7 +62,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-from paperlib.streams import Stream
 from reproduction import (
     contextual_policies,
     measures,
@@ -75,6 +74,7 @@ from reproduction import (
 )
 from reproduction.jobs import run_jobs
 from reproduction.policy_study import OTHERWISE, Study
+from reproduction.streams import Stream
 
 # %%
 # fmt: off

@@ -11,9 +11,9 @@
 #
 # **The question.** In Figure 4, new wrestlers meet those of the population. What if they meet each other:
 # one that conditions on embeddings against one that was trained in the same way without? Each match is
-# won, drawn or lost:
+# won, drawn or lost; what a policy scores beyond one half is
 #
-# $$ P(\text{win}) + P(\text{draw}) + P(\text{loss}) = 1. $$
+# $$ P(\text{win}) + \tfrac12 P(\text{draw}) - \tfrac12 = \tfrac12 \big( P(\text{win}) - P(\text{loss}) \big). $$
 #
 # **What to expect.** If embeddings help, policies that have them win more often than they lose. Figure 4 leaves
 # little room for that.
@@ -37,7 +37,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-from paperlib.streams import Stream
 from reproduction import (
     claims,
     contextual_policies,
@@ -49,6 +48,7 @@ from reproduction import (
     tables,
 )
 from reproduction.jobs import run_jobs
+from reproduction.streams import Stream
 from reproduction.verdicts import Part
 
 # %%
@@ -78,9 +78,9 @@ if refused:
 
 # %% [markdown]
 # ## Method
-# Games are played in series. Four do not count: in the first, contexts are zeros; later ones are played with
-# means of the embeddings so far. Five more count. A **negative control** plays the first variant against
-# itself: neither side is better, so that wins and losses must be even.
+# Games are played in series of five that count. Where a side has embeddings, four come before that do not: in
+# the first, contexts are zeros, in later ones means of the embeddings so far. A **negative control** plays the
+# first variant against itself: neither side is better, so that wins and losses must be even.
 
 
 # %%

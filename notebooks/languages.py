@@ -10,8 +10,7 @@
 # # What do they say? The languages of ParticleWorld's pairs
 #
 # **The question.** Each pair of a speaker and a listener agrees on its own language. What do these languages
-# look like, and do listeners with similar languages have similar embeddings? The language is all that a new
-# speaker needs from the embedding of its listener (`table_3.py`).
+# look like, and do similar languages mean similar embeddings? Language is all that new speakers need to know.
 #
 # A speaker's *code* is $p(w \mid t)$, the probability of each of the eight words $w$ (messages of three bits)
 # for each target $t$. It is known exactly, since bits are drawn independently. What listener $l$ understands is
@@ -49,10 +48,11 @@ from scipy import stats
 from paperlib import embeddings, objectives
 from paperlib.agents import populations, word_speakers
 from paperlib.graphs import InteractionGraph
-from paperlib.streams import Stream, make_generator
+from paperlib.streams import make_generator
 from reproduction import distances, languages, listening, measures, plots, results, tables
 from reproduction import language_plots as drawings
 from reproduction.statistics import t_interval
+from reproduction.streams import Stream
 
 # %%
 parameters = dict(
@@ -284,9 +284,9 @@ plt.show()
 # language: the pushes on each word correlate strongly with it. What close embeddings share is style, namely
 # how often a listener does nothing. So a speaker can only memorise listeners one by one.
 #
-# **Limits.** The paper does not study languages, so there is no number to compare. The tables assume one word
-# per episode, while speakers draw bits anew at each step. We read embeddings only by the
-# distances between their means, and look only at Emb-Im: other encoders find more (below).
+# **Limits.** The paper does not study languages, so there is nothing to compare. Tables assume one word per
+# episode, while speakers draw bits anew at each step. We read embeddings only by distances
+# between their means, and look only at Emb-Im: other encoders find more (below).
 #
 # ## What it cost
 

@@ -64,9 +64,10 @@ import torch
 from paperlib import pretrained
 from paperlib.agents import maddpg, populations
 from paperlib.environments.particleworld import EPISODE_LENGTH, ParticleWorld, best_returns
-from paperlib.streams import Stream, make_generator
+from paperlib.streams import make_generator
 from reproduction import diagrams, plots, results, tables, trainings
 from reproduction.statistics import t_interval
+from reproduction.streams import Stream
 
 # %%
 # fmt: off
@@ -282,8 +283,7 @@ print((output / "population.md").read_text())
 # **Where we deviate.** The paper names MADDPG but gives no details of how its pairs were trained. Our
 # listeners sample one-hot moves and our speakers independent bits, in training and in evaluation. We chose
 # the discount, the small logit penalty and the learning rate by the mean return of the population in three
-# trial runs. With a larger penalty and γ = 0.95 the listeners stay noisier, pairs get stuck with one message
-# for two colours, and returns are about one lower.
+# trial runs. With a larger penalty and γ = 0.95, listeners are noisier, and returns about one lower.
 #
 # ## What it cost
 

@@ -94,15 +94,15 @@ print(f"{len(train)} episodes of {num_agents} agents, {len(test)} of {num_unseen
 # Two networks are trained together. The **encoder** $f_\theta$ applies an MLP to each (observation,
 # action) pair and averages over the episode. The **conditional policy** $\pi_\phi(a \mid o, f_\theta(e))$
 # takes the embedding as an input. For each agent $i$ we draw two of its episodes, $e^*$ and $e_+$, and
-# one episode $e_-$ of every other agent $j$. There are two objectives:
+# one episode $e_-^{(j)}$ of every other agent $j$. There are two objectives:
 #
 # - *imitation*: given $f_\theta(e^*)$, predict the actions in the **other** episode $e_+$. This works
 #   only if the embedding describes the agent rather than what happened in $e^*$;
 # - *identification*: $r^* = f_\theta(e^*)$ must lie closer to $r_+ = f_\theta(e_+)$ than to any
-#   $r_- = f_\theta(e_-)$.
+#   $r_-^{(j)} = f_\theta(e_-^{(j)})$.
 #
 # $$ \mathcal L = -\frac{1}{|e_+|} \sum_{(o, a) \in e_+} \log \pi_\phi(a \mid o, f_\theta(e^*))
-#    + \lambda \sum_{j \neq i} \Big(1 + e^{\lVert r^* - r_- \rVert - \lVert r^* - r_+ \rVert}\Big)^{-2} $$
+#    + \lambda \sum_{j \neq i} \Big(1 + e^{\lVert r^* - r_-^{(j)} \rVert - \lVert r^* - r_+ \rVert}\Big)^{-2} $$
 
 # %%
 settings = embeddings.Settings(

@@ -17,7 +17,7 @@
 #
 # $$ \mathcal L = -\frac{1}{|e_+|} \sum_{(o,a) \in e_+}\!\! \log \mathcal N\big(a;\, \mu_\phi(o, f_\theta(e^*)),
 # \sigma_\phi^2\big) + \lambda \sum_{j \ne i}
-# \Big(1 + e^{\lVert r^* - r_-\rVert_2 - \lVert r^* - r_+ \rVert_2}\Big)^{-2}, $$
+# \Big(1 + e^{\lVert r^* - r_-^{(j)}\rVert_2 - \lVert r^* - r_+ \rVert_2}\Big)^{-2}, $$
 #
 # with a Gaussian instead of the softmax, since torques are continuous. We measure the intra-inter clustering
 # ratio (IICR, lower is better), and the accuracy of a linear classifier that predicts **win, loss or draw**
@@ -62,7 +62,6 @@ import torch
 
 from paperlib import embeddings, files, graphs, metrics
 from paperlib.agents import matches
-from paperlib.streams import Stream
 from reproduction import (
     choices,
     comparison_plots,
@@ -77,6 +76,7 @@ from reproduction import (
     wrestler_tables,
     wrestlers,
 )
+from reproduction.streams import Stream
 from reproduction.wrestler_measures import OTHER_WEIGHTS
 
 # %%

@@ -18,7 +18,7 @@
 # (Emb-Id): it must lie closer to the embedding of $e_+$ than to that of another agent's episode $e_-$.
 #
 # $$ \mathcal L_\text{im} = -\frac{1}{|e_+|}\!\sum_{(o,a) \in e_+}\!\! \log \pi_\phi\big(a \mid o, f_\theta(e^*)\big),
-# \quad \mathcal L_\text{id} = \sum_{j \ne i} \Big(1 + e^{\lVert r^* - r_-\rVert - \lVert r^* - r_+ \rVert}\Big)^{-2}. $$
+# \quad \mathcal L_\text{id} = \sum_{j \ne i} \Big(1 + e^{\lVert r^* - r_-^{(j)}\rVert - \lVert r^* - r_+ \rVert}\Big)^{-2}. $$
 #
 # Emb-Hyb minimises $\mathcal L_\text{im} + \lambda\, \mathcal L_\text{id}$. The measure is the **intra-inter
 # clustering ratio** (IICR): the mean distance between embeddings of the same agent over that between
@@ -58,7 +58,6 @@ import matplotlib.pyplot as plt
 import torch
 
 from paperlib import embeddings, files
-from paperlib.streams import Stream
 from reproduction import (
     choices,
     comparison_plots,
@@ -71,6 +70,7 @@ from reproduction import (
 )
 from reproduction.comparison_files import METHODS
 from reproduction.comparisons import CONTROL, Choice
+from reproduction.streams import Stream
 
 # %%
 # fmt: off
@@ -92,8 +92,8 @@ output = results.resolve(output_folder)
 # In each run, every speaker plays with every listener; episodes are recorded from the listener's side. The
 # *weak* split holds out two edges of each listener, for validation and test. The *strong* split divides the
 # pairs into three parts and uses only edges within a part: its test has seven listeners with seven partners,
-# not 28 with one. So C3 uses that test alone, for the strong encoders and for *known* ones, which learned from
-# equally many listeners, the test listeners (with other partners) among them.
+# not 28 with one. So C3 uses that test alone, for the strong encoders and for encoders that have *seen* the
+# test listeners: they learned from equally many, these (with other partners) among them.
 
 # %%
 loaded = listeners.load_populations(results.resolve(population_folder), num_populations)
@@ -136,8 +136,8 @@ ratio = partial(listeners.single_ratio, max_per_agent=max_per_agent)
 # %% [markdown]
 # All methods are tuned alike, run by run, to the lowest ratio on *validation* episodes: first $\lambda$ of
 # Emb-Hyb, then each method's learning rate, then its number of updates. The imitation loss is a mean over
-# steps, so that $\lambda$ means the same for episodes of any length. A **negative control** is a second
-# Emb-Im, tuned and trained from other initial weights.
+# steps, so that $\lambda$ means the same for episodes of any length (but not for any number of agents). A
+# **negative control** is a second Emb-Im, tuned and trained from other initial weights.
 
 # %%
 chosen, candidates = choices.choose_one_by_one(

@@ -27,7 +27,7 @@
 # |---|---|---|
 # | no embedding | nothing | what one language for all listeners can achieve |
 # | zeros | zeros, which carry no information | the effect of chance (negative control) |
-# | random | a new noise vector in each episode | the effect of more inputs |
+# | random | one of 64 fixed noise vectors (in training, of 128) | the effect of more inputs |
 # | Emb-Im, Emb-Id, Emb-Hyb | the mean embedding of $k$ episodes | the effect of embeddings |
 # | Emb-Hyb, swapped | in evaluation: another listener's embedding | whether the speaker uses it |
 # | gated pooling | the embedding of [generalisation](generalisation.py) | a better encoder |

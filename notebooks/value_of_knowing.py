@@ -39,8 +39,9 @@ import torch
 
 from paperlib.agents import poker_policies
 from paperlib.environments.poker import GAMES, make_game
-from paperlib.streams import Stream, make_generator
+from paperlib.streams import make_generator
 from reproduction import listeners, measures, plots, results, tables, value_of_knowing
+from reproduction.streams import Stream
 
 # %%
 parameters = dict(

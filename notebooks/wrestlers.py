@@ -24,8 +24,8 @@
 # vary, so that the ants differ in style and in strength.
 #
 # An ant has no front, and the ring is symmetric: if we reflect a step of a match, or rename an ant's legs,
-# we get a step of another valid match. So every update sees the rollout under symmetries drawn at random
-# from 16 (8 for ants that circle in one direction).
+# we get a step of another valid match. Legs are numbered from the side nearest to the opponent, so that quarter
+# turns are exact; the other four symmetries (two for ants that circle) are drawn at random for every sample.
 #
 # **What to expect.** Wrestlers that rarely lose to a motionless ant; statistics of style that vary mostly
 # between wrestlers, not between measurements; and, if strength is not everything, match outcomes that
@@ -50,7 +50,7 @@ import numpy as np
 
 from paperlib import pretrained
 from paperlib.agents import matches, published_policies, robosumo_policies
-from paperlib.streams import Stream, make_generator
+from paperlib.streams import make_generator
 from reproduction import (
     plots,
     results,
@@ -63,6 +63,7 @@ from reproduction import (
 )
 from reproduction import wrestler_evaluation as evaluation
 from reproduction.jobs import run_jobs
+from reproduction.streams import Stream
 
 # %%
 parameters = dict(
@@ -279,8 +280,7 @@ plt.show()
 # each, 150 matches). Rewards for style that are paid every second taught ants to stall, or to lose quickly;
 # `time_penalty` now offsets this. With a learning rate that did not decay, PPO made only five updates per
 # rollout instead of 96, and learning stopped. When all ants but one were trained for at least two million
-# samples, ratings had a standard deviation of 66 points with an action noise of 0.25, and of 90 points with
-# 0.10; so we retrained six of them for only 0.5 to 1.5 million samples.
+# samples, ratings had a standard deviation of 66 to 90 points; so we retrained six for 0.5 to 1.5 million.
 #
 # ## What it cost
 

@@ -169,7 +169,8 @@ def compare(
     """Learns with every encoder and objective, and measures all on the same held-out episodes.
 
     Before the first full training, every combination does a single update, so that errors show up
-    at once. Weights and draws come from the seeds; the policy is always a `ConditionalPolicy`.
+    at once. Weights and draws come from the seeds; the policy is always a `ConditionalPolicy`. All
+    of it runs on the CPU.
 
     Args:
         dataset: at least four agents with four episodes each; see `hold_out`.

@@ -221,7 +221,8 @@ def learn(
             starting from its weights; by default a `ConditionalPolicy`.
         objective: any callable ``(networks, triplets) -> scalar``; by default
             `objectives.Hybrid()`. If it is a module, a copy of it is trained as well, with its
-            linear layers initialised anew. Noise must come from ``networks.generator``.
+            linear layers initialised anew; the copy is not returned. Noise must come from
+            ``networks.generator``.
         settings: see `Settings`.
         graph: whose edges' episodes to learn from; all episodes by default.
         generator: draws weights and episodes; its device is where training runs.

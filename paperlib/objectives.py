@@ -200,7 +200,8 @@ class Hybrid:
     """Emb-Hyb: imitation loss + λ · identification loss, eq. 3.
 
     Attributes:
-        identification_weight: λ; 0 is `imitation`, infinity is `identification`.
+        identification_weight: λ; 0 is `imitation`, infinity is `identification`. It weighs a sum
+            over the other agents of an update: with twice as many, half of it does the same.
         form: of the identification loss, "softmax" or "margin".
 
     Raises:

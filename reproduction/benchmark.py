@@ -19,7 +19,7 @@ from paperlib.datasets import InteractionDataset
 from paperlib.embeddings import PolicyEmbedder, Settings
 from paperlib.encoders import count_weights
 from paperlib.objectives import Hybrid, Objective
-from paperlib.streams import Stream, make_generator
+from paperlib.streams import make_generator
 from reproduction import benchmark_worlds
 from reproduction.benchmark_answers import PAPERS
 from reproduction.benchmark_measures import (
@@ -32,6 +32,7 @@ from reproduction.benchmark_tasks import Sizes, Task
 from reproduction.benchmark_worlds import WORLDS, Case
 from reproduction.jobs import run_jobs
 from reproduction.measures import window_means
+from reproduction.streams import Stream
 
 UNTRAINED, SUPERVISED = "untrained", "supervised"
 OBJECTIVES = {**comparison.OBJECTIVES, SUPERVISED: comparison.Supervised}

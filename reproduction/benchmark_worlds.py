@@ -17,7 +17,7 @@ from paperlib.batches import steps_before
 from paperlib.datasets import InteractionDataset
 from paperlib.encoders import RunningNormalizer
 from paperlib.graphs import InteractionGraph, Split
-from paperlib.streams import Stream, make_generator
+from paperlib.streams import make_generator
 from reproduction import (
     identification,
     languages,
@@ -34,6 +34,7 @@ from reproduction.benchmark_tasks import (
     thin_out,
     with_score_distances,
 )
+from reproduction.streams import Stream
 
 # By name: the kinds of split. Poker's agents are all unseen, as published.
 WORLDS = {
@@ -187,6 +188,7 @@ def _listeners(
             population.listeners,
             message_size=population.message_size,
             num_episodes=sizes.num_word_episodes,
+            dynamics=population.provenance.get("dynamics", "mpe2"),
             generator=generators[3],
         ).mean(0)
         codes = languages.speaker_codes(population.speakers)

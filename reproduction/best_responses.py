@@ -18,12 +18,13 @@ from numpy.typing import NDArray
 from paperlib.agents import matches
 from paperlib.agents.robosumo_policies import Wrestler
 from paperlib.environments.robosumo import RoboSumo
-from paperlib.streams import Stream, make_generator
+from paperlib.streams import make_generator
 from paperlib.training import Progress, no_progress
 from reproduction import policy_training, results, statistics, wrestlers
 from reproduction.policy_games import mean_score, score
 from reproduction.policy_study import SEEN, draw_opponents
 from reproduction.statistics import Estimate
+from reproduction.streams import Stream
 from reproduction.wrestler_measures import strong_split
 
 ALL = "all"  # goes on from there against all opponents

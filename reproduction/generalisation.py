@@ -11,11 +11,12 @@ import torch
 
 from paperlib.agents import word_speakers
 from paperlib.agents.populations import Population
-from paperlib.streams import Stream, make_generator
+from paperlib.streams import make_generator
 from reproduction import listeners
 from reproduction.cells import ENCODERS, Cell, run_cell
 from reproduction.jobs import run_jobs
 from reproduction.sources import Source
+from reproduction.streams import Stream
 
 
 def title(encoder: str, symmetric: bool, method: str = "") -> str:

@@ -17,10 +17,11 @@ from paperlib.agents.populations import Population
 from paperlib.datasets import InteractionDataset
 from paperlib.embeddings import PolicyEmbedder
 from paperlib.graphs import InteractionGraph, Split
-from paperlib.streams import Stream, make_generator
+from paperlib.streams import make_generator
 from reproduction import comparison_files, measures, results
 from reproduction.comparisons import REFERENCES, Comparison
 from reproduction.jobs import run_jobs
+from reproduction.streams import Stream
 
 
 @dataclasses.dataclass(frozen=True)

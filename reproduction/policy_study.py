@@ -19,11 +19,12 @@ from paperlib.agents.selfplay import Recipe
 from paperlib.datasets import InteractionDataset
 from paperlib.embeddings import PolicyEmbedder
 from paperlib.graphs import InteractionGraph
-from paperlib.streams import Stream, make_generator
+from paperlib.streams import make_generator
 from reproduction import contextual_policies, policy_training, results, wrestlers
 from reproduction.comparison_files import METHODS, encoder_path, episodes_path
 from reproduction.contextual_policies import ContextualPolicies
 from reproduction.policy_training import checksum_of
+from reproduction.streams import Stream
 
 SEEN = "all-seen"  # the best response to the training opponents together; where all others start
 CONDITIONINGS = ("concatenation", "FiLM")

@@ -19,9 +19,10 @@ from paperlib.datasets import InteractionDataset
 from paperlib.embeddings import PolicyEmbedder
 from paperlib.environments.particleworld import ParticleWorld
 from paperlib.graphs import Split
-from paperlib.streams import Stream, make_generator
+from paperlib.streams import make_generator
 from reproduction.comparison_files import METHODS
 from reproduction.listeners import ListenerRun
+from reproduction.streams import Stream
 
 SPEAKERS = ("no embedding", "zeros", "random", "oracle", *METHODS)
 BY_MADDPG = ("no embedding", "Emb-Hyb")  # speakers that MADDPG trains, too

@@ -30,7 +30,7 @@ class Part:
     Attributes:
         name: what is compared.
         differences: of two methods, one for each paired run, (S,).
-        smallest_effect: Δ > 0, the smallest difference that matters, in the units of
+        smallest_effect: δ > 0, the smallest difference that matters, in the units of
             ``differences``; chosen before the runs.
         expected: by the claim: "greater" than zero, "less", or "equal" up to ``smallest_effect``.
         clusters: of each run, (S,): runs that share a population are not independent. By default
@@ -80,8 +80,8 @@ class Verdict:
         verdict: one of `VERDICTS`.
         mean: of the independent differences, with its 95 % interval (not corrected for the number
             of parts) from ``low`` to ``high``, NaN for a single run.
-        difference_p: of the test against zero (for "equal": of an effect beyond Δ), Holm-adjusted.
-        equivalence_p: of the two one-sided tests against ±Δ, Holm-adjusted.
+        difference_p: of the test against zero (for "equal": of an effect beyond δ), Holm-adjusted.
+        equivalence_p: of the two one-sided tests against ±δ, Holm-adjusted.
     """
 
     part: str
@@ -126,7 +126,7 @@ def _p_values(part: Part, mean: float, spread: float, num_runs: int) -> tuple[fl
     error, degrees, delta = spread / math.sqrt(num_runs), num_runs - 1, part.smallest_effect
     null = delta if part.expected == "equal" else 0.0
     beyond = min(_tail(mean, error, null, degrees), _tail(-mean, error, null, degrees))
-    # TOST (Schuirmann 1987): the larger p of mean > -Δ and mean < Δ
+    # TOST (Schuirmann 1987): the larger p of mean > -δ and mean < δ
     within = max(_tail(mean, error, -delta, degrees), _tail(-mean, error, -delta, degrees))
     return min(1.0, 2 * beyond), within
 
@@ -146,10 +146,10 @@ def judge_parts(parts: Sequence[Part]) -> list[Verdict]:
 
     A difference is tested by Student's t on independent paired differences, two-sided, and
     equivalence by two one-sided tests (TOST); each family of p-values is adjusted by Holm's method.
-    A part is "equivalent" if its difference is shown to be smaller than Δ, even where it is not
+    A part is "equivalent" if its difference is shown to be smaller than δ, even where it is not
     zero; else "reproduced" or "contradicted" by the sign of a significant difference; else
     "undecided". One that is expected to be equal is "reproduced" by equivalence, and "contradicted"
-    by a difference shown to be beyond ±Δ. One with fewer than `MIN_RUNS` independent runs has "too
+    by a difference shown to be beyond ±δ. One with fewer than `MIN_RUNS` independent runs has "too
     few runs".
 
     Raises:
@@ -239,7 +239,7 @@ def error_rate(
         if clusters is not None:
             numbers, index = np.unique(clusters, return_inverse=True)
             data += _null(kind, (num_parts, len(numbers)), generator)[:, index]
-        # Δ is so small that nothing is equivalent
+        # δ is so small that nothing is equivalent
         found = judge_parts([Part("", row, 1e-9, clusters=clusters) for row in data])
         wrong += any(part.verdict in ("reproduced", "contradicted") for part in found)
     return wrong / num_claims

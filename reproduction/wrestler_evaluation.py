@@ -16,10 +16,11 @@ from paperlib.agents.robosumo_policies import Wrestler
 from paperlib.environments.robosumo import RoboSumo
 from paperlib.environments.robosumo_observations import observation_size
 from paperlib.graphs import InteractionGraph
-from paperlib.streams import Stream, make_generator
+from paperlib.streams import make_generator
 from paperlib.training import Progress, no_progress
 from reproduction import tournaments
 from reproduction.statistics import Estimate, wilson_interval
+from reproduction.streams import Stream
 
 
 def play_references(

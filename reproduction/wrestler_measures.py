@@ -20,10 +20,11 @@ from paperlib.agents.robosumo_features import egocentric
 from paperlib.datasets import InteractionDataset
 from paperlib.embeddings import PolicyEmbedder
 from paperlib.graphs import InteractionGraph, Split
-from paperlib.streams import Stream, make_generator
+from paperlib.streams import make_generator
 from reproduction import comparison_files, measures, strengths
 from reproduction.comparisons import Comparison
 from reproduction.jobs import run_jobs
+from reproduction.streams import Stream
 
 OTHER_WEIGHTS = "untrained, other weights"  # exchangeable with "untrained": a negative control
 SUMMARY_STATISTICS = "summary statistics"

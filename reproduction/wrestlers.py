@@ -9,10 +9,10 @@ from paperlib import training
 from paperlib.agents import robosumo_policies
 from paperlib.agents.robosumo_policies import Wrestler
 from paperlib.agents.selfplay import SelfPlay
-from paperlib.streams import Stream
 from paperlib.training import Progress, no_progress
 from reproduction import results, training_runs
 from reproduction.jobs import run_jobs
+from reproduction.streams import Stream
 
 ACTION_STD = 0.15  # of all wrestlers' actions after training, so that noise identifies nobody
 

@@ -1,4 +1,4 @@
-"""Linear maps from embeddings of opponents to contexts of a policy: few numbers, on one scale."""
+"""Affine maps from embeddings of opponents to contexts of a policy: few numbers, on one scale."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 
 class Components(NamedTuple):
-    """A linear map from embeddings to contexts.
+    """An affine map from embeddings to contexts.
 
     Attributes:
         shift: subtracted from embeddings, (D,).

@@ -129,13 +129,13 @@ class Front:
 
 
 def all_symmetries(robot: str, *, kind: str = "all") -> list[Symmetry]:
-    """Reflections of the match that the legs allow, which leave a robot's front where it is; the
-    identity first.
+    """Reflections and half turns of the match that the legs allow, which leave a robot's front
+    where it is; the identity first.
 
     Args:
         robot: "ant", "bug" or "spider".
-        kind: "all", 4 for an ant or a bug and 2 for a spider; or "rotations", which leaves out
-            mirror images.
+        kind: "all", 4 for an ant or a bug and 2 for a spider; or "rotations", the half turn alone,
+            without mirror images.
 
     Raises:
         ValueError: if the kind is unknown.

@@ -23,7 +23,7 @@ def info_nce_loss(
 ) -> Float[Tensor, ""]:
     """Cross-entropy of finding an agent's other episodes among all others, by cosine similarity.
 
-    L = mean_a -1/|P(a)| Σ_{p ∈ P(a)} log exp(z_a·z_p / τ) / Σ_{b ≠ a} exp(z_a·z_b / τ),
+    L = mean_a -1/|P(a)| Σ_{p ∈ P(a)} log [exp(z_a·z_p / τ) / Σ_{b ≠ a} exp(z_a·z_b / τ)],
 
     z = f / ‖f‖, P(a) the other episodes of the agent of episode a: InfoNCE (van den Oord et al.
     2018) with several positives, L^sup_out of SupCon (Khosla et al. 2020).

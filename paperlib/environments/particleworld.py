@@ -41,6 +41,7 @@ SENSITIVITY = 5.0  # force of a full action, mass 1
 FORCE_SIZE = 5
 SPEAKER_SIZE = 3
 MAX_MESSAGE_SIZE = 16
+DYNAMICS = ("mpe2", "2018")
 
 # Fields of the observations, in the order of the table above.
 TARGET_COLOUR = slice(0, 3)
@@ -113,7 +114,7 @@ def advance(
     """One step of the dynamics: the next state, and the reward in it of shape (...), into ``out``
     if it is given.
 
-    With dt = 0.1, x the position, v the velocity and f the force,
+    With dt = 0.1, x the position, v the velocity and f = 5 (right - left, up - down),
     mpe2:  x' = x + v dt,   v' = 0.75 v + f dt  (the old velocity moves the listener);
     2018:  v' = 0.75 v + f dt,   x' = x + v' dt  (the new one does).
     The reward is -|x' - target|^2.
@@ -130,8 +131,7 @@ def advance(
 def _step(
     state: State, message: Tensor, force: Tensor, *, dynamics: str, out: tuple
 ) -> tuple[State, Tensor, Tensor]:
-    """The next state, the listener's observation of it, and the reward, the latter two in ``out``
-    if it holds buffers."""
+    """`advance`, and the listener's observation; ``out`` holds buffers for it and the reward."""
     state, reward = advance(state, message, force, dynamics=dynamics, out=out[1])
     return state, _observe_listener(state, out=out[0]), reward
 
@@ -176,8 +176,7 @@ class ParticleWorld:
             raise ValueError(
                 f"message_size must be at most {MAX_MESSAGE_SIZE}, got {message_size!r}"
             )
-        if dynamics not in ("mpe2", "2018"):
-            raise ValueError(f"dynamics must be 'mpe2' or '2018', got {dynamics!r}")
+        _checks.one_of("dynamics", dynamics, DYNAMICS)
         self.batch_shape = tuple(int(size) for size in sizes)
         self.generator = generator
         self.message_size = message_size
@@ -278,6 +277,7 @@ def best_returns(state: State, *, dynamics: str = "mpe2", num_iterations: int = 
     Returns:
         The sum over 25 steps of minus the squared distance to the target, shape (...).
     """
+    _checks.one_of("dynamics", dynamics, DYNAMICS)
     gain = torch.zeros(EPISODE_LENGTH, EPISODE_LENGTH, dtype=torch.float64)  # A: (step, push)
     velocity, position = torch.zeros(2, EPISODE_LENGTH, dtype=torch.float64)
     for step in range(EPISODE_LENGTH):

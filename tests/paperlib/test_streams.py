@@ -41,13 +41,3 @@ def test_a_row_depends_on_its_own_generator_alone():
 def test_each_row_needs_a_generator(generator):
     with pytest.raises(ValueError, match="got 1 for 2 rows"):
         streams.uniform([generator], 2, 3)
-
-
-def test_no_two_names_share_a_number():
-    for names in (streams.Stream, streams.SelfPlayStream):
-        assert len(names) == len(names.__members__)
-
-
-def test_numbers_leave_room_for_pairs_of_particleworld():
-    """They train on (seed, pair, attempt)."""
-    assert min(streams.Stream) >= 100

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 import torch
 
-from paperlib import graphs, metrics, streams
+from paperlib import graphs, metrics
 from paperlib.agents import maddpg, populations
 from paperlib.agents.networks import StackedMLP
 from paperlib.embeddings import PolicyEmbedder, Settings
@@ -14,6 +14,7 @@ from reproduction import speakers, trainings
 from reproduction.comparison_files import METHODS
 from reproduction.listeners import ListenerRun
 from reproduction.speakers import BY_MADDPG, CODE, CONSTANT, SPEAKERS, SWAPPED
+from reproduction.streams import Stream
 
 SIZE = 4  # pairs
 
@@ -70,7 +71,7 @@ def test_each_count_draws_its_own_episodes(task):
             train.agents,
             num_episodes=count,
             num_averages=3,
-            generator=make_generator(6, streams.Stream.TABLE_3_AVERAGES, count),
+            generator=make_generator(6, Stream.TABLE_3_AVERAGES, count),
         )
         assert torch.equal(found[:, index], expected)
 
@@ -108,7 +109,7 @@ def test_maddpgs_speakers_train_and_are_evaluated(task, tmp_path):
         device="cpu",
     )
     assert job["contexts"].shape == (len(BY_MADDPG), 2, 6, SIZE)
-    assert job["key"] == (6, streams.Stream.TABLE_3_SPEAKERS)
+    assert job["key"] == (6, Stream.TABLE_3_SPEAKERS)
     networks, curves = trainings.train_speakers(**job, progress=lambda done: None)
     assert curves.shape == (1, len(BY_MADDPG))
     for part in ("train", "test"):

@@ -9,9 +9,10 @@ import torch
 from paperlib import embeddings, graphs, metrics
 from paperlib.agents import matches, robosumo_features
 from paperlib.datasets import InteractionDataset
-from paperlib.streams import Stream, make_generator
+from paperlib.streams import make_generator
 from reproduction import measures, strengths, wrestler_measures
 from reproduction.comparisons import Comparison
+from reproduction.streams import Stream
 from reproduction.wrestler_measures import OTHER_WEIGHTS, Protocol
 
 NUM_WRESTLERS = 8

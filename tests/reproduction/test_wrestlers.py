@@ -5,8 +5,8 @@ import torch
 
 from paperlib.agents import robosumo_policies
 from paperlib.agents.selfplay import Recipe
-from paperlib.streams import Stream
 from reproduction import training_runs, wrestlers
+from reproduction.streams import Stream
 from reproduction.training_runs import TrainingRun
 
 TINY = Recipe(
