@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import dataclasses
 import math
 import time
@@ -24,7 +25,6 @@ from paperlib.encoders import (
     EpisodeEncoder,
     count_weights,
     embedding_size_of,
-    matched_hidden_size,
 )
 from paperlib.metrics import embedding_quality, summary_statistics
 from paperlib.objectives import Classification, Hybrid, Objective, identification, imitation
@@ -89,6 +89,23 @@ class Result(NamedTuple):
     ratio: float
     seconds: float = 0.0
     num_weights: int = 0
+
+
+def matched_hidden_size(
+    make: Callable[[int], nn.Module], num_weights: int, *, multiple_of: int = 1
+) -> int:
+    """The hidden size, a multiple of ``multiple_of``, for which ``make`` builds a network with
+    about ``num_weights`` trainable parameters; the smallest one if all have more."""
+
+    def excess(size: int) -> int:
+        return count_weights(make(size)) - num_weights
+
+    enough = multiple_of
+    while excess(enough) < 0:
+        enough *= 2
+    sizes = range(multiple_of, enough + 1, multiple_of)
+    first = bisect.bisect_left(sizes, 0, key=excess)  # that is large enough
+    return min(sizes[max(0, first - 1) : first + 1], key=lambda size: abs(excess(size)))
 
 
 def matched_encoders(

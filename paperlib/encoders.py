@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable
-
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
@@ -25,31 +22,8 @@ def initialise(module: nn.Module, generator: torch.Generator) -> None:
 
 
 def count_weights(module: nn.Module) -> int:
-    """The number of trainable parameters of a module."""
+    """The number of trainable parameters."""
     return sum(parameter.numel() for parameter in module.parameters() if parameter.requires_grad)
-
-
-def matched_hidden_size(
-    make: Callable[[int], nn.Module], num_weights: int, *, multiple_of: int = 1
-) -> int:
-    """The hidden size that gives a network about ``num_weights`` weights, so that networks
-    of different kinds can be compared at equal size.
-
-    Args:
-        make: builds the network from a hidden size.
-        num_weights: the number of trainable parameters to match.
-        multiple_of: what the size must be a multiple of.
-
-    Returns:
-        The size whose number of weights is nearest; the smallest one if all give more.
-    """
-    found: list[tuple[int, int]] = []  # how far off, and the size
-    for size in itertools.count(multiple_of, multiple_of):
-        count = count_weights(make(size))
-        found.append((abs(count - num_weights), size))
-        if count >= num_weights:
-            return min(found)[1]
-    raise AssertionError  # sizes have no end
 
 
 @torch.no_grad()

@@ -163,20 +163,6 @@ def ratings(pairs: ArrayLike, scores: ArrayLike, *, num_players: int) -> NDArray
     return strengths - strengths.mean()
 
 
-def icc(values: ArrayLike) -> float:
-    """Intraclass correlation ICC(1), the share of the variance that lies between groups (Shrout and
-    Fleiss 1979): (MSB - MSW) / (MSB + (k - 1) MSW); 1 where all measurements of a group agree.
-
-    Args:
-        values: k measurements of each of n groups, (n, k).
-    """
-    values = np.asarray(values, dtype=float)
-    count = values.shape[1]
-    between = count * values.mean(axis=1).var(ddof=1)
-    within = values.var(axis=1, ddof=1).mean()
-    return float((between - within) / (between + (count - 1) * within))
-
-
 def summary_statistics(dataset: InteractionDataset) -> Float[Tensor, "episode feature"]:
     """Means and standard deviations of observations and actions over an episode, (E, 2 (O + A)),
     scaled to unit variance over episodes, 0 where they do not vary: a baseline that an encoder

@@ -1,24 +1,22 @@
-"""Files of the encoders that a table compares, with their episodes and splits."""
+"""Files of the encoders that a table compares, and of their episodes."""
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
-from paperlib import embeddings, files
+from paperlib import embeddings
 from paperlib.datasets import InteractionDataset
 from paperlib.embeddings import PolicyEmbedder, Settings
 from paperlib.graphs import InteractionGraph, Split
 from paperlib.objectives import Hybrid, Objective
 from paperlib.streams import make_generator
 
-SPLITS = "splits.json"
 METHODS = ("Emb-Im", "Emb-Id", "Emb-Hyb")
 
 Ratio = Callable[[Tensor, Tensor], float]  # of embeddings (E, D) and their agents (E,)
@@ -51,41 +49,6 @@ def load_episodes(path: Path) -> tuple[InteractionDataset, str]:
 def _read_episodes(path: Path, version: Any) -> tuple[InteractionDataset, str]:
     dataset = InteractionDataset.load(path)
     return dataset, dataset.checksum()
-
-
-def save_splits(folder: Path, splits: Splits) -> None:
-    """Writes splits to ``folder / "splits.json"``."""
-    saved = [
-        {"name": name, "seed": seed, **dataclasses.asdict(split)}
-        for (name, seed), split in splits.items()
-    ]
-    files.save_json(folder / SPLITS, {"splits": saved})
-
-
-def load_splits(folder: Path, name: str, seeds: Sequence[int]) -> dict[int, Split]:
-    """Splits that `save_splits` wrote, by seed.
-
-    Args:
-        folder: of the encoders.
-        name: of the splits, such as "weak" or "strong".
-        seeds: which ones.
-
-    Raises:
-        FileNotFoundError: if there are none.
-        ValueError: if the file is damaged or lacks a seed.
-    """
-    found = {}
-    for saved in files.load_json(folder / SPLITS)["splits"]:
-        if saved["name"] == name and saved["seed"] in seeds:
-            parts = (saved[part] for part in ("train", "validation", "test"))
-            graphs = (
-                InteractionGraph(tuple(part["agents"]), tuple(map(tuple, part["edges"])))
-                for part in parts
-            )
-            found[saved["seed"]] = Split(saved["kind"], *graphs)
-    if missing := sorted({*seeds} - {*found}):
-        raise ValueError(f"seeds: {folder / SPLITS} has no {name} split of seed {missing[0]}")
-    return {seed: found[seed] for seed in seeds}
 
 
 def load_encoders(folder: Path, kind: str, seed: int) -> dict[str, PolicyEmbedder]:

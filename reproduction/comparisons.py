@@ -24,7 +24,6 @@ from reproduction.comparison_files import (
     episodes_path,
     learn_candidate,
     learn_to_file,
-    save_splits,
 )
 from reproduction.jobs import run_jobs
 from reproduction.measures import window_means
@@ -61,7 +60,7 @@ class Comparison:
             with the same settings, is kept.
         datasets: the episodes of each seed; also written to ``folder``, see `episodes_path`. Seeds
             may share a dataset, which is then stored under the first of them.
-        splits: encoders learn from the training edges; also written to ``folder / "splits.json"``.
+        splits: encoders learn from the training edges.
         settings: of all encoders, except the repetitions and what is chosen.
         form: of the identification loss, "softmax" or "margin".
         anchors_per_step: reference episodes in an update: agents times repetitions.
@@ -203,7 +202,7 @@ class Comparison:
 
     @functools.cached_property
     def episodes(self) -> dict[int, Path]:
-        """The file of each seed's episodes, which workers read; written once, with the splits."""
+        """The file of each seed's episodes, which workers read; written once."""
         found: dict[int, Path] = {}
         first: dict[int, int] = {}  # by the identity of a dataset: the first seed that has it
         for seed, dataset in self.datasets.items():
@@ -211,7 +210,6 @@ class Comparison:
             if path not in found.values():
                 dataset.save(path)
             found[seed] = path
-        save_splits(self.folder, self.splits)
         return found
 
     def _jobs(self, wanted: Sequence[tuple[str, str, int, Choice, Path]]) -> list[dict[str, Any]]:

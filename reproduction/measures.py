@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -116,30 +116,6 @@ def outcome_accuracy(train: tuple[Tensor, Tensor], test: tuple[Tensor, Tensor]) 
         "outcome": metrics.classifier_accuracy(features, outcomes, asked, truth),
         "majority": float((truth == most).mean()),
     }
-
-
-def over_seeds(
-    measure: Callable[[str, str, int], Mapping[str, float]],
-    *,
-    kinds: Iterable[str],
-    methods: Sequence[str],
-    seeds: Sequence[int],
-) -> dict[str, list[float]]:
-    """Measures every kind of split, method and seed.
-
-    Args:
-        measure: of a kind, a method and a seed: numbers by name.
-
-    Returns:
-        The numbers of all seeds under "KIND METHOD NAME".
-    """
-    measured = {}
-    for kind in kinds:
-        for method in methods:
-            found = [measure(kind, method, seed) for seed in seeds]
-            for name in found[0]:
-                measured[f"{kind} {method} {name}"] = [numbers[name] for numbers in found]
-    return measured
 
 
 def estimate(

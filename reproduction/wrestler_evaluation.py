@@ -19,7 +19,7 @@ from paperlib.graphs import InteractionGraph
 from paperlib.streams import make_generator
 from paperlib.training import Progress, no_progress
 from reproduction import tournaments
-from reproduction.statistics import Estimate, wilson_interval
+from reproduction.statistics import Estimate, icc, wilson_interval
 from reproduction.streams import Stream
 
 
@@ -100,14 +100,13 @@ def play_tournament(
 
 def style_icc(played: Sequence[Tournament]) -> dict[str, float]:
     """Share of the variance of each style statistic that lies between players, when tournaments are
-    repeated measurements (`metrics.icc`).
+    repeated measurements (`statistics.icc`).
 
     Args:
         played: at least two tournaments.
     """
     return {
-        name: metrics.icc(np.array([part.styles[name] for part in played]).T)
-        for name in played[0].styles
+        name: icc(np.array([part.styles[name] for part in played]).T) for name in played[0].styles
     }
 
 

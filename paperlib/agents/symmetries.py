@@ -13,7 +13,7 @@ import itertools
 from collections.abc import Iterable
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from paperlib import _checks
@@ -90,7 +90,7 @@ def collect_images(
 
     Speakers send their usual messages m, and the record holds these; listeners hear T(m), except
     for the silence of the first step. Every image is an agent of its own: a listener behind channel
-    s has a number s·num_pairs higher than in `populations.collect`; `base_listeners` leads back.
+    s has a number s·num_pairs higher than in `populations.collect`.
     Images of one listener are not independent: intervals should count base listeners.
 
     Args:
@@ -113,11 +113,6 @@ def collect_images(
     if not parts:
         raise ValueError("symmetries must hold at least one, got none")
     return InteractionDataset.concatenate(parts)
-
-
-def base_listeners(agents: Int[Tensor, ...], num_pairs: int) -> Int[Tensor, ...]:
-    """The listeners, as agents of `populations.collect`, of which these agents are images."""
-    return num_pairs + agents % num_pairs
 
 
 def relabelled_returns(

@@ -7,7 +7,13 @@ import pytest
 import torch
 from samples import make_dataset
 
-from paperlib.comparison import OBJECTIVES, compare, hold_out, matched_encoders
+from paperlib.comparison import (
+    OBJECTIVES,
+    compare,
+    hold_out,
+    matched_encoders,
+    matched_hidden_size,
+)
 from paperlib.embeddings import Settings
 from paperlib.encoders import EpisodeEncoder, count_weights
 from paperlib.objectives import imitation
@@ -121,3 +127,13 @@ def test_too_little_data(generator):
         hold_out(data(num_agents=3), generator=generator)
     with pytest.raises(ValueError, match="4 are needed"):
         hold_out(data(num_episodes=3), generator=make_generator(0))
+
+
+def test_a_hidden_size_for_a_number_of_weights(generator):
+    def make(hidden_size):
+        return EpisodeEncoder(2, 3, embedding_size=4, hidden_size=hidden_size, generator=generator)
+
+    # 5 H + H + H² + H + 4 H + 4 weights: 64 of H = 4, 84 of H = 5
+    assert count_weights(make(4)) == 64 and count_weights(make(5)) == 84
+    found = [matched_hidden_size(make, number) for number in (1, 73, 75, 84)]
+    assert found == [1, 4, 5, 5] and matched_hidden_size(make, 75, multiple_of=4) == 4

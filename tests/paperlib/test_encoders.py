@@ -11,8 +11,6 @@ from paperlib.encoders import (
     EpisodeEncoder,
     RunningEmbedding,
     RunningNormalizer,
-    count_weights,
-    matched_hidden_size,
 )
 
 
@@ -115,14 +113,3 @@ def test_a_running_embedding_is_that_of_the_steps_so_far(dataset, generator):
     nothing = model.encoder.out(torch.zeros(5))
     torch.testing.assert_close(running.embeddings()[3], nothing)
     assert not torch.allclose(running.embeddings()[2], nothing)
-
-
-def test_a_hidden_size_for_a_number_of_weights(generator):
-    def make(hidden_size):
-        return EpisodeEncoder(2, 3, embedding_size=4, hidden_size=hidden_size, generator=generator)
-
-    # 5 H + H + H² + H + 4 H + 4 weights: 64 of H = 4, 84 of H = 5
-    assert count_weights(make(4)) == 64 and count_weights(make(5)) == 84
-    assert matched_hidden_size(make, 73) == 4 and matched_hidden_size(make, 75) == 5
-    assert matched_hidden_size(make, 84) == 5 and matched_hidden_size(make, 75, multiple_of=4) == 4
-    assert matched_hidden_size(make, 1) == 1

@@ -13,7 +13,6 @@ from paperlib.metrics import (
     average_others,
     classifier_accuracy,
     disjoint_averages,
-    icc,
     intra_inter_clustering_ratio,
     ratings,
 )
@@ -269,13 +268,3 @@ def test_ratings_of_who_never_lost_are_finite():
 def test_what_is_no_match(pair, score, message):
     with pytest.raises(ValueError, match=message):
         ratings([pair, (0, 1)], [score, 1], num_players=2)
-
-
-def test_share_between_by_hand():
-    # MSB = 2 · var(1, 4, 9) = 32.67, MSW = mean(0.5, 0.5, 0.5): (32.67 − 0.5) / (32.67 + 0.5)
-    values = [[0.5, 1.5], [3.5, 4.5], [8.5, 9.5]]
-    between = 2 * np.var([1, 4, 9], ddof=1)
-    assert icc(values) == pytest.approx((between - 0.5) / (between + 0.5))
-    assert icc([[1.0, 1.0], [2.0, 2.0]]) == 1.0
-    noise = np.random.default_rng(0).normal(size=(2000, 2))
-    assert icc(noise) == pytest.approx(0, abs=0.05)

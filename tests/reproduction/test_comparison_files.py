@@ -1,35 +1,15 @@
-"""Files of encoders, episodes and splits."""
+"""Files of encoders and episodes."""
 
 import dataclasses
 
 import pytest
 import torch
 
-from paperlib import graphs, streams
+from paperlib import graphs
 from paperlib.embeddings import PolicyEmbedder, Settings
-from reproduction import comparison_files
 from reproduction.comparison_files import learn_candidate, learn_to_file, load_episodes
 
 SMALL = Settings(num_updates=100, embedding_size=4, hidden_size=8, policy_hidden_size=8)
-
-
-def test_splits_are_kept_with_the_encoders(tmp_path):
-    graph = graphs.InteractionGraph.complete(9)
-    strong = graphs.strong_split(
-        graph, num_validation=2, num_test=3, generator=streams.make_generator(1)
-    )
-    weak = {
-        seed: graphs.weak_split(graph, train_fraction=0.6, generator=streams.make_generator(seed))
-        for seed in (3, 5)
-    }
-    splits = {("weak", seed): split for seed, split in weak.items()} | {("strong", 3): strong}
-    comparison_files.save_splits(tmp_path, splits)
-    assert comparison_files.load_splits(tmp_path, "strong", [3]) == {3: strong}
-    assert comparison_files.load_splits(tmp_path, "weak", [5, 3]) == {
-        seed: splits["weak", seed] for seed in (5, 3)
-    }
-    with pytest.raises(ValueError, match=r"seeds: .*splits.json has no strong split of seed 5"):
-        comparison_files.load_splits(tmp_path, "strong", [3, 5])
 
 
 def test_datasets_may_come_as_files(tmp_path, dataset):

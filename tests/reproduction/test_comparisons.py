@@ -140,13 +140,6 @@ def test_every_kind_of_split_has_a_stream(comparison):
     assert keys == [[3, 7, 0], [3, 7, 1]]
 
 
-def test_learning_writes_the_splits(comparison):
-    comparison.learn(choices())
-    assert (comparison_files.load_splits(comparison.folder, "weak", [3, 5])) == {
-        seed: comparison.splits["weak", seed] for seed in (3, 5)
-    }
-
-
 def test_embeddings_of_encoders_and_references(comparison):
     comparison.learn(choices())
     rows = torch.tensor([5, 2, 9])

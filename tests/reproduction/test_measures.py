@@ -74,23 +74,6 @@ def test_outcomes_beside_the_majority_class():
     assert measures.outcome_accuracy(train, test)["majority"] == pytest.approx(1 / 3)
 
 
-def test_every_kind_method_and_seed_is_measured():
-    def measure(kind, method, seed):
-        return {"a": float(f"{len(kind)}.{len(method)}{seed}"), "b": -1.0 * seed}
-
-    options = {"kinds": ["weak", "strong"], "methods": ["x", "yy"], "seeds": [3, 5]}
-    assert measures.over_seeds(measure, **options) == {
-        "weak x a": [4.13, 4.15],
-        "weak x b": [-3.0, -5.0],
-        "weak yy a": [4.23, 4.25],
-        "weak yy b": [-3.0, -5.0],
-        "strong x a": [6.13, 6.15],
-        "strong x b": [-3.0, -5.0],
-        "strong yy a": [6.23, 6.25],
-        "strong yy b": [-3.0, -5.0],
-    }
-
-
 MEASURED = {"a": [1.0, 2.0, 4.0, float("nan")], "b": [0.5, 0.0, 1.0, 2.0]}
 
 

@@ -1,4 +1,4 @@
-"""Means and intervals: by hand, against scipy, and how often they cover the truth."""
+"""Means, intervals and shares of variance: by hand, against scipy, and how often they hold."""
 
 import numpy as np
 import pytest
@@ -6,64 +6,13 @@ from scipy import stats
 
 from reproduction.statistics import (
     Estimate,
-    bootstrap_interval,
     cluster_interval,
     cluster_means,
+    icc,
     t_half_width,
     t_interval,
     wilson_interval,
 )
-
-
-def interval(values, seed=0, **options):
-    return bootstrap_interval(values, generator=np.random.default_rng(seed), **options)
-
-
-def test_interval_of_many_values_is_the_normal_one():
-    values = np.arange(100.0)
-    error = values.std() / 10  # of the mean
-    estimate = interval(values)
-    assert estimate.mean == 49.5 and estimate.num_runs == 100
-    # a quantile of 9999 resamples has a standard error of 0.027 error
-    assert estimate.low == pytest.approx(49.5 - 1.96 * error, abs=0.15 * error)
-    assert estimate.high == pytest.approx(49.5 + 1.96 * error, abs=0.15 * error)
-    narrow = interval(values, confidence=0.5)
-    assert narrow.high - narrow.low == pytest.approx(2 * 0.674 * error, abs=0.15 * error)
-
-
-def test_interval_is_determined_by_its_generator():
-    values = np.random.default_rng(3).standard_normal(20)
-    assert interval(values) == interval(values)
-    assert interval(values)[:1] == interval(values, seed=1)[:1]
-    assert interval(values) != interval(values, seed=1)
-
-
-def test_interval_covers_about_what_it_says():
-    rng = np.random.default_rng(0)
-    hits = [
-        estimate.low <= 0 <= estimate.high
-        for estimate in (interval(rng.standard_normal(20), seed) for seed in range(60))
-    ]
-    # 20 values: about 93 % of 60 intervals, with a standard error of 3 %
-    assert 0.8 < np.mean(hits) < 1
-
-
-@pytest.mark.parametrize("values", [[2.0] * 5, [0.1] * 3, [1.0, 1.0, 1.0, 1.0, 1.0 + 3e-16]])
-def test_interval_of_constant_values(values):
-    estimate = interval(values)
-    assert estimate == (pytest.approx(values[0]),) * 3 + (len(values),)
-
-
-def test_one_run_tells_no_interval():
-    estimate = interval([3.0])
-    assert estimate.mean == 3 and np.isnan(estimate.low) and np.isnan(estimate.high)
-    assert estimate.num_runs == 1
-
-
-@pytest.mark.parametrize("values", [[], [1.0, np.nan], [np.inf, 1.0], [[1.0, 2.0]]])
-def test_interval_of_nothing(values):
-    with pytest.raises(ValueError, match="values must be"):
-        interval(values)
 
 
 def test_estimates_read_well():
@@ -111,3 +60,13 @@ def test_wilson_interval_by_hand():
     middle = (8 + z**2 / 2) / (10 + z**2)
     half = z / (10 + z**2) * np.sqrt(8 * 2 / 10 + z**2 / 4)
     assert found == pytest.approx((0.8, middle - half, middle + half, 10))
+
+
+def test_share_between_by_hand():
+    # MSB = 2 · var(1, 4, 9) = 32.67, MSW = mean(0.5, 0.5, 0.5): (32.67 − 0.5) / (32.67 + 0.5)
+    values = [[0.5, 1.5], [3.5, 4.5], [8.5, 9.5]]
+    between = 2 * np.var([1, 4, 9], ddof=1)
+    assert icc(values) == pytest.approx((between - 0.5) / (between + 0.5))
+    assert icc([[1.0, 1.0], [2.0, 2.0]]) == 1.0
+    noise = np.random.default_rng(0).normal(size=(2000, 2))
+    assert icc(noise) == pytest.approx(0, abs=0.05)

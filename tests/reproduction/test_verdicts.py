@@ -195,7 +195,7 @@ def test_a_rule_by_bootstrap_intervals_is_wrong_more_often():
     """Why the rule is not "the bootstrap interval of five runs leaves zero out"."""
     rng, wrong = np.random.default_rng(9), 0
     for row in rng.normal(size=(300, 5)):
-        found = statistics.bootstrap_interval(row, generator=rng)
+        found = stats.bootstrap((row,), np.mean, rng=rng, n_resamples=2000).confidence_interval
         wrong += found.low > 0 or found.high < 0
     assert wrong / 300 > 0.08
 

@@ -9,7 +9,7 @@ from paperlib.agents.matches import UniformlyRandom, ZeroAction
 from paperlib.agents.robosumo_policies import Wrestler
 from paperlib.streams import make_generator
 from reproduction import wrestler_evaluation as evaluation
-from reproduction.statistics import wilson_interval
+from reproduction.statistics import icc, wilson_interval
 from reproduction.wrestler_evaluation import Tournament
 
 PLAYERS = [ZeroAction(8), UniformlyRandom(8), ZeroAction(8)]
@@ -57,9 +57,7 @@ def test_a_tournament_counts_every_match_once():
 
 
 def test_icc_of_styles():
-    assert evaluation.style_icc(PLAYED) == {
-        "effort": metrics.icc([[1.0, 2.0], [2.0, 1.0], [5.0, 5.0]])
-    }
+    assert evaluation.style_icc(PLAYED) == {"effort": icc([[1.0, 2.0], [2.0, 1.0], [5.0, 5.0]])}
 
 
 def test_games_are_in_the_order_of_tournaments():
