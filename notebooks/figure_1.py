@@ -88,8 +88,9 @@ strong_pairs = graphs.strong_split(
 # The validation rejects a strong split whose test graph contains a training agent:
 
 # %%
+mixed = complete.with_edges([(strong.train.agents[0], strong.test.agents[0])])
 try:
-    Split("strong", strong.train, strong.validation, weak.test)
+    Split("strong", strong.train, strong.validation, mixed)
 except ValueError as error:
     print(f"ValueError: {error}")
 
