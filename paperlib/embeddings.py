@@ -240,8 +240,9 @@ def learn(
     objective = objectives.Hybrid() if objective is None else objective
     likelihood = getattr(policy, "likelihood", settings.likelihood if policy is None else None)
     if likelihood and (likelihood == "categorical") != bool(dataset.num_actions):
-        kind = "categorical" if dataset.num_actions else "continuous"
-        raise ValueError(f"likelihood {likelihood!r} does not fit the dataset's {kind} actions")
+        kind, fit = ("categorical",) * 2 if dataset.num_actions else ("continuous", "gaussian")
+        remedy = f'{"Settings" if policy is None else type(policy).__name__}(likelihood="{fit}")'
+        raise ValueError(f"likelihood {likelihood!r} does not fit {kind} actions; use {remedy}")
     dataset = dataset.to(generator.device)
     rows = None if graph is None else dataset.rows_on_edges(graph)
     agents = dataset.agents if rows is None else dataset.agents[rows]
