@@ -42,6 +42,13 @@ def one_of(name: str, value: Any, options: Sequence[str]) -> None:
         raise ValueError(f"{name} must be one of {options}, got {value!r}")
 
 
+def all_valid(values: np.ndarray, valid: NDArray[np.bool_], requirement: str) -> None:
+    """Checks that all ``values`` are ``valid``; names the first that is not, and its index."""
+    if not valid.all():
+        index = int(valid.argmin())
+        raise ValueError(f"{requirement}, got {values.tolist()[index]} at index {index}")
+
+
 def hint(value: str, options: Iterable[str], *, cutoff: float = 0.6) -> str:
     """What to write instead of an unknown ``value``: the closest of ``options``, or all of them if
     none is as similar as ``cutoff``, 0 to 1."""
@@ -65,8 +72,15 @@ def observations(
 ) -> list[NDArray[np.float32]]:
     """The observations of each episode, (T_e, O) with one O."""
     episodes = [array.astype(np.float32) for array in _episodes(name, values)]
-    if not episodes or any(e.ndim != 2 or e.shape[1:] != episodes[0].shape[1:] for e in episodes):
-        raise ValueError(f"{name} must be (E, T, O), or E arrays (T_e, O) with one O")
+    for index, episode in enumerate(episodes):
+        if episode.ndim != 2 or episode.shape[1:] != episodes[0].shape[1:]:
+            shapes = [f"{episodes[k].shape} in episode {k}" for k in sorted({0, index})]
+            raise ValueError(
+                f"{name} must be (E, T, O), or E arrays (T_e, O) with one O, "
+                f"got {' and '.join(shapes)}"
+            )
+    if not episodes:
+        raise ValueError(f"{name} must hold at least one episode, got none")
     return episodes
 
 
@@ -125,8 +139,16 @@ def partner(
     if observed is None or acted is None:
         raise ValueError("partner_observations and partner_actions must come together")
     seen = observations(observed, name="partner_observations")
-    if [len(row) for row in seen] != list(lengths):
-        raise ValueError("partner_observations must have the steps that observations have")
+    if len(seen) != len(lengths):
+        raise ValueError(
+            f"partner_observations: {len(seen)} episodes for {len(lengths)} of observations"
+        )
+    for index, (row, length) in enumerate(zip(seen, lengths, strict=True)):
+        if len(row) != length:
+            raise ValueError(
+                f"partner_observations: episode {index} has {len(row)} steps, but its "
+                f"observations have {length}"
+            )
     found = actions(acted, lengths=lengths, num_actions=num_actions, name="partner_actions")
     return seen, *found
 
@@ -138,11 +160,10 @@ def ids(
     if values is None and unknown is not None:
         return torch.full((count,), unknown)
     array = np.asarray(values)
-    if array.shape != (count,) or not np.issubdtype(array.dtype, np.integer) or (array < 0).any():
-        raise ValueError(
-            f"{name} must be {count} non-negative integers, one for each episode; "
-            f"got {array.dtype} of shape {array.shape}"
-        )
+    _one_each(name, array, count)
+    if not np.issubdtype(array.dtype, np.integer):
+        raise ValueError(f"{name}: ids must be integers >= 0, got {array.dtype}")
+    all_valid(array, array >= 0, f"{name}: ids must be integers >= 0")
     return torch.from_numpy(array.astype(np.int64))
 
 
@@ -151,20 +172,19 @@ def returns(values: ArrayLike | None, *, count: int) -> Float[Tensor, " episode"
     if values is None:
         return torch.full((count,), torch.nan)
     array = np.array(values, dtype=np.float32)
-    if array.shape != (count,) or not np.isfinite(array).all():
-        raise ValueError(f"returns must be {count} finite numbers, got shape {array.shape}")
+    _one_each("returns", array, count)
+    all_valid(array, np.isfinite(array), "returns must be finite (in float32)")
     return torch.from_numpy(array)
 
 
 def outcomes(values: ArrayLike | None, *, count: int) -> Int[Tensor, " episode"]:
     """+1, 0 or -1 for each episode; -128 for all if none were given."""
-    array = np.full(count, -128) if values is None else np.asarray(values)
-    known = values is None or np.isin(array, (1, 0, -1)).all()
-    if array.shape != (count,) or not known:
-        raise ValueError(
-            f"outcomes must be {count} numbers, +1 (win), 0 (draw) or -1 (loss), "
-            f"got shape {array.shape}"
-        )
+    if values is None:
+        return torch.full((count,), -128, dtype=torch.int8)
+    array = np.asarray(values)
+    _one_each("outcomes", array, count)
+    known = np.isin(array, (1, 0, -1))
+    all_valid(array, known, "outcomes must be +1 (win), 0 (draw) or -1 (loss)")
     return torch.from_numpy(array.astype(np.int8))
 
 
@@ -189,6 +209,14 @@ def rows(values: Tensor, *, count: int) -> Tensor:
             f"rows must be indices of at least one episode, 0 to {count - 1}, got {values}"
         )
     return values
+
+
+def _one_each(name: str, array: np.ndarray, count: int) -> None:
+    """Checks that there is one number for each of ``count`` episodes."""
+    if array.shape != (count,):
+        raise ValueError(
+            f"{name} must be {count} numbers, one for each episode; got shape {array.shape}"
+        )
 
 
 def _episodes(name: str, values: Iterable[ArrayLike]) -> list[np.ndarray]:

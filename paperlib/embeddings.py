@@ -220,9 +220,8 @@ def learn(
             (*batch, T, O), (*batch, D), (*batch, T, A) -> (*batch, T). A copy of it is trained,
             starting from its weights; by default a `ConditionalPolicy`.
         objective: any callable ``(networks, triplets) -> scalar``; by default
-            `objectives.Hybrid()`. If it is a module, a copy of it is trained as well, with its
-            linear layers initialised anew; the copy is not returned. Noise must come from
-            ``networks.generator``.
+            `objectives.Hybrid()`. If it is a module, a copy is trained as well, from new weights of
+            its linear layers, and not returned. Noise must come from ``networks.generator``.
         settings: see `Settings`.
         graph: whose edges' episodes to learn from; all episodes by default.
         generator: draws weights and episodes; its device is where training runs.
@@ -241,8 +240,9 @@ def learn(
     objective = objectives.Hybrid() if objective is None else objective
     likelihood = getattr(policy, "likelihood", settings.likelihood if policy is None else None)
     if likelihood and (likelihood == "categorical") != bool(dataset.num_actions):
-        kind = "categorical" if dataset.num_actions else "continuous"
-        raise ValueError(f"likelihood {likelihood!r} does not fit the dataset's {kind} actions")
+        kind, fit = ("categorical",) * 2 if dataset.num_actions else ("continuous", "gaussian")
+        remedy = f'{"Settings" if policy is None else type(policy).__name__}(likelihood="{fit}")'
+        raise ValueError(f"likelihood {likelihood!r} does not fit {kind} actions; use {remedy}")
     dataset = dataset.to(generator.device)
     rows = None if graph is None else dataset.rows_on_edges(graph)
     agents = dataset.agents if rows is None else dataset.agents[rows]

@@ -148,10 +148,10 @@ def ratings(pairs: ArrayLike, scores: ArrayLike, *, num_players: int) -> NDArray
         ValueError: if a score is not in [0, 1], or a pair is not two different players.
     """
     pairs, scores = np.asarray(pairs), np.asarray(scores, dtype=float)
-    if not ((scores >= 0) & (scores <= 1)).all():
-        raise ValueError("scores must be 1 for a win, 0.5 for a draw, 0 for a loss")
-    if (pairs < 0).any() or (pairs >= num_players).any() or (pairs[:, 0] == pairs[:, 1]).any():
-        raise ValueError(f"pairs must be two different players each, 0 to {num_players - 1}")
+    valid = (scores >= 0) & (scores <= 1)
+    _checks.all_valid(scores, valid, "scores must be 1 for a win, 0.5 for a draw, 0 for a loss")
+    valid = ((pairs >= 0) & (pairs < num_players)).all(1) & (pairs[:, 0] != pairs[:, 1])
+    _checks.all_valid(pairs, valid, f"pairs must be two different players, 0 to {num_players - 1}")
     signs = np.zeros((len(pairs), num_players))
     signs[np.arange(len(pairs)), pairs[:, 0]] = 1.0
     signs[np.arange(len(pairs)), pairs[:, 1]] = -1.0

@@ -146,8 +146,10 @@ class Wrestler(nn.Module):
         Raises:
             ValueError: if the wrestler has such inputs already.
         """
-        if self.context_size or self.memory_size or self.critic_size:
-            raise ValueError(f"it has a context of size {self.context_size} already")
+        names = "context_size", "memory_size", "critic_size"
+        found = [f"{name} {getattr(self, name)}" for name in names if getattr(self, name)]
+        if found:
+            raise ValueError(f"this wrestler has further inputs already: {', '.join(found)}")
         state = self.state_dict()
         new = Wrestler(
             self.robot,

@@ -111,6 +111,28 @@ def test_errors_name_the_episode():
         make(actions=actions)
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("agents", [0, 0, -1, -2], "agents: ids must be integers >= 0, got -1 at index 2"),
+        ("agents", [0, 0, 1.5, 1], "agents: ids must be integers >= 0, got float64"),
+        ("partners", [-1, 0, 0, 1], "partners: ids must be integers >= 0, got -1 at index 0"),
+        ("returns", [1, np.nan, 0, np.inf], "returns must be finite .*, got nan at index 1"),
+        ("returns", [1, 2], r"returns must be 4 numbers, .* got shape \(2,\)"),
+        ("outcomes", [1, 0, -1, 2], r"outcomes must be \+1 \(win\), .*, got 2 at index 3"),
+        ("observations", np.zeros((4, 3)), r"observations must be .*, got \(3,\) in episode 0"),
+        (
+            "observations",
+            [np.zeros((3, 2)), np.zeros((3, 1)), np.zeros((3, 2)), np.zeros((3, 1))],
+            r"observations must be .*, got \(3, 2\) in episode 0 and \(3, 1\) in episode 1",
+        ),
+    ],
+)
+def test_errors_name_the_first_wrong_value(name, value, message, unchecked):
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        make(**{name: value})
+
+
 def test_actions_must_be_below_their_number():
     assert make(num_actions=5).action_size == 5
     with pytest.raises(ValueError, match=r"actions must lie in 0 to num_actions - 1 = 1 .* 0 to 2"):
@@ -306,6 +328,13 @@ def test_partners_outlive_a_file_and_a_concatenation(tmp_path):
 def test_errors_name_the_partners_argument(name, value, unchecked):
     with pytest.raises(ValueError, match=f"{name}"):
         with_partners(**{name: value})
+
+
+def test_errors_name_the_partners_episode():
+    with pytest.raises(ValueError, match="episode 1 has 2 steps, but its observations have 1"):
+        with_partners(partner_observations=[np.zeros((n, 3)) for n in (3, 2, 4)])
+    with pytest.raises(ValueError, match="partner_observations: 2 episodes for 3 of observations"):
+        with_partners(partner_observations=[np.zeros((n, 3)) for n in (3, 1)])
 
 
 def test_first_steps():

@@ -259,12 +259,13 @@ def test_ratings_of_who_never_lost_are_finite():
 @pytest.mark.parametrize(
     ("pair", "score", "message"),
     [
-        ((0, 1), -1, "scores must be 1 for a win"),
-        ((0, 0), 1, "pairs must be two different players each, 0 to 1"),
-        ((0, 2), 1, "pairs must be two different players each, 0 to 1"),
-        ((-1, 0), 1, "pairs must be two different players each, 0 to 1"),
+        ((0, 1), -1, "scores must be 1 for a win, .* got -1.0 at index 1"),
+        ((0, 1), np.nan, "scores must be 1 for a win, .* got nan at index 1"),
+        ((0, 0), 1, r"pairs must be two different players, 0 to 1, got \[0, 0\] at index 1"),
+        ((0, 2), 1, r"pairs must be two different players, 0 to 1, got \[0, 2\] at index 1"),
+        ((-1, 0), 1, r"pairs must be two different players, 0 to 1, got \[-1, 0\] at index 1"),
     ],
 )
 def test_what_is_no_match(pair, score, message):
     with pytest.raises(ValueError, match=message):
-        ratings([pair, (0, 1)], [score, 1], num_players=2)
+        ratings([(0, 1), pair, pair], [1, score, score], num_players=2)

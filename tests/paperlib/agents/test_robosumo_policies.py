@@ -117,8 +117,15 @@ def test_new_inputs_change_nothing_and_outlive_a_file(film, tmp_path):
     options = {"memory": (memory,), "context": context}
     one, other = (w.act(seen, generator=make_generator(8), **options)[0] for w in (wider, again))
     assert torch.equal(one, other)
-    with pytest.raises(ValueError, match="it has a context of size 3 already"):
+    sizes = "context_size 3, memory_size 4, critic_size 2"
+    with pytest.raises(ValueError, match=f"has further inputs already: {sizes}$"):
         again.with_context(1)
+
+
+def test_a_memory_alone_is_no_context():
+    wrestler = Wrestler(generator=make_generator(0), memory_size=4)
+    with pytest.raises(ValueError, match=r"further inputs already: memory_size 4$"):
+        wrestler.with_context(3)
 
 
 def same(one, other):
