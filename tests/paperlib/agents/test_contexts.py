@@ -147,6 +147,16 @@ def test_what_is_missing_is_named(kind, changes, message):
         make_context(kind, **changes)
 
 
+@pytest.mark.parametrize("method", ["running_contexts", "first_game", "next_game"])
+def test_only_online_contexts_follow_games(method):
+    context = make_context("oracle")
+    context.begin(np.arange(8), np.zeros(8, dtype=int), generator=make_generator(0))
+    before = context.vectors.clone()
+    with pytest.raises(ValueError, match=r"kind must be 'online' .*, got 'oracle'$"):
+        getattr(context, method)()
+    assert torch.equal(context.vectors, before) and before.any()
+
+
 def test_behaviour_does_not_depend_on_a_new_context():
     wrestler = Wrestler(generator=make_generator(0))
     wider = wrestler.with_context(6)
