@@ -100,6 +100,7 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path, other, named):
         {"self_play_fraction": 1.5},
         {"zero_action_fraction": 0.8, "random_fraction": 0.3},
         {"lr_decay": 1.5},
+        {"critic_iterations": -1},
         {"action_std": 0.1, "min_action_std": 0.2},
     ],
 )
