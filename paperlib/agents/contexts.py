@@ -97,7 +97,7 @@ class OpponentContext:
 
     Raises:
         ValueError: if the kind is unknown, or an argument that it needs is missing or of the wrong
-            size.
+            size; later, if a method for "online" only is called for another kind.
     """
 
     def __init__(
@@ -200,9 +200,15 @@ class OpponentContext:
             acted = torch.from_numpy(actions.clip(-1, 1))
             self.running.watch(torch.from_numpy(observations), acted, torch.from_numpy(playing))
 
+    @property
+    def _online(self) -> RunningEmbedding:
+        if self.running is None:
+            raise ValueError(f"kind must be 'online' to follow opponents' steps, got {self.kind!r}")
+        return self.running
+
     def running_contexts(self) -> Float[Tensor, "match context"]:
-        """Contexts from the opponents' steps in their matches so far, (N, C)."""
-        return self.components.of(self.running.embeddings())
+        """Contexts from the opponents' steps in their matches so far, (N, C); "online" only."""
+        return self.components.of(self._online.embeddings())
 
     def end(self, env_ids: NDArray[np.int64], opponents: NDArray[np.int64]) -> None:
         """Keeps the embeddings of opponents whose matches ended, and starts new ones.
@@ -224,17 +230,18 @@ class OpponentContext:
         self.running.begin(torch.from_numpy(env_ids))
 
     def first_game(self) -> None:
-        """Sets all vectors to zeros, and forgets earlier games of the matches."""
+        """Sets all vectors to zeros, and forgets earlier games of the matches; "online" only."""
+        self._online.begin(torch.arange(len(self.vectors)))
         self.games = []
         self.vectors.zero_()
-        self.running.begin(torch.arange(len(self.vectors)))
 
     def next_game(self) -> None:
         """Sets all vectors to means over the last games of each match, which just ended, and starts
-        new embeddings."""
-        self.games = [*self.games, self.running_contexts()][-self.num_episodes :]
+        new embeddings; "online" only."""
+        found = self.running_contexts()
+        self.games = [*self.games, found][-self.num_episodes :]
         self.vectors[:] = torch.stack(self.games).mean(0)
-        self.running.begin(torch.arange(len(self.vectors)))
+        self._online.begin(torch.arange(len(self.vectors)))
 
     def state(self) -> dict[str, Tensor]:
         """What is known of the opponents between two iterations of a training."""

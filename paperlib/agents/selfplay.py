@@ -52,6 +52,9 @@ class Recipe:
         hidden_size: of the networks.
         symmetries: which kind of `robosumo_symmetries.all_symmetries` augments updates, or "none";
             not applied to learners with a memory.
+
+    Raises:
+        ValueError: if a value is out of range.
     """
 
     num_iterations: int
@@ -76,6 +79,7 @@ class Recipe:
         counts = "num_iterations", "num_rollouts", "num_envs", "rollout_length"
         for name in (*counts, "opponent_pool_size"):
             _checks.integer(name, getattr(self, name), minimum=1)
+        _checks.integer("critic_iterations", self.critic_iterations, minimum=0)
         others = self.zero_action_fraction, self.random_fraction, self.fixed_opponent_fraction
         if not 0 <= self.self_play_fraction <= 1 or min(others) < 0 or sum(others) > 1:
             raise ValueError(
@@ -86,11 +90,9 @@ class Recipe:
         _checks.one_of("symmetries", self.symmetries, ("none", *KINDS))
         if not 0 <= self.lr_decay <= 1:
             raise ValueError(f"lr_decay must lie in 0 to 1, got {self.lr_decay}")
-        if not 0 < self.min_action_std <= self.action_std:
-            raise ValueError(
-                f"action_std must be at least min_action_std > 0, got {self.action_std} and "
-                f"{self.min_action_std}"
-            )
+        low, std = self.min_action_std, self.action_std
+        if not 0 < low <= std:
+            raise ValueError(f"action_std must be at least min_action_std > 0, got {std} and {low}")
 
     @property
     def only_fixed_opponents(self) -> bool:
@@ -99,8 +101,7 @@ class Recipe:
 
     def learning_rate(self, iteration: int) -> float:
         """The learning rate of an iteration."""
-        decay = self.lr_decay * iteration / self.num_iterations
-        return self.ppo.learning_rate * (1 - decay)
+        return self.ppo.learning_rate * (1 - self.lr_decay * iteration / self.num_iterations)
 
 
 class SelfPlay:
@@ -122,6 +123,9 @@ class SelfPlay:
         history: of each iteration so far: samples in total, means over its updates, and the
             outcomes against each kind of opponent.
         seconds: wall time of each iteration; not part of the result.
+
+    Raises:
+        ValueError: if learners, parents, opponents, context, robot and recipe do not fit together.
     """
 
     def __init__(
@@ -273,11 +277,8 @@ class SelfPlay:
             tensors |= files.with_prefix(f"optimiser.{number}.", own)
             for age, wrestler in enumerate(pool):
                 tensors |= files.with_prefix(f"pool.{number}.{age}.", wrestler.state_dict())
-        return tensors, {
-            "history": self.history,
-            "seconds": self.seconds,
-            "learning_rates": self.learning_rates,
-        }
+        metadata = {"history": self.history, "seconds": self.seconds}
+        return tensors, metadata | {"learning_rates": self.learning_rates}
 
     def load_state(self, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
         """Takes over what `state` returned."""
