@@ -77,7 +77,7 @@ class Recipe:
 
     def __post_init__(self) -> None:
         counts = "num_iterations", "num_rollouts", "num_envs", "rollout_length"
-        for name in (*counts, "opponent_pool_size"):
+        for name in (*counts, "opponent_pool_size", "hidden_size"):
             _checks.integer(name, getattr(self, name), minimum=1)
         _checks.integer("critic_iterations", self.critic_iterations, minimum=0)
         others = self.zero_action_fraction, self.random_fraction, self.fixed_opponent_fraction

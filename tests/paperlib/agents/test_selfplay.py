@@ -101,6 +101,7 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path, other, named):
         {"zero_action_fraction": 0.8, "random_fraction": 0.3},
         {"lr_decay": 1.5},
         {"critic_iterations": -1},
+        {"hidden_size": 0},
         {"action_std": 0.1, "min_action_std": 0.2},
     ],
 )
