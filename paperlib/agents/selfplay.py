@@ -277,8 +277,8 @@ class SelfPlay:
             tensors |= files.with_prefix(f"optimiser.{number}.", own)
             for age, wrestler in enumerate(pool):
                 tensors |= files.with_prefix(f"pool.{number}.{age}.", wrestler.state_dict())
-        metadata = {"history": self.history, "seconds": self.seconds}
-        return tensors, metadata | {"learning_rates": self.learning_rates}
+        names = "history", "seconds", "learning_rates"
+        return tensors, {name: getattr(self, name) for name in names}
 
     def load_state(self, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
         """Takes over what `state` returned."""
