@@ -82,7 +82,7 @@ names = [f"population_{number}.safetensors" for number in range(num_populations)
 pairs = [populations.Population.load(folder / name) for name in names]
 codes, returns, halves, played = [], [], [], []
 for number, population in enumerate(pairs):
-    world = {"dynamics": population.provenance["dynamics"]}
+    world = {"dynamics": population.dynamics}
     codes.append(languages.speaker_codes(population.speakers))
     options = {"num_episodes": num_table_episodes, "message_size": population.message_size}
     stream = make_generator(seed, Stream.LANGUAGES_RETURNS, number)

@@ -188,7 +188,7 @@ def _listeners(
             population.listeners,
             message_size=population.message_size,
             num_episodes=sizes.num_word_episodes,
-            dynamics=population.provenance.get("dynamics", "mpe2"),
+            dynamics=population.dynamics,
             generator=generators[3],
         ).mean(0)
         codes = languages.speaker_codes(population.speakers)

@@ -74,7 +74,7 @@ def _world(population: Population, num_episodes: int, generator: torch.Generator
         (population.num_pairs, num_episodes),
         generator=generator,
         message_size=population.message_size,
-        dynamics=population.provenance.get("dynamics", "mpe2"),
+        dynamics=population.dynamics,
     )
 
 

@@ -61,7 +61,7 @@ class Source:
             message_size=self.population.message_size,
             num_episodes=num_episodes,
             generator=generator,
-            dynamics=self.population.provenance["dynamics"],
+            dynamics=self.population.dynamics,
         )
 
 

@@ -54,7 +54,7 @@ class Task:
 
     @property
     def dynamics(self) -> str:
-        return self.population.provenance["dynamics"]
+        return self.population.dynamics
 
     def listeners(self, part: str) -> StackedMLP:
         """The listeners of a part of the split, "train" or "test"."""

@@ -59,7 +59,7 @@ def of_listeners(population: Population, *, num_episodes: int, generator: torch.
         population.listeners,
         message_size=population.message_size,
         num_episodes=num_episodes,
-        dynamics=population.provenance.get("dynamics", "mpe2"),
+        dynamics=population.dynamics,
         generator=generator,
     )
     codes = languages.speaker_codes(population.speakers)

@@ -166,6 +166,11 @@ class Population(nn.Module):
     def message_size(self) -> int:
         return self.speakers.biases[-1].shape[-1]
 
+    @property
+    def dynamics(self) -> str:
+        """Of the ParticleWorld that it was trained in, "mpe2" if its provenance names none."""
+        return self.provenance.get("dynamics", "mpe2")
+
     def save(self, path: str | Path) -> None:
         """Writes the population to one safetensors file with a checksum."""
         files.save_tensors(path, self.state_dict(), self.provenance)
@@ -237,7 +242,7 @@ def collect(
             (1, len(partners) * num_episodes),
             generator=generator,
             message_size=population.message_size,
-            dynamics=population.provenance.get("dynamics", "mpe2"),
+            dynamics=population.dynamics,
         )
         listeners = against_each(population.listeners.rows(partners))
         episodes = play(population.speakers.rows([speaker]), listeners, world, channel=channel)

@@ -211,6 +211,11 @@ def test_a_population_outlives_its_file(tmp_path):
         assert torch.equal(again.state_dict()[name], tensor)
 
 
+def test_dynamics_are_those_of_the_training():
+    assert make_population(provenance={"dynamics": "2018"}).dynamics == "2018"
+    assert make_population().dynamics == "mpe2"
+
+
 def test_a_file_without_a_population(tmp_path):
     files.save_tensors(tmp_path / "x.safetensors", {"a": torch.zeros(1)}, {})
     with pytest.raises(ValueError, match=r"x\.safetensors holds no population"):
