@@ -134,7 +134,7 @@ plt.show()
 # a node has the colour of its part. The pale edges between parts are not used, since they would leak test
 # agents into training.
 #
-# **What it means.** A weak test asks whether the embedding of a known agent carries over to new partners;
+# **What it means.** A weak test asks whether the embedding of a seen agent carries over to new partners;
 # every agent has training edges. A strong test asks whether the encoder works for agents that it has
 # never seen.
 #
