@@ -25,7 +25,7 @@ BESIDE = {"benchmarks": {path.stem for path in (ROOT / "benchmarks").iterdir()},
 # No file imports these: kernels, JupyterLab and workflows are started, Sphinx loads its extensions
 # and theme by name, and pandas writes Markdown by tabulate
 STARTED = {"furo", "ipykernel", "jupyterlab", "myst-nb", "snakemake", "sphinx-design", "tabulate"}
-STARTED_BY_TESTS = {"beartype", "pytest-xdist", "ruff", "setuptools"}
+STARTED_BY_TESTS = {"beartype", "hatchling", "pytest-xdist", "ruff"}
 HEAVY = {"matplotlib", "papermill", "reproduction", "seaborn", "snakemake", "sphinx"}
 
 
