@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Int64
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
@@ -163,8 +163,9 @@ def ids(
     _one_each(name, array, count)
     if not np.issubdtype(array.dtype, np.integer):
         raise ValueError(f"{name}: ids must be integers >= 0, got {array.dtype}")
-    all_valid(array, array >= 0, f"{name}: ids must be integers >= 0")
-    return torch.from_numpy(array.astype(np.int64))
+    whole = array.astype(np.int64)
+    all_valid(array, whole >= 0, f"{name}: ids must be integers >= 0")
+    return torch.from_numpy(whole)
 
 
 def returns(values: ArrayLike | None, *, count: int) -> Float[Tensor, " episode"]:
@@ -201,14 +202,16 @@ def enough_episodes(agents: Int[Tensor, " episode"], *, minimum: int) -> None:
         )
 
 
-def rows(values: Tensor, *, count: int) -> Tensor:
+def rows(values: ArrayLike, *, count: int) -> Int64[Tensor, ...]:
     """``values``, which must be indices of some of ``count`` episodes."""
-    whole = not (values.is_floating_point() or values.dtype is torch.bool)
-    if not values.numel() or not whole or values.min() < 0 or values.max() >= count:
+    indices = torch.as_tensor(values)
+    whole = not (indices.is_floating_point() or indices.dtype is torch.bool)
+    empty = not indices.ndim or not indices.numel()
+    if empty or not whole or indices.min() < 0 or indices.max() >= count:
         raise ValueError(
             f"rows must be indices of at least one episode, 0 to {count - 1}, got {values}"
         )
-    return values
+    return indices.long()
 
 
 def _one_each(name: str, array: np.ndarray, count: int) -> None:
@@ -224,12 +227,14 @@ def _episodes(name: str, values: Iterable[ArrayLike]) -> list[np.ndarray]:
     arrays = []
     for index, value in enumerate(values):
         try:
-            array = np.asarray(value)
-            if not np.issubdtype(array.dtype, np.integer):
-                with np.errstate(over="ignore"):
-                    array = array.astype(np.float32)
-        except ValueError:
-            raise ValueError(f"{name}: episode {index} is no array of numbers") from None
+            array = np.asarray(value.detach() if isinstance(value, Tensor) else value)
+        except (ValueError, TypeError):
+            array = None
+        if array is None or array.dtype.kind not in "biuf" or np.ma.isMaskedArray(value):
+            raise ValueError(f"{name}: episode {index} is no array of numbers")
+        if not np.issubdtype(array.dtype, np.integer):
+            with np.errstate(over="ignore"):
+                array = array.astype(np.float32)
         if not np.isfinite(array).all():
             raise ValueError(f"{name}: episode {index} holds NaN or infinity (in float32)")
         arrays.append(array)

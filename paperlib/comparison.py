@@ -149,7 +149,7 @@ def hold_out(
     Args:
         dataset: at least four episodes of each agent.
         split: "episodes", half of each agent's (weak generalisation), or "agents", all episodes of
-            half of them (strong generalisation).
+            half of them (strong generalisation). The two views of a match may be in both halves.
         generator: draws the halves.
 
     Raises:
@@ -185,9 +185,8 @@ def compare(
 ) -> list[Result]:
     """Learns with every encoder and objective, and measures all on the same held-out episodes.
 
-    Before the first full training, every combination does a single update, so that errors show up
-    at once. Weights and draws come from the seeds; the policy is always a `ConditionalPolicy`. All
-    of it runs on the CPU.
+    Before any full training, every combination does one update, so that errors show at once.
+    Weights and draws come from the seeds, the policy is a `ConditionalPolicy`. Runs on the CPU.
 
     Args:
         dataset: at least four agents with four episodes each; see `hold_out`.
@@ -211,6 +210,8 @@ def compare(
     """
     if not seeds:
         raise ValueError("seeds: at least one is needed")
+    if objectives and "supervised" in objectives:
+        raise ValueError("objectives: the name 'supervised' is taken by a reference")
     settings, sizes = settings or Settings(), (dataset.observation_size, dataset.action_size)
     encoders = matched_encoders(*sizes) if encoders is None else encoders
     if objectives is None:

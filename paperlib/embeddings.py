@@ -116,9 +116,9 @@ class PolicyEmbedder(nn.Module):
                 f"dataset: observations and actions of {sizes[0]} and {sizes[1]} numbers came; the "
                 f"encoder was trained with {self.sizes[0]} and {self.sizes[1]}"
             )
-        if rows is None:
-            rows = torch.arange(len(dataset), device=dataset.agents.device)
-        rows = _checks.rows(rows, count=len(dataset)).reshape(len(rows), -1)  # (R, k)
+        rows = torch.arange(len(dataset)) if rows is None else rows
+        rows = _checks.rows(rows, count=len(dataset)).to(dataset.agents.device)
+        rows = rows.reshape(len(rows), -1)  # (R, k)
         device = next(self.parameters()).device
         batch_size = batch_size or max(1, 102400 // (dataset.observations.shape[1] * rows.shape[1]))
         order = dataset.lengths[rows].amax(1).argsort(stable=True)  # for little padding
@@ -129,8 +129,7 @@ class PolicyEmbedder(nn.Module):
             index = torch.arange(len(own), device=device).view(chosen.shape)
             joined = self.prepare(join_episodes(shortened.batch(index)))
             parts.append(self.encoder(*joined).to(chosen.device))
-        embedded = torch.cat(parts)
-        return torch.empty_like(embedded).index_copy_(0, order, embedded)
+        return torch.cat(parts)[order.argsort()]
 
     def save(self, path: str | Path) -> None:
         """Writes weights, settings and losses to one safetensors file with a checksum."""
@@ -246,8 +245,7 @@ def learn(
     dataset = dataset.to(generator.device)
     rows = None if graph is None else dataset.rows_on_edges(graph)
     agents = dataset.agents if rows is None else dataset.agents[rows]
-    needed = settings.reference_episodes[1] + 1
-    _checks.enough_episodes(agents, minimum=needed)
+    _checks.enough_episodes(agents, minimum=settings.reference_episodes[1] + 1)
     grouped = dataset.episodes_of_agents(rows)
     if len(grouped.counts) < 2:
         raise ValueError("dataset: embeddings tell agents apart; it holds only one agent")
@@ -275,26 +273,28 @@ def learn(
     optimiser = torch.optim.Adam(parameters, lr=settings.learning_rate, fused=True)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, settings.num_updates)
     losses = torch.zeros(settings.num_updates, device=generator.device)
-    for update in range(settings.num_updates):
-        triplets = draw_triplets(
-            dataset,
-            grouped,
-            repetitions=settings.repetitions,
-            steps_per_episode=settings.steps_per_episode,
-            agents_per_update=settings.agents_per_update,
-            reference_episodes=settings.reference_episodes,
-            generator=generator,
-        )
-        loss = objective(networks, Triplets(*map(model.prepare, triplets)))
-        if update == 0:
-            objectives.require_scalar(loss)
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        schedule.step()
-        losses[update] = loss.detach()
-        if (update + 1) % 100 == 0 or update + 1 == settings.num_updates:
-            objectives.require_finite(losses[: update + 1])
-            progress(update % 100 + 1)
+    with torch.random.fork_rng([generator.device] if generator.device.type == "cuda" else []):
+        torch.manual_seed(start)  # for dropout in the user's networks
+        for update in range(settings.num_updates):
+            triplets = draw_triplets(
+                dataset,
+                grouped,
+                repetitions=settings.repetitions,
+                steps_per_episode=settings.steps_per_episode,
+                agents_per_update=settings.agents_per_update,
+                reference_episodes=settings.reference_episodes,
+                generator=generator,
+            )
+            loss = objective(networks, Triplets(*map(model.prepare, triplets)))
+            if update == 0:
+                objectives.require_scalar(loss)
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            schedule.step()
+            losses[update] = loss.detach()
+            if (update + 1) % 100 == 0 or update + 1 == settings.num_updates:
+                objectives.require_finite(losses[: update + 1])
+                progress(update % 100 + 1)
     model.losses = losses.cpu()
     return model.eval()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
@@ -16,7 +18,7 @@ def initialise(module: nn.Module, generator: torch.Generator) -> None:
     """Draws the weights of every linear layer anew, uniform in ±1/sqrt(fan-in)."""
     for layer in module.modules():
         if isinstance(layer, nn.Linear):
-            bound = layer.in_features**-0.5
+            bound = max(1, layer.in_features) ** -0.5
             for parameter in layer.parameters():
                 nn.init.uniform_(parameter, -bound, bound, generator=generator)
 
@@ -40,7 +42,9 @@ def embedding_size_of(encoder: nn.Module, observation_size: int, action_size: in
     observations = torch.zeros(*shape, observation_size, device=device)
     actions = torch.zeros(*shape, action_size, device=device)
     try:
-        found = encoder.eval()(observations, actions, torch.ones(shape, device=device))
+        found = copy.deepcopy(encoder).eval()(
+            observations, actions, torch.ones(shape, device=device)
+        )
         got = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
     except Exception as error:  # of whatever kind: the code is the user's
         got = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
@@ -69,7 +73,11 @@ def check_policy(
     device = next((parameter.device for parameter in policy.parameters()), None)
     shapes = (2, 1, 3, observation_size), (2, 1, embedding_size), (2, 1, 3, action_size)
     try:
-        found = policy.eval().log_prob(*(torch.zeros(shape, device=device) for shape in shapes))
+        found = (
+            copy.deepcopy(policy)
+            .eval()
+            .log_prob(*(torch.zeros(shape, device=device) for shape in shapes))
+        )
         got = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
     except Exception as error:  # of whatever kind: the code is the user's
         got = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"

@@ -125,11 +125,11 @@ def optimiser_tensors(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
 
 
 def restore_optimiser(optimiser: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    """Loads the state that `optimiser_tensors` returned into an optimiser."""
+    """Loads copies of what `optimiser_tensors` returned into an optimiser."""
     content = optimiser.state_dict()
     for name, tensor in tensors.items():
         number, _, field = name.partition(".")
-        content["state"].setdefault(int(number), {})[field] = tensor
+        content["state"].setdefault(int(number), {})[field] = tensor.clone()
     optimiser.load_state_dict(content)
 
 

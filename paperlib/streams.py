@@ -30,14 +30,15 @@ def make_generator(*key: int, device: torch.device | str = "cpu") -> torch.Gener
     """A generator whose stream depends on every integer of ``key``, and on nothing else.
 
     Args:
-        key: non-negative integers, for instance ``(seed, pair, attempt)``.
+        key: integers from 0 to 2³² - 1, for instance ``(seed, pair, attempt)``.
         device: where the numbers are drawn.
 
     Raises:
-        ValueError: if the key is empty, or a part of it is negative or not an integer.
+        ValueError: if the key is empty, or a part of it is no such integer.
     """
-    if not key or any(isinstance(part, bool) or int(part) != part or part < 0 for part in key):
-        raise ValueError(f"key must be one or more non-negative integers, got {key!r}")
+    whole = (not isinstance(part, bool) and int(part) == part for part in key)
+    if not key or not all(whole) or min(key) < 0 or max(key) >= 2**32:
+        raise ValueError(f"key must be one or more integers from 0 to 2**32 - 1, got {key!r}")
     # The length goes first: a SeedSequence ignores zeros at the end of a key.
     parts = [len(key), *(int(part) for part in key)]
     state = np.random.SeedSequence(parts).generate_state(1, np.uint64)

@@ -37,11 +37,11 @@ class Training(Protocol):
         ...
 
     def state(self) -> State:
-        """Everything that the next iteration needs."""
+        """Everything that the next iteration needs; `step` may change these tensors in place."""
         ...
 
     def load_state(self, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
-        """Takes over what `state` returned."""
+        """Takes over copies of what `state` returned."""
         ...
 
 

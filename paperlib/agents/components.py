@@ -46,5 +46,5 @@ def principal_components(
     directions = torch.linalg.svd(centred, full_matrices=False).Vh[:num_components]
     largest = directions.abs().argmax(1, keepdim=True)
     directions = directions * directions.gather(1, largest).sign()  # makes the sign deterministic
-    scale = (centred @ directions[0]).std().clamp(min=1e-6)
+    scale = (centred @ directions[0]).std(correction=int(len(embeddings) > 1)).clamp(min=1e-6)
     return Components(shift, directions.T / scale)

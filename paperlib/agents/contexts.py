@@ -252,5 +252,5 @@ class OpponentContext:
     def load_state(self, tensors: Mapping[str, Tensor]) -> None:
         """Takes over what `state` returned."""
         if self.running:
-            self.table, self.recent = tensors["table"], tensors["recent"]
-            self.counts = tensors["counts"]
+            self.table, self.recent = tensors["table"].clone(), tensors["recent"].clone()
+            self.counts = tensors["counts"].clone()

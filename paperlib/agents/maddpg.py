@@ -257,7 +257,8 @@ class Learners:
 
     def load_state(self, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
         """Takes over what `state` returned."""
-        tensors = {name: tensor.to(self.generators[0].device) for name, tensor in tensors.items()}
+        device = self.generators[0].device
+        tensors = {name: tensor.to(device, copy=True) for name, tensor in tensors.items()}
 
         def part(prefix: str) -> dict[str, Tensor]:
             return files.without_prefix(prefix, tensors)

@@ -255,13 +255,12 @@ def collect(
         are NaN.
 
     Raises:
-        ValueError: if an edge names an agent without a player, or a number is out of range.
+        ValueError: if there is no edge, an agent without a player, or a number out of range.
     """
-    if max(graph.agents) >= len(players):
-        raise ValueError(
-            f"graph: agent {max(graph.agents)} is none of the {len(players)} players, 0 to "
-            f"{len(players) - 1}"
-        )
+    if (last := max(graph.agents, default=0)) >= len(players):
+        raise ValueError(f"graph: agent {last} is none of players 0 to {len(players) - 1}")
+    if not graph.edges:
+        raise ValueError("graph: there is no edge, and so no match to play")
     num_episodes = _checks.integer("num_episodes", num_episodes, minimum=1)
     player_ids = np.repeat(np.array(graph.edges), num_episodes, axis=0)  # (M, 2)
     swapped = np.tile(np.arange(num_episodes) % 2 == 1, len(graph.edges))

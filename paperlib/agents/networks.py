@@ -51,8 +51,9 @@ class StackedMLP(nn.Module):
             ValueError: if the tensors are not those of a stack.
         """
         own = files.without_prefix(prefix, tensors)
-        weights = [own[name] for name in sorted(own) if name.startswith("weights.")]
-        biases = [own[name] for name in sorted(own) if name.startswith("biases.")]
+        order = sorted(sorted(own), key=len)  # files sort 10 before 2
+        weights = [own[name] for name in order if name.startswith("weights.")]
+        biases = [own[name] for name in order if name.startswith("biases.")]
         if not weights or len(weights) != len(biases) or any(w.ndim != 3 for w in weights):
             raise ValueError(f"tensors hold no stack of networks under {prefix!r}")
         stack = cls((), generators=())

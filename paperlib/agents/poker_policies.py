@@ -66,8 +66,8 @@ def random_policies(
     policies = []
     for part in torch.arange(num_agents).split(50):
         x = game.information_states.expand(len(part), -1, -1)  # (K, I, ·)
-        for in_size, out_size in itertools.pairwise(sizes):
-            x = x if in_size == sizes[0] else x.tanh()
+        for layer, (in_size, out_size) in enumerate(itertools.pairwise(sizes)):
+            x = x.tanh() if layer else x
             x = x @ orthogonal(len(part), out_size, in_size, generator=generator).mT * gain
         x += 2 * torch.rand(len(part), 1, game.num_actions, generator=generator) - 1
         policies.append(x.masked_fill(~game.legal_actions, -torch.inf).softmax(-1))
@@ -175,7 +175,10 @@ def _cumulated(game: PokerGame, name: str, probabilities: Tensor) -> Tensor:
             f"{name} must be (number, {len(game.legal_actions)}, {game.num_actions}) in "
             f"{game.name}, got {tuple(probabilities.shape)}"
         )
-    if not (probabilities >= 0).all() or probabilities[:, ~game.legal_actions].any():
-        raise ValueError(f"{name} must be probabilities, 0 for actions that are not legal")
     sums = probabilities.cumsum(-1)
+    wrong = not ((probabilities >= 0).all() and ((sums[..., -1] - 1).abs() < 1e-3).all())
+    if wrong or probabilities[:, ~game.legal_actions].any():
+        raise ValueError(
+            f"{name} must be probabilities that sum to 1, 0 for actions that are not legal"
+        )
     return sums / sums[..., -1:]

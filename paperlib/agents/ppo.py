@@ -137,7 +137,8 @@ def update(
         generator: draws the minibatches, and what ``augment`` draws.
         augment: transforms inputs and actions of all samples, anew in each pass, as if the policy
             had acted there: the probability ratio starts at one for these, too.
-        fit_critic: whether only the value function learns; policy and normaliser stay the same.
+        fit_critic: whether only the value function learns; policy, memory and normaliser
+            stay the same.
 
     Raises:
         ValueError: if there is an ``augment`` for a policy with a memory.
@@ -156,7 +157,8 @@ def update(
     if rollout.memory is None:
         minibatches = _minibatches(model, rollout, settings, generator, augment)
     else:
-        minibatches = _sequences(model, rollout, settings, generator)
+        memories = {"learn_memory": not fit_critic}
+        minibatches = _sequences(model, rollout, settings, generator, **memories)
     for minibatch in minibatches:
         seen, rows, inputs, actions, old = minibatch
         noise = (actions - model.means(inputs)) / model.log_std.exp()
@@ -212,7 +214,12 @@ def _minibatches(
 
 
 def _sequences(
-    model: ActorCritic, rollout: Rollout, settings: Settings, generator: torch.Generator
+    model: ActorCritic,
+    rollout: Rollout,
+    settings: Settings,
+    generator: torch.Generator,
+    *,
+    learn_memory: bool,
 ) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor, Tensor]]:
     """Like `_minibatches`, of whole environments, with memories computed by the current model."""
     raw, (time, batch) = rollout.inputs, rollout.rewards.shape
@@ -223,10 +230,11 @@ def _sequences(
         order = torch.randperm(batch, generator=generator, device=generator.device)
         for envs in order.tensor_split(num_batches):
             memory, steps = rollout.memory[envs], []
-            for inputs, done in zip(raw[:, envs], rollout.dones[:, envs], strict=True):
-                inputs, memory = model.remember(inputs, memory)
-                steps.append(inputs)
-                memory = memory * ~done[:, None]
+            with torch.set_grad_enabled(learn_memory):
+                for inputs, done in zip(raw[:, envs], rollout.dones[:, envs], strict=True):
+                    inputs, memory = model.remember(inputs, memory)
+                    steps.append(inputs)
+                    memory = memory * ~done[:, None]
             rows = index[:, envs].flatten()
             inputs = model.normalizer(torch.cat(steps))
             yield raw.flatten(0, 1), rows, inputs, actions[rows], old[rows]

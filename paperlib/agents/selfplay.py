@@ -81,7 +81,7 @@ class Recipe:
             _checks.integer(name, getattr(self, name), minimum=1)
         _checks.integer("critic_iterations", self.critic_iterations, minimum=0)
         others = self.zero_action_fraction, self.random_fraction, self.fixed_opponent_fraction
-        if not 0 <= self.self_play_fraction <= 1 or min(others) < 0 or sum(others) > 1:
+        if not 0 <= self.self_play_fraction <= 1 or min(others) < 0 or sum(others) > 1 + 1e-9:
             raise ValueError(
                 "self_play_fraction must lie in 0 to 1, and so must zero_action_fraction, "
                 "random_fraction, fixed_opponent_fraction and their sum; got "

@@ -8,6 +8,8 @@ initialisation is a common remedy (Mishkin and Matas 2016, "All you need is a go
 
 from __future__ import annotations
 
+import copy
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -62,7 +64,8 @@ def with_unit_variance(
     """
     embedding_size_of(encoder, dataset.observation_size, dataset.action_size)
     rows = torch.randperm(len(dataset), generator=generator)[:NUM_EPISODES]
-    found = torch.cat([encoder(*dataset.batch(part)) for part in rows.split(50)])
+    fixed = copy.deepcopy(encoder).eval()
+    found = torch.cat([fixed(*dataset.batch(part)) for part in rows.split(50)])
     scale = found.var(0, correction=0).mean().sqrt()
     if not scale > 0:
         raise ValueError("encoder: all episodes have the same embedding before training")

@@ -104,6 +104,7 @@ class NoVector(torch.nn.Module):
         ({"objectives": {"mine": no_scalar}}, "small, mine: objective must return a scalar"),
         ({"objectives": {"LIAM": OBJECTIVES["LIAM"]}}, "small, LIAM: dataset: LIAM reconstructs"),
         ({"encoders": {"mine": NoVector}}, "mine, good: encoder must return"),
+        ({"objectives": {"supervised": imitation}}, "objectives: the name 'supervised' is taken"),
         ({"split": "halves"}, "split must be one of"),
         ({"seeds": []}, "seeds: at least one"),
     ],

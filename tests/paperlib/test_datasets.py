@@ -68,6 +68,11 @@ wrong_arguments = [
     ("observations", np.full((4, 3, 2), -np.inf)),
     ("observations", [[[1.0, 2.0], [1.0]]] * 4),
     ("observations", [[["a", "b"]] * 3] * 4),
+    ("observations", [[["1", "2"]] * 3] * 4),
+    ("observations", np.ones((4, 3, 2), complex)),
+    ("observations", np.zeros((4, 3, 2), "datetime64[s]")),
+    ("observations", np.ma.masked_greater(np.ones((4, 3, 2)), 0.5)),
+    ("observations", [{}] * 4),
     ("actions", np.zeros((3, 3), int)),
     ("actions", np.zeros((4, 2), int)),
     ("actions", np.zeros((4, 3, 1), int)),
@@ -82,6 +87,7 @@ wrong_arguments = [
     ("agents", [0, 0, 1]),
     ("agents", [0, 0, -1, 1]),
     ("agents", [0.0, 0.0, 1.0, 1.0]),
+    ("agents", np.full(4, 2**63, np.uint64)),
     ("partners", [0, 0, 1]),
     ("partners", [0, 0, -1, 1]),
     ("returns", [1.0, 2.0]),
@@ -99,6 +105,11 @@ wrong_arguments = [
 def test_errors_name_the_argument(name, value, unchecked):
     with pytest.raises(ValueError, match=f"^{name}"):
         make(**{name: value})
+
+
+def test_tensors_with_gradients_are_taken():
+    wanted = torch.ones(4, 3, 2, requires_grad=True)
+    assert torch.equal(make(observations=wanted).observations, torch.ones(4, 3, 2))
 
 
 def test_errors_name_the_episode():

@@ -156,7 +156,14 @@ def test_some_rows_are_embedded_as_all_are(dataset, generator):
     torch.testing.assert_close(model.embed(dataset, rows), model.embed(dataset)[rows])
 
 
-@pytest.mark.parametrize("rows", [[], [99], [-1], [True, False], [0.5]])
+def test_rows_of_any_integers(dataset, generator, unchecked):
+    model = PolicyEmbedder(2, 3, settings=SMALL, generator=generator)
+    wanted = model.embed(dataset, torch.tensor([7, 2]))
+    for rows in ([7, 2], np.array([7, 2]), torch.tensor([7, 2], dtype=torch.uint8)):
+        assert torch.equal(model.embed(dataset, rows), wanted)
+
+
+@pytest.mark.parametrize("rows", [[], [99], [-1], [True, False], [0.5], 3])
 def test_what_is_embedded_must_be_indices(rows, dataset, generator, unchecked):
     model = PolicyEmbedder(2, 3, settings=SMALL, generator=generator)
     with pytest.raises(ValueError, match="rows must be indices of at least one episode, 0 to "):
@@ -289,6 +296,25 @@ def test_a_copy_of_the_encoder_is_trained(dataset, generator):
     assert torch.equal(encoder.gru.bias_ih_l0, before)
     # Adam's first two steps move every weight by some 0.01
     assert 0 < (model.encoder.gru.bias_ih_l0 - before).abs().max() < 0.03
+
+
+class WithDropout(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(5, 6)
+
+    def forward(self, observations, actions, step_weights):
+        found = self.linear(torch.cat([observations, actions], dim=-1)).mean(-2)
+        return nn.functional.dropout(found, 0.5, training=self.training)
+
+
+def test_dropout_is_determined_by_the_generator(dataset):
+    encoder, losses = WithDropout(), []
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        options = {"settings": changed(num_updates=3), "generator": streams.make_generator(3)}
+        losses.append(learn(dataset, encoder=encoder, **options).losses)
+    assert torch.equal(*losses) and encoder.training
 
 
 def test_an_encoder_of_ones_own_outlives_its_file(dataset, generator, tmp_path):

@@ -15,11 +15,11 @@ def test_equal_keys_give_equal_streams():
 
 
 def test_every_part_of_a_key_matters():
-    keys = [(1,), (2,), (1, 0), (0, 1), (1, 0, 0), (1, 1), (1, 2), (2, 1), (2**40,), (2**40 + 1,)]
+    keys = [(1,), (2,), (1, 0), (0, 1), (1, 0, 0), (1, 1), (1, 2), (2, 1), (2**32 - 1,)]
     assert len({tuple(draw(*key)) for key in keys}) == len(keys)
 
 
-@pytest.mark.parametrize("key", [(), (-1,), (True,), (1, -2)])
+@pytest.mark.parametrize("key", [(), (-1,), (True,), (1, -2), (2**32, 5)])
 def test_a_key_of_anything_else_is_an_error(key):
     with pytest.raises(ValueError, match="key must be"):
         streams.make_generator(*key)

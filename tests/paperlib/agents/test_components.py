@@ -7,6 +7,11 @@ from paperlib.agents.components import principal_components
 from paperlib.streams import make_generator
 
 
+def test_a_single_episode_has_no_direction_and_gives_zeros():
+    found = principal_components(torch.ones(1, 3), 1)
+    assert found.of(torch.ones(2, 3)).tolist() == [[0.0], [0.0]]
+
+
 def test_principal_components_have_one_scale():
     spread = torch.tensor([1.0, 9.0, 3.0, 0.1])
     vectors = 5 + spread * torch.randn(4000, 4, generator=make_generator(1))

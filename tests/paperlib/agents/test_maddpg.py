@@ -315,6 +315,16 @@ def test_a_resumed_training_ends_where_an_uninterrupted_one_does(tmp_path):
     assert same(whole, second)
 
 
+def test_a_loaded_training_shares_nothing_with_the_one_it_came_from():
+    whole, first, second = (make_learners() for _ in range(3))
+    for learners in (whole, first):
+        learners.step()
+    second.load_state(*first.state())
+    for learners in (whole, first, second):
+        learners.step()
+    assert same(whole, first) and same(whole, second)
+
+
 def test_a_resumed_training_repeats_no_iteration(tmp_path):
     file, first, second = tmp_path / "c.safetensors", make_learners(), make_learners()
     train(first, checkpoint=file)

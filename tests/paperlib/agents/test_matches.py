@@ -224,8 +224,10 @@ def test_the_same_on_any_number_of_threads():
 
 
 def test_matches_that_cannot_be_collected_are_refused(unchecked):
-    with pytest.raises(ValueError, match="agent 3 is none of the 3 players"):
+    with pytest.raises(ValueError, match="agent 3 is none of players 0 to 2"):
         collect(graph=InteractionGraph.complete(4))
+    with pytest.raises(ValueError, match="graph: there is no edge"):
+        collect(graph=InteractionGraph((), ()))
     for wrong in ({"num_episodes": 0}, {"num_episodes": 2.5}, {"max_cycles": 2.5}):
         with pytest.raises(ValueError, match=f"^{next(iter(wrong))} must be an integer"):
             collect(**wrong)

@@ -44,6 +44,13 @@ def test_rows_are_copies():
     assert stack.weights[0].all()
 
 
+def test_more_than_ten_layers_keep_their_order():
+    stack = StackedMLP((4,) * 13, generators=[streams.make_generator(0)])
+    x, state = torch.ones(1, 2, 4), dict(sorted(stack.state_dict().items()))
+    assert torch.equal(stack.rows([0])(x), stack(x))
+    assert torch.equal(StackedMLP.from_tensors(state)(x), stack(x))
+
+
 def test_from_tensors_takes_up_a_state_dict():
     stack = make_stack()
     tensors = {f"a.{name}": tensor for name, tensor in stack.state_dict().items()}

@@ -63,6 +63,16 @@ def test_a_network_without_hidden_layers_by_hand():
     torch.testing.assert_close(found, logits.softmax(-1))
 
 
+def test_a_hidden_layer_as_wide_as_the_input_by_hand():
+    game, make = make_game("kuhn_poker"), streams.make_generator
+    found = random_policies(game, 2, gain=1.0, hidden_sizes=(11,), generator=make(4))
+    generator = make(4)
+    hidden = game.information_states @ orthogonal(2, 11, 11, generator=generator).mT
+    logits = hidden.tanh() @ orthogonal(2, 2, 11, generator=generator).mT
+    logits += 2 * torch.rand(2, 1, 2, generator=generator) - 1
+    torch.testing.assert_close(found, logits.softmax(-1))
+
+
 @GAMES
 def test_record_is_of_whole_hands(name):
     """Every step follows from the one before: the same hand, or a new one where a reward is."""
@@ -129,5 +139,7 @@ def test_bad_input_is_named(generator, unchecked):
         play(game, good, good[:, :5], **arguments)
     leduc = make_game("leduc_poker")
     everything = torch.full((1, *leduc.legal_actions.shape), 1 / 3)
-    with pytest.raises(ValueError, match="policies must be probabilities, 0 for actions"):
+    with pytest.raises(ValueError, match="policies must be probabilities that sum to 1, 0"):
         play(leduc, everything, everything, **arguments)
+    with pytest.raises(ValueError, match="opponents must be probabilities that sum to 1, 0"):
+        play(game, good, torch.zeros_like(good), **arguments)

@@ -95,6 +95,24 @@ def test_a_memory_learns_what_a_policy_without_it_cannot():
     assert remembered_cue(0, memory_size=0) < -0.9  # the variance of the cue
 
 
+@pytest.mark.parametrize("film_size", [0, 4])
+def test_fitting_the_critic_leaves_policy_and_memory_as_they_are(film_size, generator):
+    model = ActorCritic(7, 2, memory_size=4, film_size=film_size, generator=generator)
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.3, generator=generator)
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    inputs, actions = torch.randn(5, 8, 7), torch.randn(5, 8, 2)
+    zeros, dones = torch.zeros(5, 8), torch.zeros(5, 8, dtype=torch.bool)
+    rewards, start = torch.ones(5, 8), torch.zeros(8, 4)
+    steps = inputs, actions, zeros, zeros, rewards, dones
+    rollout = ppo.Rollout(*steps, last_values=torch.zeros(8), memory=start)
+    settings = ppo.Settings(target_kl=100.0)
+    optimiser = ppo.make_optimiser(model, settings)
+    ppo.update(model, optimiser, rollout, settings, generator=generator, fit_critic=True)
+    moved = {n for n, tensor in model.state_dict().items() if not torch.equal(tensor, before[n])}
+    assert moved and all(name.startswith("value") for name in moved)
+
+
 @pytest.mark.parametrize("field", ["learning_rate", "discount", "clip"])
 def test_settings_refuse_zero(field):
     with pytest.raises(ValueError, match=field):

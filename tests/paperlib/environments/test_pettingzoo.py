@@ -146,6 +146,14 @@ def test_bad_arguments_are_named(arguments, unchecked):
         ParticleWorldEnv(**arguments)
 
 
+def test_seeds_of_numpy_will_do_and_others_are_named(unchecked):
+    env = ParticleWorldEnv()
+    first, again = (env.reset(seed=seed)[0] for seed in (3, np.int64(3)))
+    assert all(np.array_equal(first[agent], again[agent]) for agent in first)
+    with pytest.raises(ValueError, match="seed must be an integer of at least 0, got -1"):
+        env.reset(seed=-1)
+
+
 ROBOTS = ("ant", "bug", "spider")
 needs_opengl = pytest.mark.skipif(
     not (find_library("EGL") or find_library("OSMesa")), reason="needs EGL or OSMesa"
