@@ -83,11 +83,7 @@ class ParticleWorldEnv(FixedSpacesEnv):
     def reset(
         self, seed: int | None = None, options: dict | None = None
     ) -> tuple[dict[str, Array], dict[str, dict]]:
-        """Starts an episode; with a seed, always the same one.
-
-        Raises:
-            ValueError: if the seed is not a non-negative integer.
-        """
+        """Starts an episode; with a seed (≥ 0, else a ValueError), always the same one."""
         if seed is not None:
             self._generator.manual_seed(_checks.integer("seed", seed, minimum=0))
         self._world.reset()
