@@ -16,6 +16,7 @@ from paperlib.embeddings import PolicyEmbedder, Settings
 from paperlib.graphs import InteractionGraph, Split
 from paperlib.objectives import Hybrid, Objective
 from paperlib.streams import make_generator
+from reproduction import results
 
 METHODS = ("Emb-Im", "Emb-Id", "Emb-Hyb")
 
@@ -51,9 +52,41 @@ def _read_episodes(path: Path, version: Any) -> tuple[InteractionDataset, str]:
     return dataset, dataset.checksum()
 
 
-def load_encoders(folder: Path, kind: str, seed: int) -> dict[str, PolicyEmbedder]:
-    """The encoders of all `METHODS`."""
-    return {m: PolicyEmbedder.load(encoder_path(folder, kind, m, seed)) for m in METHODS}
+def load_encoder(
+    path: Path, *, data: str, graph: InteractionGraph | None = None, notebook: str
+) -> PolicyEmbedder:
+    """An encoder that learned from these episodes and no others.
+
+    Args:
+        path: its file.
+        data: checksum of all episodes.
+        graph: the edges that it should have learned from; any by default.
+        notebook: which one learns it.
+
+    Raises:
+        FileNotFoundError: if there is no file.
+        ValueError: if it is damaged, or the encoder learned from other episodes or edges.
+    """
+    model = PolicyEmbedder.load(path)
+    source, other = model.source or {}, None
+    if source.get("data") != data:
+        other = "other episodes"
+    elif graph is not None and {*map(frozenset, source.get("edges", ()))} != {
+        *map(frozenset, graph.edges)
+    }:
+        other = "other agents or edges"
+    if other:
+        raise ValueError(
+            f"{results.shorten(path)} learned from {other} than those of training here; run the "
+            f"notebook {notebook} again, with the same parameters"
+        )
+    return model
+
+
+def load_encoders(folder: Path, kind: str, seed: int, **options: Any) -> dict[str, PolicyEmbedder]:
+    """The encoders of all `METHODS`; see `load_encoder` for the options."""
+    paths = {m: encoder_path(folder, kind, m, seed) for m in METHODS}
+    return {method: load_encoder(path, **options) for method, path in paths.items()}
 
 
 def learn_to_file(

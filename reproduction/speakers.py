@@ -20,7 +20,7 @@ from paperlib.embeddings import PolicyEmbedder
 from paperlib.environments.particleworld import ParticleWorld
 from paperlib.graphs import Split
 from paperlib.streams import make_generator
-from reproduction.comparison_files import METHODS
+from reproduction.comparison_files import METHODS, load_encoders
 from reproduction.listeners import ListenerRun
 from reproduction.streams import Stream
 
@@ -163,17 +163,20 @@ class Task:
         return found
 
 
-def make_task(
-    seed: int, run: ListenerRun, *, encoders: Mapping[str, PolicyEmbedder], **options: Any
-) -> Task:
+def make_task(seed: int, run: ListenerRun, *, encoders: Path, **options: Any) -> Task:
     """The task of a run of Table 2, by its strong split.
 
     Args:
         seed, run: of Table 2.
-        encoders: of each of `METHODS`.
+        encoders: where table_2.py left them.
         options: ``num_new_episodes`` on each training edge, and ``episode_counts``.
+
+    Raises:
+        ValueError: if an encoder did not learn from this run's training episodes.
     """
-    split = run.splits["strong"]
+    split, data = run.splits["strong"], run.dataset.checksum()
+    known = {"data": data, "graph": split.train, "notebook": "table_2"}
+    models = load_encoders(encoders, "strong", seed, **known)
     new = populations.collect(
         run.population,
         split.train,
@@ -183,7 +186,7 @@ def make_task(
     episodes = {"train": run.dataset.on_edges(split.train), "new": new}
     episodes["test"] = run.dataset.on_edges(split.test)
     counts = options["episode_counts"]
-    return Task(seed, run.population, split, episodes, encoders, counts)
+    return Task(seed, run.population, split, episodes, models, counts)
 
 
 def train_exactly(

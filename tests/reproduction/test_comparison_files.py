@@ -7,7 +7,12 @@ import torch
 
 from paperlib import graphs
 from paperlib.embeddings import PolicyEmbedder, Settings
-from reproduction.comparison_files import learn_candidate, learn_to_file, load_episodes
+from reproduction.comparison_files import (
+    learn_candidate,
+    learn_to_file,
+    load_encoder,
+    load_episodes,
+)
 
 SMALL = Settings(num_updates=100, embedding_size=4, hidden_size=8, policy_hidden_size=8)
 
@@ -41,6 +46,32 @@ def test_episodes_are_read_once_until_their_file_changes(tmp_path, dataset):
     path.unlink()
     with pytest.raises(FileNotFoundError, match="run what writes it first"):
         load_episodes(path)
+
+
+def test_encoders_are_of_these_episodes_and_edges(tmp_path, dataset):
+    path, graph = tmp_path / "e.safetensors", graphs.InteractionGraph((0, 1, 2), ((0, 1), (1, 2)))
+    learn_to_file(
+        dataset=dataset,
+        graph=graph,
+        settings=dataclasses.replace(SMALL, num_updates=1),
+        key=(1,),
+        device="cpu",
+        path=path,
+        progress=int,
+    )
+    known = {"data": dataset.checksum(), "notebook": "table_9"}
+    one, other = load_encoder(path, **known), load_encoder(path, graph=graph, **known)
+    assert torch.equal(one.embed(dataset), other.embed(dataset))
+    refused = r"e\.safetensors learned from other {} than .*; run the notebook table_9 again"
+    with pytest.raises(ValueError, match=refused.format("episodes")) as error:
+        load_encoder(path, **known | {"data": "0"})
+    assert "\n" not in str(error.value)
+    for edges in (((0, 1),), ((0, 1), (1, 2), (0, 2))):
+        wrong = graphs.InteractionGraph((0, 1, 2), edges)
+        with pytest.raises(ValueError, match=refused.format("agents or edges")):
+            load_encoder(path, graph=wrong, **known)
+    with pytest.raises(FileNotFoundError, match="run what writes it first"):
+        load_encoder(tmp_path / "none.safetensors", **known)
 
 
 def test_a_candidate_is_judged_by_validation_episodes(tmp_path, dataset):

@@ -101,7 +101,10 @@ def test_every_method_learns_from_the_training_edges_of_every_seed(comparison):
     saved = type(comparison.datasets[3]).load(path)
     assert not comparison_files.episodes_path(comparison.folder, 5).exists()  # shared
     assert saved.checksum() == comparison.datasets[3].checksum()
-    encoders = comparison_files.load_encoders(comparison.folder, "weak", 3)
+    known = {"data": saved.checksum(), "graph": comparison.splits["weak", 3].train}
+    encoders = comparison_files.load_encoders(
+        comparison.folder, "weak", 3, notebook="table_1", **known
+    )
     assert [model.source["objective"] for model in encoders.values()] == [
         repr(objectives[method]) for method in METHODS
     ]

@@ -11,7 +11,7 @@ from paperlib.agents.networks import StackedMLP
 from paperlib.embeddings import PolicyEmbedder, Settings
 from paperlib.streams import make_generator
 from reproduction import speakers, trainings
-from reproduction.comparison_files import METHODS
+from reproduction.comparison_files import METHODS, encoder_path
 from reproduction.listeners import ListenerRun
 from reproduction.speakers import BY_MADDPG, CODE, CONSTANT, SPEAKERS, SWAPPED
 from reproduction.streams import Stream
@@ -20,7 +20,7 @@ SIZE = 4  # pairs
 
 
 @pytest.fixture(scope="module")
-def task():
+def run():
     """Two training listeners and one test listener of a population of random networks."""
     generators = [make_generator(k) for k in range(SIZE)]
     population = populations.Population(
@@ -34,12 +34,37 @@ def task():
         graph, num_validation=1, num_test=1, sides=sides, generator=make_generator(3)
     )
     dataset = populations.collect(population, graph, num_episodes=2, generator=make_generator(9))
+    return ListenerRun(population, dataset, {"strong": split})
+
+
+@pytest.fixture(scope="module")
+def encoders(run, tmp_path_factory):
+    """Where Table 2 left those of the run."""
+    folder = tmp_path_factory.mktemp("encoders")
     settings = Settings(embedding_size=3, hidden_size=8, policy_hidden_size=8)
-    encoders = {
-        m: PolicyEmbedder(10, 5, settings=settings, generator=make_generator(5)) for m in METHODS
-    }
-    run = ListenerRun(population, dataset, {"strong": split})
+    edges = [list(edge) for edge in run.splits["strong"].train.edges]
+    for method in METHODS:
+        model = PolicyEmbedder(10, 5, settings=settings, generator=make_generator(5))
+        model.source = {"data": run.dataset.checksum(), "edges": edges}
+        model.save(encoder_path(folder, "strong", method, 6))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def task(run, encoders):
     return speakers.make_task(6, run, encoders=encoders, num_new_episodes=2, episode_counts=[1, 2])
+
+
+def test_encoders_that_saw_other_listeners_or_episodes_are_refused(run, encoders):
+    options = {"encoders": encoders, "num_new_episodes": 2, "episode_counts": [1, 2]}
+    split = run.splits["strong"]
+    swapped = dataclasses.replace(split, train=split.test, test=split.train)
+    refused = r"strong_Emb-Im_6\.safetensors learned from other {} .* notebook table_2 again"
+    with pytest.raises(ValueError, match=refused.format("agents or edges")):
+        speakers.make_task(6, dataclasses.replace(run, splits={"strong": swapped}), **options)
+    fewer = run.dataset.select(torch.arange(len(run.dataset) - 1))
+    with pytest.raises(ValueError, match=refused.format("episodes")):
+        speakers.make_task(6, dataclasses.replace(run, dataset=fewer), **options)
 
 
 def test_listeners_of_a_part(task):
