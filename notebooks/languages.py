@@ -296,5 +296,5 @@ print(f"{result['wall_time_seconds']:.0f} s on {result['machine']}\n{result['ver
 
 # %% [markdown]
 # ## Things to try
-# - `message_size = 2` in `population.py`: four words for three targets. Is silence (all zeros) still avoided?
+# - `message_size = 2`, `trained = [0, 1, 2, 3, 4]` in `population.py`: is silence (all zeros) still avoided?
 # - `paperlib.alternatives.gated_pooling`: in a trial of 3,000 updates, whitened distances follow languages.

@@ -61,11 +61,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-from paperlib import pretrained
 from paperlib.agents import maddpg, populations
 from paperlib.environments.particleworld import EPISODE_LENGTH, ParticleWorld, best_returns
 from paperlib.streams import make_generator
-from reproduction import diagrams, plots, results, tables, trainings
+from reproduction import diagrams, plots, results, shipped_agents, tables, trainings
 from reproduction.statistics import t_interval
 from reproduction.streams import Stream
 
@@ -90,7 +89,7 @@ output = results.resolve(output_folder)
 # independent as 28 separate runs. A pair that ends below the floor starts again with a new stream; restarts
 # are counted and reported. An interrupted training resumes from its last checkpoint. The default profile
 # trains the first population; the other four were trained by the same code with their own seeds and come
-# with the package. The `paper` profile trains all five.
+# with the package: to change how agents learn, train all (`trained`), as the `paper` profile does.
 
 # %%
 settings = maddpg.Settings(
@@ -99,7 +98,7 @@ settings = maddpg.Settings(
     discount=discount,
     logit_penalty=logit_penalty,
 )
-found = {}
+found, shipped = {}, shipped_agents.load_populations(parameters)
 for number in range(num_populations):
     if number in trained:
         found[number] = trainings.train_population(
@@ -116,7 +115,7 @@ for number in range(num_populations):
             device=device,
         ).cpu()
     else:
-        found[number] = pretrained.load(f"particleworld/population-{number}")
+        found[number] = shipped[number]
 population = found[0]
 
 # %% [markdown]
@@ -294,6 +293,7 @@ print(result["versions"])
 
 # %% [markdown]
 # ## Things to try
+# Each with `trained = [0, 1, 2, 3, 4]`, since the populations that come with the package have the defaults:
 # - `message_size = 1`: two messages for three colours. Which two colours share a message?
 # - `dynamics = "2018"`: in the original physics the listener moves one step earlier. How does the bound
 #   change, and do the returns of the pairs change with it?

@@ -297,4 +297,4 @@ print(f"{result['wall_time_seconds']:.0f} s on {result['machine']}\n{result['ver
 # %% [markdown]
 # ## Things to try
 # - `num_iterations = 1000`: do MADDPG's speakers get better with unseen listeners, or with seen ones only?
-# - Train the population with `message_size = 2`, then rerun all: is a smaller language easier to infer?
+# - Train all populations (`trained`) with `message_size = 2`, then rerun all: is a small language easy to infer?

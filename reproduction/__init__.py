@@ -9,6 +9,7 @@ Notebooks import it, the library never does.
 - `best_responses`: policies against one wrestler alone, and against all
 - `policy_study`, `policy_training`, `policy_games`, `contextual_policies`: the policies of
   Figure 4: who they meet, how they train, how they are judged, and the files that hold them
+- `shipped_agents`: agents that notebooks take instead of training them, with what parameters
 - `comparisons`, `comparison_files`, `choices`: the encoders of a table, where they are kept, and
   how their settings are chosen
 - `listeners`, `speakers`: the runs of Tables 2 and 3: episodes, splits, measures; what new speakers
