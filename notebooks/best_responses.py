@@ -53,7 +53,15 @@ import numpy as np
 
 from paperlib import pretrained
 from paperlib.agents import robosumo_policies
-from reproduction import best_responses, plots, policy_training, results, statistics, tables
+from reproduction import (
+    best_responses,
+    plots,
+    policy_training,
+    results,
+    shipped_agents,
+    statistics,
+    tables,
+)
 from reproduction.best_responses import ALL, SEEN, BestResponses
 from reproduction.jobs import run_jobs
 from reproduction.streams import Stream
@@ -116,6 +124,7 @@ if from_scratch:
 else:
     policies = pretrained.load("robosumo/wrestlers-best-responses")
     provenance = pretrained.provenance("robosumo/wrestlers-best-responses")
+    shipped_agents.check_best_responses(provenance, parameters)
     study.check(policies, provenance)
 robosumo_policies.save(output / "responses.safetensors", policies, provenance)
 spent = sum(provenance[name]["seconds"] for name in study.policies)

@@ -63,12 +63,12 @@ import numpy as np
 import torch
 
 from reproduction import (
-    contextual_policies,
     measures,
     plots,
     policy_games,
     policy_training,
     results,
+    shipped_agents,
     statistics,
     tables,
 )
@@ -125,7 +125,7 @@ if from_scratch:
     run_jobs(policy_training.train_policy, jobs, name="policies", **options)
     trained = study.assemble(variants, seeds)
 else:
-    trained = contextual_policies.load_shipped()
+    trained = shipped_agents.load_contextual_policies(parameters)
 trained.check(study.population)
 trained.save(output)
 for part, found in trained.provenance["groups"].items():
