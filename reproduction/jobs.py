@@ -14,9 +14,9 @@ import torch
 from tqdm import tqdm
 
 
-def _enter_worker(progress_queue: Any) -> None:
-    global _progress
-    _progress = progress_queue
+def _enter_worker(progress_queue: Any, failed: Any) -> None:
+    global _progress, _failed
+    _progress, _failed = progress_queue, failed
     torch.set_num_threads(1)
     parent = multiprocessing.parent_process()
 
@@ -28,7 +28,13 @@ def _enter_worker(progress_queue: Any) -> None:
 
 
 def _work(function: Callable, job: Mapping[str, Any]) -> Any:
-    return function(**job, progress=_progress.put)
+    if _failed.is_set():  # workers take jobs up before they can be cancelled
+        return None
+    try:
+        return function(**job, progress=_progress.put)
+    except BaseException:
+        _failed.set()
+        raise
 
 
 def run_jobs(
@@ -55,7 +61,8 @@ def run_jobs(
         The results, in the order of the jobs.
 
     Raises:
-        ValueError: if ``num_workers`` is below 1. A job's errors are raised, too.
+        ValueError: if ``num_workers`` is below 1. A job's error is raised, too, as soon as it
+            fails; no other job starts then.
     """
     if num_workers < 1:
         raise ValueError(f"num_workers must be at least 1, got {num_workers}")
@@ -68,18 +75,19 @@ def run_jobs(
             finally:
                 torch.set_num_threads(threads)
         context = multiprocessing.get_context("spawn")
-        progress_queue = context.Queue()
+        progress_queue, failed = context.Queue(), context.Event()
         pool = ProcessPoolExecutor(
             min(num_workers, len(jobs)),
             context,
             initializer=_enter_worker,
-            initargs=(progress_queue,),
+            initargs=(progress_queue, failed),
         )
         try:
             futures = [pool.submit(_work, function, job) for job in jobs]
             while not all(future.done() for future in futures):
-                if any(future.done() and future.exception() for future in futures):
-                    break
+                for future in futures:
+                    if future.done():
+                        future.result()  # raises the job's error
                 try:
                     bar.update(progress_queue.get(timeout=0.2))
                 except queue.Empty:

@@ -1,6 +1,7 @@
 """Jobs side by side."""
 
 import os
+import time
 
 import numpy as np
 import pytest
@@ -17,6 +18,13 @@ def draw(*, seed, progress):
 def fail(*, seed, progress):
     if seed == 1:
         raise ValueError(f"seed {seed} is unlucky")
+
+
+def fail_at_once(*, seed, folder, progress):
+    (folder / str(seed)).touch()
+    if seed == 1:
+        raise ValueError(f"seed {seed} is unlucky")
+    time.sleep(8)
 
 
 def run(function, num_workers):
@@ -37,6 +45,16 @@ def test_results_come_in_order_from_any_number_of_workers():
 def test_an_error_in_a_job_is_raised(num_workers):
     with pytest.raises(ValueError, match="seed 1 is unlucky"):
         run(fail, num_workers)
+
+
+def test_an_error_does_not_wait_for_other_jobs_and_no_other_job_starts(tmp_path):
+    jobs = [{"seed": seed, "folder": tmp_path} for seed in range(6)]
+    with pytest.raises(ValueError, match="seed 1 is unlucky"):
+        run_jobs(fail_at_once, jobs, num_workers=2, units=6, name="")
+    raised = time.time()
+    assert raised - (tmp_path / "1").stat().st_mtime < 6
+    time.sleep(0.5)
+    assert {path.name for path in tmp_path.iterdir()} <= {"0", "1"}
 
 
 def test_no_workers():
