@@ -56,7 +56,7 @@ def publish(
         figures: folder to copy to.
         readme: the project's README, which gets the claims; None leaves it as it is.
         items: notebooks to publish; those published before stay beside them. Empty for all, and
-            none beside them.
+            none beside them: files of those that are no longer there are deleted.
         notebooks: folder of the text notebooks, beside which the executed ones are written; None
             for none.
 
@@ -75,9 +75,10 @@ def publish(
         if mark not in text:
             raise ValueError(f"{readme} must hold {mark}")
     executed = executed_notebooks.prepare(results_dir, all_results, notebooks)
-    manifest: dict[str, Any] = {"profile": Path(results_dir).name, "items": {}}
-    if items and (figures / MANIFEST).exists():
-        manifest["items"] = files.load_json(figures / MANIFEST)["items"]
+    there = (figures / MANIFEST).exists()
+    before = files.load_json(figures / MANIFEST)["items"] if there else {}
+    manifest: dict[str, Any] = {"profile": Path(results_dir).name}
+    manifest["items"] = {**before} if items else {}
     for name, result in all_results.items():
         made = sorted(
             p for p in (Path(results_dir) / name).iterdir() if p.suffix in FIGURE_SUFFIXES
@@ -88,9 +89,9 @@ def publish(
         entry = {key: result[key] for key in result if key not in ("item", "values")}
         entry["rows"] = result["values"].get("rows", [])
         entry["files"] = {file.name: files.file_checksum(figures / file.name) for file in made}
-        for old in {*manifest["items"].get(name, {}).get("files", ())} - {*entry["files"]}:
-            (figures / old).unlink(missing_ok=True)
         manifest["items"][name] = entry
+    for old in _files_of(before) - _files_of(manifest["items"]):
+        (figures / old).unlink(missing_ok=True)
     manifest["items"] = dict(sorted(manifest["items"].items()))
     files.save_json(figures / MANIFEST, manifest)
     for path, notebook in executed.items():
@@ -99,6 +100,10 @@ def publish(
     _write(figures / NUMBERS, numbers_page(manifest, figures))
     if readme and any("claims.md" in entry["files"] for entry in manifest["items"].values()):
         _write(readme, between(text, CLAIMS_MARKS, (figures / "claims.md").read_text()))
+
+
+def _files_of(items: Mapping[str, Any]) -> set[str]:
+    return {name for entry in items.values() for name in entry["files"]}
 
 
 def numbers_page(manifest: Mapping[str, Any], folder: Path) -> str:

@@ -74,6 +74,19 @@ def test_publish_refuses_before_it_writes(results_dir, tmp_path, readme):
     assert not (tmp_path / "figures").exists()
 
 
+def test_files_that_no_item_makes_any_more_are_deleted_and_no_others(results_dir, tmp_path):
+    figures = tmp_path / "figures"
+    publishing.publish(results_dir, figures)
+    (figures / "mine.png").write_bytes(b"picture")
+    (results_dir / "table_9").rename(results_dir / "table_8")
+    (results_dir / "table_8/table_9.csv").rename(results_dir / "table_8/table_8.csv")
+    publishing.publish(results_dir, figures)
+    assert list(files.load_json(figures / "manifest.json")["items"]) == ["figure_9", "table_8"]
+    there = {path.name for path in figures.iterdir()}
+    made = {"table_8.csv", "table_9.md", "table_9.png", "table_9.tex"}
+    assert there == made | {"README.md", "manifest.json", "mine.png"}
+
+
 def test_publish_some_items_beside_the_others(results_dir, tmp_path, capsys):
     figures = tmp_path / "figures/long"
     command = ["--results", str(results_dir), "--to", str(figures), "--items"]
