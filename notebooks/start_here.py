@@ -48,7 +48,7 @@ import torch
 from paperlib import embeddings, metrics, objectives
 from paperlib.datasets import InteractionDataset
 from paperlib.streams import make_generator
-from reproduction import plots, results
+from reproduction import measures, plots, results
 
 # %%
 parameters = dict(
@@ -158,7 +158,7 @@ values = {
         name: np.corrcoef(predicted[:, column], truth[:, column])[0, 1]
         for column, name in enumerate(("drawn to", "decisive"))
     },
-    "losses": model.losses.view(-1, max(1, num_updates // 100)).mean(-1),
+    "losses": measures.window_means(model.losses, num_windows=100),
     "points": embedded - embedded.mean(0),
     "drawn_to": truth[:, 0],
     "decisive": truth[:, 1],
