@@ -136,7 +136,15 @@ def choose_mean_mlp(
 
     Returns:
         The cells, and a row on each candidate with its mean return.
+
+    Raises:
+        ValueError: if there are mean-MLPs, but not with Emb-Im, or no candidates for them.
     """
+    mean_mlps = [cell for cell in cells.values() if cell.encoder == "mean-MLP"]
+    if mean_mlps and not (sizes and rates):
+        raise ValueError("mean_mlp_sizes, mean_mlp_rates: a mean-MLP needs one of each or more")
+    if mean_mlps and all(cell.identification_weight != 0 for cell in mean_mlps):
+        raise ValueError("methods: a mean-MLP needs 'Emb-Im', by which its settings are chosen")
     tested = dataclasses.replace(task, test=task.validation)
     asked = [
         (name, cell._replace(hidden_size=size, learning_rate=rate))

@@ -55,6 +55,24 @@ def test_the_mean_mlp_that_does_best_with_validation_listeners_is_chosen(task, m
             assert cell == cells[name]
 
 
+@pytest.mark.parametrize(
+    ("weight", "sizes", "message"),
+    [
+        (float("inf"), [8], "methods: a mean-MLP needs 'Emb-Im'"),
+        (0.0, [], "mean_mlp_sizes, mean_mlp_rates: a mean-MLP needs one of each"),
+    ],
+)
+def test_a_mean_mlp_that_cannot_be_chosen_is_refused_at_once(
+    task, monkeypatch, weight, sizes, message
+):
+    monkeypatch.setattr(generalisation, "run_cell", None)
+    cells = {"one": Cell("mean-MLP", True, 0.01), "another": Cell("mean-MLP", True, weight)}
+    with pytest.raises(ValueError, match=message):
+        generalisation.choose_mean_mlp(
+            cells, task, sizes=sizes, rates=[0.1], folder=Path("nowhere"), num_workers=1
+        )
+
+
 def test_references_do_not_depend_on_embeddings(task):
     found = task.references(num_word_episodes=48)
     assert found["oracle"] > found["one code"] - 3 and found["one code"] < 0
