@@ -25,7 +25,7 @@ import yaml
 from jupyter_client.manager import AsyncKernelManager
 
 from paperlib import _checks
-from reproduction import results
+from reproduction import results, staging
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 PROFILES = Path(__file__).parents[1] / "workflow" / "parameters.yaml"
@@ -194,7 +194,8 @@ def run(
         The folder with everything that the notebook made.
 
     Raises:
-        ValueError: if the profile or a parameter is wrong; nothing has been started then.
+        ValueError: if the profile or a parameter is wrong, or another run of this notebook into the
+            same folder is at work; nothing has been started then.
         papermill.PapermillExecutionError: if the notebook fails.
     """
     notebook = Path(notebook)
@@ -203,55 +204,46 @@ def run(
     given = load_profile(profile, name) | dict(parameters or {})
     checked = check_parameters(given, defaults)
     results_dir = Path(os.path.abspath(results_folder)) / profile
-    target, staging = results_dir / name, results_dir / f".{name}"
-    shutil.rmtree(staging, ignore_errors=True)
-    staging.mkdir(parents=True)
+    target, folder = results_dir / name, results_dir / f".{name}"
     folders = _folders(defaults, name, results_dir)
     if "output_folder" in folders:
-        folders["output_folder"] = results.shorten(staging)
-    source = staging / "source.ipynb"
+        folders["output_folder"] = results.shorten(folder)
+    results_dir.mkdir(parents=True, exist_ok=True)
+    with staging.locked(results_dir / f".{name}.lock"):
+        _execute(notebook, {**folders, **checked}, folder, target)
+    return target
+
+
+def _execute(notebook: Path, parameters: Mapping[str, Any], folder: Path, target: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    source = folder / "source.ipynb"
     jupytext.write(jupytext.read(notebook), source)
-    executed, log = staging / "notebook.ipynb", staging / "log.txt"
+    executed, log = folder / "notebook.ipynb", folder / "log.txt"
     try:
         with open(log, "w") as stream, tempfile.TemporaryDirectory(prefix="kernel-") as sockets:
             papermill.execute_notebook(
                 source,
                 executed,
-                parameters={**folders, **checked},
+                parameters=parameters,
                 kernel_manager_class=ipc_kernel_manager(sockets, notebook.resolve().parent),
                 stdout_file=stream,
                 stderr_file=stream,
                 progress_bar=False,
                 coalesce_streams=True,  # else every update of a progress bar is an output
             )
-        results.load(staging)
+        results.load(folder)
     except BaseException:
         target.mkdir(exist_ok=True)
         for file, kept in ((executed, "failed.ipynb"), (log, "failed.log")):
             if file.exists():
                 file.replace(target / kept)
-        shutil.rmtree(staging)
+        shutil.rmtree(folder)
         raise
     source.unlink()
-    for file in (executed, log):  # paths: where the results are from now on, on any machine
-        text = file.read_text().replace(f"{results.ROOT}/", "")
-        file.write_text(text.replace(results.shorten(staging), results.shorten(target)))
-    _publish(staging, target)
-    return target
-
-
-def _publish(staging: Path, target: Path) -> None:
-    """Moves the files of a successful run into place, the results file last: where it is, all
-    others are. Files of earlier runs that this one did not make are deleted."""
-    target.mkdir(exist_ok=True)
-    made = sorted(staging.iterdir(), key=lambda file: file.name == results.FILE_NAME)
-    names = {file.name for file in made}
-    for file in made:
-        file.replace(target / file.name)
-    staging.rmdir()
-    for stale in target.iterdir():
-        if stale.is_file() and stale.name not in names:
-            stale.unlink()
+    for file, rename in ((executed, staging.rename_in_notebook), (log, staging.rename)):
+        file.write_text(rename(file.read_text(), folder, target))
+    staging.publish(folder, target)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -13,7 +13,7 @@ import jupytext
 import papermill
 import pytest
 
-from reproduction import results, runner
+from reproduction import results, runner, staging
 
 HEADER = """# ---
 # jupyter:
@@ -82,7 +82,7 @@ def test_failure_keeps_notebook_and_log_and_the_old_result(write):
     assert "so far" in (folder / "failed.log").read_text()
     assert "no luck" in (folder / "failed.ipynb").read_text()
     assert results.load(folder)["values"] == {"twice": 4}
-    assert {path.name for path in folder.parent.iterdir()} == {"tiny"}
+    assert {path.name for path in folder.parent.iterdir()} == {"tiny", ".tiny.lock"}
 
 
 def test_first_failure_leaves_no_result(write):
@@ -153,6 +153,29 @@ def test_a_mapping_takes_some_of_its_entries():
 def test_parameters_must_be_literals(write):
     with pytest.raises(ValueError, match="must be NAME = LITERAL"):
         run(write(GOOD.replace("count = 2", "count = 1 + 1")))
+
+
+def test_a_second_run_into_the_same_folder_is_refused(write):
+    notebook = write(GOOD)
+    folder = run(notebook)
+    working = folder.with_name(".tiny")
+    working.mkdir()
+    taken = pytest.raises(ValueError, match=r"\.tiny\.lock: another run of this notebook is at")
+    with staging.locked(folder.with_name(".tiny.lock")), taken:
+        run(notebook)
+    assert working.exists()
+    assert run(notebook) == folder and not working.exists()
+
+
+def test_pictures_that_look_like_paths_stay(write, monkeypatch):
+    monkeypatch.setattr(results, "ROOT", Path("/w"))
+    picture = "iVBORw0KGgo/w/AAAA"
+    shown = (
+        f"from IPython.display import display\ndisplay({{'image/png': '{picture}'}}, raw=True)\n"
+    )
+    text = (run(write(f"{GOOD}{shown}print('/w/x')\n")) / "notebook.ipynb").read_text()
+    assert f'"image/png": "{picture}' in text
+    assert "/w/x" not in text
 
 
 def test_command_line_says_one_line(write):
