@@ -50,6 +50,12 @@ def ipc_kernel_manager(sockets: str, folder: Path) -> type[AsyncKernelManager]:
     return IPCKernelManager
 
 
+def _short_folder() -> str:
+    """Where to make temporary folders of sockets, whose paths hold some hundred bytes at most."""
+    usual = tempfile.gettempdir()
+    return usual if len(os.fsencode(usual)) <= 60 else "/tmp"
+
+
 def read_parameters(notebook: str | Path) -> dict[str, Any]:
     """Names and default values in the parameters cell of a notebook.
 
@@ -221,7 +227,10 @@ def _execute(notebook: Path, parameters: Mapping[str, Any], folder: Path, target
     jupytext.write(jupytext.read(notebook), source)
     executed, log = folder / "notebook.ipynb", folder / "log.txt"
     try:
-        with open(log, "w") as stream, tempfile.TemporaryDirectory(prefix="kernel-") as sockets:
+        with (
+            open(log, "w") as stream,
+            tempfile.TemporaryDirectory(prefix="kernel-", dir=_short_folder()) as sockets,
+        ):
             papermill.execute_notebook(
                 source,
                 executed,

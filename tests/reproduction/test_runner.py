@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -190,6 +191,13 @@ def test_nobody_changes_the_folder_of_the_process(write, monkeypatch):
     monkeypatch.setattr(os, "chdir", changed.append)
     run(write(GOOD))
     assert {*changed} <= {os.getcwd()}  # as Papermill does where it writes
+
+
+def test_a_long_path_of_the_folder_for_temporary_files_will_do(write, tmp_path, monkeypatch):
+    folder = tmp_path / ("x" * 80)
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    assert results.load(run(write(GOOD)))["values"] == {"twice": 4}
 
 
 def test_notebooks_side_by_side(write, tmp_path):
