@@ -37,8 +37,8 @@
 # be beyond $\pm\delta$ contradicts it. The verdict on a claim is that on its worst part; from worst to
 # best: contradicted, too few runs, undecided, equivalent, reproduced.
 #
-# **What to expect.** If the paper's results carry over, every part is reproduced; and methods that do not
-# differ, our negative controls, show no difference.
+# **What to expect.** If the paper's results carry over, every part is reproduced; and methods that know
+# the same, our negative controls, show no difference.
 #
 # ## Parameters
 
@@ -139,9 +139,11 @@ plt.show()
 # to match the oracle on training listeners (C7b). A claim that no results file tests is *not tested*.
 #
 # ## Negative controls
-# The notebooks also compare methods that do not differ, such as two untrained encoders with different
-# weights, by the same rule. Such a pair must come out equivalent or undecided. If a difference is found,
-# that is a **false alarm**: something is wrong with the runs, the pairing or the rule.
+# The notebooks also compare methods that know the same: two untrained encoders with different weights, or
+# policies without an embedding and with zeros or noise in its place. A difference of such a pair, even one below
+# the smallest effect, is a **false alarm**. For two encoders or two copies of a policy it means that the
+# runs, the pairing or the rule is wrong. The other pairs are stricter than that, since noise may disturb what
+# is learned from it, and in Table 3 zeros are one training, but no embedding the mean of 16.
 
 # %%
 print(claims.parts_table(values["controls"]))

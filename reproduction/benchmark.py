@@ -60,7 +60,7 @@ class Benchmark:
     """Cells that differ in world, encoder and objective, and share everything else.
 
     Attributes:
-        folder: of the cells' files. A cell that is there already, with the same settings, is kept.
+        folder: of the cells' files. A cell that is there already, of the same settings and data, is kept.
         worlds, encoders, objectives: names, of `WORLDS`, `comparison.ENCODERS` and
             `comparison.OBJECTIVES`.
         sizes: how much is played.
@@ -94,8 +94,7 @@ class Benchmark:
             raise ValueError(f"num_updates: there is no number for {', '.join(sorted(missing))}")
         if PAPERS[0] not in self.encoders or PAPERS[1] not in self.objectives:
             raise ValueError(
-                f"encoders must hold {PAPERS[0]!r}, and objectives {PAPERS[1]!r}: all are compared "
-                "with them"
+                f"encoders must hold {PAPERS[0]!r}, and objectives {PAPERS[1]!r}, to compare with"
             )
 
     @property
@@ -244,10 +243,12 @@ class Benchmark:
 def run_cells(
     *, benchmark: Benchmark, case: Case, wanted: Wanted, progress: Callable[[int], None]
 ) -> list[Row]:
-    """A job: cells of one case, each kept in a file, by encoder; `REFERENCES` have none."""
+    """A job: cells of one case, each kept in a file."""
     num_updates = benchmark.num_updates[case.world]
-    shared = {"sizes": dataclasses.asdict(benchmark.sizes), "num_updates": num_updates}
-    shared |= {"anchors_per_update": benchmark.anchors_per_update}
+    shared = {"num_updates": num_updates, "anchors_per_update": benchmark.anchors_per_update}
+    shared["sizes"] = dataclasses.asdict(benchmark.sizes)
+    if given := benchmark_worlds.input_file(case.world, case.seed, benchmark.folders):
+        shared["data"] = files.file_checksum(given)
     task, rows = None, []
     seen: dict[tuple[bool, bool], InteractionDataset] = {}
     for encoder, cells in wanted.items():

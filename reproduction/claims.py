@@ -29,7 +29,7 @@ SMALLEST_EFFECTS = {
 }
 OLD_VERDICTS = ("reproduced", "not reproduced", "undecided")  # of rows without a smallest effect
 EXPECTED = {"greater": "> 0", "less": "< 0", "equal": "= 0"}
-FALSE_ALARM = "false alarm: a difference between methods that do not differ"
+FALSE_ALARM = "false alarm: a difference between methods that know the same"
 
 Claim = Mapping[str, Any]
 Results = Mapping[str, Mapping[str, Any]]
@@ -93,18 +93,14 @@ def judge(all_results: Results) -> list[dict[str, Any]]:
 
 def controls(all_results: Results) -> list[tables.Row]:
     """The negative controls of all notebooks: rows like the parts of `judge`, whose verdict is
-    "equivalent", "undecided", "too few runs" or `FALSE_ALARM`."""
-
-    def outcome(row: tables.Row) -> str:
-        if row["verdict"] == "reproduced" and row["expected"] == "equal":
-            return "equivalent"
-        return FALSE_ALARM if row["verdict"] in ("reproduced", "contradicted") else row["verdict"]
-
+    "equivalent", "undecided", "too few runs" or, wherever a difference is found, even one below the
+    smallest effect, `FALSE_ALARM`."""
     found = []
     for notebook, rows in _rows(all_results).items():
         if rows := [row for row in rows if row["claim"] == CONTROL]:
-            _, judged = _judge(notebook, rows)
-            found += [{**row, "verdict": outcome(row)} for row in judged]
+            for row, one in zip(rows, _judge(notebook, rows)[1], strict=True):
+                differs = one["difference_p"] < verdicts.LEVEL
+                found.append({**one, "verdict": FALSE_ALARM if differs else row["verdict"]})
     return found
 
 
@@ -135,7 +131,8 @@ def _judge(notebook: str, rows: Sequence[tables.Row]) -> tuple[str, list[dict[st
         needed = None
         if one.verdict in ("undecided", verdicts.TOO_FEW):
             needed = verdicts.required_num_runs(part, num_parts=len(parts))
-        found.append({**row, "notebook": notebook, "required_num_runs": needed})
+        more = {"difference_p": one.difference_p, "required_num_runs": needed}
+        found.append({**row, "notebook": notebook, **more})
     return verdict, found
 
 
@@ -155,8 +152,9 @@ def _sentence(parts: Sequence[tables.Row]) -> str:
         return "No results file holds a test of it."
 
     def rank(part: tables.Row) -> tuple[int, float]:
-        mean = effect(part)[1]
-        support = -abs(mean) if part["expected"] == "equal" else mean
+        low, mean, high = effect(part)
+        low, high = (mean, mean) if math.isnan(low) else (low, high)
+        support = -max(abs(low), abs(high)) if part["expected"] == "equal" else low
         return verdicts.VERDICTS.index(part["verdict"]), support
 
     worst = min(parts, key=rank)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from paperlib import embeddings
@@ -117,6 +118,8 @@ def learn_to_file(
         data = dataset.checksum()
     objective = Hybrid() if objective is None else objective
     source = {"key": list(key), "data": data, "objective": repr(objective)}
+    if torch.device(device).type != "cpu":
+        source["device"] = torch.device(device).type  # whose random numbers differ
     if graph is not None:
         source["edges"] = [list(edge) for edge in graph.edges]
     if path.exists():

@@ -19,7 +19,7 @@ import nbformat
 from nbformat import NotebookNode, v4
 
 from paperlib import files
-from reproduction import runner
+from reproduction import results, runner
 
 FILE_NAME = "notebook.ipynb"  # in a folder of results
 SET_BY_PAPERMILL = "injected-parameters"  # the tag of its cell
@@ -127,7 +127,8 @@ def prepare(
         text, executed = Path(folder) / f"{name}.py", read(Path(results_dir) / name / FILE_NAME)
         defaults = runner.read_parameters(text)
         given = executed.metadata.get("papermill", {}).get("parameters", {})
-        other = [n for n in given if not n.endswith("_folder") and given[n] != defaults.get(n)]
+        given = [*given.items(), *results.load(Path(results_dir) / name)["parameters"].items()]
+        other = [n for n, v in given if not n.endswith("_folder") and v != defaults.get(n)]
         try:
             if other:
                 raise ValueError(f"it ran with another {', '.join(other)} than its default")

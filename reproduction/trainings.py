@@ -62,7 +62,7 @@ def train_pairs(
         settings,
         message_size=message_size,
         dynamics=dynamics,
-        source={"seed": seed, "pairs": list(pairs), "attempt": attempt},
+        source={"seed": seed, "pairs": list(pairs), "attempt": attempt, **_device(device)},
     )
     _train(learners, checkpoint, progress)
     fresh = [streams.make_generator(seed, pair, attempt, 1, device=device) for pair in pairs]
@@ -197,11 +197,22 @@ def train_speakers(
         listeners=listeners.to(device),
         contexts=contexts.to(device),
         dynamics=dynamics,
-        source={"key": list(key), "given": files.tensor_checksum(given, dynamics)},
+        source={
+            "key": list(key),
+            "given": files.tensor_checksum(given, dynamics),
+            **_device(device),
+        },
     )
     _train(learners, checkpoint, progress)
     networks = {n: t.cpu().numpy() for n, t in learners.speakers.state_dict().items()}
     return networks, torch.stack(learners.returns).numpy()
+
+
+def _device(device: str) -> dict[str, str]:
+    """What a checkpoint's source says of a device other than the CPU, whose random numbers
+    differ."""
+    kind = torch.device(device).type
+    return {} if kind == "cpu" else {"device": kind}
 
 
 def _train(learners: maddpg.Learners, checkpoint: Path | None, progress: Progress) -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 import torch
 import yaml
 
+from paperlib import files
 from reproduction import results, runner, tables
 
 ROOT = Path(__file__).parents[1]
@@ -58,6 +59,8 @@ def main() -> None:
         jobs = f"{options.profile}-{hashlib.sha256(bytes(results_dir.resolve())).hexdigest()[:8]}"
         command = [sys.executable, "-m", "snakemake", "--snakefile", "workflow/Snakefile"]
         command += [f"{results_dir}/{item}/{results.FILE_NAME}" for item in options.items]
+        if foreign := of_other_parameters(results_dir):
+            command += ["--forcerun", *foreign]
         command += ["--workflow-profile", str(EXECUTORS / options.executor)]
         command += ["--slurm-jobname-prefix", jobs] if on_slurm else local_limits(options.cores)
         command += ["--rerun-incomplete", "--nolock", "--config", f"profile={options.profile}"]
@@ -89,6 +92,18 @@ def main() -> None:
         print(f"To read them in a browser: make book PROFILE={options.profile}")
     except (ValueError, FileNotFoundError) as error:
         sys.exit(f"error: {error}")
+
+
+def of_other_parameters(results_dir: Path) -> list[str]:
+    """Results files of runs by hand, with other parameters than the profile's."""
+    found = []
+    for path in results_dir.glob(f"*/{results.FILE_NAME}"):
+        item, given = path.parent.name, results.load(path.parent)["parameters"]
+        if (runner.NOTEBOOKS / f"{item}.py").exists():
+            wanted = files.plain(runner.parameters_of(item, results_dir.name, results_dir.parent))
+            if any(given[n] != wanted[n] for n in given.keys() & wanted.keys() - {"device"}):
+                found.append(str(path))
+    return found
 
 
 def local_limits(cores: int) -> list[str]:

@@ -78,6 +78,18 @@ def test_finished_cells_are_kept(tmp_path, monkeypatch):
     assert len(calls) == 1 + 3  # other settings are other cells
 
 
+def test_other_data_are_other_cells(tmp_path, monkeypatch):
+    data, made = tmp_path / "data", make(tmp_path)
+    monkeypatch.setattr(benchmark_worlds, "input_file", lambda *arguments: data)
+    times = []
+    for content in ("one", "one", "other"):
+        data.write_text(content)
+        made.measure(choose(made)[0], [0])
+        (cell,) = made.folder.glob("*Emb-Hyb*")
+        times.append(cell.stat().st_mtime_ns)
+    assert times[0] == times[1] < times[2]
+
+
 def test_what_names_most_is_chosen(tmp_path):
     made = make(tmp_path, objectives=["Emb-Hyb", "VAE"])
     choices, candidates = choose(made, rates=(0.001, 0.01), weights=(0.1, 1.0))

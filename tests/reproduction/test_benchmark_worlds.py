@@ -97,6 +97,12 @@ def test_trials_are_tiny(folders, few_bots):
         assert len(task.learning) < 300
 
 
+def test_the_file_behind_a_world(folders):
+    found = {world: benchmark_worlds.input_file(world, 3, folders) for world in WORLDS}
+    assert found["ParticleWorld"].exists() and found["RoboSumo"].name == "episodes_0.safetensors"
+    assert [world for world, path in found.items() if path is None] == ["Kuhn", "Leduc", "RoShamBo"]
+
+
 def test_missing_files_are_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="run the notebook table_1 first, or leave RoboS"):
         make("RoboSumo", "weak", {"RoboSumo": tmp_path})

@@ -88,8 +88,8 @@ def test_parts_are_judged_together_and_in_one_notebook():
 
 
 def test_controls_that_differ_are_false_alarms():
-    of_table = rows("control", EQUAL, OPEN, FAILS, expected="equal")
-    of_figure = rows("control", FEW, expected="equal")
+    of_table = rows("control", EQUAL, OPEN, FAILS)
+    of_figure = rows("control", FEW)
     found = results(*of_table, figure_9=of_figure)
     outcomes = [row["verdict"] for row in claims.controls(found)]
     assert outcomes == ["equivalent", "undecided", claims.FALSE_ALARM, "too few runs"]
@@ -97,6 +97,11 @@ def test_controls_that_differ_are_false_alarms():
     assert {claim["verdict"] for claim in claims.judge(found)} == {"not tested"}
     (one_sided,) = claims.controls(results(*rows("control", HOLDS)))
     assert one_sided["verdict"] == claims.FALSE_ALARM
+    (small,) = rows(
+        "control", 0.05 + 0.1 * EQUAL
+    )  # far below the smallest effect, and yet not zero
+    assert small["verdict"] == "equivalent"
+    assert claims.controls(results(small))[0]["verdict"] == claims.FALSE_ALARM
 
 
 def test_effects_speak_for_the_claim_where_they_are_positive():

@@ -116,16 +116,19 @@ def test_publish_writes_them_beside_their_text(published, tmp_path):
     assert made.read_bytes() == before
 
 
-@pytest.mark.parametrize("wrong", ["code", "parameter"])
+@pytest.mark.parametrize("wrong", ["code", "parameter", "parameter of the numbers"])
 def test_publish_refuses_before_it_writes(published, tmp_path, executed, wrong):
     results_dir, notebooks = published
     if wrong == "code":
         (notebooks / "table_9.py").write_text(TEXT + "print(5)\n")
+    elif wrong == "parameter of the numbers":  # from a run by hand beside the notebook
+        results.Run("table_9", {"count": 3}).save(results_dir / "table_9", {}, seeds=[0])
     else:
         executed.metadata["papermill"]["parameters"]["count"] = 3
         nbformat.write(executed, results_dir / "table_9" / executed_notebooks.FILE_NAME)
-    message = {"code": "its code is not", "parameter": "it ran with another count than its default"}
-    with pytest.raises(ValueError, match=rf"table_9.notebook\.ipynb: {message[wrong]}"):
+    other = "it ran with another count than its default"
+    message = "its code is not" if wrong == "code" else other
+    with pytest.raises(ValueError, match=rf"table_9.notebook\.ipynb: {message}"):
         publishing.publish(results_dir, tmp_path / "figures", notebooks=notebooks)
     assert not (tmp_path / "figures").exists() and not list(notebooks.glob("*.ipynb"))
 

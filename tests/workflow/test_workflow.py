@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from paperlib import files
 from reproduction import results
 
 ROOT = Path(__file__).parents[2]
@@ -101,6 +102,13 @@ def test_interrupted_workflow_ends_with_the_same_numbers(tmp_path, request):
     finish(broken)
     assert values(broken) == values(request.getfixturevalue("whole"))
     assert kept.items() <= encoders().items(), "an encoder was learned again"
+    assert "Nothing to be done" in finish(broken)
+
+    by_hand = results.load(broken / "smoke/figure_1")
+    by_hand["parameters"] |= {name: -1 for name in by_hand["parameters"]}
+    files.save_json(broken / "smoke/figure_1/result.json", by_hand)
+    assert "Nothing to be done" not in finish(broken)
+    assert -1 not in results.load(broken / "smoke/figure_1")["parameters"].values()
     assert "Nothing to be done" in finish(broken)
 
     damaged = broken / "smoke/figure_1/result.json"
