@@ -135,9 +135,9 @@ ratio = partial(listeners.single_ratio, max_per_agent=max_per_agent)
 
 # %% [markdown]
 # All methods are tuned alike, run by run, to the lowest ratio on *validation* episodes: first $\lambda$ of
-# Emb-Hyb, then each method's learning rate, then its number of updates. The imitation loss is a mean over
-# steps, so that $\lambda$ means the same for episodes of any length (but not for any number of agents). A
-# **negative control** is a second Emb-Im, tuned and trained from other initial weights.
+# Emb-Hyb, then each method's learning rate, then its number of updates. With *known* listeners only the
+# learning rate is chosen, the rest is that of *strong*, which works against C3. A **negative control** is a
+# second Emb-Im, tuned and trained from other initial weights.
 
 # %%
 chosen, candidates = choices.choose_one_by_one(

@@ -60,7 +60,7 @@ class Benchmark:
     """Cells that differ in world, encoder and objective, and share everything else.
 
     Attributes:
-        folder: of the cells' files. A cell that is there already, of the same settings and data, is kept.
+        folder: of the cells' files. One that is there, of the same settings and data, is kept.
         worlds, encoders, objectives: names, of `WORLDS`, `comparison.ENCODERS` and
             `comparison.OBJECTIVES`.
         sizes: how much is played.
