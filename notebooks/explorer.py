@@ -47,8 +47,6 @@ import matplotlib.pyplot as plt
 import torch
 
 from paperlib import files, metrics
-from paperlib.datasets import InteractionDataset
-from paperlib.embeddings import PolicyEmbedder
 from paperlib.graphs import InteractionGraph
 from paperlib.streams import make_generator
 from reproduction import comparison_files, plots, results
@@ -84,12 +82,13 @@ episodes, tables, labels, encoders, seeds = {}, {}, {}, {}, {}
 for world, (table, folder) in sources.items():
     seeds[world] = results.load(table)["seeds"][0]
     path = comparison_files.episodes_path(folder, seeds[world])
-    episodes[world] = InteractionDataset.load(path)
+    episodes[world], data = comparison_files.load_episodes(path)
+    known = dict(data=data, notebook=table.name)  # encoders of other episodes are refused
     tables[world], labels[world] = files.load_tensors(table / "test_embeddings.safetensors")
     for kind in kinds:
         for method in methods:
             path = folder / f"{kind}_{method}_{seeds[world]}.safetensors"
-            encoders[world, kind, method] = PolicyEmbedder.load(path)
+            encoders[world, kind, method] = comparison_files.load_encoder(path, **known)
     print(f"{world}: {len(episodes[world])} episodes, encoders of seed {seeds[world]}")
 
 

@@ -21,7 +21,7 @@ from paperlib.embeddings import PolicyEmbedder
 from paperlib.graphs import InteractionGraph
 from paperlib.streams import make_generator
 from reproduction import contextual_policies, policy_training, results, wrestlers
-from reproduction.comparison_files import METHODS, encoder_path, episodes_path
+from reproduction.comparison_files import METHODS, encoder_path, episodes_path, load_encoder
 from reproduction.contextual_policies import ContextualPolicies
 from reproduction.policy_training import checksum_of
 from reproduction.streams import Stream
@@ -130,11 +130,17 @@ class Opponents:
         return {}
 
     def embeddings(self, method: str, part: str) -> tuple[Tensor, Tensor]:
-        """Embeddings of all episodes among a part's agents, and whose they are."""
+        """Embeddings of all episodes among a part's agents, and whose they are.
+
+        Raises:
+            ValueError: if the encoder did not learn from the training part's episodes.
+        """
         if (method, part) not in self._embedded:
-            graph = InteractionGraph.complete(len(self.population)).induced(self.parts[part])
-            rows = self.dataset.rows_on_edges(graph)
-            model = PolicyEmbedder.load(self.encoders[method])
+            everyone = InteractionGraph.complete(len(self.population))
+            rows = self.dataset.rows_on_edges(everyone.induced(self.parts[part]))
+            learned = {"data": self.dataset.checksum(), "notebook": "table_1"}
+            learned["graph"] = everyone.induced(self.parts["train"])
+            model = load_encoder(self.encoders[method], **learned)
             embedded = model.embed(self.dataset, rows)
             self._embedded[method, part] = embedded, self.dataset.agents[rows]
         return self._embedded[method, part]

@@ -34,12 +34,12 @@ def study(tmp_path, generator):
     results.Run("table_1", {}).save(tmp_path, {"strong_agents": {"0": parts}}, seeds=[0])
     graph = InteractionGraph.complete(5)
     players = list(MEMBERS.values())
-    matches.collect(players, graph, num_episodes=1, key=(1,), max_cycles=5).save(
-        episodes_path(tmp_path, 0)
-    )
+    dataset = matches.collect(players, graph, num_episodes=1, key=(1,), max_cycles=5)
+    dataset.save(episodes_path(tmp_path, 0))
     settings = Settings(embedding_size=6, hidden_size=5, likelihood="gaussian")
     for method in METHODS:
         model = PolicyEmbedder(120, 8, settings=settings, generator=generator)
+        model.source = {"data": dataset.checksum(), "edges": [[0, 1]]}
         model.save(tmp_path / f"strong_{method}_0.safetensors")
     save_start(tmp_path, ["w0", "w1"])
     folders = ("wrestlers", "table_1", "sumo_encoders", "best_responses", "policies")
@@ -72,6 +72,20 @@ def test_a_start_that_met_other_opponents_is_refused(study, tmp_path):
     save_start(tmp_path, ["w0", "w2"])
     with pytest.raises(ValueError, match="'all-seen' was trained against other opponents than w0"):
         Study(**study).job("random", 0)
+
+
+@pytest.mark.parametrize(
+    ("source", "message"), [({"edges": [[0, 2]]}, "agents or edges"), ({"data": "0"}, "episodes")]
+)
+def test_encoders_that_learned_from_others_are_refused(study, tmp_path, source, message):
+    path = tmp_path / "strong_Emb-Id_0.safetensors"
+    model = PolicyEmbedder.load(path)
+    model.source |= source
+    model.save(path)
+    Study(**study).job("Emb-Im", 0)
+    match = rf"strong_Emb-Id_0.safetensors learned from other {message} .* table_1 again"
+    with pytest.raises(ValueError, match=match):
+        Study(**study).job("Emb-Id", 0)
 
 
 def test_opponents_are_of_the_parts_of_the_strong_split(study):
