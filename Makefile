@@ -12,6 +12,8 @@ EXECUTOR ?= local
 PYTHON ?= python3
 # More options for `make lab`, such as LAB="--no-browser --port=8889"
 LAB ?=
+# Everything reads and writes UTF-8, whatever the locale says
+export PYTHONUTF8 := 1
 # An active conda environment made from environment.yml is used as it is; else a .venv is made.
 ifeq ($(CONDA_DEFAULT_ENV),paperlib)
 BIN := $(CONDA_PREFIX)/bin

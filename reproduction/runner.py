@@ -228,7 +228,7 @@ def _execute(notebook: Path, parameters: Mapping[str, Any], folder: Path, target
     executed, log = folder / "notebook.ipynb", folder / "log.txt"
     try:
         with (
-            open(log, "w") as stream,
+            open(log, "w", encoding="utf-8") as stream,
             tempfile.TemporaryDirectory(prefix="kernel-", dir=_short_folder()) as sockets,
         ):
             papermill.execute_notebook(
@@ -251,7 +251,8 @@ def _execute(notebook: Path, parameters: Mapping[str, Any], folder: Path, target
         raise
     source.unlink()
     for file, rename in ((executed, staging.rename_in_notebook), (log, staging.rename)):
-        file.write_text(rename(file.read_text(), folder, target))
+        text = rename(file.read_text(encoding="utf-8"), folder, target)
+        file.write_text(text, encoding="utf-8")
     staging.publish(folder, target)
 
 
@@ -272,6 +273,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     # Notebooks use several cores by processes; sums must not depend on how many cores there are
     os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    os.environ["PYTHONUTF8"] = "1"  # they write UTF-8, whatever the locale says
     try:
         pairs = [text.partition("=") for text in options.parameter]
         given = {name: yaml.safe_load(value) for name, _, value in pairs}

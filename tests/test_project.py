@@ -2,7 +2,9 @@
 
 import ast
 import json
+import os
 import re
+import subprocess
 
 import pytest
 import yaml
@@ -229,3 +231,17 @@ def test_commands_and_files_that_contributors_are_told_of_exist():
     assert len(named) > 6 and named <= {*targets}
     paths = re.findall(r"`((?:paperlib|reproduction|notebooks|workflow|tests|docs)/[\w./]*)`", text)
     assert [path for path in paths if "NAME" not in path and not (ROOT / path).exists()] == []
+
+
+def test_make_sets_utf8_whatever_the_locale_says():
+    command = ["make", "--silent", "-f", "Makefile", "-f", "-", "shown"]
+    answer = subprocess.run(
+        command,
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"]},
+        input="shown: ; @echo $$PYTHONUTF8\n",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert answer.stdout == "1\n"

@@ -179,6 +179,28 @@ def test_pictures_that_look_like_paths_stay(write, monkeypatch):
     assert "/w/x" not in text
 
 
+def test_texts_are_utf8_whatever_the_locale_says(write, tmp_path):
+    writing = '(output / "half.md").write_text("½ − λ")\nprint("½ − λ")\n'
+    command = [
+        sys.executable,
+        "-X",
+        "utf8=0",
+        "-m",
+        "reproduction.runner",
+        str(write(GOOD + writing)),
+    ]
+    ascii_only = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0"}
+    subprocess.run(
+        [*command, "--results", str(tmp_path / "results")],
+        cwd=results.ROOT,
+        env={**os.environ, **ascii_only},
+        check=True,
+    )
+    for name in ("half.md", "log.txt", "notebook.ipynb"):
+        path = tmp_path / "results/laptop/tiny" / name
+        assert "½ − λ" in path.read_text(encoding="utf-8")
+
+
 def test_command_line_says_one_line(write):
     notebook = write(GOOD)
     with pytest.raises(SystemExit, match=r"^error: unknown parameter 'cuont'[^\n]*$"):
