@@ -5,6 +5,7 @@ Only some notebooks run here; `make smoke` runs all of them.
 
 import fcntl
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -117,6 +118,29 @@ def test_interrupted_workflow_ends_with_the_same_numbers(tmp_path, request):
     output, _ = process.communicate(timeout=300)
     assert process.returncode == 1
     assert "figure_1/result.json is damaged" in output.splitlines()[-1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("profile", ["laptop", "paper"])
+def test_notebooks_run_again_when_the_weights_that_they_load_change(tmp_path, profile):
+    command = [sys.executable, "-m", "snakemake", "--snakefile", "workflow/Snakefile", "--dry-run"]
+    command += ["--nolock", "--cores", "1", "--config", f"profile={profile}", f"results={tmp_path}"]
+    shown = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    found = {
+        rule: {*re.findall(r"paperlib/(\S+)\.safetensors", inputs)}
+        for rule, inputs in re.findall(r"^rule (\w+):\n    input: (.+)$", shown, re.MULTILINE)
+    }
+    agents, encoders = "agents/weights", "weights/robosumo"
+    wrestlers = {
+        "wrestlers": {f"{agents}/wrestlers"},
+        "best_responses": {f"{agents}/wrestlers_best_responses"},
+        "figure_4": {f"{agents}/wrestlers_contextual"}
+        | {f"{encoders}/emb-{method}-strong" for method in ("hyb", "id", "im")},
+        "population": {f"{agents}/population_{number}" for number in (1, 2, 3, 4)},
+    }
+    assert {rule: names for rule, names in found.items() if names} == (
+        wrestlers if profile == "laptop" else {}
+    )
 
 
 @pytest.mark.parametrize(
