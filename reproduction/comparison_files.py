@@ -54,13 +54,14 @@ def _read_episodes(path: Path, version: Any) -> tuple[InteractionDataset, str]:
 
 
 def load_encoder(
-    path: Path, *, data: str, graph: InteractionGraph | None = None, notebook: str
+    path: Path, *, data: str | None = None, graph: InteractionGraph | None = None, notebook: str
 ) -> PolicyEmbedder:
-    """An encoder that learned from these episodes and no others.
+    """An encoder that learned from these episodes and edges, and no others.
 
     Args:
         path: its file.
-        data: checksum of all episodes.
+        data: checksum of all episodes; any by default. (On another CPU, equal streams give episodes
+            that differ in their last digits.)
         graph: the edges that it should have learned from; any by default.
         notebook: which one learns it.
 
@@ -70,7 +71,7 @@ def load_encoder(
     """
     model = PolicyEmbedder.load(path)
     source, other = model.source or {}, None
-    if source.get("data") != data:
+    if data is not None and source.get("data") != data:
         other = "other episodes"
     elif graph is not None and {*map(frozenset, source.get("edges", ()))} != {
         *map(frozenset, graph.edges)

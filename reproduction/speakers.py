@@ -172,11 +172,10 @@ def make_task(seed: int, run: ListenerRun, *, encoders: Path, **options: Any) ->
         options: ``num_new_episodes`` on each training edge, and ``episode_counts``.
 
     Raises:
-        ValueError: if an encoder did not learn from this run's training episodes.
+        ValueError: if an encoder learned from other edges than this run's training edges.
     """
-    split, data = run.splits["strong"], run.dataset.checksum()
-    known = {"data": data, "graph": split.train, "notebook": "table_2"}
-    models = load_encoders(encoders, "strong", seed, **known)
+    split = run.splits["strong"]
+    models = load_encoders(encoders, "strong", seed, graph=split.train, notebook="table_2")
     new = populations.collect(
         run.population,
         split.train,

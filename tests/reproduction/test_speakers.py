@@ -55,16 +55,13 @@ def task(run, encoders):
     return speakers.make_task(6, run, encoders=encoders, num_new_episodes=2, episode_counts=[1, 2])
 
 
-def test_encoders_that_saw_other_listeners_or_episodes_are_refused(run, encoders):
+def test_encoders_that_saw_other_listeners_are_refused(run, encoders):
     options = {"encoders": encoders, "num_new_episodes": 2, "episode_counts": [1, 2]}
     split = run.splits["strong"]
     swapped = dataclasses.replace(split, train=split.test, test=split.train)
-    refused = r"strong_Emb-Im_6\.safetensors learned from other {} .* notebook table_2 again"
-    with pytest.raises(ValueError, match=refused.format("agents or edges")):
+    refused = r"strong_Emb-Im_6\.safetensors learned from other agents or edges .* table_2 again"
+    with pytest.raises(ValueError, match=refused):
         speakers.make_task(6, dataclasses.replace(run, splits={"strong": swapped}), **options)
-    fewer = run.dataset.select(torch.arange(len(run.dataset) - 1))
-    with pytest.raises(ValueError, match=refused.format("episodes")):
-        speakers.make_task(6, dataclasses.replace(run, dataset=fewer), **options)
 
 
 def test_listeners_of_a_part(task):
