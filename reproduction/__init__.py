@@ -2,8 +2,8 @@
 
 Notebooks import it, the library never does.
 
-- `runner`, `results`, `jobs`, `streams`: one notebook at a time; its numbers; work in several
-  processes; random streams by name
+- `runner`, `staging`, `results`, `jobs`, `streams`: one notebook at a time, and the folder that it
+  writes to; its numbers; work in several processes; random streams by name
 - `trainings`, `wrestlers`, `training_runs`, `train`: populations and speakers; wrestlers, and how
   each is trained; each training by name
 - `best_responses`: policies against one wrestler alone, and against all

@@ -6,9 +6,7 @@ results would name the wrong ones.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping
-from fractions import Fraction
+from collections.abc import Mapping
 from typing import Any
 
 from paperlib import pretrained
@@ -20,8 +18,6 @@ from reproduction.policy_study import SEEN
 
 FROM_SCRATCH = "train from scratch: from_scratch=True"
 LEARNING = ("num_iterations", "learning_rate", "discount", "logit_penalty")  # of populations
-# Of best responses; their file holds only how many samples that makes
-RESPONSES = {"num_rollouts": 10, "num_envs": 128, "learning_rate": 0.0003}
 
 
 def load_populations(parameters: Mapping[str, Any]) -> dict[int, Population]:
@@ -75,8 +71,6 @@ def load_contextual_policies(parameters: Mapping[str, Any]) -> ContextualPolicie
                     f"{FROM_SCRATCH}"
                 )
     made, online = trained.provenance, trained.provenance["contexts"]["Emb-Hyb"]
-    curves = [training["curve"] for training in made["trainings"].values()]
-    games = [shares for curve in curves for point in curve for shares in point["train"]]
     known = {
         "encoder_seed": trained.encoders["Emb-Hyb"].source["key"][0],
         "num_opponents": len(made["groups"]["train"]),
@@ -84,8 +78,6 @@ def load_contextual_policies(parameters: Mapping[str, Any]) -> ContextualPolicie
         "num_episodes": online["num_episodes"],
         "conditioning": made["conditioning"],
         "learning_rate": made["recipe"]["ppo"]["learning_rate"],
-        "num_games": _denominator(share for shares in games for share in shares.values()),
-        "games_every": curves[0][1]["iteration"],
     }
     known |= {n: made["recipe"][n] for n in ("num_iterations", "num_rollouts", "num_envs")}
     _compare(parameters, known, "shipped policies", FROM_SCRATCH)
@@ -104,19 +96,12 @@ def check_best_responses(provenance: Mapping[str, Any], parameters: Mapping[str,
     Raises:
         ValueError: if one differs.
     """
-    alone = [made["curve"] for name, made in provenance.items() if name not in (ALL, SEEN)]
-    known = RESPONSES | {
+    known = {
         "num_opponents": len(provenance[SEEN]["opponents"]),
         "num_iterations": len(provenance[SEEN]["curve"]) - 1,
         "num_response_iterations": len(provenance[ALL]["curve"]) - 1,
-        "num_games": _denominator(2 * score for curve in alone for _, score in curve),
     }
     _compare(parameters, known, "shipped best responses", FROM_SCRATCH)
-
-
-def _denominator(shares: Iterable[float]) -> int:
-    """Of how many games these are shares."""
-    return math.lcm(*{Fraction(share).limit_denominator(1000).denominator for share in shares})
 
 
 def _compare(given: Mapping[str, Any], made: Mapping[str, Any], what: str, remedy: str) -> None:

@@ -3,9 +3,7 @@
 import pytest
 
 from paperlib import pretrained
-from paperlib.agents.selfplay import Recipe
 from reproduction import runner, shipped_agents
-from reproduction.best_responses import ALL, SEEN
 
 PROFILES = ("laptop", "long", "smoke", "paper")
 RESPONSES = "robosumo/wrestlers-best-responses"
@@ -90,8 +88,7 @@ def test_policies_fit_every_profile_that_takes_them(parameters, profile):
     "name",
     [
         *("encoder_seed", "num_opponents", "num_components", "num_episodes", "conditioning"),
-        *("num_iterations", "num_rollouts", "num_envs", "learning_rate", "num_games"),
-        "games_every",
+        *("num_iterations", "num_rollouts", "num_envs", "learning_rate"),
     ],
 )
 def test_policies_of_other_parameters_are_refused(parameters, name):
@@ -111,13 +108,7 @@ def test_policies_that_are_not_shipped_are_asked_for(parameters):
             shipped_agents.load_contextual_policies({**default, **changes})
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        *("num_opponents", "num_iterations", "num_response_iterations", "num_rollouts"),
-        *("num_envs", "learning_rate", "num_games"),
-    ],
-)
+@pytest.mark.parametrize("name", ["num_opponents", "num_iterations", "num_response_iterations"])
 def test_best_responses_of_other_parameters_are_refused(parameters, name):
     default, provenance = parameters("best_responses"), pretrained.provenance(RESPONSES)
     shipped_agents.check_best_responses(provenance, {**default, "num_last_games": 1, "seed": 9})
@@ -125,11 +116,3 @@ def test_best_responses_of_other_parameters_are_refused(parameters, name):
     match = message(name, other[name], default[name]) + "responses; train from scratch: .*True$"
     with pytest.raises(ValueError, match=match):
         shipped_agents.check_best_responses(provenance, other)
-
-
-def test_what_best_responses_do_not_record_fits_their_samples():
-    provenance, made = pretrained.provenance(RESPONSES), shipped_agents.RESPONSES
-    for name in (ALL, SEEN):
-        steps = made["num_rollouts"] * made["num_envs"] * Recipe(num_iterations=1).rollout_length
-        with_each = steps * (len(provenance[name]["curve"]) - 1)
-        assert provenance[name]["samples"] == with_each * len(provenance[name]["opponents"])
