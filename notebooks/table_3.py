@@ -121,7 +121,7 @@ for seed, number in zip(seeds, populations, strict=True):
         speakers.make_task(
             seed,
             listeners.make_run(seed, population=loaded[number], **drawn),
-            encoders=encoders,  # refused if they saw other episodes in training
+            encoders=encoders,  # refused if they saw test agents in training
             num_new_episodes=episodes_per_edge,
             episode_counts=episode_counts,
         )

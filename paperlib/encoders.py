@@ -42,9 +42,8 @@ def embedding_size_of(encoder: nn.Module, observation_size: int, action_size: in
     observations = torch.zeros(*shape, observation_size, device=device)
     actions = torch.zeros(*shape, action_size, device=device)
     try:
-        found = copy.deepcopy(encoder).eval()(
-            observations, actions, torch.ones(shape, device=device)
-        )
+        fixed = copy.deepcopy(encoder).eval()
+        found = fixed(observations, actions, torch.ones(shape, device=device))
         got = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
     except Exception as error:  # of whatever kind: the code is the user's
         got = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
@@ -73,11 +72,8 @@ def check_policy(
     device = next((parameter.device for parameter in policy.parameters()), None)
     shapes = (2, 1, 3, observation_size), (2, 1, embedding_size), (2, 1, 3, action_size)
     try:
-        found = (
-            copy.deepcopy(policy)
-            .eval()
-            .log_prob(*(torch.zeros(shape, device=device) for shape in shapes))
-        )
+        fixed = copy.deepcopy(policy).eval()
+        found = fixed.log_prob(*(torch.zeros(shape, device=device) for shape in shapes))
         got = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
     except Exception as error:  # of whatever kind: the code is the user's
         got = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"

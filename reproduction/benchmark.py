@@ -61,8 +61,7 @@ class Benchmark:
 
     Attributes:
         folder: of the cells' files. One that is there, of the same settings and data, is kept.
-        worlds, encoders, objectives: names, of `WORLDS`, `comparison.ENCODERS` and
-            `comparison.OBJECTIVES`.
+        worlds, encoders, objectives: names, of `WORLDS`, and of `comparison`'s dictionaries.
         sizes: how much is played.
         folders: see `benchmark_worlds.make_task`.
         num_updates: of a training, by world; half as many for supervised training on more agents
@@ -247,7 +246,8 @@ def run_cells(
     num_updates = benchmark.num_updates[case.world]
     shared = {"num_updates": num_updates, "anchors_per_update": benchmark.anchors_per_update}
     shared["sizes"] = dataclasses.asdict(benchmark.sizes)
-    if given := benchmark_worlds.input_file(case.world, case.seed, benchmark.folders):
+    folder = benchmark.folders.get(case.world)
+    if given := benchmark_worlds.input_file(case.world, case.seed, folder):
         shared["data"] = files.file_checksum(given)
     task, rows = None, []
     seen: dict[tuple[bool, bool], InteractionDataset] = {}

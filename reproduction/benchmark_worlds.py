@@ -155,22 +155,22 @@ def _poker_task(world: str, part: str, sizes: Sizes, generators: list[torch.Gene
 Collected = tuple[InteractionDataset, Split, Callable[[Task], Task]]
 
 
-def input_file(world: str, seed: int, folders: Mapping[str, Path]) -> Path | None:
+def input_file(world: str, seed: int, folder: Path | None) -> Path | None:
     """The file that a world's agents or episodes come from; None if all is drawn anew.
 
     Raises:
         FileNotFoundError: if a notebook that writes it has not run.
     """
     if world == "ParticleWorld":
-        count = len(list(folders[world].glob("population_*.safetensors")))
-        return folders[world] / f"population_{seed % max(count, 1)}.safetensors"
+        count = len(list(folder.glob("population_*.safetensors")))
+        return folder / f"population_{seed % max(count, 1)}.safetensors"
     if world != "RoboSumo":
         return None
-    paths = sorted(folders[world].glob("episodes_*.safetensors"))
+    paths = sorted(folder.glob("episodes_*.safetensors"))
     if not paths:
         raise FileNotFoundError(
-            f"{results.shorten(folders[world])} holds no matches; run the notebook table_1 first, "
-            "or leave RoboSumo out of worlds"
+            f"{results.shorten(folder)} holds no matches; run the notebook table_1 first, or leave "
+            "RoboSumo out of worlds"
         )
     return paths[0]
 
@@ -230,8 +230,8 @@ def _wrestlers(
     kind: str, seed: int, sizes: Sizes, folder: Path, generators: list[torch.Generator]
 ) -> Collected:
     """Matches of the notebook ``table_1``, thinned out, with normalised observations."""
-    path = input_file("RoboSumo", seed, {"RoboSumo": folder})
-    dataset = both_views(thin_out(InteractionDataset.load(path), sizes.step_stride))
+    matches = InteractionDataset.load(input_file("RoboSumo", seed, folder))
+    dataset = both_views(thin_out(matches, sizes.step_stride))
     split = _split(kind, dataset, generators)
     rows = dataset.rows_on_edges(split.train)
     normalizer = RunningNormalizer(dataset.observation_size)

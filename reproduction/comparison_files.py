@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from paperlib import embeddings
@@ -18,6 +17,7 @@ from paperlib.graphs import InteractionGraph, Split
 from paperlib.objectives import Hybrid, Objective
 from paperlib.streams import make_generator
 from reproduction import results
+from reproduction.streams import device_source
 
 METHODS = ("Emb-Im", "Emb-Id", "Emb-Hyb")
 
@@ -71,11 +71,10 @@ def load_encoder(
     """
     model = PolicyEmbedder.load(path)
     source, other = model.source or {}, None
+    edges = {frozenset(edge) for edge in source.get("edges", ())}
     if data is not None and source.get("data") != data:
         other = "other episodes"
-    elif graph is not None and {*map(frozenset, source.get("edges", ()))} != {
-        *map(frozenset, graph.edges)
-    }:
+    elif graph is not None and edges != {frozenset(edge) for edge in graph.edges}:
         other = "other agents or edges"
     if other:
         raise ValueError(
@@ -119,8 +118,7 @@ def learn_to_file(
         data = dataset.checksum()
     objective = Hybrid() if objective is None else objective
     source = {"key": list(key), "data": data, "objective": repr(objective)}
-    if torch.device(device).type != "cpu":
-        source["device"] = torch.device(device).type  # whose random numbers differ
+    source |= device_source(device)
     if graph is not None:
         source["edges"] = [list(edge) for edge in graph.edges]
     if path.exists():

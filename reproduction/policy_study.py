@@ -20,8 +20,8 @@ from paperlib.datasets import InteractionDataset
 from paperlib.embeddings import PolicyEmbedder
 from paperlib.graphs import InteractionGraph
 from paperlib.streams import make_generator
-from reproduction import contextual_policies, policy_training, results, wrestlers
-from reproduction.comparison_files import METHODS, encoder_path, episodes_path, load_encoder
+from reproduction import comparison_files, contextual_policies, policy_training, results, wrestlers
+from reproduction.comparison_files import METHODS, encoder_path, episodes_path
 from reproduction.contextual_policies import ContextualPolicies
 from reproduction.policy_training import checksum_of
 from reproduction.streams import Stream
@@ -113,11 +113,11 @@ class Opponents:
         return draw_opponents(self.parts, self.num_opponents, seed=self.encoder_seed)
 
     @functools.cached_property
-    def dataset(self) -> InteractionDataset:
-        """The matches of Table 1, which all of its seeds share."""
+    def episodes(self) -> tuple[InteractionDataset, str]:
+        """The matches of Table 1, which all of its seeds share, and their checksum."""
         first = results.load(results.resolve(self.table_1_folder))["seeds"][0]
         folder = results.resolve(self.sumo_encoders_folder)
-        return InteractionDataset.load(episodes_path(folder, first))
+        return comparison_files.load_episodes(episodes_path(folder, first))
 
     @property
     def encoders(self) -> dict[str, Path]:
@@ -137,12 +137,11 @@ class Opponents:
         """
         if (method, part) not in self._embedded:
             everyone = InteractionGraph.complete(len(self.population))
-            rows = self.dataset.rows_on_edges(everyone.induced(self.parts[part]))
-            learned = {"data": self.dataset.checksum(), "notebook": "table_1"}
-            learned["graph"] = everyone.induced(self.parts["train"])
-            model = load_encoder(self.encoders[method], **learned)
-            embedded = model.embed(self.dataset, rows)
-            self._embedded[method, part] = embedded, self.dataset.agents[rows]
+            (dataset, data), train = self.episodes, everyone.induced(self.parts["train"])
+            rows = dataset.rows_on_edges(everyone.induced(self.parts[part]))
+            path = self.encoders[method]
+            model = comparison_files.load_encoder(path, data=data, graph=train, notebook="table_1")
+            self._embedded[method, part] = model.embed(dataset, rows), dataset.agents[rows]
         return self._embedded[method, part]
 
     def context(self, variant: str) -> dict[str, Any]:

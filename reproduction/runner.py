@@ -215,7 +215,9 @@ def run(
     if "output_folder" in folders:
         folders["output_folder"] = results.shorten(folder)
     results_dir.mkdir(parents=True, exist_ok=True)
-    with staging.locked(results_dir / f".{name}.lock"):
+    lock = results_dir / f".{name}.lock"
+    message = f"{results.shorten(lock)}: another run of this notebook is at work"
+    with staging.locked(lock, message):
         _execute(notebook, {**folders, **checked}, folder, target)
     return target
 

@@ -7,14 +7,21 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from reproduction import results
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
+def locked(path: Path, message: str) -> Iterator[TextIO]:
     """Holds the lock that a file stands for, which is released even if this process is killed.
+
+    Args:
+        path: the file, which is made.
+        message: of the error.
+
+    Returns:
+        The open file. A process that inherits it holds the lock as well.
 
     Raises:
         ValueError: if another process holds it.
@@ -23,9 +30,8 @@ def locked(path: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            name = results.shorten(path)
-            raise ValueError(f"{name}: another run of this notebook is at work") from None
-        yield
+            raise ValueError(message) from None
+        yield lock
 
 
 def rename(text: str, staging: Path, target: Path) -> str:

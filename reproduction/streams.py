@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import enum
 
+import torch
+
 
 @enum.unique
 class Stream(enum.IntEnum):
@@ -83,3 +85,9 @@ class Stream(enum.IntEnum):
 
     BENCHMARK = 720  # (seed, _, world, 0 to 3): agents and episodes, splits, labelled episodes
     BENCHMARK_ENCODERS = 721  # (seed, _, world, kind of split, 0 to 4): trainings; classifiers
+
+
+def device_source(device: str) -> dict[str, str]:
+    """What a file's source says of a device other than the CPU, whose random numbers differ."""
+    kind = torch.device(device).type
+    return {} if kind == "cpu" else {"device": kind}

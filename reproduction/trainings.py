@@ -18,6 +18,7 @@ from paperlib.agents.populations import Population, play
 from paperlib.environments.particleworld import ParticleWorld
 from paperlib.training import Progress
 from reproduction.jobs import run_jobs
+from reproduction.streams import device_source
 
 
 def evaluate(
@@ -62,7 +63,7 @@ def train_pairs(
         settings,
         message_size=message_size,
         dynamics=dynamics,
-        source={"seed": seed, "pairs": list(pairs), "attempt": attempt, **_device(device)},
+        source={"seed": seed, "pairs": list(pairs), "attempt": attempt} | device_source(device),
     )
     _train(learners, checkpoint, progress)
     fresh = [streams.make_generator(seed, pair, attempt, 1, device=device) for pair in pairs]
@@ -197,22 +198,12 @@ def train_speakers(
         listeners=listeners.to(device),
         contexts=contexts.to(device),
         dynamics=dynamics,
-        source={
-            "key": list(key),
-            "given": files.tensor_checksum(given, dynamics),
-            **_device(device),
-        },
+        source={"key": list(key), "given": files.tensor_checksum(given, dynamics)}
+        | device_source(device),
     )
     _train(learners, checkpoint, progress)
     networks = {n: t.cpu().numpy() for n, t in learners.speakers.state_dict().items()}
     return networks, torch.stack(learners.returns).numpy()
-
-
-def _device(device: str) -> dict[str, str]:
-    """What a checkpoint's source says of a device other than the CPU, whose random numbers
-    differ."""
-    kind = torch.device(device).type
-    return {} if kind == "cpu" else {"device": kind}
 
 
 def _train(learners: maddpg.Learners, checkpoint: Path | None, progress: Progress) -> None:

@@ -6,7 +6,6 @@ on a cluster are cancelled.
 """
 
 import argparse
-import fcntl
 import hashlib
 import importlib.util
 import os
@@ -14,13 +13,14 @@ import shutil
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import torch
 import yaml
 
 from paperlib import files
-from reproduction import results, runner, tables
+from reproduction import results, runner, staging, tables
 
 ROOT = Path(__file__).parents[1]
 EXECUTORS = ROOT / "workflow/profiles"
@@ -45,21 +45,18 @@ def main() -> None:
         sys.exit(f"error: {error}")
     results_dir = Path(os.path.abspath(options.results)) / options.profile
     results_dir.mkdir(parents=True, exist_ok=True)
-    with open(results_dir / ".lock", "w") as lock:
+    with ExitStack() as stack:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            sys.exit(f"error: another run of profile {options.profile!r} is at work; wait for it")
-        try:
-            for path in results_dir.glob("*/result.json"):
-                results.load(path.parent)
+            message = f"another run of profile {options.profile!r} is at work; wait for it"
+            lock = stack.enter_context(staging.locked(results_dir / ".lock", message))
+            foreign = of_other_parameters(results_dir)
         except ValueError as error:
             sys.exit(f"error: {error}")
         # The same for every run into this folder: a later one finds the jobs of an earlier one
         jobs = f"{options.profile}-{hashlib.sha256(bytes(results_dir.resolve())).hexdigest()[:8]}"
         command = [sys.executable, "-m", "snakemake", "--snakefile", "workflow/Snakefile"]
         command += [f"{results_dir}/{item}/{results.FILE_NAME}" for item in options.items]
-        if foreign := of_other_parameters(results_dir):
+        if foreign:
             command += ["--forcerun", *foreign]
         command += ["--workflow-profile", str(EXECUTORS / options.executor)]
         command += ["--slurm-jobname-prefix", jobs] if on_slurm else local_limits(options.cores)
@@ -95,7 +92,11 @@ def main() -> None:
 
 
 def of_other_parameters(results_dir: Path) -> list[str]:
-    """Results files of runs by hand, with other parameters than the profile's."""
+    """Results files of runs by hand, with other parameters than the profile's.
+
+    Raises:
+        ValueError: if a results file is damaged.
+    """
     found = []
     for path in results_dir.glob(f"*/{results.FILE_NAME}"):
         item, given = path.parent.name, results.load(path.parent)["parameters"]

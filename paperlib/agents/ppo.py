@@ -157,8 +157,7 @@ def update(
     if rollout.memory is None:
         minibatches = _minibatches(model, rollout, settings, generator, augment)
     else:
-        memories = {"learn_memory": not fit_critic}
-        minibatches = _sequences(model, rollout, settings, generator, **memories)
+        minibatches = _sequences(model, rollout, settings, generator, learn_memory=not fit_critic)
     for minibatch in minibatches:
         seen, rows, inputs, actions, old = minibatch
         noise = (actions - model.means(inputs)) / model.log_std.exp()

@@ -96,7 +96,7 @@ def test_opponents_are_of_the_parts_of_the_strong_split(study):
 
 def test_embeddings_are_of_matches_within_a_part(study):
     study = Study(**study)
-    model, dataset = PolicyEmbedder.load(study.encoders["Emb-Hyb"]), study.dataset
+    model, dataset = PolicyEmbedder.load(study.encoders["Emb-Hyb"]), study.episodes[0]
     offline, online = (study.job(variant, 0)["context_spec"] for variant in ("offline", "Emb-Hyb"))
     train = dataset.on_edges(InteractionGraph.complete(5).induced([0, 1]))
     components = principal_components(model.embed(train), 2)

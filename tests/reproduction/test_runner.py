@@ -162,7 +162,7 @@ def test_a_second_run_into_the_same_folder_is_refused(write):
     working = folder.with_name(".tiny")
     working.mkdir()
     taken = pytest.raises(ValueError, match=r"\.tiny\.lock: another run of this notebook is at")
-    with staging.locked(folder.with_name(".tiny.lock")), taken:
+    with staging.locked(folder.with_name(".tiny.lock"), "taken"), taken:
         run(notebook)
     assert working.exists()
     assert run(notebook) == folder and not working.exists()
