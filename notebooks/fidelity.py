@@ -48,6 +48,7 @@ import torch
 
 from paperlib import files
 from paperlib.agents import matches, published_policies
+from paperlib.agents.players import UniformlyRandom, ZeroAction
 from paperlib.environments import rendering
 from paperlib.environments import robosumo_models as models
 from paperlib.environments.robosumo import RoboSumo
@@ -182,7 +183,7 @@ if not found:
 rows, shares = [], {}
 for number, ((robot, kind), path) in enumerate(found.items()):
     policy = published_policies.load(path, robot=robot, kind=kind)
-    players = [policy, matches.ZeroAction(len(policy.log_std))]
+    players = [policy, ZeroAction(len(policy.log_std))]
     for integrator, forces in conditions:
         env = RoboSumo(
             range(seed, seed + num_matches),
@@ -210,7 +211,7 @@ env = RoboSumo([seed + 6], auto_reset=False)
 if ("ant", "mlp") in found:
     player = published_policies.load(found["ant", "mlp"], robot="ant", kind="mlp")
 else:
-    player = matches.UniformlyRandom(env.action_sizes[0])
+    player = UniformlyRandom(env.action_sizes[0])
 played = matches.play(
     env,
     [player],

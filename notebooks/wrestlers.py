@@ -49,7 +49,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from paperlib import pretrained
-from paperlib.agents import matches, published_policies, robosumo_policies
+from paperlib.agents import published_policies, robosumo_policies
+from paperlib.agents.players import UniformlyRandom, ZeroAction
 from paperlib.streams import make_generator
 from reproduction import (
     plots,
@@ -111,7 +112,7 @@ print(
 # motionless ant: that only happens if it falls or leaves the ring.
 
 # %%
-references = {"motionless": matches.ZeroAction(8), "random": matches.UniformlyRandom(8)}
+references = {"motionless": ZeroAction(8), "random": UniformlyRandom(8)}
 published = published_policies.find("ant", "mlp")
 if published:
     references["ant-mlp-v1"] = published_policies.load(published, robot="ant", kind="mlp")

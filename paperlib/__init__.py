@@ -39,6 +39,7 @@ The core asks for six packages and takes anybody's episodes:
   openai/robosumo published
 - `contexts`, `components`, `contextual_games`: what a contextual policy is given about its
   opponent, and the games it plays
-- `matches`: whole matches between any players, and data sets of them
+- `players`, `matches`: anything that can act, whole matches between any of them, and data sets of
+  these
 - `poker_policies`: untrained players
 """

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from paperlib.agents import matches
+from paperlib.agents.players import Player
 from paperlib.agents.robosumo_policies import Wrestler
 from paperlib.environments.robosumo import RoboSumo
 from paperlib.streams import make_generator
@@ -189,8 +190,8 @@ class BestResponses:
 
 def scores(
     *,
-    policy: matches.Player,
-    opponents: Sequence[matches.Player],
+    policy: Player,
+    opponents: Sequence[Player],
     num_games: int,
     key: Sequence[int],
     seed: int,

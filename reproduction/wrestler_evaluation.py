@@ -12,6 +12,7 @@ from torch import Tensor
 
 from paperlib import metrics
 from paperlib.agents import matches
+from paperlib.agents.players import Player
 from paperlib.agents.robosumo_policies import Wrestler
 from paperlib.environments.robosumo import RoboSumo
 from paperlib.environments.robosumo_observations import observation_size
@@ -24,8 +25,8 @@ from reproduction.streams import Stream
 
 
 def play_references(
-    players: Sequence[matches.Player],
-    references: Mapping[str, matches.Player],
+    players: Sequence[Player],
+    references: Mapping[str, Player],
     *,
     num_matches: int,
     seed: int,
@@ -70,7 +71,7 @@ class Tournament:
 
 def play_tournament(
     *,
-    players: Sequence[matches.Player],
+    players: Sequence[Player],
     matches_per_edge: int,
     seed: int,
     progress: Progress = no_progress,

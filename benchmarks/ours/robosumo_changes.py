@@ -26,6 +26,7 @@ from report import number
 from ours.robosumo import BareBatch
 from ours.robosumo_recordings import Recording, record, without_sensors
 from paperlib.agents import matches, published_policies
+from paperlib.agents.players import ZeroAction
 from paperlib.environments import robosumo_models, robosumo_physics
 from paperlib.environments.robosumo import RoboSumo
 from paperlib.environments.robosumo_bodies import ROBOTS, TATAMI_TOP
@@ -194,7 +195,7 @@ def win_rate(
         return ""
     players = [
         published_policies.load(path, robot=robots[0], kind=KIND),
-        matches.ZeroAction(ROBOTS[robots[1]].num_joints),
+        ZeroAction(ROBOTS[robots[1]].num_joints),
     ]
     with changed(change):
         env = RoboSumo(range(num_judged), robots=robots, auto_reset=False, num_threads=threads)

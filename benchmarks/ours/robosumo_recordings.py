@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from paperlib.agents import published_policies
-from paperlib.agents.matches import Player, UniformlyRandom
+from paperlib.agents.players import Player, UniformlyRandom
 from paperlib.environments import robosumo_models
 from paperlib.environments.robosumo import RoboSumo
 from paperlib.environments.robosumo_bodies import ROBOTS

@@ -88,6 +88,12 @@ class ActorCritic(nn.Module):
         after = self.memory(self.normalizer(inputs)[..., : own.start], memory)
         return torch.cat([inputs[..., : own.start], after, inputs[..., own.stop :]], dim=-1), after
 
+    def sample(
+        self, inputs: Float[Tensor, "batch in"], noise: Float[Tensor, "batch act"]
+    ) -> Float[Tensor, "batch act"]:
+        """Actions μ + σ · noise, (B, A)."""
+        return self.means(self.normalizer(inputs)) + self.log_std.exp() * noise
+
     def act(
         self, inputs: Float[Tensor, "batch in"], *, generator: torch.Generator
     ) -> tuple[Float[Tensor, "batch act"], Float[Tensor, " batch"], Float[Tensor, " batch"]]:

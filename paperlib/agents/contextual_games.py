@@ -14,13 +14,14 @@ from torch import Tensor
 from paperlib import streams
 from paperlib.agents import matches
 from paperlib.agents.contexts import OpponentContext
+from paperlib.agents.players import Player
 from paperlib.agents.robosumo_policies import Wrestler
 from paperlib.environments.robosumo import RoboSumo
 from paperlib.environments.robosumo_rules import MAX_CYCLES
 
 
 class ContextualPolicy:
-    """A wrestler with its context in each of N matches: a `matches.Player` of all of them.
+    """A wrestler with its context in each of N matches: a `players.Player` of all of them.
 
     Args:
         wrestler: one with context inputs.
@@ -42,7 +43,7 @@ class ContextualPolicy:
 
 def meet(
     sides: Sequence[tuple[Wrestler, OpponentContext]],
-    fixed_opponents: Sequence[matches.Player],
+    fixed_opponents: Sequence[Player],
     opponents: NDArray[np.int64],
     *,
     key: Sequence[int],

@@ -5,99 +5,22 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from torch import Tensor
 
 from paperlib import _checks, streams
+from paperlib.agents.players import UNASSIGNED, Player, sample_actions
 from paperlib.datasets import DRAW, LOSS, WIN, InteractionDataset
 from paperlib.environments.robosumo import RoboSumo
 from paperlib.environments.robosumo_rules import MAX_CYCLES, NO_ONE
 from paperlib.graphs import InteractionGraph
 
-UNASSIGNED = -1  # in player_ids: no player acts there
-
 Recorder = Callable[
     [int, Sequence[NDArray[np.float32]], Sequence[NDArray[np.float32]], NDArray[np.bool_]], None
 ]
-
-
-@runtime_checkable
-class Player(Protocol):
-    """Anything that can act, such as `robosumo_policies.Wrestler` or `ZeroAction`."""
-
-    def act(
-        self, observations: Tensor, memory: Any = None, *, generator: torch.Generator
-    ) -> tuple[Tensor, Any]:
-        """Actions, (B, A), for observations, (B, O), and the memory for the next step.
-
-        A memory is None, or a tuple of tensors, named or not, whose first axis is B; it is None
-        when matches begin. Rows of matches that have ended may be missing from the next call.
-        """
-        ...
-
-
-@dataclasses.dataclass(frozen=True)
-class ZeroAction:
-    """A player that applies no torques.
-
-    Attributes:
-        action_size: A.
-    """
-
-    action_size: int
-
-    def act(
-        self, observations: Tensor, memory: Any = None, *, generator: torch.Generator
-    ) -> tuple[Tensor, Any]:
-        return torch.zeros(len(observations), self.action_size), None
-
-
-@dataclasses.dataclass(frozen=True)
-class UniformlyRandom:
-    """A player whose torques are uniform in [-1, 1].
-
-    Attributes:
-        action_size: A.
-    """
-
-    action_size: int
-
-    def act(
-        self, observations: Tensor, memory: Any = None, *, generator: torch.Generator
-    ) -> tuple[Tensor, Any]:
-        return 2 * torch.rand(len(observations), self.action_size, generator=generator) - 1, None
-
-
-def sample_actions(
-    actions: NDArray[np.float32],
-    observations: NDArray[np.float32],
-    *,
-    players: Sequence[Player],
-    player_ids: NDArray[np.int64],
-    memories: dict[int, Any],
-    generator: torch.Generator,
-) -> None:
-    """Writes the actions of one robot in N matches, each drawn by the match's player.
-
-    Args:
-        actions: (N, A); rows without a player stay as they are.
-        observations: the robot's, (N, O).
-        players: who can play.
-        player_ids: the index of each match's player, or `UNASSIGNED`, (N,).
-        memories: each player's, by index; updated.
-        generator: draws the actions.
-    """
-    for player in np.unique(player_ids[player_ids != UNASSIGNED]).tolist():
-        rows = player_ids == player
-        seen = torch.from_numpy(observations[rows])
-        drawn, memories[player] = players[player].act(
-            seen, memories.get(player), generator=generator
-        )
-        actions[rows] = drawn.numpy()
 
 
 @dataclasses.dataclass(frozen=True)

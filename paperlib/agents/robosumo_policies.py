@@ -113,6 +113,11 @@ class Wrestler(nn.Module):
         new.load_state_dict(state)
         return new
 
+    @property
+    def reactive(self) -> bool:
+        """Whether it acts on observations alone, without a context or a memory."""
+        return self.context_size == self.memory_size == 0
+
     def playing_state(self) -> dict[str, Tensor]:
         """The `state_dict` without the value function and its own inputs, which play does not use:
         half the size. `from_state` takes zeros for them."""
@@ -218,8 +223,8 @@ class Wrestler(nn.Module):
             before = memory[0] if memory else inputs.new_zeros(len(inputs), self.memory_size)
             inputs, after = self.network.remember(inputs, before)
             memory = (after,)
-        drawn = self.network.act(inputs, generator=generator)[0]
-        return self.front.torques(drawn, turns), memory
+        noise = torch.randn((len(inputs), len(self.network.log_std)), generator=generator)
+        return self.front.torques(self.network.sample(inputs, noise), turns), memory
 
 
 def pack(

@@ -12,8 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from paperlib.agents import matches, ppo
+from paperlib.agents import ppo
 from paperlib.agents.contexts import NoContext, OpponentContext
+from paperlib.agents.players import UNASSIGNED, Player, UniformlyRandom, ZeroAction, sample_actions
 from paperlib.agents.rewards import RewardWeights
 from paperlib.agents.robosumo_policies import Wrestler
 from paperlib.environments.robosumo import RoboSumo, Step
@@ -40,7 +41,7 @@ class OpponentSampler:
         pool_size: earlier versions of each learner that are kept.
 
     Attributes:
-        player_ids: number of the opponent among `players`, or `matches.UNASSIGNED` in self-play,
+        player_ids: number of the opponent among `players`, or `players.UNASSIGNED` in self-play,
             (N,).
         pools: earlier versions of each learner.
 
@@ -66,9 +67,9 @@ class OpponentSampler:
                 "fixed_opponents: one needs a context or a memory, and would get neither"
             )
         self.fixed_opponents, self.pool_size = list(fixed_opponents), pool_size
-        self.simple = [matches.ZeroAction(action_size), matches.UniformlyRandom(action_size)]
+        self.simple = [ZeroAction(action_size), UniformlyRandom(action_size)]
         self.pools: list[list[Wrestler]] = [[] for _ in range(num_learners)]
-        self.player_ids = np.full(num_envs, matches.UNASSIGNED)
+        self.player_ids = np.full(num_envs, UNASSIGNED)
         self.num_self_play = round(self_play_fraction * num_envs)
         self.bounds = np.linspace(self.num_self_play, num_envs, num_learners + 1).astype(int)
         self.cumulative_fractions = np.cumsum(
@@ -76,13 +77,13 @@ class OpponentSampler:
         )
 
     @property
-    def players(self) -> list[matches.Player]:
+    def players(self) -> list[Player]:
         """All opponents, in the order of their numbers."""
         return [*self.simple, *self.fixed_opponents, *itertools.chain(*self.pools)]
 
     def clear(self) -> None:
         """Forgets the opponents, before all matches begin anew."""
-        self.player_ids[:] = matches.UNASSIGNED
+        self.player_ids[:] = UNASSIGNED
 
     def draw(self, env_ids: NDArray[np.int64], generator: torch.Generator) -> None:
         """Draws an opponent for each of these matches that is not self-play."""
@@ -115,7 +116,7 @@ class OpponentSampler:
     def kind(self, env_id: int) -> str:
         """Which of `KINDS` the opponent in a match is of."""
         player = int(self.player_ids[env_id])
-        simple = {matches.UNASSIGNED: "self-play", ZERO_ACTION: "zero action", RANDOM: "random"}
+        simple = {UNASSIGNED: "self-play", ZERO_ACTION: "zero action", RANDOM: "random"}
         last_fixed = FIRST_FIXED + len(self.fixed_opponents) - 1
         return simple.get(player, "fixed opponent" if player <= last_fixed else "earlier")
 
@@ -214,7 +215,7 @@ class RolloutCollector:
                 actions[0][first] = torques[: len(first)].numpy()
                 actions[1][second] = torques[len(first) :].numpy()
                 chosen.append((inputs, drawn, log_probs, values))
-            matches.sample_actions(
+            sample_actions(
                 actions[1],
                 self.observations[1],
                 players=players,

@@ -8,7 +8,7 @@ from sources import ROOT
 
 from paperlib import pretrained
 from paperlib.agents import robosumo_policies
-from paperlib.agents.matches import UniformlyRandom, ZeroAction
+from paperlib.agents.players import UniformlyRandom, ZeroAction
 from paperlib.agents.robosumo_policies import Wrestler
 from paperlib.streams import make_generator
 from reproduction import best_responses, runner

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from paperlib.agents import matches
-from paperlib.agents.matches import UniformlyRandom, ZeroAction
+from paperlib.agents.players import UniformlyRandom, ZeroAction
 from paperlib.environments.robosumo_observations import observation_fields
 from paperlib.environments.robosumo_rules import NO_ONE
 from paperlib.graphs import InteractionGraph

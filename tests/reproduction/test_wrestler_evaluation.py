@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from paperlib import metrics
-from paperlib.agents.matches import UniformlyRandom, ZeroAction
+from paperlib.agents.players import UniformlyRandom, ZeroAction
 from paperlib.agents.robosumo_policies import Wrestler
 from paperlib.streams import make_generator
 from reproduction import wrestler_evaluation as evaluation

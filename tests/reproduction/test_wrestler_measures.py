@@ -8,6 +8,7 @@ import torch
 
 from paperlib import embeddings, graphs, metrics
 from paperlib.agents import matches, robosumo_features
+from paperlib.agents.players import UniformlyRandom
 from paperlib.datasets import InteractionDataset
 from paperlib.streams import make_generator
 from reproduction import measures, strengths, wrestler_measures
@@ -166,7 +167,7 @@ def test_splits_of_every_seed():
 
 def test_egocentric_features_take_the_place_of_observations():
     graph = graphs.InteractionGraph.complete(2)
-    players = [matches.UniformlyRandom(8)] * 2
+    players = [UniformlyRandom(8)] * 2
     dataset = matches.collect(players, graph, num_episodes=1, key=(1,), max_cycles=4)
     found = wrestler_measures.seen_by_robots(dataset)
     expected = robosumo_features.egocentric(dataset.observations[1], "ant")

@@ -4,8 +4,8 @@ import numpy as np
 import torch
 from opponent_contexts import make_context
 
-from paperlib.agents import matches
 from paperlib.agents.contextual_games import ContextualPolicy, meet
+from paperlib.agents.players import Player, UniformlyRandom, ZeroAction
 from paperlib.agents.robosumo_policies import Wrestler
 from paperlib.streams import make_generator
 
@@ -24,7 +24,7 @@ class Spy(Wrestler):
 
 def test_the_second_game_is_played_with_embeddings_of_the_first(model):
     spy, context = Spy(), make_context("online", model, num_episodes=1)
-    opponents = [matches.ZeroAction(8), matches.UniformlyRandom(8)]
+    opponents = [ZeroAction(8), UniformlyRandom(8)]
     numbers = np.array([0, 1] * 4)
     played = meet([(spy, context)], opponents, numbers, key=(1,), max_cycles=5)
     assert len(spy.contexts) == 10 and played.lengths.tolist() == [5] * 8
@@ -38,7 +38,7 @@ def test_the_second_game_is_played_with_embeddings_of_the_first(model):
 
 def test_several_games_before_the_one_that_counts(model):
     spy, context = Spy(), make_context("online", model, num_episodes=3)
-    opponents = [matches.ZeroAction(8), matches.UniformlyRandom(8)]
+    opponents = [ZeroAction(8), UniformlyRandom(8)]
     meet([(spy, context)], opponents, np.array([0, 1] * 4), key=(1,), max_cycles=5)
     assert len(spy.contexts) == 20
     first, second, last = (spy.contexts[5 * k] for k in (1, 2, 3))
@@ -49,7 +49,7 @@ def test_several_games_before_the_one_that_counts(model):
 
 def test_series_of_games_that_count(model):
     spy, context = Spy(), make_context("online", model, num_episodes=2)
-    opponents = [matches.ZeroAction(8), matches.UniformlyRandom(8)]
+    opponents = [ZeroAction(8), UniformlyRandom(8)]
     options = {"key": (1,), "max_cycles": 5}
     played = meet([(spy, context)], opponents, np.array([0, 1] * 4), num_games=3, **options)
     assert len(spy.contexts) == 5 * 5 and len(played.winner) == 3 * 8
@@ -59,7 +59,7 @@ def test_series_of_games_that_count(model):
 
 def test_a_context_can_be_used_again(model):
     context, seen = make_context("online", model, num_episodes=2), []
-    opponents = [matches.ZeroAction(8), matches.UniformlyRandom(8)]
+    opponents = [ZeroAction(8), UniformlyRandom(8)]
     for _ in range(2):
         spy = Spy()
         meet([(spy, context)], opponents, np.array([0, 1] * 4), key=(1,), max_cycles=5)
@@ -71,7 +71,7 @@ def test_games_without_online_contexts_are_played_once():
     spy = Spy()
     meet(
         [(spy, make_context("oracle"))],
-        [matches.ZeroAction(8)] * 2,
+        [ZeroAction(8)] * 2,
         np.array([0, 1] * 4),
         key=(1,),
         max_cycles=5,
@@ -90,7 +90,7 @@ def test_a_contextual_policy_is_a_player():
     player = ContextualPolicy(
         Wrestler(generator=make_generator(0)).with_context(6), torch.zeros(3, 6)
     )
-    assert isinstance(player, matches.Player)
+    assert isinstance(player, Player)
     assert player.act(torch.zeros(3, 120), generator=make_generator(0))[0].shape == (3, 8)
 
 

@@ -8,7 +8,7 @@ import torch
 
 from paperlib import streams
 from paperlib.agents import matches
-from paperlib.agents.matches import UNASSIGNED, UniformlyRandom, ZeroAction
+from paperlib.agents.players import UniformlyRandom, ZeroAction
 from paperlib.datasets import DRAW, LOSS, WIN
 from paperlib.environments.robosumo import RoboSumo
 from paperlib.environments.robosumo_observations import observation_fields
@@ -58,20 +58,6 @@ def test_each_player_acts_for_its_robot_and_keeps_its_memory():
     # as the first robot and as the second one, each with a memory of its own
     assert players[0].counts == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
     assert (played.lengths == 5).all()
-
-
-def test_rows_without_a_player_keep_their_actions():
-    actions, ids = np.full((3, 8), 9.0, dtype="f4"), np.array([1, UNASSIGNED, 0])
-    players = [Constant(0.25), Constant(-0.5)]
-    matches.sample_actions(
-        actions,
-        np.zeros((3, 120), dtype="f4"),
-        players=players,
-        player_ids=ids,
-        memories={},
-        generator=make_generator(0),
-    )
-    np.testing.assert_array_equal(actions, np.array([[-0.5], [9.0], [0.25]]).repeat(8, axis=1))
 
 
 def test_what_is_recorded():

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from paperlib.agents import matches
 from paperlib.agents.contexts import NoContext
+from paperlib.agents.players import UNASSIGNED
 from paperlib.agents.rewards import RewardWeights
 from paperlib.agents.robosumo_policies import Wrestler
 from paperlib.agents.rollouts import OpponentSampler, RolloutCollector
@@ -58,7 +58,7 @@ def test_each_learner_meets_earlier_versions_of_itself():
     opponents.add_versions([wrestler(2), wrestler(3)], make_generator(0))
     opponents.draw(np.arange(400), make_generator(0))
     drawn = opponents.player_ids
-    assert (drawn[:200] == matches.UNASSIGNED).all()
+    assert (drawn[:200] == UNASSIGNED).all()
     assert set(drawn[200:300]) == {2, 3} and set(drawn[300:]) == {4, 5}
     expected = [wrestler(k).network.policy[0].weight for k in (0, 2, 1, 3)]
     for player, weight in zip(opponents.players[2:], expected, strict=True):
@@ -99,7 +99,7 @@ def test_who_sits_where():
 def test_more_learners_than_matches_for_opponents():
     opponents = sampler(6, self_play_fraction=0.9, num_learners=2)
     opponents.draw(np.arange(6), make_generator(0))
-    assert (opponents.player_ids[:5] == matches.UNASSIGNED).all() and opponents.player_ids[5] >= 0
+    assert (opponents.player_ids[:5] == UNASSIGNED).all() and opponents.player_ids[5] >= 0
 
 
 class Constant(Wrestler):
