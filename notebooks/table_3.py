@@ -192,7 +192,7 @@ for k in episode_counts:
 # to the oracle, and *beat* as a difference from no embedding. C7b is the same claim for gated pooling.
 
 # %%
-estimate = partial(measures.estimate, returns, clusters=populations)
+estimate = partial(measures.estimate, returns | check, clusters=populations)
 first, last = episode_counts[0], episode_counts[-1]
 methods = (*comparison_files.METHODS, gated)
 groups = {"train": "training listeners", "test": "unseen listeners"}
@@ -208,7 +208,7 @@ for part, group in groups.items():
             title = f"return, {group}, {name}" + (f", k = {k}" if len(shown[name]) > 1 else "")
             reported = paper.get(name) if k == first or name == "no embedding" else None
             rows.append(tables.row(title, estimate(f"{part} {name}, k = {k}"), paper=reported))
-rows.append(tables.row("real episodes minus table", measures.estimate(check, "check")))
+rows.append(tables.row("real episodes minus table", estimate("check")))
 
 # %%
 part = partial(measures.part, returns, clusters=populations)
