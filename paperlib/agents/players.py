@@ -114,8 +114,8 @@ def act_together(
 ) -> Float[Tensor, "batch act"]:
     """Actions drawn from several reactive wrestlers of one robot, (B, A).
 
-    Features of all rows are computed at once. For a few rows they take most of the time of
-    `Wrestler.act`, whatever their number.
+    Features of all rows are computed at once: they cost as much for a few rows as for many, and
+    more than the networks.
 
     Args:
         wrestlers: who act.
