@@ -49,8 +49,7 @@ import torch
 from paperlib import files
 from paperlib.agents import matches, published_policies
 from paperlib.agents.players import UniformlyRandom, ZeroAction
-from paperlib.environments import rendering
-from paperlib.environments import robosumo_models as models
+from paperlib.environments import rendering, robosumo_models
 from paperlib.environments.robosumo import RoboSumo
 from paperlib.environments.robosumo_bodies import ROBOTS
 from paperlib.environments.robosumo_rules import ACTION_TIME, PHYSICS_STEPS, REASONS, TIME_STEP
@@ -77,7 +76,7 @@ output = results.resolve(output_folder)
 published = tables.paper_numbers()["robosumo"]
 bodies = {}
 for name in ROBOTS:
-    model = models.make_spec((name, name)).compile()
+    model = robosumo_models.make_spec((name, name)).compile()
     counts = {field: getattr(model, field) for field in ("nq", "nv", "nu", "nbody")}
     mass = model.body_subtreemass[model.body("0/torso").id]
     size = RoboSumo([0], robots=(name, name)).observation_sizes[0]
@@ -127,8 +126,8 @@ print(
 
 # %%
 drift = {}
-for integrator in models.INTEGRATORS:
-    spec = models.make_spec(integrator=integrator)
+for integrator in robosumo_models.INTEGRATORS:
+    spec = robosumo_models.make_spec(integrator=integrator)
     flags = mujoco.mjtDisableBit.mjDSBL_CONTACT | mujoco.mjtDisableBit.mjDSBL_LIMIT
     spec.option.disableflags |= flags | mujoco.mjtDisableBit.mjDSBL_DAMPER
     spec.option.enableflags |= mujoco.mjtEnableBit.mjENBL_ENERGY
@@ -206,7 +205,7 @@ for number, ((robot, kind), path) in enumerate(found.items()):
 
 # %%
 moments = []
-renderer = rendering.Renderer(models.make_spec().compile(), width=400, height=260)
+renderer = rendering.Renderer(robosumo_models.make_spec().compile(), width=400, height=260)
 env = RoboSumo([seed + 6], auto_reset=False)
 if ("ant", "mlp") in found:
     player = published_policies.load(found["ant", "mlp"], robot="ant", kind="mlp")

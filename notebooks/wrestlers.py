@@ -132,8 +132,7 @@ for title, rates in won.items():
 # outcome and a few statistics of style. Wrestlers differ by more than chance if most of the variance of a
 # statistic is *between* wrestlers. The intraclass correlation (ICC) measures this: it is 1 if two seeds
 # give the same values, and 0 if they are unrelated. "Contact" is the share of steps in which a force acts
-# on the opponent's torso, "effort" the mean squared torque, and "drawn" the share of matches that end in a
-# draw.
+# on the opponent's torso, "effort" the mean squared torque, and "drawn" the share of drawn matches.
 #
 # *Is strength all there is?* Under ratings $r$ (Bradley and Terry 1952), the expected score of $i$ against
 # $j$ is $p_{ij} = 1 / (1 + 10^{(r_j - r_i) / 400})$. The squared deviations of the scores from it, each
