@@ -222,10 +222,10 @@ plt.show()
 # **Left:** mean score of the policy in the row against the opponent in the column. **Right:** learning curves,
 # means of five points: best responses (blue), `all` (black), and `all-seen` before them (orange).
 #
-# **What it means** (default profile). Training helps: `all-seen` scores 0.16 [0.13, 0.18] more than the
+# **What it means** (default profile). Training helps: `all-seen` scores 0.17 [0.14, 0.19] more than the
 # wrestler where it started, against unseen opponents as much as against its own. Training against one opponent
-# alone does not: the best responses lead `all-seen` by 0.00 [−0.01, 0.01], and `all`, which plays ten times as
-# many matches, by −0.03 [−0.05, −0.01]; against any opponent, those to others do as well as its own. With this
+# alone does not: the best responses lead `all-seen` by −0.02 [−0.03, −0.00], and `all`, which plays ten times
+# as many matches, by −0.02 [−0.04, 0.00]; against any opponent, those to others do as well as its own. With this
 # learner, population and time, the value of knowing the opponent is below 0.05, the smallest difference that
 # matters ([claims](claims.py)): what helps against one of these wrestlers helps against all, and the state
 # shows the rest. So we expect no more from embeddings (C5, C6).

@@ -144,8 +144,8 @@ plt.show()
 # the smallest effect, is a **false alarm**. For two encoders or two copies of a policy it means that the
 # runs, the pairing or the rule is wrong. The other pairs are stricter than that, since noise may disturb what
 # is learned from it, and in Table 3 zeros are one training, but no embedding the mean of 16. In the run in
-# `figures/`, two of the 11 controls are false alarms, both of the stricter kind and below the smallest effect:
-# noise costs 0.024 of a score against training opponents (Figure 4), zeros 0.005 of a return (Table 3).
+# `figures/`, one of the 11 controls is a false alarm, of the stricter kind and below the smallest effect:
+# zeros cost 0.005 of a return (Table 3).
 
 # %%
 print(claims.parts_table(values["controls"]))

@@ -273,12 +273,12 @@ plt.show()
 # Gains in score over the policy without embedding, with 95 % intervals (Student's t over seeds). Dashed line
 # and grey band: the lead of the best responses to the same opponents, and its interval.
 #
-# **What it means** (default profile). Conditioning on the opponent does not help. Emb-Hyb gains −0.02
-# [−0.03, −0.01] over no embedding against training opponents, and 0.01 [−0.01, 0.02] against unseen ones (C5:
-# equivalent, within ±0.05); it does as well as one fixed embedding and as random vectors (C6: equivalent).
-# Neither the oracle nor the best responses lead: there is less than 0.05 to gain. A memory of the present match
-# does not help either: −0.04 [−0.05, −0.02] and 0.01 [−0.01, 0.04]. FiLM and concatenation do not differ
-# measurably. The paper's gain does **not reproduce** with these wrestlers, from a start that mostly beats them.
+# **What it means** (default profile). Conditioning on the opponent makes no difference that matters. Emb-Hyb
+# gains 0.01 [−0.00, 0.02] over no embedding against training opponents, and 0.01 [−0.02, 0.03] against unseen
+# ones (C5: equivalent, within ±0.05); it does as well as one fixed embedding and as random vectors (C6:
+# equivalent). There is less than 0.05 to gain: the best responses lead by −0.01 and 0.02, the oracle by 0.01,
+# and a memory of the present match by 0.00 and 0.02. FiLM and concatenation do not differ measurably. The
+# paper's gain does **not reproduce** with these wrestlers, from a start that mostly beats them.
 #
 # ## Where we deviate
 # Policies start from a strong one, not from scratch, and we report scores, not win rates. Zeros and no
