@@ -88,21 +88,26 @@ class ActorCritic(nn.Module):
         after = self.memory(self.normalizer(inputs)[..., : own.start], memory)
         return torch.cat([inputs[..., : own.start], after, inputs[..., own.stop :]], dim=-1), after
 
-    def sample(
-        self, inputs: Float[Tensor, "batch in"], noise: Float[Tensor, "batch act"]
+    def draw_noise(
+        self, batch_size: int, *, generator: torch.Generator
     ) -> Float[Tensor, "batch act"]:
-        """Actions μ + σ · noise, (B, A)."""
-        return self.means(self.normalizer(inputs)) + self.log_std.exp() * noise
+        """Standard normal noise for `sample`, (B, A)."""
+        shape = batch_size, len(self.log_std)
+        return torch.randn(shape, generator=generator, device=self.log_std.device)
+
+    def sample(
+        self, normalized: Float[Tensor, "batch in"], noise: Float[Tensor, "batch act"]
+    ) -> Float[Tensor, "batch act"]:
+        """Actions μ + σ · noise for normalised inputs, (B, A)."""
+        return self.means(normalized) + self.log_std.exp() * noise
 
     def act(
         self, inputs: Float[Tensor, "batch in"], *, generator: torch.Generator
     ) -> tuple[Float[Tensor, "batch act"], Float[Tensor, " batch"], Float[Tensor, " batch"]]:
         """Actions drawn from the policy, (B, A), their log-densities and the values, (B,) each."""
         normalized = self.normalizer(inputs)
-        noise = torch.randn(
-            (len(inputs), len(self.log_std)), generator=generator, device=inputs.device
-        )
-        actions = self.means(normalized) + self.log_std.exp() * noise
+        noise = self.draw_noise(len(inputs), generator=generator)
+        actions = self.sample(normalized, noise)
         return actions, log_prob(noise, self.log_std), self.value(normalized)[..., 0]
 
 

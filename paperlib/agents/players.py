@@ -125,10 +125,10 @@ def act_together(
     """
     first = wrestlers[0]
     inputs, turns = first.inputs(observations)
-    noise = torch.randn((len(inputs), len(first.network.log_std)), generator=generator)
+    noise = first.network.draw_noise(len(inputs), generator=generator)
     actions = torch.empty_like(noise)
     for member, wrestler in enumerate(wrestlers):
         rows = members == member
         own = functional.pad(inputs[rows], (0, wrestler.critic_size))
-        actions[rows] = wrestler.network.sample(own, noise[rows])
+        actions[rows] = wrestler.network.sample(wrestler.network.normalizer(own), noise[rows])
     return first.front.torques(actions, turns)

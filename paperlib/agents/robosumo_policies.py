@@ -223,8 +223,9 @@ class Wrestler(nn.Module):
             before = memory[0] if memory else inputs.new_zeros(len(inputs), self.memory_size)
             inputs, after = self.network.remember(inputs, before)
             memory = (after,)
-        noise = torch.randn((len(inputs), len(self.network.log_std)), generator=generator)
-        return self.front.torques(self.network.sample(inputs, noise), turns), memory
+        noise = self.network.draw_noise(len(inputs), generator=generator)
+        drawn = self.network.sample(self.network.normalizer(inputs), noise)
+        return self.front.torques(drawn, turns), memory
 
 
 def pack(

@@ -62,7 +62,7 @@ class OpponentSampler:
         fixed_opponent_fraction: float,
         pool_size: int,
     ) -> None:
-        if any(wrestler.context_size or wrestler.memory_size for wrestler in fixed_opponents):
+        if not all(wrestler.reactive for wrestler in fixed_opponents):
             raise ValueError(
                 "fixed_opponents: one needs a context or a memory, and would get neither"
             )
