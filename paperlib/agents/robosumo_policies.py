@@ -152,8 +152,7 @@ class Wrestler(nn.Module):
             ValueError: if the wrestler has such inputs already.
         """
         names = "context_size", "memory_size", "critic_size"
-        found = [f"{name} {getattr(self, name)}" for name in names if getattr(self, name)]
-        if found:
+        if found := [f"{name} {getattr(self, name)}" for name in names if getattr(self, name)]:
             raise ValueError(f"this wrestler has further inputs already: {', '.join(found)}")
         state = self.state_dict()
         new = Wrestler(
