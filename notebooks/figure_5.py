@@ -23,7 +23,7 @@
 # %% tags=["parameters"]
 seeds = [0, 1, 2, 3, 4, 5, 6, 7]  # of the policies of Figure 4
 variants = ["no embedding", "Emb-Im", "Emb-Id", "Emb-Hyb"]  # each against each
-num_games = 20  # of each two policies, side by side
+num_games = 40  # of each two policies, side by side
 num_rounds = 5  # of these games, one after the other
 max_steps = 501  # until a match is a draw, as in the original
 num_workers = 2  # processes; does not affect the results
@@ -133,7 +133,7 @@ plots.save_figure(figure, output, "figure_5")
 plt.show()
 
 # %% [markdown]
-# Shares of games that the first won (blue), drew (grey) and lost (orange): means over the policies' seeds, 100
+# Shares of games that the first won (blue), drew (grey) and lost (orange): means over the policies' seeds, 200
 # games each. Points: the score, wins and half the draws, with its 95 % interval (Student's t over seeds).
 #
 # **What it means** (default profile). No difference is significant: every score is within 0.03 of ½, and every

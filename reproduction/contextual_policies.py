@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -48,10 +49,19 @@ class ContextualPolicies:
         first = next(iter(self.provenance["trainings"].values()))
         return [point["samples"] for point in first["curve"]]
 
-    def curve(self, variant: str, seed: int, group: str) -> list[float]:
-        """Mean scores of a policy against a group of opponents, in training."""
-        points = self.provenance["trainings"][f"{variant} {seed}"]["curve"]
-        return [mean_score(point[group]) for point in points]
+    def curves(
+        self, variants: Sequence[str], seeds: Sequence[int], groups: Sequence[str]
+    ) -> dict[str, list[list[float]]]:
+        """Mean scores against each group of opponents, in training: under "VARIANT GROUP", of each
+        seed."""
+        trainings = self.provenance["trainings"]
+        return {
+            f"{variant} {group}": [
+                [mean_score(point[group]) for point in trainings[f"{variant} {seed}"]["curve"]]
+                for seed in seeds
+            ]
+            for variant, group in product(variants, groups)
+        }
 
     def context_spec(self, variant: str, names: Sequence[str]) -> dict[str, Any]:
         """Arguments of `policy_games.make_opponent_context`.
@@ -72,11 +82,15 @@ class ContextualPolicies:
         return {group: [list(names).index(name) for name in own] for group, own in found.items()}
 
     def check(self, population: Mapping[str, Wrestler]) -> None:
-        """Refuses policies that were trained against other opponents, or for other encoders.
+        """Refuses policies that were trained against other opponents, or for other encoders, and
+        groups of opponents that overlap.
 
         Raises:
-            ValueError: if they were.
+            ValueError: if they were, or do.
         """
+        everyone = [name for own in self.provenance["groups"].values() for name in own]
+        if twice := sorted({name for name in everyone if everyone.count(name) > 1}):
+            raise ValueError(f"groups of opponents overlap: {', '.join(twice)} in more than one")
         for kind, here in (("opponents", population), ("encoders", self.encoders)):
             for name, checksum in self.provenance["checksums"][kind].items():
                 if name not in here or checksum_of(here[name]) != checksum:

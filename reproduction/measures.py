@@ -22,6 +22,18 @@ def window_means(curve: Float[Tensor, " update"], *, num_windows: int) -> list[f
     return [part.mean().item() for part in curve.tensor_split(num_windows) if len(part)]
 
 
+def rise(curve: Sequence[float]) -> float:
+    """Mean of the second half of a learning curve minus that of the first: about 0 if it is flat.
+
+    Raises:
+        ValueError: if there are fewer than two points.
+    """
+    half = len(curve) // 2
+    if half == 0:
+        raise ValueError(f"a curve of {len(curve)} points neither rises nor falls")
+    return float(np.mean(curve[-half:]) - np.mean(curve[:half]))
+
+
 def draw_of_each(
     agents: Int[Tensor, " episode"], *, max_per_agent: int, generator: torch.Generator
 ) -> Int[Tensor, " drawn"]:

@@ -53,8 +53,10 @@ def draw_opponents(
         seed: of the split.
 
     Raises:
-        ValueError: if a part has fewer agents.
+        ValueError: if a part has fewer agents, or the parts share some.
     """
+    if both := {*parts["train"]} & {*parts["test"]}:
+        raise ValueError(f"Table 1's training and test parts share wrestlers {sorted(both)}")
     seen, most = parts["train"], min(len(parts[part]) for part in ("train", "test"))
     if not 1 <= num_opponents <= most:
         raise ValueError(

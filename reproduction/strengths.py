@@ -11,6 +11,7 @@ from scipy import stats
 from sklearn.linear_model import LogisticRegression
 
 from paperlib import metrics
+from reproduction.statistics import Estimate
 
 
 class Fit(NamedTuple):
@@ -20,11 +21,16 @@ class Fit(NamedTuple):
         chi_square: Σ over pairs of (score - expected score)² / variance.
         degrees_of_freedom: pairs that met, less the ratings that were fitted, P - 1.
         p_value: of a larger chi-square if strength were all there is.
+        strength: root mean square over pairs of the expected score minus ½.
+        interaction: the same of what ratings leave unexplained in pairs' true scores: by moments,
+            with a 95 % interval from the quantiles of chi-square; 0 if chance explains it all.
     """
 
     chi_square: float
     degrees_of_freedom: int
     p_value: float
+    strength: float
+    interaction: Estimate
 
     @property
     def ratio(self) -> float:
@@ -72,7 +78,13 @@ def goodness_of_fit(counts: Mapping[str, NDArray[np.int64]], ratings: NDArray[np
     residuals = won + drawn / 2 - number * expected
     chi_square = float((residuals**2 / variance)[met].sum())
     p_value = float(stats.chi2.sf(chi_square, degrees_of_freedom))
-    return Fit(chi_square, degrees_of_freedom, p_value)
+    chance = float((variance[met] / number[met] ** 2).mean())  # the variance of a pair's mean score
+    denominators = [degrees_of_freedom, *stats.chi2.ppf([0.975, 0.025], degrees_of_freedom)]
+    excess = chi_square / np.array(denominators) - 1
+    deviations = np.sqrt(np.maximum(excess, 0) * chance).tolist()
+    strength = float(np.sqrt(np.mean((expected[met] - 0.5) ** 2)))
+    interaction = Estimate(*deviations, int(met.sum()))
+    return Fit(chi_square, degrees_of_freedom, p_value, strength, interaction)
 
 
 def accuracy_from_strengths(

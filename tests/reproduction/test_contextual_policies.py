@@ -64,7 +64,7 @@ def test_written_and_read(trained, tmp_path):
 
 def test_curves_are_of_scores(trained):
     assert trained.samples == [0, 8]
-    assert trained.curve("offline", 3, "test") == [1.0, 0.75]
+    assert trained.curves(["offline"], [3], ["test"]) == {"offline test": [[1.0, 0.75]]}
 
 
 def test_contexts_are_about_the_opponents_by_name(trained):
@@ -91,6 +91,14 @@ def test_other_opponents_and_encoders_are_refused(trained):
     other = ContextualPolicies(trained.policies, {"Emb-Hyb": encoder(1)}, trained.provenance)
     with pytest.raises(ValueError, match=r"other encoders .* 'Emb-Hyb' is not the same"):
         other.check(MEMBERS)
+
+
+def test_groups_that_overlap_are_refused(trained):
+    groups = {"train": ["w2"], "test": ["w0", "w2"]}
+    provenance = {**trained.provenance, "groups": groups}
+    overlapping = ContextualPolicies(trained.policies, trained.encoders, provenance)
+    with pytest.raises(ValueError, match="groups of opponents overlap: w2 in more than one"):
+        overlapping.check(MEMBERS)
 
 
 def test_shipped_policies_fit_the_shipped_wrestlers_and_encoders():

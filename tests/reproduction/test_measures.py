@@ -111,3 +111,10 @@ def test_estimates_survive_a_results_file():
     found = measures.restored(saved)
     assert found["z"] == one and found["x"]["y"][0] == one
     assert found["x"]["y"][1].mean == 4.0 and np.isnan(found["x"]["y"][1].low)
+
+
+def test_rise_compares_halves():
+    assert measures.rise([0.0, 1.0, 100.0, 4.0, 6.0]) == 5.0 - 0.5
+    assert measures.rise([0.2, 0.5]) == pytest.approx(0.3)
+    with pytest.raises(ValueError, match="a curve of 1 points neither rises nor falls"):
+        measures.rise([0.5])

@@ -11,7 +11,7 @@ from paperlib.graphs import InteractionGraph
 from paperlib.streams import make_generator
 from reproduction import contextual_policies, results
 from reproduction.comparison_files import METHODS, episodes_path
-from reproduction.policy_study import OTHERWISE, Study
+from reproduction.policy_study import OTHERWISE, Study, draw_opponents
 from reproduction.policy_training import checksum_of, train_policy
 
 pytestmark = pytest.mark.usefixtures("short_games")
@@ -92,6 +92,12 @@ def test_opponents_are_of_the_parts_of_the_strong_split(study):
     assert Study(**study).groups == {"train": [0, 1], "test": [2, 3]}
     few = Study(**study | {"num_opponents": 1}).groups
     assert few["train"] in ([0], [1]) and few["test"] == [2]
+
+
+def test_parts_that_share_wrestlers_are_refused():
+    parts = {"train": [0, 1, 4], "test": [2, 4]}
+    with pytest.raises(ValueError, match=r"training and test parts share wrestlers \[4\]"):
+        draw_opponents(parts, 1, seed=0)
 
 
 def test_embeddings_are_of_matches_within_a_part(study):

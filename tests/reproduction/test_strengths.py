@@ -56,6 +56,23 @@ def test_rock_paper_scissors_does_not_fit():
     assert found.ratio > 2 and found.p_value < 1e-6
 
 
+@pytest.mark.parametrize("interaction", [0.0, 0.08])
+def test_interactions_are_found_where_there_are_some(interaction):
+    strong = strengths.expected_scores(spread_ratings(100))
+    found = []
+    for seed in range(40):
+        noise = np.triu(np.random.default_rng(seed).normal(scale=interaction, size=strong.shape), 1)
+        scores = np.clip(strong + noise, 0.02, 0.98)
+        found.append(fit(scores, num_matches=100, draws=0.1, seed=seed))
+    estimates = np.array([one.interaction for one in found])
+    inside = (estimates[:, 1] <= interaction) & (interaction <= estimates[:, 2])
+    assert inside.mean() >= 0.85
+    assert np.sqrt((estimates[:, 0] ** 2).mean()) == pytest.approx(interaction, abs=0.02)
+    rows, columns = np.triu_indices(NUM_PLAYERS, k=1)
+    spread = np.sqrt(np.mean((strong[rows, columns] - 0.5) ** 2))
+    assert np.mean([one.strength for one in found]) == pytest.approx(spread, abs=0.02)
+
+
 def test_accuracy_is_what_the_true_strengths_would_reach():
     scores = strengths.expected_scores(spread_ratings(300))
     known, _ = play(scores, num_matches=100, draws=0.2, seed=1)
