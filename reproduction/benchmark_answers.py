@@ -65,13 +65,15 @@ def published(world: str) -> dict[str, dict[str, tuple[float, float]]]:
 
 def table(rows: Sequence[Row]) -> str:
     """All cells as a Markdown table: means over seeds with 95 % intervals, the seconds of one
-    training and the number of weights; below each game of poker, the published numbers."""
-    shown = {name: estimates(rows, name) for name in (*MEASURES, "seconds", "num_weights")}
+    training (median over seeds, which does not mind an interrupted one) and the number of weights;
+    below each game of poker, the published numbers."""
+    shown = {name: estimates(rows, name) for name in MEASURES}
+    costs = [by_cell(rows, name) for name in ("seconds", "num_weights")]
     body, cells = [], list(dict.fromkeys(by_cell(rows, "linear")))
     for place, cell in enumerate(cells):
         numbers = [_text(shown[name].get(cell), MEASURES[name][1]) for name in MEASURES]
-        cost = [shown[name].get(cell) for name in ("seconds", "num_weights")]
-        body.append((*cell, *numbers, *("–" if c is None else f"{c.mean:.0f}" for c in cost)))
+        cost = [np.median(found[cell]) for found in costs]
+        body.append((*cell, *numbers, *("–" if np.isnan(c) else f"{c:.0f}" for c in cost)))
         if cells[place + 1 : place + 2] and cells[place + 1].world == cell.world:
             continue
         for method, measured in published(cell.world).items():
@@ -92,12 +94,30 @@ def _text(estimate: Estimate | None, factor: float) -> str:
 
 def best_cell(rows: Iterable[Row], task: tuple[str, str], *, measure: str = "linear") -> Cell:
     """The cell with the highest mean among those that are trained without labels."""
-    found = {
-        cell: estimate.mean
-        for cell, estimate in estimates(rows, measure).items()
-        if cell[:2] == task and cell.encoder and cell.objective not in ("supervised", "untrained")
-    }
-    return max(found, key=found.get)
+    found = {c: e.mean for c, e in estimates(rows, measure).items() if c[:2] == task}
+    return max(filter(_is_learned, found), key=found.get)
+
+
+def _is_learned(cell: Cell) -> bool:
+    """Whether a cell is trained without labels."""
+    return bool(cell.encoder) and cell.objective not in ("supervised", "untrained")
+
+
+def ties(rows: Iterable[Row], task: tuple[str, str]) -> list[str]:
+    """Cells trained without labels, and "summary statistics", that are not shown to be worse than
+    the best cell by the linear layer: by `verdicts.judge_parts`, all together; none if there are
+    too few seeds. As the best one is chosen by the same numbers, the list is rather too short than
+    too long.
+    """
+    best, found = best_cell(rows, task), by_cell(rows, "linear")
+    parts = [
+        verdicts.Part(cell.name, np.subtract(found[best], own), claims.smallest_effect("accuracy"))
+        for cell, own in found.items()
+        if cell[:2] == task and cell != best
+        if _is_learned(cell) or cell.objective == "summary statistics"
+    ]
+    judged = verdicts.judge_parts(parts) if parts else []
+    return [one.part for one in judged if one.verdict in ("equivalent", "undecided")]
 
 
 def answers(
@@ -110,9 +130,10 @@ def answers(
     effect of an accuracy.
 
     Returns:
-        For each task "world", "kind"; "best", the best cell's name; "encoders" and "objectives", by
-        name "better", "equivalent", "worse", "open" or "too few runs"; "enough", whether the
-        paper's suffice: "no" if another is better, "yes" if none is better or open, else "open".
+        For each task "world", "kind"; "best", the best cell's name; "ties", see `ties`; "encoders"
+        and "objectives", by name "better", "equivalent", "worse", "open" or "too few runs";
+        "enough", whether the paper's suffice: "no" if another is better, "yes" if none is better or
+        open, else "open".
     """
     found = by_cell(rows, "linear")
     answered = []
@@ -136,6 +157,7 @@ def answers(
                 "world": task[0],
                 "kind": task[1],
                 "best": best_cell(rows, task).name,
+                "ties": ties(rows, task),
                 "encoders": {name: words[name] for name in encoders if name in words},
                 "objectives": {name: words[name] for name in objectives if name in words},
                 "enough": "no" if "better" in words.values() else enough,
@@ -151,12 +173,14 @@ def answers_table(answered: Sequence[Mapping[str, Any]]) -> str:
         names = {word: [n for n in words if words[n] == word] for word in words.values()}
         return "; ".join(f"{word}: {', '.join(found)}" for word, found in names.items()) or "–"
 
-    header = ("world", "split", "best cell", "encoders, with Emb-Hyb", "objectives, with mean-MLP")
+    header = ("world", "split", "best cell", "not shown to be worse than it")
+    header += ("encoders, with Emb-Hyb", "objectives, with mean-MLP", "the paper's are enough")
     body = []
     for row in answered:
         groups = [grouped(row[name]) for name in ("encoders", "objectives")]
-        body.append((row["world"], row["kind"], row["best"], *groups, row["enough"]))
-    return tables.markdown_table((*header, "the paper's are enough"), body)
+        tied = "; ".join(row["ties"]) or "–"
+        body.append((row["world"], row["kind"], row["best"], tied, *groups, row["enough"]))
+    return tables.markdown_table(header, body)
 
 
 def result_rows(rows: Sequence[Row]) -> list[tables.Row]:

@@ -10,7 +10,7 @@ import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from reproduction import plots
+from reproduction import plots, statistics
 from reproduction.benchmark_answers import PAPERS, Cell, best_cell, estimates, published
 from reproduction.benchmark_measures import STEP_SHARES, Row
 
@@ -54,6 +54,8 @@ def overview(rows: Sequence[Row]) -> Figure:
         ax.plot([], [], marker, ms=6, mfc="white", mec="black", label=label)
     ring = {"ms": 9, "mfc": "none", "mec": COLOURS[PAPERS[1]], "mew": 1.5}
     ax.plot([], [], "o", **ring, label="the paper's encoder and objective")
+    ax.plot([], [], "*", ms=9, color="white", mec="black", label="best cell")
+    ax.plot([], [], color="0.85", lw=7, label="from chance to the ceiling")
     ax.set_yticks(range(len(tasks)), [", ".join(task) for task in reversed(tasks)])
     ax.set(xlim=(0, 100), ylim=(-0.5, len(tasks)), xlabel="agents named by a linear layer, %")
     figure.legend(loc="outside lower center", ncols=4)
@@ -86,9 +88,11 @@ def learning_curves(rows: Sequence[Row]) -> Figure:
             own = [r for r in trained if (r["world"], r["kind"], r["encoder"]) == (*task, encoder)]
             for objective in dict.fromkeys(row["objective"] for row in own):
                 losses = np.array([r["losses"] for r in own if r["objective"] == objective])
-                curve = (losses / np.abs(losses[:, :1])).mean(0)
-                places = np.linspace(0, 1, len(curve))
-                ax.plot(places, curve, color=COLOURS[objective], label=objective, lw=1)
+                shares, look = losses / np.abs(losses[:, :1]), {"color": COLOURS[objective]}
+                mean, half = shares.mean(0), statistics.t_half_width(shares)
+                places = np.linspace(0, 1, len(mean))
+                ax.plot(places, mean, label=objective, lw=1, **look)
+                ax.fill_between(places, mean - half, mean + half, alpha=0.15, lw=0, **look)
             ax.tick_params(labelsize=5)
         line[0].set_ylabel("\n".join(task), fontsize=6)
     for ax, encoder in zip(axes[0], encoders, strict=True):

@@ -14,6 +14,7 @@ from reproduction.benchmark_answers import (
     estimates,
     result_rows,
     table,
+    ties,
 )
 
 MEANS = {  # of a linear layer
@@ -53,6 +54,19 @@ def test_the_best_cell_has_no_labels():
     assert best_cell(make_rows(), ("Kuhn", "strong")).name == "GRU, InfoNCE"
 
 
+def test_ties_are_cells_that_are_not_shown_to_be_worse():
+    task, rows = ("Kuhn", "strong"), make_rows()
+    assert ties(rows, task) == []  # the next one is worse by 0.1
+    near = {"encoder": "", "objective": "summary statistics", "world": "Kuhn", "kind": "strong"}
+    best = [
+        row["linear"] for row in rows if (row["encoder"], row["objective"]) == ("GRU", "InfoNCE")
+    ]
+    rows += [{**near, "seed": k, "linear": x - 0.001 * k} for k, x in enumerate(best)]
+    labelled = [{**row, "encoder": "GRU", "objective": "supervised"} for row in rows[-5:]]
+    assert ties(rows + labelled, task) == ["summary statistics"]
+    assert ties(make_rows(num_seeds=2, noise=0.5), task) == []
+
+
 def test_one_thing_is_changed_at_a_time():
     (found,) = answers(make_rows(), **LISTS)
     assert found["encoders"] == {"GRU": "equivalent"}
@@ -67,6 +81,7 @@ def test_one_thing_is_changed_at_a_time():
 
 def test_answers_are_grouped_in_the_table():
     text = answers_table(answers(make_rows(), **LISTS))
+    assert "| GRU, InfoNCE | – " in " ".join(text.split())
     assert "| equivalent: GRU" in text and "| better: InfoNCE; worse: VAE" in text
 
 
@@ -81,6 +96,13 @@ def test_every_cell_and_the_published_numbers_are_in_the_table():
     assert chance.count("–") == 4
     (gru,) = (line for line in lines if "GRU" in line and "InfoNCE" in line and "Kuhn" in line)
     assert "| 7 " in gru and "| 9 " in gru
+
+
+def test_an_interrupted_training_does_not_count_as_its_cost():
+    rows = make_rows()
+    slow = next(row for row in rows if row["encoder"] == "GRU")
+    slow["seconds"] = 5000.0
+    assert "5000" not in table(rows) and "1006" not in table(rows)
 
 
 def test_results_stand_beside_what_was_published():

@@ -3,7 +3,7 @@
 import pytest
 from matplotlib.figure import Figure
 
-from reproduction import benchmark_plots
+from reproduction import benchmark_plots, statistics
 from reproduction.benchmark_answers import Cell
 
 CELLS = [("mean-MLP", "Emb-Hyb"), ("GRU", "Emb-Hyb"), ("mean-MLP", "InfoNCE"), ("", "chance")]
@@ -46,6 +46,15 @@ def test_every_cell_has_a_learning_curve(rows):
     drawn = [len(ax.lines) for ax in figure.axes]
     assert sorted(drawn) == [1, 1, 2, 2]
     assert figure.axes[0].lines[0].get_ydata().tolist() == [1.0, 0.5, 0.25]
+
+
+def test_learning_curves_have_bands_over_seeds(rows):
+    for row in rows:
+        row["losses"] = [2.0, 1.0 + row["seed"]] if row["encoder"] else None
+    ax = benchmark_plots.learning_curves(rows).axes[0]
+    (low, high) = ax.collections[0].get_datalim(ax.transData).intervaly
+    half = statistics.t_half_width([0.5, 1.0])
+    assert (low, high) == pytest.approx((0.75 - half, 0.75 + half))
 
 
 def test_curves_are_of_the_best_and_of_the_papers(rows):
