@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -135,9 +136,12 @@ def test_executed_notebooks_are_small():
 
 
 def run_with_papermill(notebook, folder, lists="{}", **parameters):
-    """``papermill notebooks/NAME.ipynb out.ipynb -p ...`` at the root of the repository."""
-    path = f"notebooks/{notebook}.ipynb"
-    command = [Path(sys.executable).with_name("papermill"), path, folder / "out.ipynb"]
+    """README's ``papermill notebooks/NAME.ipynb out.ipynb -p ...``, with smaller sizes."""
+    lines = (ROOT / "README.md").read_text().replace("\\\n", "").splitlines()
+    (line,) = (line for line in lines if f"papermill notebooks/{notebook}.ipynb" in line)
+    _, path, out, *options = shlex.split(line)
+    assert (path, out) == (f"notebooks/{notebook}.ipynb", "out.ipynb") and "-p" in options
+    command = [Path(sys.executable).with_name("papermill"), path, folder / out, *options]
     parameters["output_folder"] = folder / "output"
     for name, value in parameters.items():
         command += ["-p", name, str(value)]

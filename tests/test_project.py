@@ -174,13 +174,7 @@ def test_readme_claims_are_those_of_the_manifest(manifest):
     text = (ROOT / "README.md").read_text().split(begin)[1].split(end)[0].strip()
     assert text == (ROOT / "figures/claims.md").read_text().strip()
     items = {name: {"values": entry} for name, entry in manifest["items"].items()}
-    old = {  # Table 1 and Figures 4 and 5: published before claims had smallest effects
-        name
-        for name, entry in manifest["items"].items()
-        if any("claim" not in r and r["verdict"] in claims.OLD_VERDICTS for r in entry["rows"])
-    }
-    judged = claims.judge({name: item for name, item in items.items() if name not in old})
-    assert text == claims.table(judged).strip()
+    assert text == claims.table(claims.judge(items)).strip()
 
 
 @pytest.mark.parametrize(("folder", "profile"), [("figures", "laptop"), ("figures/long", "long")])

@@ -96,12 +96,14 @@ def test_the_card_of_the_package_is_that_of_its_files():
     begin, end = shipping.MARKS
     text = (shipping.WEIGHTS / "README.md").read_text()
     assert text == publishing.between(text, (begin, end), shipping.table(shipping.WEIGHTS))
-    listed = dict(
-        reversed(line.split("  "))
-        for line in (shipping.WEIGHTS / "SHA256SUMS").read_text().splitlines()
-    )
-    there = {p.relative_to(shipping.WEIGHTS).as_posix(): p for p in shipping.WEIGHTS.glob("*/*")}
-    assert listed == {name: files.file_checksum(path) for name, path in there.items()}
+
+
+@pytest.mark.parametrize("weights", [shipping.WEIGHTS, ROOT / "paperlib/agents/weights"])
+def test_checksums_are_those_of_the_files(weights):
+    lines = (weights / shipping.CHECKSUMS).read_text().splitlines()
+    listed = dict(reversed(line.split("  ")) for line in lines)
+    there = {p.relative_to(weights).as_posix(): p for p in weights.rglob("*.safetensors")}
+    assert there and listed == {name: files.file_checksum(path) for name, path in there.items()}
 
 
 def test_shipped_encoders_are_those_of_the_published_runs():
