@@ -56,6 +56,7 @@ from paperlib.agents import robosumo_policies
 from reproduction import (
     best_responses,
     plots,
+    policy_plots,
     policy_training,
     results,
     shipped_agents,
@@ -180,6 +181,7 @@ values = {
     "rows": rows,
     "scores": scores,
     "opponents": study.opponents,
+    "groups": study.groups,
     "curves": {name: provenance[name]["curve"] for name in study.policies},
 }
 run.save(output, values, seeds=[seed])
@@ -197,38 +199,26 @@ print((output / "best_responses.md").read_text())
 
 # %%
 plots.use_style()
-names = values["opponents"]
-shown = {name: name for name in names} | {ALL: "all", SEEN: "all-seen", start: start}
-matrix = np.array([values["scores"][name] for name in shown])
-figure, (left, right) = plt.subplots(1, 2, figsize=(6.75, 3.3), width_ratios=[1.5, 1])
-plots.draw_scores(left, matrix, rows=list(shown.values()), columns=names)
-left.set(xlabel="opponent", ylabel="trained against")
-looks = {ALL: dict(color="black", lw=1.4), SEEN: dict(color="#D55E00", lw=1.4)}
-for name, curve in values["curves"].items():
-    samples, score = np.array(curve).T
-    smooth = np.convolve(score, np.ones(5) / 5, mode="valid") if len(score) > 5 else score
-    share = samples[-len(smooth) :] / samples[-1]
-    right.plot(share, smooth, **looks.get(name, dict(color="#0072B2", lw=0.7, alpha=0.7)))
-labels = {names[0]: "best responses", ALL: "all", SEEN: "all-seen"}
-lines = [right.lines[list(values["curves"]).index(name)] for name in labels]
-right.legend(
-    lines, labels.values(), loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3, fontsize=6
-)
-right.set(xlabel="share of the training", ylabel="score in training")
+generalists = {ALL: "black", SEEN: "#D55E00"}
+figure = policy_plots.best_responses(values, generalists, start)
 plots.save_figure(figure, output, "best_responses")
 plt.show()
 
 # %% [markdown]
-# **Left:** mean score of the policy in the row against the opponent in the column. **Right:** learning curves,
-# means of five points: best responses (blue), `all` (black), and `all-seen` before them (orange).
+# **Left:** mean score of the policy in the row against the opponent in the column. Framed: each best response
+# against its own opponent; white lines part training from test opponents, and best responses from the rest.
+# **Right:** scores in training, moving means of five points, of each policy against those that it trains with.
+# The best responses' mean has a 95 % band over opponents; `all-seen` trained before the others start.
 #
 # **What it means** (default profile). Training helps: `all-seen` scores 0.17 [0.14, 0.19] more than the
 # wrestler where it started, against unseen opponents as much as against its own. Training against one opponent
-# alone does not: the best responses lead `all-seen` by −0.02 [−0.03, −0.00], and `all`, which plays ten times
-# as many matches, by −0.02 [−0.04, 0.00]; against any opponent, those to others do as well as its own. With this
-# learner, population and time, the value of knowing the opponent is below 0.05, the smallest difference that
-# matters ([claims](claims.py)): what helps against one of these wrestlers helps against all, and the state
-# shows the rest. So we expect no more from embeddings (C5, C6).
+# alone does not: the best responses trail `all-seen` by 0.02 [0.00, 0.03], and `all`, which plays ten times
+# as many matches, by 0.02 [0.00, 0.04]; against any opponent, responses to others do as well as its own. With
+# this learner, population and time, the value of knowing the opponent is below 0.05, the smallest difference
+# that matters ([claims](claims.py)). Either what helps against one of these wrestlers helps against all, and the
+# state shows the rest, or PPO, from this start, does not find what would help against one alone; these policies
+# cannot tell which. (A weaker wrestler did learn to score 0.67 instead of 0.52 against one opponent, in a
+# [pilot](../reproduction/recipes/pilots.md).) In either case we expect no more from embeddings (C5, C6).
 #
 # ## Where we deviate
 # The paper has no such matrix. PPO finds *a* policy that does well against an opponent, not the best one, so

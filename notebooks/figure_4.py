@@ -66,6 +66,7 @@ from reproduction import (
     measures,
     plots,
     policy_games,
+    policy_plots,
     policy_training,
     results,
     shipped_agents,
@@ -230,23 +231,7 @@ print((output / "figure_4.md").read_text())
 # %%
 values = results.load(output)["values"]
 plots.use_style()
-figure, axes = plt.subplots(2, 2, figsize=(6.75, 4.6), sharex=True, sharey=True)
-sets = [("no embedding", "Emb-Im", "Emb-Id", "Emb-Hyb", "oracle", "recurrent")]
-sets += [("Emb-Hyb", "offline", "no embedding", "random")]
-titles = {"train": "training opponents", "test": "unseen opponents"}
-for line, shown in zip(axes, sets, strict=True):
-    for ax, (part, title) in zip(line, titles.items(), strict=True):
-        for variant in shown:
-            if f"{variant} {part}" in values["curves"] and (variant, part) != ("oracle", "test"):
-                at = np.array(values["samples"]) / 1e6
-                curves = values["curves"][f"{variant} {part}"]
-                shows = variant in ("no embedding", "Emb-Hyb")
-                plots.draw_band(ax, at, curves, label=variant, has_band=shows)
-        ax.set_title(title)
-    line[0].set_ylabel("score")
-    lines = line[0].get_legend_handles_labels()
-    line[1].legend(*lines, fontsize=6, loc="center left", bbox_to_anchor=(1, 0.5))
-figure.supxlabel("samples in millions", fontsize=8)
+figure = policy_plots.learning_curves(values)
 plots.save_figure(figure, output, "figure_4")
 plt.show()
 
@@ -255,16 +240,7 @@ plt.show()
 # each kind of embedding, none, the opponent's identity, a memory. **Below:** Emb-Hyb, and what C6 compares it to.
 
 # %%
-figure, axes = plt.subplots(1, 2, figsize=(6.75, 2.6), sharex=True, sharey=True)
-for ax, (part, title) in zip(axes, titles.items(), strict=True):
-    gains = measures.restored(values["gains"][part])
-    best = gains.pop("best responses")
-    nothing = statistics.Estimate(np.nan, np.nan, np.nan, 0)  # the oracle's, with unseen opponents
-    shown = {v: gains.get(v, nothing) for v in variants[1:]}
-    plots.draw_bars(ax, shown, reference={}, xlabel="gain in score over no embedding")
-    ax.axvspan(best.low, best.high, color="0.85", zorder=0)
-    ax.axvline(best.mean, color="black", lw=0.8, ls="--")
-    ax.set_title(title)
+figure = policy_plots.gains(values, variants[1:])
 plots.save_figure(figure, output, "figure_4_gains")
 plt.show()
 

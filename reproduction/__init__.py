@@ -7,8 +7,9 @@ Notebooks import it, the library never does.
 - `trainings`, `wrestlers`, `training_runs`, `train`: populations and speakers; wrestlers, and how
   each is trained; each training by name
 - `best_responses`: policies against one wrestler alone, and against all
-- `policy_study`, `policy_training`, `policy_games`, `contextual_policies`: the policies of
-  Figure 4: who they meet, how they train, how they are judged, and the files that hold them
+- `policy_study`, `policy_training`, `policy_games`, `contextual_policies`, `policy_plots`: the
+  policies of Figure 4: who they meet, how they train, how they are judged, the files that hold
+  them, and their figures
 - `shipped_agents`: agents that notebooks take instead of training them, with what parameters
 - `comparisons`, `comparison_files`, `choices`: the encoders of a table, where they are kept, and
   how their settings are chosen

@@ -269,32 +269,14 @@ def draw_claims(ax: Axes, parts: Sequence[Mapping[str, Any]]) -> None:
         colour = VERDICT_COLOURS[part["verdict"]]
         ax.plot([low, high], [place, place], color=colour, lw=2)
         ax.plot(mean, place, "o", color=colour, ms=4)
+    for verdict in dict.fromkeys(part["verdict"] for part in parts):
+        ax.plot([], [], "o-", color=VERDICT_COLOURS[verdict], ms=4, lw=2, label=verdict)
+    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=5)
     ax.axvline(0, color="black", lw=0.7)
     ax.set_yticks(places, [str(part["item"]) for part in parts], fontsize=6)
     ax.set_xscale("symlog", linthresh=2)
-    left, right = ax.get_xlim()
+    left, right = (1.15 * end for end in ax.get_xlim())
+    ax.set_xlim(left, right)
     ticks = [k for k in (-100, -10, -5, -2, -1, 0, 1, 2, 5, 10, 100) if left <= k <= right]
     ax.set_xticks(ticks, [str(tick).replace("-", "−") for tick in ticks])
-    ax.set_xlabel("difference / smallest effect of interest")
-
-
-def draw_scores(
-    ax: Axes, scores: ArrayLike, *, rows: Sequence[str], columns: Sequence[str]
-) -> None:
-    """Scores from 0 to 1 as a matrix of colours with numbers.
-
-    Args:
-        ax: to draw on.
-        scores: (R, C).
-        rows, columns: their names.
-    """
-    scores = np.asarray(scores)
-    ax.imshow(scores, cmap="RdBu", vmin=0, vmax=1, aspect="auto")
-    for (row, column), score in np.ndenumerate(scores):
-        colour = "white" if abs(round(score, 2) - 0.5) > 0.3 else "black"
-        number = f"{score:.2f}".lstrip("0")
-        ax.text(column, row, number, ha="center", va="center", fontsize=5, color=colour)
-    ax.set_xticks(range(len(columns)), columns, rotation=90, fontsize=6)
-    ax.set_yticks(range(len(rows)), rows, fontsize=6)
-    ax.tick_params(length=0)
-    ax.grid(False)
+    ax.set_xlabel("difference in the direction of the claim / smallest effect of interest")

@@ -1,0 +1,132 @@
+"""Figures of policies that meet opponents: Figure 4, and the best responses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from numpy.typing import ArrayLike
+
+from reproduction import measures, plots
+from reproduction.statistics import Estimate, t_half_width
+
+TITLES = {"train": "training opponents", "test": "unseen opponents"}
+SETS = (  # of variants that a line of Figure 4 shows
+    ("no embedding", "Emb-Im", "Emb-Id", "Emb-Hyb", "oracle", "recurrent"),
+    ("Emb-Hyb", "offline", "no embedding", "random"),
+)
+Values = Mapping[str, Any]  # that a notebook saved
+
+
+def learning_curves(values: Values) -> Figure:
+    """Scores in training, means over seeds, two of them with 95 % bands: a line of panels for each
+    of `SETS`, a column for training opponents and one for unseen ones.
+
+    Args:
+        values: of figure_4.py.
+    """
+    figure, axes = plt.subplots(2, 2, figsize=(6.75, 4.6), sharex=True, sharey=True)
+    places = np.array(values["samples"]) / 1e6
+    for line, shown in zip(axes, SETS, strict=True):
+        for ax, (part, title) in zip(line, TITLES.items(), strict=True):
+            for variant in shown:
+                curves = values["curves"].get(f"{variant} {part}")
+                if curves is None or (variant, part) == ("oracle", "test"):
+                    continue
+                has_band = variant in ("no embedding", "Emb-Hyb")
+                plots.draw_band(ax, places, curves, label=variant, has_band=has_band)
+            ax.set_title(title)
+        line[0].set_ylabel("score")
+        handles = line[0].get_legend_handles_labels()
+        line[1].legend(*handles, fontsize=6, loc="center left", bbox_to_anchor=(1, 0.5))
+    figure.supxlabel("samples in millions", fontsize=8)
+    return figure
+
+
+def gains(values: Values, variants: Sequence[str]) -> Figure:
+    """What each variant scores more than no embedding, beside the lead of the best responses.
+
+    Args:
+        values: of figure_4.py.
+        variants: from top to bottom.
+    """
+    figure, axes = plt.subplots(1, 2, figsize=(6.75, 2.6), sharex=True, sharey=True)
+    nothing = Estimate(np.nan, np.nan, np.nan, 0)  # of the oracle, which knows no unseen opponents
+    for ax, (part, title) in zip(axes, TITLES.items(), strict=True):
+        found = measures.restored(values["gains"][part])
+        best = found.pop("best responses")
+        bars = {variant: found.get(variant, nothing) for variant in variants}
+        plots.draw_bars(ax, bars, reference={}, xlabel="gain in score over no embedding")
+        ax.axvspan(best.low, best.high, color="0.85", zorder=0)
+        ax.axvline(best.mean, color="black", lw=0.8, ls="--")
+        ax.set_title(title)
+    return figure
+
+
+def best_responses(values: Values, generalists: Mapping[str, str], start: str) -> Figure:
+    """The best-response matrix, and learning curves.
+
+    Args:
+        values: of best_responses.py.
+        generalists: policies against several opponents: their colours, by name.
+        start: the wrestler where training started.
+    """
+    names, num_train = values["opponents"], len(values["groups"]["train"])
+    shown = [*names, *generalists, start]
+    figure, (left, right) = plt.subplots(1, 2, figsize=(6.75, 3.3), width_ratios=[1.5, 1])
+    draw_scores(left, [values["scores"][name] for name in shown], rows=shown, columns=names)
+    for k in range(len(names)):
+        left.add_patch(Rectangle((k - 0.5, k - 0.5), 1, 1, fill=False, ec="black", clip_on=False))
+    for draw in (left.axvline, left.axhline):
+        draw(num_train - 0.5, color="white", lw=2, zorder=0.9)
+    left.axhline(len(names) - 0.5, color="white", lw=2)
+    left.set(xlabel="opponent", ylabel="trained against")
+    specialists = [[score for _, score in values["curves"][name]] for name in names]
+    for label, colour, curves in (
+        ("best responses", "#0072B2", specialists),
+        *((n, c, [[score for _, score in values["curves"][n]]]) for n, c in generalists.items()),
+    ):
+        smooth = np.array([_means_of_five(curve) for curve in curves])
+        places = np.linspace(
+            1 - (smooth.shape[1] - 1) / max(1, len(curves[0]) - 1), 1, len(smooth.T)
+        )
+        right.plot(places, smooth.mean(0), color=colour, label=label)
+        if len(smooth) > 1:
+            half = t_half_width(smooth)
+            band = smooth.mean(0) - half, smooth.mean(0) + half
+            right.fill_between(places, *band, color=colour, alpha=0.15, lw=0)
+    right.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3, fontsize=6)
+    right.set(xlabel="fraction of the training", ylabel="score in training")
+    return figure
+
+
+def _means_of_five(curve: Sequence[float]) -> np.ndarray:
+    """Moving means of five points; a shorter curve stays as it is."""
+    return np.convolve(curve, np.ones(5) / 5, mode="valid") if len(curve) > 5 else np.array(curve)
+
+
+def draw_scores(
+    ax: Axes, scores: ArrayLike, *, rows: Sequence[str], columns: Sequence[str]
+) -> None:
+    """Scores from 0 to 1 as a matrix of colours with numbers.
+
+    Args:
+        ax: to draw on.
+        scores: (R, C).
+        rows, columns: their names.
+    """
+    scores = np.asarray(scores)
+    ax.imshow(scores, cmap="RdBu", vmin=0, vmax=1, aspect="auto")
+    for (row, column), score in np.ndenumerate(scores):
+        colour = "white" if abs(score - 0.5) > 0.23 else "black"
+        number = f"{score:.2f}".lstrip("0")
+        ax.text(column, row, number, ha="center", va="center", fontsize=5, color=colour)
+    ax.set_xticks(range(len(columns)), columns, rotation=90, fontsize=6)
+    ax.set_yticks(range(len(rows)), rows, fontsize=6)
+    ax.tick_params(length=0)
+    ax.grid(False)
