@@ -69,8 +69,9 @@ output = results.resolve(output_folder)
 # %% [markdown]
 # ## Data
 # Episodes and encoders are those of Tables 1 and 2, for their first seed. We show test episodes and, for
-# comparison, episodes that the encoder learned from. In the weak split both come from the same agents; in
-# the strong split the test agents are unseen.
+# comparison, episodes that the encoder learned from. In the weak split both come from the same agents, which
+# meet other partners in the test; in the strong split the test agents are unseen. Test episodes that keep apart
+# from training episodes, agent by agent, are a sign that the encoder fits its training episodes too closely.
 
 # %%
 sources = {
@@ -115,7 +116,8 @@ for number, world in enumerate(sources):
 # %% [markdown]
 # ## Method
 # Each encoder embeds its test and training episodes, which share one map. The page also shows numbers that do
-# not depend on the map: the IICR of the test episodes shown, and the nearest neighbours of each point.
+# not depend on the map: the IICR of the test episodes shown, and the nearest neighbours of each point. Trust
+# them more than the picture: a map to three dimensions can draw clusters that are not there, and hide some.
 
 # %%
 shown = {world: {} for world in sources}

@@ -56,7 +56,10 @@ output = results.resolve(output_folder)
 # %% [markdown]
 # ## Method
 # We build the three networks as for Table 3: the encoder of a listener's episode, a listener, and a speaker
-# that takes the embedding as its *context*.
+# that takes the embedding as its *context*. The encoder applies one network to every pair of an observation and
+# an action and averages the results, so that an episode of any length becomes a vector of the same size. The
+# speaker reads this vector like part of its observation: its first layer is wider by the size of the embedding,
+# and nothing else about it changes.
 
 # %%
 generator = make_generator(0)
@@ -126,7 +129,9 @@ plt.show()
 # Numbers are layer sizes, as built above.
 #
 # **What it means.** The encoder sees only past episodes of the other agent, and it is not trained further:
-# all that the new policy learns about using the embedding is in $\psi$.
+# all that the new policy learns about using the embedding is in $\psi$. If the embedding says nothing about the
+# other agent, $\psi$ can learn to ignore it; so in the end an uninformative embedding costs little, and a gain
+# over a policy without one shows that the embedding holds something worth knowing.
 #
 # ## Ours against the paper
 # The paper draws the same loop for its competitive environment. **Where we deviate:** here the new agent is

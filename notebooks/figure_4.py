@@ -107,6 +107,10 @@ variants = [*variants, *more_variants]
 # - **oracle**, beyond the paper: the identity of the training opponent; it does not know unseen ones.
 # - **recurrent**, beyond the paper: no context, but a GRU that reads what the policy sees in the present match.
 #
+# Each variant answers a question. If *oracle* does not lead *no embedding*, knowing the opponent is worth nothing
+# to this learner; if *recurrent* leads, what there is to know shows within a match; if *offline* does as well as
+# *online*, one embedding of each opponent is enough; and if *random* does as well, the context is not used.
+#
 # Contexts scale and shift the first hidden layer (FiLM), or enter the policy like observations
 # (concatenation); **other conditioning** is Emb-Hyb in the other of these ways.
 

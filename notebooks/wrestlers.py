@@ -27,9 +27,8 @@
 # we get a step of another valid match. Legs are numbered from the side nearest to the opponent, so that quarter
 # turns are exact; the other four symmetries (two for ants that circle) are drawn at random for every sample.
 #
-# **What to expect.** Wrestlers that rarely lose to a motionless ant; statistics of style that vary mostly
-# between wrestlers, not between measurements; and, if strength is not everything, match outcomes that
-# deviate from what ratings predict by more than chance.
+# **What to expect.** Wrestlers that rarely lose to a motionless ant; statistics of style that vary mostly between
+# wrestlers; and, if strength is not everything, outcomes that deviate from ratings by more than chance.
 #
 # ## Parameters
 

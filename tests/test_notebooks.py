@@ -67,6 +67,15 @@ def test_arc(notebook):
 
 
 @each_notebook
+def test_they_explain_what_they_do(notebook):
+    """At least half as much prose as code, in characters: lines of prose are longer."""
+    length = {"markdown": 0, "code": 0}
+    for cell in jupytext.read(notebook).cells:
+        length[cell.cell_type] += sum(len(line.strip()) for line in cell.source.splitlines())
+    assert length["markdown"] >= length["code"] / 2
+
+
+@each_notebook
 def test_cells_are_short_and_plain(notebook):
     for cell in jupytext.read(notebook).cells:
         if cell.cell_type == "code":

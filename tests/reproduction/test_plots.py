@@ -132,8 +132,11 @@ def test_claims_point_to_the_right_where_they_hold(ax):
     spans = [line.get_xdata() for line in ax.lines if line.get_marker() == "None"][:3]
     assert spans[0] == pytest.approx([2, 6]) and spans[1] == pytest.approx([-6, -2])
     assert np.isnan(spans[2]).all()
-    means = [line.get_xdata()[0] for line in ax.lines if line.get_marker() == "o"]
+    drawn = [line for line in ax.lines if len(line.get_xdata()) == 1]
+    means = [line.get_xdata()[0] for line in drawn if line.get_marker() == "o"]
     assert means == pytest.approx([4, -4, 4])
+    labels = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert labels == ["reproduced", "contradicted", "too few runs"]
     assert len({line.get_color() for line in ax.lines[:6]}) == 3
     (shaded,) = ax.patches
     assert (shaded.get_x(), shaded.get_width()) == (-1, 2)
