@@ -146,9 +146,9 @@ benchmark.check()
 # autoencoder of actions. All get the same number of updates, on the same number of episodes.
 #
 # We make one change before every training: the encoder's output is centred and scaled by constants, such that
-# embeddings of the episodes have unit variance. A mean over 200 steps hardly differs between episodes; with
-# the usual initial weights, embeddings start within a few hundredths of each other, where the paper's
-# identification loss is flat. The constants add nothing that the weights of a last linear layer could not do.
+# embeddings of the episodes have unit variance. A mean over 200 steps hardly differs between episodes, so that
+# embeddings would start within a few hundredths of each other, where the paper's identification loss is flat.
+# The constants add nothing that the weights of a last linear layer could not do.
 #
 # **Settings are chosen on validation episodes** of the first seed. Their agents (in weak splits, opponents) are
 # in no test of that seed; in poker, encoders learn from four fifths of them and name the others, as published.
@@ -171,9 +171,9 @@ cells = benchmark.measure(choices, seeds)
 #
 # **Floors and ceilings.** *Chance*, *summary statistics*, the *untrained* encoder and *action frequencies*
 # learn nothing. *Supervised* encoders learn from the training agents' labels. *Pooled counts* and *true
-# policies* are the likelihoods above. ParticleWorld's true policies are known too; those of RoboSumo and of
-# the bots are left out. *Discriminants of counts* are Fisher's, fitted with labels: about the best that an
-# embedding can do if it is linear in counts, as the mean-MLP's is.
+# policies* are the likelihoods above; counts need discrete states, the bots' probabilities are hidden, and
+# RoboSumo's are left out. *Discriminants of counts* are Fisher's, fitted with labels: a reference for embeddings
+# that are linear in counts, as the mean-MLP's is.
 
 # %%
 answered = benchmark_answers.answers(cells, encoders=encoders, objectives=objectives)
@@ -200,14 +200,14 @@ plots.save_figure(figure, output, "benchmark")
 plt.show()
 
 # %% [markdown]
-# Each dot is an encoder with an objective, the ring is the paper's pair (mean-MLP with Emb-Hyb), and the star
-# the best cell. Grey bars go from chance to the ceiling: true policies where they are known, else the best
-# supervised encoder. Means over seeds.
+# Each dot is an encoder with an objective; means over seeds. The paper's pair is mean-MLP with Emb-Hyb. Ceiling:
+# true policies where they are known, else the best supervised encoder.
 #
 # **Answers.** We change one thing at a time: the encoder, with Emb-Hyb, or the objective, with the mean-MLP.
 # By the rule of the notebook [claims](claims.py), the accuracy of the linear layer is *better* than that of
 # the paper's pair in the same seeds, *worse*, *equivalent* (within 2 points) or *open*. All differences in
-# one world and split are judged together, and with fewer than five seeds there is no verdict.
+# one world and split are judged together, and with fewer than five seeds there is no verdict. The best cell is
+# compared in the same way with all others, and with summary statistics; those not shown to be worse are listed.
 
 # %%
 answers = benchmark_answers.answers_table(values["answers"])
@@ -240,14 +240,14 @@ plots.save_figure(figure, output, "benchmark_learning")
 plt.show()
 
 # %% [markdown]
-# Learning curves of every cell: losses in units of their first value, means over seeds.
+# Learning curves of every cell: losses in units of their first value, means over seeds with 95 % bands.
 #
 # ## Ours against the published numbers
 # *Kuhn.* The paper's pair names 27.8 % of the agents, slightly more than the 25.7 % published for it, and it
-# cannot name many more: its embedding is linear in counts of (observation, action), and discriminants of the
-# same counts, fitted with labels, name about a third. The published Transformer's 47.9 % seems out of reach of
-# any such encoder. Gated Deep Sets can divide counts by each other. With InfoNCE they name 51.2 % [49.3, 53.2],
-# more than that Transformer; the likelihood of pooled counts names 56 %. In trials, with one or two
+# probably cannot name many more: its embedding is linear in counts of (observation, action), and with labels,
+# discriminants of these counts name 32 % and the same encoder 35 %, the most seen of any such embedding. Gated
+# Deep Sets can divide counts by each other. With InfoNCE they name 51.2 % [49.3, 53.2], more than the published
+# Transformer's 47.9 %; the likelihood of pooled counts names 56 %. In trials, with one or two
 # seeds each, nothing named more by over half a point: other temperatures (0.05, 0.2), learning rates or numbers
 # of updates; six episodes of an agent in an update, compared with each other or with their mean; larger
 # embeddings; five times as many weights; or a Transformer.

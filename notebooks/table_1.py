@@ -175,7 +175,7 @@ comparison.learn(chosen, supervised=True)
 # - *Outcomes.* A classifier learns from training matches and predicts test matches, from embeddings of random
 #   **other** episodes of both wrestlers (or means of several); in the strong split both are unseen. Its
 #   accuracy is compared with what **strengths** allow, taken from the matches of the notebook `wrestlers`,
-#   and with that from the **same match**, a *leak*, since those embeddings saw how it went.
+#   and with that from the **same match**, a *leak*, since those episodes contain the outcome.
 # - *Groups.* Separating a handful of gaits is not identifying individuals. So we also take the ratio within
 #   five groups of wrestlers that fight alike: clusters by their mean speed, height, effort and so on.
 # - *Inputs.* The encoder sees what the environment returns, as in the paper. In some seeds, a second one sees

@@ -135,8 +135,8 @@ ratio = partial(listeners.single_ratio, max_per_agent=max_per_agent)
 
 # %% [markdown]
 # All methods are tuned alike, run by run, to the lowest ratio on *validation* episodes: first $\lambda$ of
-# Emb-Hyb, then each method's learning rate, then its number of updates. With *known* listeners only the
-# learning rate is chosen, the rest is that of *strong*, which works against C3. A **negative control** is a
+# Emb-Hyb, then each method's learning rate, then its number of updates. For *known* listeners only the learning
+# rate is chosen; other settings are those of *strong*, which works against C3. A **negative control** is a
 # second Emb-Im, tuned and trained from other initial weights.
 
 # %%
@@ -285,8 +285,8 @@ plt.show()
 # undecided). Up to 1,200 updates, longer training lowers the ratio by 0.04 at most, or not measurably.
 #
 # **What it means.** Embeddings of one listener cluster, even if it is unseen, and more so from more episodes,
-# which contain more of its messages. But a low ratio is not identification: a linear probe names
-# the unseen listener of 37 % of episodes from summary statistics or an untrained encoder, of 27 % from Emb-Hyb.
+# which contain more of its messages. But a low ratio is not identification: a linear probe identifies unseen
+# listeners in 37 % of episodes from summary statistics or an untrained encoder, but in 27 % from Emb-Hyb.
 #
 # ## What it cost
 

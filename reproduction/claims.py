@@ -28,7 +28,7 @@ SMALLEST_EFFECTS = {
     "match": (1.0, "reward in an episode", "for two speakers to match: below that least gain"),
 }
 EXPECTED = {"greater": "> 0", "less": "< 0", "equal": "= 0"}
-FALSE_ALARM = "false alarm: a difference between methods that know the same"
+FALSE_ALARM = "false alarm: a difference between methods with the same information"
 
 Claim = Mapping[str, Any]
 Results = Mapping[str, Mapping[str, Any]]
