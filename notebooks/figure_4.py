@@ -263,7 +263,7 @@ plt.show()
 # ## Where we deviate
 # Policies start from a strong one, not from scratch, and we report scores, not win rates. Seeds vary actions,
 # matches and minibatches, but not start, opponents and encoder: that of Table 1's first seed, which clusters
-# unseen wrestlers worst of ten (IICR 0.91), since they fight alike ([table_1](table_1.py)). FiLM and concatenation do not differ measurably.
+# unseen wrestlers worst of ten (IICR 0.90), since they fight alike ([table_1](table_1.py)). FiLM and concatenation do not differ measurably.
 #
 # ## What it cost
 

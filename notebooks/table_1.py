@@ -273,20 +273,20 @@ for kind in kinds:
 
 # %% [markdown]
 # **What it means.** A hundred steps do about as well as a whole episode; averaging over episodes helps all
-# methods. The lowest ratio need not mean the best identification: from one episode, a linear probe names 33 %
-# with Emb-Id and 28 % with Emb-Hyb (weak), 47 and 48 % (strong). Emb-Hyb predicts outcomes with accuracy 0.64
-# and 0.62; strengths allow 0.66 and 0.63, untrained encoders reach 0.60 and 0.57 (with other weights, 0.61).
+# methods. The lowest ratio need not mean the best identification: from one episode, a linear probe names 31 %
+# with Emb-Id and 27 % with Emb-Hyb (weak), 50 and 46 % (strong). Emb-Hyb predicts outcomes with accuracy 0.64
+# and 0.61; strengths allow 0.67 and 0.63, and untrained encoders reach 0.59 and 0.56.
 #
 # **What did and did not reproduce.** Emb-Hyb has the lowest ratio in both splits, as in the paper, but not as
-# low: 0.36 instead of 0.22 for unseen edges, 0.53 instead of 0.21 for unseen wrestlers. It separates styles rather
-# than wrestlers: within groups of similar style its ratio is 0.70 and 0.81; and the strong one is 0.34 to 0.46 in
-# seven seeds, but 0.82 to 0.91 in the three whose unseen wrestlers fight alike (their style statistics differ by
+# low: 0.37 instead of 0.22 for unseen edges, 0.54 instead of 0.21 for unseen wrestlers. It separates styles rather
+# than wrestlers: within groups of similar style its ratio is 0.65 and 0.84; and the strong one is 0.37 to 0.44 in
+# seven seeds, but 0.76 to 0.87 in the three whose unseen wrestlers fight alike (their style statistics differ by
 # 1.3 to 1.8 standard deviations on average, 3.0 to 4.6 in the others). Egocentric inputs do not help: in the
-# same five seeds, they change Emb-Hyb's ratio by 0.012 [0.005, 0.019] and 0.04 [−0.02, 0.10].
+# same five seeds, they change Emb-Hyb's ratio by 0.00 [−0.01, 0.02] and 0.05 [0.02, 0.09].
 #
 # ## Where we deviate
 # - The wrestlers are ours, so that ratios compare indirectly. All seeds share them and their matches; intervals are
-#   over splits, weights and steps. One seed's validation data can be another's test data; only $\lambda$ is new.
+#   over splits, weights and steps. One seed's validation data can be another's test data.
 #
 # ## What it cost
 
