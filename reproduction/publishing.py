@@ -136,9 +136,10 @@ def _cells(row: tables.Row) -> tuple[Any, ...]:
 
 
 def _made_by(entry: Mapping[str, Any]) -> str:
-    """At which commit and in what time an item was made."""
-    commit, seconds = entry["versions"]["commit"], entry["wall_time_seconds"]
-    return f"Commit `{commit}`, {seconds / 60:.1f} min on {entry['machine']['cores']} cores."
+    """At which commit an item was made, in what time, and on what."""
+    commit, minutes = entry["versions"]["commit"], entry["wall_time_seconds"] / 60
+    machine = entry["machine"]
+    return f"Commit `{commit}`, {minutes:.1f} min on {machine['cores']} cores ({machine['cpu']})."
 
 
 def _link(place: str, folder: Path) -> str:

@@ -47,11 +47,12 @@ def test_page_of_numbers(results_dir, tmp_path):
 
 
 def test_page_links_to_the_notebooks_of_the_repository():
-    entry = {"rows": [], "files": {}, "versions": {"commit": "abc"}, "machine": {"cores": 2}}
+    entry = {"rows": [], "files": {}, "versions": {"commit": "abc"}}
+    entry["machine"] = {"cores": 2, "cpu": "Z80"}
     manifest = {"profile": "long", "items": {"table_2": {**entry, "wall_time_seconds": 90}}}
     text = publishing.numbers_page(manifest, results.ROOT / "figures/long")
     assert "## [`table_2`](../../notebooks/table_2.ipynb)" in text
-    assert "Commit `abc`, 1.5 min on 2 cores." in text
+    assert "Commit `abc`, 1.5 min on 2 cores (Z80)." in text
 
 
 def test_claims_go_to_the_readme(results_dir, tmp_path, readme):
