@@ -97,11 +97,12 @@ output = results.resolve(output_folder)
 # | RoShamBo | OpenSpiel's 43 bots | one match; each step shows the last three throws | bots against unseen opponents (weak), unseen bots (strong) |
 #
 # Poker has no weak split, since the agents to identify take no part in the episodes that encoders learn from.
+# Hands are dealt by a vectorised sampler, which `tests/paperlib/environments/test_poker.py` checks against
+# OpenSpiel's own game, step by step.
 #
 # A *cell* is one encoder with one objective in one world. Before any training, every cell does one update on
-# tiny data. Errors therefore stop the notebook here, with one line that names the cause: an encoder that
-# returns no vector, an objective that returns no scalar, LIAM in a world without the partners' steps, a
-# missing file, or a missing OpenSpiel.
+# tiny data. Errors therefore stop the notebook here, with one line: an encoder that returns no vector, an
+# objective that returns no scalar, LIAM in a world without the partners' steps, a missing file or OpenSpiel.
 
 # %%
 sizes = Sizes(
@@ -248,9 +249,8 @@ plt.show()
 # discriminants of these counts name 32 % and the same encoder 35 %, the most seen of any such embedding. Gated
 # Deep Sets can divide counts by each other. With InfoNCE they name 51.2 % [49.3, 53.2], more than the published
 # Transformer's 47.9 %; the likelihood of pooled counts names 56 %. In trials, with one or two
-# seeds each, nothing named more by over half a point: other temperatures (0.05, 0.2), learning rates or numbers
-# of updates; six episodes of an agent in an update, compared with each other or with their mean; larger
-# embeddings; five times as many weights; or a Transformer.
+# seeds each, nothing named more by over half a point: other temperatures, learning rates or numbers of updates;
+# six episodes of an agent in an update; larger embeddings; five times as many weights; or a Transformer.
 #
 # The profile `long` has five encoders and six objectives ([figure](../figures/long/benchmark.png),
 # [cells](../figures/long/benchmark_cells.md); 3.3 core hours). With Emb-Hyb, gated Deep Sets (44.7 %) and the
