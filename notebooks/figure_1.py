@@ -17,10 +17,14 @@
 # together. Training, validation and test episodes come from three subgraphs:
 #
 # - **weak generalisation**: seen agents, unseen edges. $G_\text{train}$ is connected and contains
-#   every agent, but $E_\text{train} \cap E_\text{test} = \emptyset$: a seen agent plays with an
-#   unseen partner;
-# - **strong generalisation**: unseen agents. $V_\text{train} \cap V_\text{test} = \emptyset$, and each
-#   part is the subgraph induced by its agents: unseen agents play each other.
+#   every agent, but no edge of the test: a seen agent plays with an unseen partner;
+# - **strong generalisation**: unseen agents. Each part is the subgraph induced by its agents: unseen agents
+#   play each other.
+#
+# With edges $E$ and nodes $V$ of the subgraphs,
+#
+# $$ \text{weak:}\quad E_\text{train} \cap E_\text{test} = \emptyset, \qquad
+#    \text{strong:}\quad V_\text{train} \cap V_\text{test} = \emptyset. $$
 #
 # **What to expect.** Four diagrams: a complete graph, as in RoboSumo, and a bipartite one, as in
 # ParticleWorld, each with a weak and a strong split.

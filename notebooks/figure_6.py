@@ -15,8 +15,10 @@
 # - **RoboSumo** is competitive and high-dimensional: two ants, each with actions $a \in [-1, 1]^8$
 #   and an observation of 120 numbers, try to push each other out of a ring;
 # - **ParticleWorld** is cooperative and small: a speaker knows which of three landmarks is the target and
-#   sends bits to a listener, which can move but does not know the target. At each step both receive the
-#   reward $r = -\lVert x - x_\text{target} \rVert^2$, where $x$ is the listener's position.
+#   sends bits to a listener, which can move but does not know the target. At each step both receive a reward,
+#   with $x$ the listener's position,
+#
+# $$ r = -\lVert x - x_\text{target} \rVert^2. $$
 #
 # **What to expect.** One picture of each environment, and the sizes of its agents' observations.
 #

@@ -57,10 +57,9 @@ def test_every_parameter_is_recorded(notebook):
 @each_notebook
 def test_arc(notebook):
     text = "\n".join(c.source for c in jupytext.read(notebook).cells if c.cell_type == "markdown")
-    places = [
-        text.index(heading)
-        for heading in ("**The question.**", "## Parameters", "## What it cost", "## Things to try")
-    ]
+    headings = ("**The question.**", "$$", "**What to expect.**", "## Parameters")
+    headings += ("**What it means", "## What it cost", "## Things to try")
+    places = [text.index(heading) for heading in headings]
     assert places == sorted(places)
     tries = text[places[-1] :].count("\n- ")
     assert 2 <= tries <= 3
