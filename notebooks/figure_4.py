@@ -253,12 +253,14 @@ plt.show()
 # and grey band: the lead of the best responses to the same opponents; its interval knows one training of each.
 #
 # **What it means** (default profile). Conditioning on the opponent makes no difference that matters. Emb-Hyb
-# gains 0.01 [−0.00, 0.02] over no embedding against training opponents, and 0.01 [−0.02, 0.03] against unseen
+# gains 0.00 [−0.02, 0.02] over no embedding against training opponents, and −0.00 [−0.02, 0.02] against unseen
 # ones (C5: equivalent, within ±0.05); it does as well as one fixed embedding and as random vectors (C6:
-# equivalent). PPO finds nothing to gain: the best responses lead by −0.01 and 0.02, the oracle by 0.01, and no
-# variant scores more than the start, whose curve has long been flat. That knowing the opponent is worth little
-# and that PPO does not find what it is worth look the same here. The paper's gain does **not reproduce** with
-# these wrestlers, from a start that mostly beats them.
+# equivalent). PPO finds nothing to gain: the best responses lead by −0.00 [−0.01, 0.01] and 0.01 [−0.01, 0.03],
+# the oracle by −0.01, and a memory of the present match by 0.02 (unseen: [0.01, 0.04], not corrected for the
+# number of variants). The start itself leads by −0.00 and 0.01, and no learning curve rises: the second half of the
+# oracle's is 0.04 [−0.02, 0.09] below its first. That knowing the opponent is worth little, and that PPO does not
+# find what it is worth, look the same here. The paper's gain does **not reproduce** with these wrestlers, from a
+# start that mostly beats them.
 #
 # ## Where we deviate
 # Policies start from a strong one, not from scratch, and we report scores, not win rates. Seeds vary actions,
