@@ -273,8 +273,8 @@ plt.show()
 # Which integrator should be the default? RK4 is the original's and conserves energy far better in free
 # flight, as expected: it is made for smooth motion. But wrestlers touch the ground and each other all the
 # time, and joints are damped. The right panel shows what the difference means for a policy: in the run in
-# `figures/`, `ant-mlp-v1` won 94 % with RK4 and 89 % with `implicitfast`, with intervals that nearly meet;
-# for `ant-lstm` and `bug-mlp` there is no measurable difference. Agents *trained* here never see RK4. So the
+# `figures/`, `ant-mlp-v1` won 94 % with RK4 and 91 % with `implicitfast`, and `bug-mlp-v1` 89 % [86, 92] and
+# 83 % [79, 86]; for `ant-lstm-v1` there is no measurable difference. Agents *trained* here never see RK4. So the
 # default is `implicitfast`: it runs about 3.6 times as many steps per second, and MuJoCo recommends it.
 # For the highest fidelity, use `integrator="RK4"`.
 #

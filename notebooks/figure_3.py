@@ -135,11 +135,11 @@ for method in methods:
 # Each point is one episode, which lasts some eight seconds on average, and each colour is one wrestler, named
 # after how it was trained. The last figure corresponds to the paper's Figure 3.
 #
-# **What it means.** In the weak split, Emb-Hyb has the lowest IICR (0.28, against 0.32 for Emb-Id and 0.46
-# for Emb-Im), and Emb-Id the highest silhouette (0.31, against 0.26). The two wrestlers trained in pairs
-# mostly stand apart; the three trained by self-play overlap. In the strong split all colours mix: IICR is 0.90
-# or more, and silhouettes are negative. In this seed the five unseen wrestlers look alike to the encoder;
-# Table 1's mean over ten splits is lower.
+# **What it means.** In the weak split, Emb-Hyb has the lowest IICR (0.34, against 0.38 for Emb-Id and 0.52
+# for Emb-Im), and Emb-Id the highest silhouette (0.25, against 0.21). The two wrestlers trained in pairs
+# mostly stand apart; the three trained by self-play overlap. In the strong split all colours mix: IICR is 0.88
+# or more, and silhouettes are negative. In this seed the five unseen wrestlers fight alike; Table 1's mean over
+# ten splits is lower.
 #
 # ## Ours against the paper
 # The paper shows clusters that hardly overlap, and reports no numbers for them. Where ours overlap, IICR
