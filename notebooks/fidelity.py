@@ -273,13 +273,13 @@ plt.show()
 # Which integrator should be the default? RK4 is the original's and conserves energy far better in free
 # flight, as expected: it is made for smooth motion. But wrestlers touch the ground and each other all the
 # time, and joints are damped. The right panel shows what the difference means for a policy: in the run in
-# `figures/`, `ant-mlp-v1` won 94 % with RK4 and 91 % with `implicitfast`, and `bug-mlp-v1` 89 % [86, 92] and
-# 83 % [79, 86]; for `ant-lstm-v1` there is no measurable difference. Agents *trained* here never see RK4. So the
+# `figures/`, `bug-mlp-v1` won less often with `implicitfast` (83 % [79, 86]) than with RK4 (89 % [86, 92]); for
+# `ant-mlp-v1` (91 and 94 %) and `ant-lstm-v1` intervals overlap. Agents *trained* here never see RK4. So the
 # default is `implicitfast`: it runs about 3.6 times as many steps per second, and MuJoCo recommends it.
 # For the highest fidelity, use `integrator="RK4"`.
 #
-# Without contact forces, `ant-mlp-v1` draws more often (14 and 8 % instead of 4 and 3 %) and wins 5 to 7
-# points less, with intervals that meet or nearly meet; we measure none for the other two.
+# Without contact forces, `ant-mlp-v1` draws more often (15 and 6 % instead of 2 and 3 %) and wins 10
+# (`implicitfast`) and 3 points (RK4) less; only the first difference is clear, and there is none for the others.
 #
 # ## Ours against the original
 # The original let a match end *after* its 500th step, and so do we: the 501st is the last. **Where we

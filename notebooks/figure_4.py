@@ -179,7 +179,7 @@ for (variant, _), found in zip(product(variants, seeds), played, strict=True):
 # ## Result
 # A run is one seed; its score is the mean over opponents of 1 for a win and ½ for a draw. Intervals are
 # Student's $t$ over seeds. The best responses' lead over no embedding is what PPO found to gain. Learning
-# curves that no longer rise say that training was long enough for this learner.
+# curves that do not rise show no progress, not that longer training would not help.
 
 # %%
 means = {name: np.mean(own, axis=1) for name, own in scores.items()}  # (seeds,)
@@ -250,22 +250,24 @@ plt.show()
 
 # %% [markdown]
 # Gains in score over the policy without embedding, with 95 % intervals (Student's t over seeds). Dashed line
-# and grey band: the lead of the best responses to the same opponents; its interval knows one training of each.
+# and grey band: the lead of the best responses to the same opponents, each trained once; the interval leaves out
+# how trainings vary.
 #
 # **What it means** (default profile). Conditioning on the opponent makes no difference that matters. Emb-Hyb
 # gains 0.00 [−0.02, 0.02] over no embedding against training opponents, and −0.00 [−0.02, 0.02] against unseen
 # ones (C5: equivalent, within ±0.05); it does as well as one fixed embedding and as random vectors (C6:
 # equivalent). PPO finds nothing to gain: the best responses lead by −0.00 [−0.01, 0.01] and 0.01 [−0.01, 0.03],
 # the oracle by −0.01, and a memory of the present match by 0.02 (unseen: [0.01, 0.04], not corrected for the
-# number of variants). The start itself leads by −0.00 and 0.01, and no learning curve rises: the second half of the
-# oracle's is 0.04 [−0.02, 0.09] below its first. That knowing the opponent is worth little, and that PPO does not
-# find what it is worth, look the same here. The paper's gain does **not reproduce** with these wrestlers, from a
-# start that mostly beats them.
+# number of variants). The start itself leads by −0.00 and 0.01, and no learning curve measurably rises: the
+# second half of the oracle's is 0.04 [−0.02, 0.09] below its first. So these results do not tell whether knowing
+# the opponent is worth little or PPO fails to exploit it. The paper's gain does **not reproduce** with these
+# wrestlers, from a start that mostly beats them.
 #
 # ## Where we deviate
 # Policies start from a strong one, not from scratch, and we report scores, not win rates. Seeds vary actions,
-# matches and minibatches, but not start, opponents and encoder: that of Table 1's first seed, which clusters
-# unseen wrestlers worst of ten (IICR 0.90), since they fight alike ([table_1](table_1.py)). FiLM and concatenation do not differ measurably.
+# matches and minibatches, but not start, opponents and encoder: the shipped one of Table 1's first seed, which
+# hardly clusters unseen wrestlers (IICR 0.90), since these fight alike ([table_1](table_1.py)). FiLM and
+# concatenation do not differ measurably.
 #
 # ## What it cost
 

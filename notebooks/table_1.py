@@ -275,13 +275,13 @@ for kind in kinds:
 # **What it means.** A hundred steps do about as well as a whole episode; averaging over episodes helps all
 # methods. The lowest ratio need not mean the best identification: from one episode, a linear probe names 31 %
 # with Emb-Id and 27 % with Emb-Hyb (weak), 50 and 46 % (strong). Emb-Hyb predicts outcomes with accuracy 0.64
-# and 0.61; strengths allow 0.67 and 0.63, and untrained encoders reach 0.59 and 0.56.
+# and 0.61; strengths allow 0.67 and 0.63, and untrained encoders reach 0.59 or 0.61 and 0.56.
 #
 # **What did and did not reproduce.** Emb-Hyb has the lowest ratio in both splits, as in the paper, but not as
-# low: 0.37 instead of 0.22 for unseen edges, 0.54 instead of 0.21 for unseen wrestlers. It separates styles rather
-# than wrestlers: within groups of similar style its ratio is 0.65 and 0.84; and the strong one is 0.37 to 0.44 in
-# seven seeds, but 0.76 to 0.87 in the three whose unseen wrestlers fight alike (their style statistics differ by
-# 1.3 to 1.8 standard deviations on average, 3.0 to 4.6 in the others). Egocentric inputs do not help: in the
+# low: 0.37 instead of 0.22 for unseen edges, 0.54 instead of 0.21 for unseen wrestlers. It mostly
+# separates styles: within groups of similar style its ratio is 0.65 and 0.84; and over all unseen wrestlers, it is
+# 0.37 to 0.44 in seven seeds, but 0.76 to 0.87 in the three whose wrestlers fight alike (the mean distance of their
+# standardised style statistics is 1.3 to 1.8, 3.0 to 4.6 in the others). Egocentric inputs do not help: in the
 # same five seeds, they change Emb-Hyb's ratio by 0.00 [−0.01, 0.02] and 0.05 [0.02, 0.09].
 #
 # ## Where we deviate

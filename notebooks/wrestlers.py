@@ -274,13 +274,13 @@ plt.show()
 # **What it means.** The wrestlers differ in how they move: for most statistics of style, nearly all of the
 # variance is between wrestlers. But who beats whom is mostly a matter of strength. Ratings have a standard
 # deviation of 127 points, and strengths alone predict 66 % of all outcomes. There is more than strength
-# ($\chi^2$ is 1.41 per degree of freedom, $p < 0.001$; on another processor, other matches of the same wrestlers
-# gave 1.21 and 1.25), but not much: true scores are 0.04 [0.03, 0.06] from $p_{ij}$, which are 0.22 from ½.
+# ($\chi^2$ is 1.41 per degree of freedom, $p < 0.001$; other matches of the same wrestlers gave 0.98 to 1.40), but
+# not much: the root mean square is 0.04 [0.03, 0.06] from $p_{ij}$ to true scores, and 0.22 from ½ to $p_{ij}$.
 #
 # **What was tried** ([pilots](../reproduction/recipes/pilots.md)). An ant learns about three times as fast if
 # the side nearest to the opponent counts as its front. With at least two million samples for all but one,
 # ratings had a standard deviation of 66 to 90 points; so we retrained six for 0.5 to 1.5 million. All explore
-# alike (a standard deviation of at least 0.3): less was worse.
+# alike (a standard deviation of at least 0.3): less was worse. Each pilot ran once.
 #
 # ## What it cost
 

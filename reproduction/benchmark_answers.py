@@ -103,11 +103,11 @@ def _is_learned(cell: Cell) -> bool:
     return bool(cell.encoder) and cell.objective not in ("supervised", "untrained")
 
 
-def ties(rows: Iterable[Row], task: tuple[str, str]) -> list[str]:
+def ties(rows: Sequence[Row], task: tuple[str, str]) -> list[str]:
     """Cells trained without labels, and "summary statistics", that are not shown to be worse than
-    the best cell by the linear layer: by `verdicts.judge_parts`, all together; none if there are
-    too few seeds. As the best one is chosen by the same numbers, the list is rather too short than
-    too long.
+    the best cell by the linear layer, or by less than the smallest effect of an accuracy: by
+    `verdicts.judge_parts`, all together; none if there are too few seeds. The best cell is chosen
+    by the same numbers, which shortens the list.
     """
     best, found = best_cell(rows, task), by_cell(rows, "linear")
     parts = [
@@ -117,7 +117,8 @@ def ties(rows: Iterable[Row], task: tuple[str, str]) -> list[str]:
         if _is_learned(cell) or cell.objective == "summary statistics"
     ]
     judged = verdicts.judge_parts(parts) if parts else []
-    return [one.part for one in judged if one.verdict in ("equivalent", "undecided")]
+    worse = "reproduced", verdicts.TOO_FEW
+    return [one.part for one in judged if one.verdict not in worse]
 
 
 def answers(
@@ -173,7 +174,7 @@ def answers_table(answered: Sequence[Mapping[str, Any]]) -> str:
         names = {word: [n for n in words if words[n] == word] for word in words.values()}
         return "; ".join(f"{word}: {', '.join(found)}" for word, found in names.items()) or "–"
 
-    header = ("world", "split", "best cell", "not shown to be worse than it")
+    header = ("world", "split", "best cell", "not shown to be worse by 2 points")
     header += ("encoders, with Emb-Hyb", "objectives, with mean-MLP", "the paper's are enough")
     body = []
     for row in answered:

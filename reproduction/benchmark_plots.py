@@ -10,7 +10,7 @@ import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from reproduction import plots, statistics
+from reproduction import plots
 from reproduction.benchmark_answers import PAPERS, Cell, best_cell, estimates, published
 from reproduction.benchmark_measures import STEP_SHARES, Row
 
@@ -88,11 +88,8 @@ def learning_curves(rows: Sequence[Row]) -> Figure:
             own = [r for r in trained if (r["world"], r["kind"], r["encoder"]) == (*task, encoder)]
             for objective in dict.fromkeys(row["objective"] for row in own):
                 losses = np.array([r["losses"] for r in own if r["objective"] == objective])
-                shares, look = losses / np.abs(losses[:, :1]), {"color": COLOURS[objective]}
-                mean, half = shares.mean(0), statistics.t_half_width(shares)
-                places = np.linspace(0, 1, len(mean))
-                ax.plot(places, mean, label=objective, lw=1, **look)
-                ax.fill_between(places, mean - half, mean + half, alpha=0.15, lw=0, **look)
+                shares, places = losses / np.abs(losses[:, :1]), np.linspace(0, 1, losses.shape[1])
+                plots.draw_band(ax, places, shares, label=objective, color=COLOURS[objective])
             ax.tick_params(labelsize=5)
         line[0].set_ylabel("\n".join(task), fontsize=6)
     for ax, encoder in zip(axes[0], encoders, strict=True):

@@ -206,6 +206,7 @@ def draw_band(
     label: str,
     has_band: bool = True,
     linestyle: str = "-",
+    color: str | None = None,
 ) -> None:
     """Mean over runs with its 95 % band by Student's t.
 
@@ -213,12 +214,13 @@ def draw_band(
         ax: to draw on.
         positions: (P,).
         values: (runs, P).
-        label: of the line, and the method that gives it its colour.
+        label: of the line.
         has_band: whether to draw the band; more than three hide one another.
-        linestyle: Matplotlib's.
+        linestyle, color: Matplotlib's; by default the colour is that of the method ``label``.
     """
     positions, values = np.asarray(positions), np.asarray(values, dtype=float)
-    look = {"label": label, "color": METHOD_COLOURS.get(label), "linestyle": linestyle}
+    color = METHOD_COLOURS.get(label) if color is None else color
+    look = {"label": label, "color": color, "linestyle": linestyle}
     (line,) = ax.plot(positions, values.mean(0), **look)
     if has_band and len(values) > 1:
         mean, half = values.mean(0), statistics.t_half_width(values)

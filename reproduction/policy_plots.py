@@ -13,7 +13,7 @@ from matplotlib.patches import Rectangle
 from numpy.typing import ArrayLike
 
 from reproduction import measures, plots
-from reproduction.statistics import Estimate, t_half_width
+from reproduction.statistics import Estimate
 
 TITLES = {"train": "training opponents", "test": "unseen opponents"}
 SETS = (  # of variants that a line of Figure 4 shows
@@ -84,7 +84,7 @@ def best_responses(values: Values, generalists: Mapping[str, str], start: str) -
         left.add_patch(Rectangle((k - 0.5, k - 0.5), 1, 1, fill=False, ec="black", clip_on=False))
     for draw in (left.axvline, left.axhline):
         draw(num_train - 0.5, color="white", lw=2, zorder=0.9)
-    left.axhline(len(names) - 0.5, color="white", lw=2)
+    left.axhline(len(names) - 0.5, color="white", lw=2, zorder=0.9)
     left.set(xlabel="opponent", ylabel="trained against")
     specialists = [[score for _, score in values["curves"][name]] for name in names]
     for label, colour, curves in (
@@ -92,14 +92,9 @@ def best_responses(values: Values, generalists: Mapping[str, str], start: str) -
         *((n, c, [[score for _, score in values["curves"][n]]]) for n, c in generalists.items()),
     ):
         smooth = np.array([_means_of_five(curve) for curve in curves])
-        places = np.linspace(
-            1 - (smooth.shape[1] - 1) / max(1, len(curves[0]) - 1), 1, len(smooth.T)
-        )
-        right.plot(places, smooth.mean(0), color=colour, label=label)
-        if len(smooth) > 1:
-            half = t_half_width(smooth)
-            band = smooth.mean(0) - half, smooth.mean(0) + half
-            right.fill_between(places, *band, color=colour, alpha=0.15, lw=0)
+        first = 1 - (smooth.shape[1] - 1) / max(1, len(curves[0]) - 1)
+        places = np.linspace(first, 1, smooth.shape[1])
+        plots.draw_band(right, places, smooth, label=label, color=colour)
     right.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3, fontsize=6)
     right.set(xlabel="fraction of the training", ylabel="score in training")
     return figure
@@ -123,7 +118,7 @@ def draw_scores(
     scores = np.asarray(scores)
     ax.imshow(scores, cmap="RdBu", vmin=0, vmax=1, aspect="auto")
     for (row, column), score in np.ndenumerate(scores):
-        colour = "white" if abs(score - 0.5) > 0.23 else "black"
+        colour = "white" if abs(round(score, 2) - 0.5) > 0.23 else "black"
         number = f"{score:.2f}".lstrip("0")
         ax.text(column, row, number, ha="center", va="center", fontsize=5, color=colour)
     ax.set_xticks(range(len(columns)), columns, rotation=90, fontsize=6)

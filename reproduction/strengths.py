@@ -22,8 +22,9 @@ class Fit(NamedTuple):
         degrees_of_freedom: pairs that met, less the ratings that were fitted, P - 1.
         p_value: of a larger chi-square if strength were all there is.
         strength: root mean square over pairs of the expected score minus ½.
-        interaction: the same of what ratings leave unexplained in pairs' true scores: by moments,
-            with a 95 % interval from the quantiles of chi-square; 0 if chance explains it all.
+        interaction: the same of what ratings leave unexplained in pairs' true scores, if its
+            variance is in proportion to that of chance (overdispersion): by moments, with a 95 %
+            interval from the quantiles of chi-square; 0 if chance explains it all.
     """
 
     chi_square: float

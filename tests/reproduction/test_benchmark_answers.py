@@ -64,6 +64,8 @@ def test_ties_are_cells_that_are_not_shown_to_be_worse():
     rows += [{**near, "seed": k, "linear": x - 0.001 * k} for k, x in enumerate(best)]
     labelled = [{**row, "encoder": "GRU", "objective": "supervised"} for row in rows[-5:]]
     assert ties(rows + labelled, task) == ["summary statistics"]
+    better = [{**row, "linear": row["linear"] + 0.1} for row in rows[-5:]]
+    assert ties(rows[:-5] + better, task) == ["summary statistics"]
     assert ties(make_rows(num_seeds=2, noise=0.5), task) == []
 
 
