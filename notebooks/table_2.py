@@ -280,13 +280,13 @@ plt.show()
 #
 # **What did and did not reproduce** (default profile). From one episode, unseen listeners cluster as well as
 # the paper reports or better, seen ones less well. With settings chosen by validation, Emb-Id clusters like
-# either of the others where listeners are unseen; with seen ones, differences of 0.02 are possible (C2:
-# undecided). An encoder that knew the test listeners is not measurably better, to within about 0.03 (C3:
-# undecided). Up to 1,200 updates, longer training lowers the ratio by 0.04 at most, or not measurably.
+# either of the others, to within 0.02 (C2: equivalent; on another processor, undecided with seen listeners). An
+# encoder that knew the test listeners is not measurably better, to within about 0.04 (C3: undecided). Up to
+# 1,200 updates, longer training lowers the ratio by 0.05 at most, or not measurably.
 #
 # **What it means.** Embeddings of one listener cluster, even if it is unseen, and more so from more episodes,
 # which contain more of its messages. But a low ratio is not identification: a linear probe identifies unseen
-# listeners in 37 % of episodes from summary statistics or an untrained encoder, but in 27 % from Emb-Hyb.
+# listeners in 37 % of episodes from summary statistics or an untrained encoder, but in 28 % from Emb-Hyb.
 #
 # ## What it cost
 
