@@ -208,7 +208,7 @@ plt.show()
 # Unseen agents: two of t-SNE's three dimensions for test episodes; each colour and marker is one agent. (In
 # ParticleWorld, the principal components beyond the first show single outlying episodes.)
 #
-# **What it means.** From single episodes, unseen agents overlap in this view, and their ratios, 0.84 to 0.91,
+# **What it means.** From single episodes, unseen agents overlap in this view, and their ratios, 0.85 to 0.97,
 # are not far below one. Look on the page whether the third dimension or another colouring says more.
 #
 # ## Ours against the paper
