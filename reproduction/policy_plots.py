@@ -86,11 +86,10 @@ def best_responses(values: Values, generalists: Mapping[str, str], start: str) -
         draw(num_train - 0.5, color="white", lw=2, zorder=0.9)
     left.axhline(len(names) - 0.5, color="white", lw=2, zorder=0.9)
     left.set(xlabel="opponent", ylabel="trained against")
-    specialists = [[score for _, score in values["curves"][name]] for name in names]
-    for label, colour, curves in (
-        ("best responses", "#0072B2", specialists),
-        *((n, c, [[score for _, score in values["curves"][n]]]) for n, c in generalists.items()),
-    ):
+    scores = {name: [score for _, score in curve] for name, curve in values["curves"].items()}
+    drawn = {"best responses": ("#0072B2", [scores[name] for name in names])}
+    drawn |= {name: (colour, [scores[name]]) for name, colour in generalists.items()}
+    for label, (colour, curves) in drawn.items():
         smooth = np.array([_means_of_five(curve) for curve in curves])
         first = 1 - (smooth.shape[1] - 1) / max(1, len(curves[0]) - 1)
         places = np.linspace(first, 1, smooth.shape[1])
