@@ -18,7 +18,8 @@
 # $$ V = \frac1N \sum_i \Big( u(\pi_i, i) - u(\pi_\text{all}, i) \Big), $$
 #
 # the mean lead of each specialist over the generalist against the specialist's own opponent. If $V$ is about
-# zero, the state of the match shows all that one needs to know, and no embedding of earlier matches helps.
+# zero and PPO finds good responses, the state of the match shows all that one needs to know, and no embedding of
+# earlier matches helps.
 # [value_of_knowing](value_of_knowing.py) computes it exactly elsewhere, where it is never negative; estimates
 # from trained policies can be.
 #
