@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from paperlib import _checks
+from paperlib import _checks, _dataset_checks
 from paperlib.alternatives.deep_sets import DeepSetsEncoder
 from paperlib.alternatives.gated_pooling import GatedPoolingEncoder
 from paperlib.alternatives.objectives import LIAM, InfoNCE, Variational
@@ -156,7 +156,7 @@ def hold_out(
         ValueError: if the split is unknown, or there are too few episodes or agents.
     """
     _checks.one_of("split", split, SPLITS)
-    _checks.enough_episodes(dataset.agents, minimum=4)
+    _dataset_checks.enough_episodes(dataset.agents, minimum=4)
     ids, index = dataset.agents.unique(return_inverse=True)
     if len(ids) < 4:
         raise ValueError(f"dataset: a comparison needs at least four agents, got {len(ids)}")

@@ -12,7 +12,7 @@ from jaxtyping import Float32, Int, Int8, Int64, Shaped
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
-from paperlib import _checks
+from paperlib import _checks, _dataset_checks
 from paperlib._storage import BY_STEP, StoredEpisodes
 from paperlib.batches import EpisodeBatch, PartnerSteps, as_numbers, steps_before
 from paperlib.graphs import InteractionGraph
@@ -103,20 +103,22 @@ class InteractionDataset(StoredEpisodes):
             ValueError: if shapes do not fit, a partner's observations come without its actions, a
                 number is not finite, or an id is negative. The message names the argument.
         """
-        rows = _checks.observations(observations)
+        rows = _dataset_checks.observations(observations)
         lengths, count = [len(row) for row in rows], len(rows)
-        acts, num_actions = _checks.actions(actions, lengths=lengths, num_actions=num_actions)
-        seen, done, num_partner_actions = _checks.partner(
+        acts, num_actions = _dataset_checks.actions(
+            actions, lengths=lengths, num_actions=num_actions
+        )
+        seen, done, num_partner_actions = _dataset_checks.partner(
             partner_observations, partner_actions, lengths=lengths, num_actions=num_partner_actions
         )
         return cls(
             observations=_pad(rows),
             actions=_pad(acts),
             lengths=torch.tensor(lengths),
-            agents=_checks.ids("agents", agents, count=count),
-            partners=_checks.ids("partners", partners, count=count, unknown=-1),
-            returns=_checks.returns(returns, count=count),
-            outcomes=_checks.outcomes(outcomes, count=count),
+            agents=_dataset_checks.ids("agents", agents, count=count),
+            partners=_dataset_checks.ids("partners", partners, count=count, unknown=-1),
+            returns=_dataset_checks.returns(returns, count=count),
+            outcomes=_dataset_checks.outcomes(outcomes, count=count),
             num_actions=num_actions,
             partner_observations=None if seen is None else _pad(seen),
             partner_actions=None if done is None else _pad(done),

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from paperlib import _checks, files, objectives
+from paperlib import _dataset_checks, files, objectives
 from paperlib.batches import EpisodeBatch, join_episodes
 from paperlib.datasets import InteractionDataset
 from paperlib.encoders import (
@@ -117,7 +117,7 @@ class PolicyEmbedder(nn.Module):
                 f"encoder was trained with {self.sizes[0]} and {self.sizes[1]}"
             )
         rows = torch.arange(len(dataset)) if rows is None else rows
-        rows = _checks.rows(rows, count=len(dataset)).to(dataset.agents.device)
+        rows = _dataset_checks.rows(rows, count=len(dataset)).to(dataset.agents.device)
         rows = rows.reshape(len(rows), -1)  # (R, k)
         device = next(self.parameters()).device
         batch_size = batch_size or max(1, 102400 // (dataset.observations.shape[1] * rows.shape[1]))
@@ -245,7 +245,7 @@ def learn(
     dataset = dataset.to(generator.device)
     rows = None if graph is None else dataset.rows_on_edges(graph)
     agents = dataset.agents if rows is None else dataset.agents[rows]
-    _checks.enough_episodes(agents, minimum=settings.reference_episodes[1] + 1)
+    _dataset_checks.enough_episodes(agents, minimum=settings.reference_episodes[1] + 1)
     grouped = dataset.episodes_of_agents(rows)
     if len(grouped.counts) < 2:
         raise ValueError("dataset: embeddings tell agents apart; it holds only one agent")

@@ -9,13 +9,14 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
-from torch import Tensor
+
+if TYPE_CHECKING:  # loading torch takes a second or more, and half of these functions do without
+    import torch
+    from torch import Tensor
 
 
 @contextmanager
@@ -53,6 +54,8 @@ def file_checksum(path: str | Path) -> str:
 
 def tensor_checksum(tensors: Mapping[str, Tensor], metadata: str) -> str:
     """SHA-256 of named tensors and a text that goes with them."""
+    import torch
+
     digest = hashlib.sha256(metadata.encode())
     for name in sorted(tensors):
         tensor = tensors[name].detach().cpu().contiguous()
@@ -71,6 +74,8 @@ def save_tensors(
         tensors: any shapes, dtypes and devices.
         metadata: a JSON object.
     """
+    from safetensors.torch import save_file
+
     text = _canonical(metadata)
     header = {"metadata": text, "sha256": tensor_checksum(tensors, text)}
     copies, taken = {}, set()
@@ -168,12 +173,10 @@ def plain(value: Any) -> Any:
     """``value`` in JSON's types: arrays as lists, numbers that are not finite as None."""
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, Tensor | np.ndarray):
-        return plain(value.tolist())
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
-    if isinstance(value, np.generic):
-        return plain(value.item())
+    if hasattr(value, "tolist"):  # arrays and numbers of NumPy, and tensors
+        return plain(value.tolist())
     if isinstance(value, float):
         return value if np.isfinite(value) else None
     if isinstance(value, Path):

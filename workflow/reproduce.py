@@ -16,7 +16,6 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-import torch
 import yaml
 
 from paperlib import files
@@ -24,6 +23,12 @@ from reproduction import results, runner, staging, tables
 
 ROOT = Path(__file__).parents[1]
 EXECUTORS = ROOT / "workflow/profiles"
+
+
+def sees_gpu() -> bool:
+    import torch  # only where it is asked for: it takes seconds to load
+
+    return torch.cuda.is_available()
 
 
 def main() -> None:
@@ -39,7 +44,7 @@ def main() -> None:
         runner.check_profile(options.profile)
         runner.check_items(options.items)
         on_slurm = check_executor(options.executor) == "slurm"
-        if options.device == "cuda" and not on_slurm and not torch.cuda.is_available():
+        if options.device == "cuda" and not on_slurm and not sees_gpu():
             raise ValueError("TORCH=cuda: PyTorch sees no GPU here; TORCH=cpu needs none")
     except ValueError as error:
         sys.exit(f"error: {error}")

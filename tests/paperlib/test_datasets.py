@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from paperlib import _checks, files
+from paperlib import _dataset_checks, files
 from paperlib.datasets import InteractionDataset
 from paperlib.graphs import InteractionGraph
 
@@ -178,9 +178,9 @@ def test_episodes_of_agents():
 
 def test_an_agent_with_too_few_episodes_is_named():
     data = make(agents=[7, 7, 3, 7])
-    _checks.enough_episodes(data.agents, minimum=1)
+    _dataset_checks.enough_episodes(data.agents, minimum=1)
     with pytest.raises(ValueError, match=r"agent 3 has 1 episode.* 2 are needed"):
-        _checks.enough_episodes(data.agents, minimum=2)
+        _dataset_checks.enough_episodes(data.agents, minimum=2)
 
 
 def test_episodes_on_edges_from_either_side():
@@ -406,4 +406,4 @@ def test_rows_on_edges_and_their_agents():
     assert order.tolist() == [0, 1, 4, 5] and counts.tolist() == [1, 2, 1]
     assert starts.tolist() == [0, 1, 3]
     with pytest.raises(ValueError, match="agent 0 has 1 episode"):
-        _checks.enough_episodes(data.agents[rows], minimum=2)
+        _dataset_checks.enough_episodes(data.agents[rows], minimum=2)

@@ -305,3 +305,11 @@ def test_help_on_a_notebook(write):
     command = [sys.executable, "-m", "papermill", "--help-notebook", str(source)]
     shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert "count: Unknown type (default 2) a number" in re.sub(r"\s+", " ", shown)
+
+
+def test_the_runner_does_not_load_torch():
+    """It would take longer than everything else that the runner loads, in every job."""
+    code = "import sys, reproduction.runner; print('torch' in sys.modules)"
+    command = [sys.executable, "-c", code]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert shown == "False\n"
