@@ -14,6 +14,8 @@ from reproduction.benchmark_measures import Row
 from reproduction.benchmark_worlds import GAMES
 from reproduction.statistics import Estimate, t_interval
 
+MOST_NAMED = 10  # cells in one field of a table
+STATISTICS = "summary statistics"
 PAPERS = "mean-MLP", "Emb-Hyb"  # the paper's encoder and objective
 MEASURES = {  # by name in a row: title, and factor
     "linear": ("linear layer, %", 100.0),
@@ -114,7 +116,7 @@ def ties(rows: Sequence[Row], task: tuple[str, str]) -> list[str]:
         verdicts.Part(cell.name, np.subtract(found[best], own), claims.smallest_effect("accuracy"))
         for cell, own in found.items()
         if cell[:2] == task and cell != best
-        if _is_learned(cell) or cell.objective == "summary statistics"
+        if _is_learned(cell) or cell.objective == STATISTICS
     ]
     judged = verdicts.judge_parts(parts) if parts else []
     worse = "reproduced", verdicts.TOO_FEW
@@ -180,6 +182,9 @@ def answers_table(answered: Sequence[Mapping[str, Any]]) -> str:
     for row in answered:
         groups = [grouped(row[name]) for name in ("encoders", "objectives")]
         tied = "; ".join(row["ties"]) or "–"
+        if len(row["ties"]) > MOST_NAMED:
+            tied = f"{len(row['ties'])} others"
+            tied += f", also {STATISTICS}" if STATISTICS in row["ties"] else ""
         body.append((row["world"], row["kind"], row["best"], tied, *groups, row["enough"]))
     return tables.markdown_table(header, body)
 

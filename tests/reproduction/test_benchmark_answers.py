@@ -87,6 +87,14 @@ def test_answers_are_grouped_in_the_table():
     assert "| equivalent: GRU" in text and "| better: InfoNCE; worse: VAE" in text
 
 
+def test_many_ties_are_counted():
+    (found,) = answers(make_rows(), **LISTS)
+    names = [f"GRU, {number}" for number in range(10)]
+    assert "GRU, 9" in answers_table([{**found, "ties": names}])
+    text = answers_table([{**found, "ties": ["summary statistics", *names]}])
+    assert "| 11 others, also summary statistics" in text and "GRU, 9" not in text
+
+
 def test_every_cell_and_the_published_numbers_are_in_the_table():
     text = table(make_rows() + make_rows(world="RoShamBo"))
     lines = text.splitlines()
