@@ -184,7 +184,7 @@ def answers_table(answered: Sequence[Mapping[str, Any]]) -> str:
         tied = "; ".join(row["ties"]) or "–"
         if len(row["ties"]) > MOST_NAMED:
             tied = f"{len(row['ties'])} others"
-            tied += f", also {STATISTICS}" if STATISTICS in row["ties"] else ""
+            tied += f", {STATISTICS} among them" if STATISTICS in row["ties"] else ""
         body.append((row["world"], row["kind"], row["best"], tied, *groups, row["enough"]))
     return tables.markdown_table(header, body)
 

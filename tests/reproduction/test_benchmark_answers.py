@@ -92,7 +92,7 @@ def test_many_ties_are_counted():
     names = [f"GRU, {number}" for number in range(10)]
     assert "GRU, 9" in answers_table([{**found, "ties": names}])
     text = answers_table([{**found, "ties": ["summary statistics", *names]}])
-    assert "| 11 others, also summary statistics" in text and "GRU, 9" not in text
+    assert "| 11 others, summary statistics among them" in text and "GRU, 9" not in text
 
 
 def test_every_cell_and_the_published_numbers_are_in_the_table():
