@@ -176,15 +176,18 @@ def answers_table(answered: Sequence[Mapping[str, Any]]) -> str:
         names = {word: [n for n in words if words[n] == word] for word in words.values()}
         return "; ".join(f"{word}: {', '.join(found)}" for word, found in names.items()) or "–"
 
+    def named_or_counted(ties: Sequence[str]) -> str:
+        if len(ties) <= MOST_NAMED:
+            return "; ".join(ties) or "–"
+        among = f", {STATISTICS} among them" if STATISTICS in ties else ""
+        return f"{len(ties)} others{among}"
+
     header = ("world", "split", "best cell", "not shown to be worse by 2 points")
     header += ("encoders, with Emb-Hyb", "objectives, with mean-MLP", "the paper's are enough")
     body = []
     for row in answered:
         groups = [grouped(row[name]) for name in ("encoders", "objectives")]
-        tied = "; ".join(row["ties"]) or "–"
-        if len(row["ties"]) > MOST_NAMED:
-            tied = f"{len(row['ties'])} others"
-            tied += f", {STATISTICS} among them" if STATISTICS in row["ties"] else ""
+        tied = named_or_counted(row["ties"])
         body.append((row["world"], row["kind"], row["best"], tied, *groups, row["enough"]))
     return tables.markdown_table(header, body)
 

@@ -33,9 +33,7 @@ from paperlib.streams import make_generator
 
 NUM_AGENTS, NUM_EPISODES, NUM_STEPS = 64, 4, 200  # agents of an update, episodes of each
 OBSERVATION_SIZE, NUM_ACTIONS, NUM_STATES = 11, 2, 6
-NUM_UPDATES = (
-    30  # of one call of `learn`; a training has hundreds, beside which its start is nothing
-)
+NUM_UPDATES = 30  # of one call of `learn`; trainings have hundreds, beside which a start is little
 GOAL = 10
 SETTINGS = embeddings.Settings(num_updates=NUM_UPDATES, repetitions=1)
 
