@@ -207,7 +207,8 @@ plt.show()
 # By the rule of the notebook [claims](claims.py), the accuracy of the linear layer is *better* than that of
 # the paper's pair in the same seeds, *worse*, *equivalent* (within 2 points) or *open*. All differences in
 # one world and split are judged together, and with fewer than five seeds there is no verdict. The best cell is
-# compared in the same way with all others, and with summary statistics; those not shown to be worse are listed.
+# compared in the same way with all others, and with summary statistics; those not shown to be worse are listed
+# or, if there are many, counted.
 
 # %%
 answers = benchmark_answers.answers_table(values["answers"])
@@ -261,8 +262,8 @@ plt.show()
 #
 # *ParticleWorld.* Most listeners are not recognised: nothing that learns without labels is shown to beat summary
 # statistics, while the true policies name nearly all. In the weak split, part of a name is the speaker: a
-# listener is asked about with one unseen speaker, which need not be another's as well. LIAM, which reconstructs
-# what the speaker says, is best there without labels (up to 20 %), and worst in the strong split (15 to 18 %).
+# listener is asked about with one unseen speaker, which need not be another's as well. Beyond the default, LIAM,
+# which reconstructs what the speaker says, is best there without labels (up to 20 %), worst in the strong split.
 #
 # *RoboSumo* (beyond the default). Of 25 wrestlers with unseen opponents, the paper's pair names 21 %, mean-MLP
 # with InfoNCE 25 %, a supervised Transformer 33 %. Of five unseen ones, the paper's pair names 51 %, gated
@@ -286,8 +287,7 @@ plt.show()
 # - Seeds of RoboSumo share wrestlers and matches, and those of RoShamBo the bots. Their intervals are over
 #   splits, weights and, for bots, matches; they say nothing about other populations.
 #
-# ## What it cost
-# Finished cells are kept, so that a rerun is fast.
+# ## What it cost (finished cells are kept)
 
 # %%
 result = results.load(output)
