@@ -22,12 +22,7 @@ from paperlib.objectives import Hybrid, Objective
 from paperlib.streams import make_generator
 from reproduction import benchmark_worlds
 from reproduction.benchmark_answers import PAPERS
-from reproduction.benchmark_measures import (
-    Row,
-    learning_data,
-    measure_encoder,
-    references,
-)
+from reproduction.benchmark_measures import Row, learning_data, measure_encoder, references
 from reproduction.benchmark_tasks import Sizes, Task
 from reproduction.benchmark_worlds import WORLDS, Case
 from reproduction.jobs import run_jobs
@@ -67,11 +62,12 @@ class Benchmark:
         num_updates: of a training, by world; half as many for supervised training on more agents
             than ``anchors_per_update``, all in every update.
         anchors_per_update: reference episodes in an update: agents times repetitions.
+        left_out: by world, encoders that it goes without.
         num_workers: processes; does not affect the results.
 
     Raises:
-        ValueError: if a name is unknown, the paper's encoder or objective is not among them, or a
-            world has no ``num_updates``.
+        ValueError: if a name is unknown, the paper's encoder or objective is missing or left out,
+            or a world has no ``num_updates``.
     """
 
     folder: Path
@@ -82,6 +78,7 @@ class Benchmark:
     folders: Mapping[str, Path]
     num_updates: Mapping[str, int]
     anchors_per_update: int
+    left_out: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
     num_workers: int = 1
 
     def __post_init__(self) -> None:
@@ -89,12 +86,15 @@ class Benchmark:
         for name, options in known.items():
             for value in getattr(self, name):
                 _checks.one_of(name, value, tuple(options))
+        others = tuple(encoder for encoder in self.encoders if encoder != PAPERS[0])
+        for world, encoders in self.left_out.items():
+            _checks.one_of("left_out", world, tuple(WORLDS))
+            for encoder in encoders:
+                _checks.one_of(f"left_out of {world}", encoder, others)
         if missing := {*self.worlds} - {*self.num_updates}:
             raise ValueError(f"num_updates: there is no number for {', '.join(sorted(missing))}")
         if PAPERS[0] not in self.encoders or PAPERS[1] not in self.objectives:
-            raise ValueError(
-                f"encoders must hold {PAPERS[0]!r}, and objectives {PAPERS[1]!r}, to compare with"
-            )
+            raise ValueError(f"encoders must hold {PAPERS[0]!r}, and objectives {PAPERS[1]!r}")
 
     @property
     def tasks(self) -> list[tuple[str, str]]:
@@ -117,6 +117,8 @@ class Benchmark:
             except (ValueError, FileNotFoundError) as error:
                 raise ValueError(f"{world}: {error}") from None
             for encoder, objective in product(self.encoders, self.objectives):
+                if encoder in self.left_out.get(world, ()):
+                    continue
                 try:
                     data = learning_data(task, encoder, objective, {})
                     options = {"few_steps": task.few_steps, "num_updates": 1, "key": (0,)}
@@ -184,11 +186,11 @@ class Benchmark:
 
     def _run(self, wanted: Mapping[Case, Wanted], name: str) -> list[Row]:
         """Every case is a job, so that its episodes are made only once."""
-        jobs = [
-            {"benchmark": self, "case": case, "wanted": cells}
-            for case, cells in wanted.items()
-            if any(cells.values())
-        ]
+        jobs = []
+        for case, cells in wanted.items():
+            without = self.left_out.get(case.world, ())
+            if own := {e: found for e, found in cells.items() if found and e not in without}:
+                jobs.append({"benchmark": self, "case": case, "wanted": own})
         units = sum(len(found) for job in jobs for found in job["wanted"].values())
         if not jobs:
             return []
@@ -243,8 +245,8 @@ def run_cells(
     *, benchmark: Benchmark, case: Case, wanted: Wanted, progress: Callable[[int], None]
 ) -> list[Row]:
     """A job: cells of one case, each kept in a file."""
-    num_updates = benchmark.num_updates[case.world]
-    shared = {"num_updates": num_updates, "anchors_per_update": benchmark.anchors_per_update}
+    shared = {"num_updates": benchmark.num_updates[case.world]}
+    shared["anchors_per_update"] = benchmark.anchors_per_update
     shared["sizes"] = dataclasses.asdict(benchmark.sizes)
     folder = benchmark.folders.get(case.world)
     if given := benchmark_worlds.input_file(case.world, case.seed, folder):
@@ -257,8 +259,7 @@ def run_cells(
             path, source = benchmark.folder / f"{name}.json", {**shared, "name": name}
             if not path.exists() or files.load_json(path)["source"] != source:
                 task = benchmark.task(case) if task is None else task
-                options = {"num_updates": num_updates, "seen": seen}
-                found = _measured(benchmark, task, case, encoder, objective, choice, **options)
+                found = _measured(benchmark, task, case, encoder, objective, choice, seen=seen)
                 files.save_json(path, {"source": source, "rows": found})
             rows += files.load_json(path)["rows"]
             progress(1)
@@ -273,7 +274,6 @@ def _measured(
     objective: str,
     choice: Choice,
     *,
-    num_updates: int,
     seen: dict[tuple[bool, bool], InteractionDataset],
 ) -> list[Row]:
     kind_number = WORLDS[case.world].index(case.kind)
@@ -282,9 +282,9 @@ def _measured(
     if not encoder:
         return [{**case._asdict(), **row} for row in references(task, generator)]
     data = learning_data(task, encoder, objective, seen)
-    options = {"few_steps": task.few_steps, "num_updates": num_updates, "key": key}
+    options = {"num_updates": benchmark.num_updates[case.world], "key": key}
     start = time.perf_counter()
-    model = benchmark.train(data, encoder, objective, choice, **options)
+    model = benchmark.train(data, encoder, objective, choice, few_steps=task.few_steps, **options)
     seconds = time.perf_counter() - start
     return [
         measure_encoder(model, task, encoder, generator=generator)

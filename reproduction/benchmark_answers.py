@@ -144,6 +144,7 @@ def answers(
         own = np.array(found[Cell(*task, *PAPERS)])
         changed = [(e, PAPERS[1]) for e in encoders if e != PAPERS[0]]
         changed += [(PAPERS[0], o) for o in objectives if o != PAPERS[1]]
+        changed = [pair for pair in changed if Cell(*task, *pair) in found]  # some are left out
         parts = [
             verdicts.Part(
                 encoder if objective == PAPERS[1] else objective,

@@ -91,6 +91,8 @@ def learning_curves(rows: Sequence[Row]) -> Figure:
                 shares, places = losses / np.abs(losses[:, :1]), np.linspace(0, 1, losses.shape[1])
                 plots.draw_band(ax, places, shares, label=objective, color=COLOURS[objective])
             ax.tick_params(labelsize=5)
+            if not own:  # an encoder that is left out
+                ax.set_axis_off()
         line[0].set_ylabel("\n".join(task), fontsize=6)
     for ax, encoder in zip(axes[0], encoders, strict=True):
         ax.set_title(encoder, fontsize=6)

@@ -25,7 +25,7 @@ from reproduction.measures import window_means
 from reproduction.sources import Source, channels_of, collect, contexts
 
 MAX_IMAGES = 672  # images of listeners that a speaker trains with
-MAX_CONTEXTS = 160  # of each of them, from one episode; fewer from more episodes
+MAX_CONTEXTS = 96  # of each of them, from one episode; fewer from more episodes
 ENCODERS = ("mean-MLP", "gated pooling", "word statistic")
 
 
@@ -46,7 +46,7 @@ class Cell(NamedTuple):
     symmetric: bool = True
     identification_weight: float = 0.0
     pretraining_updates: int = 3000
-    num_updates: int = 5000
+    num_updates: int = 4000
     learning_rate: float = 6e-3
     hidden_size: int = 128
 

@@ -74,6 +74,8 @@ def test_one_thing_is_changed_at_a_time():
     assert found["encoders"] == {"GRU": "equivalent"}
     assert found["objectives"] == {"InfoNCE": "better", "VAE": "worse"}
     assert found["enough"] == "no" and found["best"] == "GRU, InfoNCE"
+    without = [row for row in make_rows() if row["encoder"] != "GRU"]
+    assert answers(without, **LISTS)[0]["encoders"] == {}
     (few,) = answers(make_rows(num_seeds=2), **LISTS)
     assert {*few["objectives"].values()} == {"too few runs"} and few["enough"] == "open"
     only = {**LISTS, "objectives": ["Emb-Hyb", "VAE"]}

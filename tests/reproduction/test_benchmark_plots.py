@@ -48,6 +48,12 @@ def test_every_cell_has_a_learning_curve(rows):
     assert figure.axes[0].lines[0].get_ydata().tolist() == [1.0, 0.5, 0.25]
 
 
+def test_encoders_that_a_world_goes_without_have_no_panel_there(rows):
+    kept = [row for row in rows if (row["world"], row["encoder"]) != ("Kuhn", "GRU")]
+    axes = benchmark_plots.learning_curves(kept).axes
+    assert [ax.axison for ax in axes] == [True, False, True, True]
+
+
 def test_learning_curves_have_bands_over_seeds(rows):
     for row in rows:
         row["losses"] = [2.0, 1.0 + row["seed"]] if row["encoder"] else None
