@@ -43,8 +43,8 @@ num_envs = 128  # matches played at a time, for 64 steps in a rollout
 learning_rate = 0.0003  # of Adam, at the start; falls by equal steps to a sixth, or further
 num_games = 4  # against each opponent, for each point of a learning curve
 games_every = 3  # iterations from one point of a learning curve to the next
-num_last_games = 8  # parallel games with each opponent, of variants that a claim compares
-num_other_games = 4  # the same, of other variants
+num_last_games = 16  # parallel games with each opponent, of variants that a claim compares
+num_other_games = 6  # the same, of other variants
 num_rounds = 8  # games in a row, in each of these
 num_workers = 2  # processes; does not affect the results
 wrestlers_folder = "results/laptop/wrestlers"  # results of wrestlers.py
@@ -138,7 +138,7 @@ for part, found in trained.provenance["groups"].items():
 
 # %% [markdown]
 # ## Games
-# Every policy plays 32 scored games with every opponent, or 64 if a claim compares its variant. With online
+# Every policy plays 48 scored games with every opponent, or 128 if a claim compares its variant. With online
 # contexts they come in series: four games that are not scored, then eight that are. The oracle does not play
 # unseen opponents. FiLM and concatenation meet validation opponents, from which nothing was learned.
 

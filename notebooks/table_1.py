@@ -39,12 +39,12 @@ update_counts = [400, 1200]  # of Adam; chosen on validation matches, like the n
 learning_rates = [0.002, 0.005]  # of Adam
 identification_weights = [0.003, 0.03, 0.3]  # λ of Emb-Hyb
 anchors_per_step = 50  # episodes that an update learns from: agents times repetitions
-steps_per_episode = 10  # drawn from an episode for an update, of up to 501
+steps_per_episode = 20  # drawn from an episode for an update, of up to 501
 embedding_size = 100  # D
 hidden_size = 100  # of the encoder
 triplet_form = "softmax"  # or "margin"
 episode_counts = [1, 2, 4, 8]  # episodes that one embedding averages over
-step_counts = [10, 30, 100, 501]  # first steps of an episode that the encoder sees
+step_counts = [10, 25, 50, 100, 200, 501]  # first steps of an episode that the encoder sees
 num_labels = 3  # embeddings of each wrestler that probes are trained on
 num_groups = 5  # of wrestlers that fight alike
 num_workers = 2  # processes; does not affect the results
@@ -119,7 +119,7 @@ print(f"{len(dataset) // 2} matches, {drawn:.1%} drawn; mean length {lengths.mea
 
 # %% [markdown]
 # ## Method
-# An update uses ten random steps of each episode: means and sums keep their expectations. Embeddings come from
+# An update uses 20 random steps of each episode: means and sums keep their expectations. Embeddings come from
 # whole episodes, and observations are standardised by the training episodes. We choose each method's learning
 # rate and number of updates by the ratio on *validation* episodes of the first seed, and $\lambda$ in every
 # seed. References: an **untrained** encoder, **summary statistics** and, with labels, a **supervised** encoder.

@@ -68,7 +68,7 @@ def published(world: str) -> dict[str, dict[str, tuple[float, float]]]:
 def table(rows: Sequence[Row]) -> str:
     """All cells as a Markdown table: means over seeds with 95 % intervals, the seconds of one
     training (median over seeds, which does not mind an interrupted one) and the number of weights;
-    below each game of poker, the published numbers."""
+    below each game of poker, the published numbers; at the end, what all trainings cost."""
     shown = {name: estimates(rows, name) for name in MEASURES}
     costs = [by_cell(rows, name) for name in ("seconds", "num_weights")]
     body, cells = [], list(dict.fromkeys(by_cell(rows, "linear")))
@@ -83,7 +83,8 @@ def table(rows: Sequence[Row]) -> str:
             body.append((*cell[:2], "published", method, *both, *"––––"))
     titles = [title for title, _ in MEASURES.values()]
     header = ("world", "split", "encoder", "objective", *titles, "seconds", "weights")
-    return tables.markdown_table(header, body)
+    hours = np.nansum([np.median(found) * len(found) for found in costs[0].values()]) / 3600
+    return f"{tables.markdown_table(header, body)}\nAll trainings: {hours:.1f} core hours.\n"
 
 
 def _text(estimate: Estimate | None, factor: float) -> str:

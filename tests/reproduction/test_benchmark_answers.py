@@ -100,7 +100,7 @@ def test_many_ties_are_counted():
 def test_every_cell_and_the_published_numbers_are_in_the_table():
     text = table(make_rows() + make_rows(world="RoShamBo"))
     lines = text.splitlines()
-    assert len(lines) == 2 + 2 * len(MEANS) + 2
+    assert len(lines) == 2 + 2 * len(MEANS) + 2 + 2
     assert sum("published" in line for line in lines) == 2
     (published,) = (line for line in lines if "contrastive Transformer" in line)
     assert "47.9 ± 0.6" in published and "39.9 ± 1.3" in published
@@ -115,6 +115,8 @@ def test_an_interrupted_training_does_not_count_as_its_cost():
     slow = next(row for row in rows if row["encoder"] == "GRU")
     slow["seconds"] = 5000.0
     assert "5000" not in table(rows) and "1006" not in table(rows)
+    assert "All trainings: 0.0 core hours." in table(rows)
+    assert "All trainings: 7.0 core hours." in table([{**row, "seconds": 720.0} for row in rows])
 
 
 def test_results_stand_beside_what_was_published():
