@@ -115,7 +115,7 @@ def test_an_interrupted_training_does_not_count_as_its_cost():
     slow = next(row for row in rows if row["encoder"] == "GRU")
     slow["seconds"] = 5000.0
     assert "5000" not in table(rows) and "1006" not in table(rows)
-    assert "All trainings: 0.0 core hours." in table(rows)
+    assert "All trainings: 0.1 core hours." in table(rows)
     assert "All trainings: 7.0 core hours." in table([{**row, "seconds": 720.0} for row in rows])
 
 
