@@ -245,11 +245,11 @@ plt.show()
 # Learning curves of every cell: losses in units of their first value, means over seeds with 95 % bands.
 #
 # ## Ours against the published numbers
-# *Kuhn.* The paper's pair names 27.6 % of the agents, slightly more than the 25.7 % published for it, and it
+# *Kuhn.* The paper's pair names 27.8 % of the agents, slightly more than the 25.7 % published for it, and it
 # probably cannot name many more: its embedding is linear in counts of (observation, action), and with labels,
 # discriminants of these counts name 32 % and the same encoder 35 %, the most seen of any such embedding. Gated
-# Deep Sets can divide counts by each other. With InfoNCE they name 51.9 % [50.6, 53.3], more than the published
-# Transformer's 47.9 %; the likelihood of pooled counts names 57 %. In trials with one or two seeds, other
+# Deep Sets can divide counts by each other. With InfoNCE they name 51.2 % [49.3, 53.2], more than the published
+# Transformer's 47.9 %; the likelihood of pooled counts names 56.5 %. In trials with one or two seeds, other
 # temperatures, learning rates, sizes and numbers of updates named at most half a point more.
 #
 # Beyond the default, there are up to five encoders, all but the GRU, and six objectives in four worlds
@@ -272,7 +272,7 @@ plt.show()
 #
 # **What it means.** In poker, gated Deep Sets name more agents than the paper's pair; in RoboSumo, no encoder is
 # shown to beat its own, and InfoNCE does so in one split. But *a name is not a distance*: InfoNCE's distances
-# say little about how differently poker players play (rank correlations with gated Deep Sets 0.24 and, in Leduc,
+# say little about how differently poker players play (rank correlations with gated Deep Sets 0.21 and, in Leduc,
 # 0.37), while Emb-Hyb's do (0.91 to 0.96). If neighbours should be agents that play alike, take Emb-Hyb.
 #
 # ## Where we deviate, and what was unclear
