@@ -44,8 +44,8 @@ learning_rate = 0.0003  # of Adam, at the start; falls by equal steps to a sixth
 num_games = 4  # against each opponent, for each point of a learning curve
 games_every = 3  # iterations from one point of a learning curve to the next
 num_last_games = 16  # parallel games with each opponent, of variants that a claim compares
-num_other_games = 6  # the same, of other variants
-num_rounds = 8  # games in a row, in each of these
+num_other_games = 8  # the same, of other variants
+num_rounds = 4  # games in a row, in each of these
 num_workers = 2  # processes; does not affect the results
 wrestlers_folder = "results/laptop/wrestlers"  # results of wrestlers.py
 table_1_folder = "results/laptop/table_1"  # results of table_1.py
@@ -138,8 +138,8 @@ for part, found in trained.provenance["groups"].items():
 
 # %% [markdown]
 # ## Games
-# Every policy plays 48 scored games with every opponent, or 128 if a claim compares its variant. With online
-# contexts they come in series: four games that are not scored, then eight that are. The oracle does not play
+# Every policy plays 32 scored games with every opponent, or 64 if a claim compares its variant. With online
+# contexts they come in series: four games that are not scored, then four that are. The oracle does not play
 # unseen opponents. FiLM and concatenation meet validation opponents, from which nothing was learned.
 
 # %%
