@@ -256,7 +256,7 @@ if values["counts"]:
 # 95 % intervals, a dot per population; [all its encoders](../figures/long/generalisation.png)). Training
 # listeners come from four populations, test listeners from the fifth. With symmetries, three languages do
 # better on average than 28 without, and from 7 to 14 there is little left to gain: the oracle is at -8.8.
-# With 28 or more, training half as long as the default is too short: 10 of 15 runs seem to stay on the plateau
+# With 28 or more, 4,000 updates instead of the default's 7,000 are too few: 10 of 15 runs seem to stay on the plateau
 # of the first stage; the others do about as well as with 14. So where more languages stop helping is open.
 #
 # ## Learning curves
@@ -270,14 +270,14 @@ plt.show()
 # The jump marks the second stage, where an episode no longer shares its message with its references.
 #
 # **What it means** (default profile). A few episodes can tell a speaker how to address an unseen listener:
-# from sixteen, it comes to half a point below the oracle; from four, it reaches -11.0, and from one -15.1.
+# from sixteen, it comes to half a point below the oracle; from four, it reaches -11.2, and from one -15.2.
 # The best single code for these very listeners gets -16.1, and the training listeners' code, which a speaker
 # without embeddings would use, -19.9. One episode cannot say much more, as it holds about one message of
-# eight: even with *training* listeners, whose languages encoder and speaker know, a speaker gets -14.2 from
-# one. Learning pays: a word statistic (mean push on each message), with the same symmetries, stays 0.7 to 1.4
+# eight: even with *training* listeners, whose languages encoder and speaker know, a speaker gets -14.4 from
+# one. Learning pays: a word statistic (mean push on each message), with the same symmetries, stays 0.7 to 1.5
 # points below. Table 3 shows the paper's encoder beside this one.
 #
-# **What makes the difference** (profile `long`, half as many updates, five runs). Either part alone stays far
+# **What makes the difference** (profile `long`, 4,000 updates, five runs). Either part alone stays far
 # from the oracle: without symmetries, gated pooling gets -13.5 from sixteen episodes, not much better than the
 # word statistic's -14.2; the mean-MLP, its hidden size and learning rate chosen, gets -19.2 (Emb-Im) to -15.1
 # (Emb-Id) with symmetries, not measurably better than without. Together they get -9.6 (Emb-Id) to -12.7
