@@ -86,7 +86,7 @@ class Benchmark:
         for name, options in known.items():
             for value in getattr(self, name):
                 _checks.one_of(name, value, tuple(options))
-        others = tuple(encoder for encoder in self.encoders if encoder != PAPERS[0])
+        others = tuple(encoder for encoder in comparison.ENCODERS if encoder != PAPERS[0])
         for world, encoders in self.left_out.items():
             _checks.one_of("left_out", world, tuple(WORLDS))
             for encoder in encoders:
