@@ -257,8 +257,8 @@ plt.show()
 # gains 0.01 [−0.02, 0.04] over no embedding against training opponents, and −0.01 [−0.04, 0.02] against unseen
 # ones (C5: equivalent, within ±0.05); it does as well as one fixed embedding and as random vectors (C6:
 # equivalent). PPO finds nothing to gain: the best responses lead by −0.00 [−0.02, 0.01] and −0.00 [−0.01, 0.01],
-# the oracle by 0.01 [−0.02, 0.04], and a memory of the present match by −0.02 against either (its lead of 0.02 in
-# an earlier run did not come back). The start itself leads by 0.01 [−0.01, 0.03] and 0.02 [0.01, 0.03], and no
+# the oracle by 0.01 [−0.02, 0.04], and a memory of the present match by −0.02 and −0.01 (its lead of 0.02 in an
+# earlier run did not come back). The start itself leads by 0.01 [−0.01, 0.03] and 0.017 [0.005, 0.030], and no
 # learning curve measurably rises: the second half of the oracle's is 0.04 [−0.09, 0.02] below its first. So these
 # results do not tell whether knowing the opponent is worth little or PPO fails to exploit it. The paper's gain does
 # **not reproduce** with these wrestlers, from a start that mostly beats them.
