@@ -11,7 +11,7 @@
 #
 # **The question.** You have episodes of many agents and want a vector for each episode. Which encoder and
 # which objective should you take, and are the paper's good enough? Here is one protocol for all of them:
-# learn without labels, freeze the encoder, label five episodes of each agent, and name the agents of others.
+# learn without labels, freeze the encoder, label five episodes of each agent, and say whose the other episodes are.
 #
 # In poker, the protocol and the numbers to compare with are published
 # ([arXiv 2607.01498](https://arxiv.org/abs/2607.01498)): 500 agents to learn from and 500 others to identify,
