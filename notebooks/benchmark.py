@@ -37,7 +37,6 @@
 # %% tags=["parameters"]
 worlds = ["Kuhn", "ParticleWorld"]  # and "Leduc", "RoboSumo", "RoShamBo"
 encoders = ["mean-MLP", "gated Deep Sets"]  # of paperlib.comparison.ENCODERS
-left_out = {"Kuhn": [], "Leduc": []}  # encoders that a world goes without: they take hours there
 objectives = ["Emb-Hyb", "InfoNCE"]  # of paperlib.comparison.OBJECTIVES
 seeds = [0, 1, 2, 3, 4]  # each draws episodes, splits, weights and, in poker, agents
 num_agents = 500  # of poker, to learn from, and as many to identify
@@ -55,6 +54,7 @@ anchors_per_update = 100  # episodes that an update learns from: agents times re
 learning_rates = [0.003]  # chosen by validation where there are several
 identification_weights = [1.0]  # λ of Emb-Hyb, likewise
 num_workers = 2  # processes; does not affect the results
+device = "cpu"  # or "cuda"
 population_folder = "results/laptop/population"  # results of population.py
 sumo_encoders_folder = "results/laptop/sumo_encoders"  # where table_1.py keeps its matches
 benchmark_cells_folder = "results/laptop/benchmark_cells"  # finished cells, kept between runs
@@ -73,13 +73,13 @@ from reproduction.benchmark_tasks import Sizes
 # %%
 # fmt: off
 parameters = dict(
-    worlds=worlds, encoders=encoders, left_out=left_out, objectives=objectives, seeds=seeds,
+    worlds=worlds, encoders=encoders, objectives=objectives, seeds=seeds,
     num_agents=num_agents, num_episodes=num_episodes, num_steps=num_steps, num_throws=num_throws,
     episodes_per_edge=episodes_per_edge, num_matches=num_matches, step_stride=step_stride,
     num_labelled=num_labelled, num_asked=num_asked, num_poker_updates=num_poker_updates,
     num_updates=num_updates, anchors_per_update=anchors_per_update,
     learning_rates=learning_rates, identification_weights=identification_weights,
-    num_workers=num_workers,
+    num_workers=num_workers, device=device,
 )
 # fmt: on
 run = results.Run("benchmark", parameters)
@@ -130,7 +130,7 @@ benchmark = Benchmark(
     folders=folders,
     num_updates=dict.fromkeys(worlds, num_updates) | num_poker_updates,
     anchors_per_update=anchors_per_update,
-    left_out=left_out,
+    device=device,
     num_workers=num_workers,
 )
 benchmark.check()
@@ -182,8 +182,8 @@ rows = benchmark_answers.result_rows(cells)
 curves = ("losses", "by_labels", "by_steps")
 numbers = [{k: v for k, v in cell.items() if k not in curves} for cell in cells]
 tables.save_runs(output, "benchmark", numbers)
-lasting = [  # seconds differ from run to run
-    [{k: v for k, v in row.items() if k != "seconds"} for row in part]
+lasting = [  # costs differ from run to run
+    [{k: v for k, v in row.items() if k not in ("seconds", "device")} for row in part]
     for part in (cells, candidates)
 ]
 values = {"rows": rows, "cells": lasting[0], "candidates": lasting[1], "answers": answered}

@@ -181,12 +181,13 @@ def compare(
     split: str = "episodes",
     seeds: Sequence[int] = (0, 1, 2),
     references: bool = True,
+    device: torch.device | str = "cpu",
     progress: Callable[[Result], None] = lambda result: None,
 ) -> list[Result]:
     """Learns with every encoder and objective, and measures all on the same held-out episodes.
 
     Before any full training, every combination does one update, so that errors show at once.
-    Weights and draws come from the seeds, the policy is a `ConditionalPolicy`. Runs on the CPU.
+    Weights and draws come from the seeds, the policy is a `ConditionalPolicy`.
 
     Args:
         dataset: at least four agents with four episodes each; see `hold_out`.
@@ -199,14 +200,15 @@ def compare(
         split: see `hold_out`.
         seeds: each draws halves, weights and updates of its own.
         references: whether to add rows for references such as chance, see `Result`.
+        device: where encoders are trained; on a GPU, the same seeds give other last digits.
         progress: called with each row.
 
     Returns:
         A row for each seed and combination, and for each reference.
 
     Raises:
-        ValueError: if there is too little data, or an encoder or an objective is not what `learn`
-            takes; the message begins with the names of both.
+        ValueError: if there is too little data, the machine has no such device, or an encoder or
+            an objective is not what `learn` takes; the message begins with the names of both.
     """
     if not seeds:
         raise ValueError("seeds: at least one is needed")
@@ -231,7 +233,7 @@ def compare(
         name: str, title: str, half: InteractionDataset, settings: Settings, seed: int
     ) -> PolicyEmbedder:
         encoder = encoders[name](*sizes, generator=make_generator(seed, 1))
-        options = {"settings": settings, "generator": make_generator(seed, 2)}
+        options = {"settings": settings, "generator": make_generator(seed, 2, device=device)}
         return train(half, encoder, objectives[title], **options)
 
     once = dataclasses.replace(settings, num_updates=1)

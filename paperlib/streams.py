@@ -34,7 +34,8 @@ def make_generator(*key: int, device: torch.device | str = "cpu") -> torch.Gener
         device: where the numbers are drawn.
 
     Raises:
-        ValueError: if the key is empty, or a part of it is no such integer.
+        ValueError: if the key is empty, a part of it is no such integer, or PyTorch cannot use the
+            device here.
     """
     whole = (not isinstance(part, bool) and int(part) == part for part in key)
     if not key or not all(whole) or min(key) < 0 or max(key) >= 2**32:
@@ -42,7 +43,11 @@ def make_generator(*key: int, device: torch.device | str = "cpu") -> torch.Gener
     # The length goes first: a SeedSequence ignores zeros at the end of a key.
     parts = [len(key), *(int(part) for part in key)]
     state = np.random.SeedSequence(parts).generate_state(1, np.uint64)
-    return torch.Generator(device).manual_seed(int(state[0]) % 2**63)
+    try:
+        generator = torch.Generator(device)
+    except RuntimeError:
+        raise ValueError(f"device: PyTorch cannot use {str(device)!r} here") from None
+    return generator.manual_seed(int(state[0]) % 2**63)
 
 
 def uniform(generators: Generators, *shape: int, dtype: torch.dtype = torch.float32) -> Tensor:

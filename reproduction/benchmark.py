@@ -10,6 +10,7 @@ from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
+import torch
 from torch import nn
 
 from paperlib import _checks, comparison, files
@@ -62,12 +63,12 @@ class Benchmark:
         num_updates: of a training, by world; half as many for supervised training on more agents
             than ``anchors_per_update``, all in every update.
         anchors_per_update: reference episodes in an update: agents times repetitions.
-        left_out: by world, encoders that it goes without.
+        device: where encoders are trained. On a GPU, the same seed gives other last digits.
         num_workers: processes; does not affect the results.
 
     Raises:
-        ValueError: if a name is unknown, the paper's encoder or objective is missing or left out,
-            or a world has no ``num_updates``.
+        ValueError: if a name is unknown, the paper's encoder or objective is missing, a world has
+            no ``num_updates``, or the machine has no such device.
     """
 
     folder: Path
@@ -78,7 +79,7 @@ class Benchmark:
     folders: Mapping[str, Path]
     num_updates: Mapping[str, int]
     anchors_per_update: int
-    left_out: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
+    device: str = "cpu"
     num_workers: int = 1
 
     def __post_init__(self) -> None:
@@ -86,11 +87,7 @@ class Benchmark:
         for name, options in known.items():
             for value in getattr(self, name):
                 _checks.one_of(name, value, tuple(options))
-        others = tuple(encoder for encoder in comparison.ENCODERS if encoder != PAPERS[0])
-        for world, encoders in self.left_out.items():
-            _checks.one_of("left_out", world, tuple(WORLDS))
-            for encoder in encoders:
-                _checks.one_of(f"left_out of {world}", encoder, others)
+        make_generator(0, device=self.device)  # raises if the machine has no such device
         if missing := {*self.worlds} - {*self.num_updates}:
             raise ValueError(f"num_updates: there is no number for {', '.join(sorted(missing))}")
         if PAPERS[0] not in self.encoders or PAPERS[1] not in self.objectives:
@@ -117,8 +114,6 @@ class Benchmark:
             except (ValueError, FileNotFoundError) as error:
                 raise ValueError(f"{world}: {error}") from None
             for encoder, objective in product(self.encoders, self.objectives):
-                if encoder in self.left_out.get(world, ()):
-                    continue
                 try:
                     data = learning_data(task, encoder, objective, {})
                     options = {"few_steps": task.few_steps, "num_updates": 1, "key": (0,)}
@@ -188,8 +183,7 @@ class Benchmark:
         """Every case is a job, so that its episodes are made only once."""
         jobs = []
         for case, cells in wanted.items():
-            without = self.left_out.get(case.world, ())
-            if own := {e: found for e, found in cells.items() if found and e not in without}:
+            if own := {encoder: found for encoder, found in cells.items() if found}:
                 jobs.append({"benchmark": self, "case": case, "wanted": own})
         units = sum(len(found) for job in jobs for found in job["wanted"].values())
         if not jobs:
@@ -232,7 +226,7 @@ class Benchmark:
             agents_per_update=min(self.anchors_per_update, num_agents),
             likelihood="categorical" if data.num_actions else "gaussian",
         )
-        generator = make_generator(*key, 2)
+        generator = make_generator(*key, 2, device=self.device)
         if objective == UNTRAINED:
             return PolicyEmbedder(*sizes, encoder=scaled, settings=settings, generator=generator)
         loss: Objective | type | nn.Module = OBJECTIVES[objective]
@@ -266,6 +260,11 @@ def run_cells(
     return rows
 
 
+def _device_name(device: str) -> str:
+    """The GPU's name, or "cpu"."""
+    return torch.cuda.get_device_name(device) if device.startswith("cuda") else device
+
+
 def _measured(
     benchmark: Benchmark,
     task: Task,
@@ -294,6 +293,7 @@ def _measured(
             "encoder": encoder,
             "objective": objective,
             "seconds": seconds,
+            "device": _device_name(benchmark.device),
             "num_weights": count_weights(model.encoder),
             "losses": window_means(model.losses, num_windows=30),
         }

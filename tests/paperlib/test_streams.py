@@ -25,6 +25,11 @@ def test_a_key_of_anything_else_is_an_error(key):
         streams.make_generator(*key)
 
 
+def test_a_device_that_is_not_there_is_an_error():
+    with pytest.raises(ValueError, match="device: PyTorch cannot use 'abacus' here"):
+        streams.make_generator(0, device="abacus")
+
+
 def test_uniform_numbers_fill_zero_to_one(generator):
     numbers = streams.uniform(generator, 1000, 10, dtype=torch.float64)
     assert numbers.shape == (1000, 10) and numbers.dtype == torch.float64

@@ -52,15 +52,6 @@ def test_a_row_for_every_cell_and_reference(tmp_path):
         assert bool(row["losses"]) == (row["objective"] != "untrained")
 
 
-def test_encoders_that_a_world_goes_without_are_not_trained(tmp_path):
-    made = make(tmp_path, encoders=["mean-MLP", "GRU"], left_out={"Kuhn": ["GRU"], "Leduc": []})
-    made.check()
-    choices, candidates = choose(made, rates=(0.001, 0.003))
-    rows = made.measure(choices, [0])
-    assert {row["encoder"] for row in candidates} == {"mean-MLP"}
-    assert {row["encoder"] for row in rows} == {"", "mean-MLP"}
-
-
 def test_finished_cells_are_kept(tmp_path, monkeypatch):
     made = make(tmp_path)
     choices, _ = choose(made)
@@ -186,10 +177,8 @@ def test_unknown_names_are_named(tmp_path):
         make(tmp_path, num_updates={"Leduc": 3})
     with pytest.raises(ValueError, match="encoders must hold 'mean-MLP'"):
         make(tmp_path, encoders=["GRU"])
-    with pytest.raises(ValueError, match=r"left_out must be one of .*, got 'Texas'"):
-        make(tmp_path, left_out={"Texas": ["GRU"]})
-    with pytest.raises(ValueError, match=r"left_out of Kuhn must be one of .*, got 'mean-MLP'"):
-        make(tmp_path, encoders=["mean-MLP", "GRU"], left_out={"Kuhn": ["mean-MLP"]})
+    with pytest.raises(ValueError, match="device: PyTorch cannot use 'abacus' here"):
+        make(tmp_path, device="abacus")
 
 
 def run_until_check(**parameters):
