@@ -10,6 +10,8 @@ from torch.nn import functional
 from paperlib import _checks
 from paperlib.encoders import initialise
 
+NUM_GROUPS = 4  # of episodes by length, in which a Transformer computes
+
 
 class GRUEncoder(nn.Module):
     """f_θ: the mean, over the steps of an episode, of the states of a GRU (Cho et al. 2014).
@@ -126,6 +128,19 @@ class TransformerEncoder(nn.Module):
         step_weights: Float[Tensor, "*batch time"],
     ) -> Float[Tensor, "*batch embedding"]:
         pairs, weights = _without_padding(observations, actions, step_weights)  # (B, T', ·)
+        lengths = (weights > 0).sum(-1)
+        order = lengths.argsort()  # episodes of similar length share a group, for little padding
+        num_groups = 1 if lengths.amin() == lengths.amax() else NUM_GROUPS
+        means = []
+        for group in order.chunk(num_groups):
+            longest = lengths[group[-1]]
+            means.append(self._mean_output(pairs[group, :longest], weights[group, :longest]))
+        embedding = self.out(self.norm(torch.cat(means)[order.argsort()]))
+        return embedding.reshape(*step_weights.shape[:-1], -1)
+
+    def _mean_output(
+        self, pairs: Float[Tensor, "episode time in"], weights: Float[Tensor, "episode time"]
+    ) -> Float[Tensor, "episode hidden"]:
         x = self.steps(pairs)
         if self.positions:
             x = x + positional_encoding(x.shape[1], x.shape[2]).to(x)
@@ -133,8 +148,7 @@ class TransformerEncoder(nn.Module):
         mask = None if (weights == weights[:1, :1]).all() else weights.log()[:, None, None]
         for layer in self.layers:
             x = layer(x, mask)
-        embedding = self.out(self.norm(_mean(x, weights)))
-        return embedding.reshape(*step_weights.shape[:-1], -1)
+        return _mean(x, weights)
 
 
 class _Layer(nn.Module):

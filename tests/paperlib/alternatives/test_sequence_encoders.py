@@ -140,6 +140,19 @@ def test_padding_does_not_matter_wherever_it_is(kind, generator):
 
 
 @each_kind
+def test_an_episode_is_embedded_as_if_it_were_alone(kind, generator):
+    encoder, batch = make_encoder(kind, generator), make_batch(generator, 13)
+    lengths = torch.randint(1, 8, (13,), generator=generator)
+    within = torch.arange(7) < lengths[:, None]
+    batch = batch._replace(step_weights=batch.step_weights * within)
+    alone = [
+        encoder(*batch.map(lambda tensor, row=row, length=length: tensor[row, :length]))
+        for row, length in enumerate(lengths.tolist())
+    ]
+    torch.testing.assert_close(encoder(*batch), torch.stack(alone))
+
+
+@each_kind
 def test_the_order_of_steps_matters_to_sequences_alone(kind, generator):
     encoder, batch = make_encoder(kind, generator), make_batch(generator)
     turned = encoder(*batch.map(lambda tensor: tensor.flip(0)))
