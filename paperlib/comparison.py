@@ -21,11 +21,7 @@ from paperlib.alternatives.objectives import LIAM, InfoNCE, Variational
 from paperlib.alternatives.sequence_encoders import GRUEncoder, TransformerEncoder
 from paperlib.datasets import InteractionDataset
 from paperlib.embeddings import PolicyEmbedder, learn
-from paperlib.encoders import (
-    EpisodeEncoder,
-    count_weights,
-    embedding_size_of,
-)
+from paperlib.encoders import EpisodeEncoder, count_weights, embedding_size_of
 from paperlib.metrics import embedding_quality, summary_statistics
 from paperlib.objectives import Classification, Hybrid, Objective, identification, imitation
 from paperlib.settings import Settings
