@@ -13,6 +13,9 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
+# Imported once, by the process that workers are forked from; optimisers import the second
+PRELOADED = (__name__, "torch._dynamo")
+
 
 def _enter_worker(progress_queue: Any, failed: Any) -> None:
     global _progress, _failed
@@ -74,7 +77,8 @@ def run_jobs(
                 return [function(**job, progress=bar.update) for job in jobs]
             finally:
                 torch.set_num_threads(threads)
-        context = multiprocessing.get_context("spawn")
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload([function.__module__, *PRELOADED])
         progress_queue, failed = context.Queue(), context.Event()
         pool = ProcessPoolExecutor(
             min(num_workers, len(jobs)),
