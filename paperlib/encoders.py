@@ -221,10 +221,11 @@ class RunningNormalizer(nn.Module):
     def update(self, inputs: Float[Tensor, "... size"]) -> None:
         """Adds inputs to the statistics (Chan et al. 1979)."""
         rows = inputs.flatten(0, -2).double()
-        total = self.count + len(rows)
-        shift = rows.mean(0) - self.mean
+        total, mean = self.count + len(rows), rows.mean(0)
+        shift = mean - self.mean
+        own = (rows - mean).square_().mean(0)  # `torch.var` takes three times as long
         # σ² = (n₁σ₁² + n₂σ₂²) / n + n₁n₂ (μ₂ − μ₁)² / n²
-        variance = (self.count * self.variance + len(rows) * rows.var(0, unbiased=False)) / total
+        variance = (self.count * self.variance + len(rows) * own) / total
         variance += self.count * len(rows) / total**2 * shift**2
         self.mean += shift * len(rows) / total
         self.variance.copy_(variance)
