@@ -9,6 +9,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+STEPS_AT_ONCE = 20_000  # arrays that fit in a processor's cache: 100,000 take twice as long a step
+
 
 class PartnerSteps(NamedTuple):
     """What the other agent observed and did in the same steps.
@@ -71,6 +73,11 @@ def join_episodes(batch: EpisodeBatch) -> EpisodeBatch:
     """
     axis = batch.step_weights.ndim - 2
     return batch.map(lambda tensor: tensor.flatten(axis, axis + 1))
+
+
+def in_parts(rows: Tensor, steps_per_row: int) -> tuple[Tensor, ...]:
+    """Rows in parts of about `STEPS_AT_ONCE` steps, for passes over a whole dataset."""
+    return rows.split(max(1, STEPS_AT_ONCE // steps_per_row))
 
 
 def steps_before(lengths: Tensor, num_time_steps: int) -> Bool[Tensor, "... time"]:

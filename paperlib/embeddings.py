@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from paperlib import _dataset_checks, files, objectives
-from paperlib.batches import EpisodeBatch, join_episodes
+from paperlib.batches import EpisodeBatch, in_parts, join_episodes
 from paperlib.datasets import InteractionDataset
 from paperlib.encoders import (
     ConditionalPolicy,
@@ -105,7 +105,7 @@ class PolicyEmbedder(nn.Module):
             dataset: with the observation and action sizes that the encoder was trained with.
             rows: indices of the episodes to embed, (R,); all of them by default. Or (R, k): the
                 k episodes of a row are concatenated and get a single embedding.
-            batch_size: rows per forward pass; 0 for as many as hold about 100,000 steps.
+            batch_size: rows per forward pass; 0 for as many as hold about 20,000 steps.
 
         Raises:
             ValueError: if the dataset's sizes are not the encoder's, or ``rows`` are no indices.
@@ -120,10 +120,10 @@ class PolicyEmbedder(nn.Module):
         rows = _dataset_checks.rows(rows, count=len(dataset)).to(dataset.agents.device)
         rows = rows.reshape(len(rows), -1)  # (R, k)
         device = next(self.parameters()).device
-        batch_size = batch_size or max(1, 102400 // (dataset.observations.shape[1] * rows.shape[1]))
         order = dataset.lengths[rows].amax(1).argsort(stable=True)  # for little padding
+        rows, num_steps = rows[order], dataset.observations.shape[1] * rows.shape[1]
         parts = []
-        for chosen in rows[order].split(batch_size):
+        for chosen in rows.split(batch_size) if batch_size else in_parts(rows, num_steps):
             own = dataset.select(chosen.flatten()).to(device)
             shortened = own.first_steps(int(own.lengths.amax()))
             index = torch.arange(len(own), device=device).view(chosen.shape)
@@ -265,7 +265,7 @@ def learn(
         initialise(objective, weights)
         parameters += objective.to(generator.device).parameters()
     if settings.normalize_observations:
-        for part in grouped.order.split(20):  # few at a time stay in the processor's cache
+        for part in in_parts(grouped.order, dataset.observations.shape[1]):
             batch = dataset.batch(part)
             repeats = batch.step_weights.long().flatten()  # 0 in padding, more than 1 if merged
             model.normalizer.update(batch.observations.flatten(0, 1).repeat_interleave(repeats, 0))

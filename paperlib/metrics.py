@@ -13,6 +13,7 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
 from paperlib import _checks
+from paperlib.batches import in_parts
 from paperlib.datasets import InteractionDataset
 
 EXACT = "donot_use_mm_for_euclid_dist"  # the faster form of cdist loses digits
@@ -167,8 +168,8 @@ def summary_statistics(dataset: InteractionDataset) -> Float[Tensor, "episode fe
     """Means and standard deviations of observations and actions over an episode, (E, 2 (O + A)),
     scaled to unit variance over episodes, 0 where they do not vary: a baseline that an encoder
     should beat."""
-    parts = []
-    for index in torch.arange(len(dataset), device=dataset.agents.device).split(1000):
+    parts, rows = [], torch.arange(len(dataset), device=dataset.agents.device)
+    for index in in_parts(rows, dataset.observations.shape[1]):
         batch = dataset.batch(index)
         pairs = torch.cat([batch.observations, batch.actions], dim=-1)
         weight = (batch.step_weights / batch.step_weights.sum(-1, keepdim=True)).unsqueeze(-1)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from paperlib.agents import matches
+from paperlib.batches import in_parts
 from paperlib.datasets import DRAW, LOSS, WIN, InteractionDataset
 from paperlib.environments.robosumo_observations import observation_fields
 from reproduction.statistics import Estimate, wilson_interval
@@ -40,7 +41,7 @@ def behaviour(dataset: InteractionDataset, *, robot: str = "ant") -> dict[str, T
         "effort", the mean squared action, and "from centre", the distance from it in m.
     """
     fields, parts = observation_fields(robot), []
-    for index in torch.arange(len(dataset)).split(500):
+    for index in in_parts(torch.arange(len(dataset)), dataset.observations.shape[1]):
         batch = dataset.batch(index)
         seen = {name: batch.observations[..., at] for name, at in fields.items()}
         position, opponent = seen["position"], seen["opponent_position"]

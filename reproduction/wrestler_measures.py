@@ -17,6 +17,7 @@ from torch import Tensor
 
 from paperlib import graphs, metrics
 from paperlib.agents.robosumo_features import egocentric
+from paperlib.batches import in_parts
 from paperlib.datasets import InteractionDataset
 from paperlib.embeddings import PolicyEmbedder
 from paperlib.graphs import InteractionGraph, Split
@@ -72,7 +73,7 @@ def seen_by_robots(dataset: InteractionDataset) -> InteractionDataset:
     """The same episodes with `robosumo_features.egocentric` features as observations."""
     features = [
         egocentric(part.flatten(0, 1), "ant").unflatten(0, part.shape[:2])
-        for part in dataset.observations.split(100)
+        for part in in_parts(dataset.observations, dataset.observations.shape[1])
     ]
     return dataclasses.replace(dataset, observations=torch.cat(features))
 
