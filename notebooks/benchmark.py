@@ -28,9 +28,9 @@
 # **What to expect.** By the published numbers, a contrastive Transformer is far ahead of the paper's method:
 # it names 47.9 % against 25.7 % of the agents in Kuhn poker, and 57.8 % against 38.9 % in Leduc poker.
 #
-# The default profile is a **subset**: two of five worlds, two encoders and two objectives. `long` has all but a few
-# cells that take hours (`left_out`); `paper` has these, too, learns from as many episodes as published, trains
-# longer and chooses settings. RoShamBo needs OpenSpiel (`pip install '.[benchmark]'`).
+# The default profile is a **subset**: two of five worlds, two encoders and two objectives. `long` has all cells;
+# `paper` also learns from as many episodes as published, trains longer and chooses settings. RoShamBo needs
+# OpenSpiel (`pip install '.[benchmark]'`).
 #
 # ## Parameters
 
