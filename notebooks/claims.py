@@ -144,9 +144,9 @@ plt.show()
 # policies without an embedding and with zeros or noise in its place. A significant difference of such a pair
 # (corrected for the number of pairs in the notebook), even one below the smallest effect, is a **false alarm**.
 # For two encoders or two copies of a policy it means that the runs, the pairing or the rule is wrong. The other
-# pairs are stricter than that, since noise may disturb what is learned from it, and in Table 3 zeros are one
-# training, but no embedding the mean of 16. In the run in `figures/`, one of the 11 controls is a false alarm,
-# of the stricter kind and below the smallest effect: zeros cost 0.005 of a return (Table 3).
+# pairs are stricter than that, since noise may disturb what is learned from it, and in Table 3 zeros are a single
+# training, but no embedding is the mean of 16. In the run in `figures/`, one of the 11 controls is a false alarm,
+# of the stricter kind and below the smallest effect: zeros lower the return by 0.005 (Table 3).
 
 # %%
 print(claims.parts_table(values["controls"]))

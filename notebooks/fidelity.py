@@ -279,7 +279,7 @@ plt.show()
 # For the highest fidelity, use `integrator="RK4"`.
 #
 # Without contact forces, `ant-mlp-v1` draws more often (15 and 6 % instead of 2 and 3 %) and wins 10
-# (`implicitfast`) and 3 points (RK4) less; only the first difference is clear, and there is none for the others.
+# (`implicitfast`) and 3 points (RK4) less; only the first is clear. Against expectation, the others do no worse.
 #
 # ## Ours against the original
 # The original let a match end *after* its 500th step, and so do we: the 501st is the last. **Where we

@@ -17,7 +17,7 @@
 # together. Training, validation and test episodes come from three subgraphs:
 #
 # - **weak generalisation**: seen agents, unseen edges. $G_\text{train}$ is connected and contains
-#   every agent, but no edge of the test: a seen agent plays with an unseen partner;
+#   every agent, but no edge of the test: a seen agent plays with a partner that is new to it;
 # - **strong generalisation**: unseen agents. Each part is the subgraph induced by its agents: unseen agents
 #   play each other.
 #

@@ -9,9 +9,9 @@
 # %% [markdown]
 # # Figure 3: embeddings of wrestlers, in two dimensions
 #
-# **The question.** Table 1 measures with one number how well the embeddings of a wrestler cluster. What
-# does that look like? We draw ten test episodes of each of five wrestlers with t-SNE (van der Maaten and
-# Hinton 2008), which keeps neighbours together by minimising
+# **The question.** Table 1 measures with one number, the intra-inter clustering ratio (IICR), how well the
+# embeddings of a wrestler cluster. What does that look like? We draw ten test episodes of each of five wrestlers
+# with t-SNE (van der Maaten and Hinton 2008), which keeps neighbours together by minimising
 #
 # $$ \mathrm{KL}(P \,\Vert\, Q) = \sum_{i \ne j} p_{ij} \log \frac{p_{ij}}{q_{ij}}, $$
 #

@@ -23,7 +23,7 @@
 # what [best_responses](best_responses.py) measures: look there first.
 #
 # **What to expect.** In the paper, Emb-Hyb wins more often than no embedding, fixed or random ones.
-# Here knowing the opponent is worth less than 0.05, so we expect no difference.
+# Here knowing the opponent is worth less than 0.05 in score (win 1, draw ½), so we expect no difference.
 #
 # ## Parameters
 
@@ -240,8 +240,8 @@ plots.save_figure(figure, output, "figure_4")
 plt.show()
 
 # %% [markdown]
-# Scores in training, means over seeds; two with 95 % bands (Student's t); a point is 20 games a seed. **Above:**
-# each kind of embedding, none, the opponent's identity, a memory. **Below:** Emb-Hyb, and what C6 compares it to.
+# Scores in training, means over seeds; a point is 20 games a seed. Bands: 95 % (Student's t), for no embedding and
+# Emb-Hyb. **Above:** all embeddings, none, oracle and recurrent. **Below:** Emb-Hyb, and what C6 compares it to.
 
 # %%
 figure = policy_plots.gains(values, variants[1:])
@@ -259,15 +259,15 @@ plt.show()
 # equivalent). PPO finds nothing to gain: the best responses lead by −0.00 [−0.02, 0.01] and −0.00 [−0.01, 0.01],
 # the oracle by 0.01 [−0.02, 0.04], and a memory of the present match by −0.02 and −0.01 (its lead of 0.02 in an
 # earlier run did not come back). The start itself leads by 0.01 [−0.01, 0.03] and 0.017 [0.005, 0.030], and no
-# learning curve measurably rises: the second half of the oracle's is 0.04 [−0.09, 0.02] below its first. So these
-# results do not tell whether knowing the opponent is worth little or PPO fails to exploit it. The paper's gain does
-# **not reproduce** with these wrestlers, from a start that mostly beats them.
+# learning curve measurably rises: second half minus first is −0.04 [−0.09, 0.02] for the oracle, −0.06 [−0.10,
+# −0.03] for Emb-Im. So these results do not tell whether knowing the opponent is worth little or PPO fails to
+# exploit it. The paper's gain does **not reproduce** with these wrestlers, from a start that mostly beats them.
 #
 # ## Where we deviate
 # Policies start from a strong one, not from scratch, and we report scores, not win rates. Seeds vary actions,
-# matches and minibatches, but not start, opponents and encoder: the shipped one of Table 1's first seed, which
-# hardly clusters unseen wrestlers (IICR 0.90), since these fight alike ([table_1](table_1.py)). FiLM and
-# concatenation do not differ measurably.
+# matches and minibatches, but not start, opponents and encoder: the shipped one, from an earlier run of Table 1's
+# first seed, which hardly clusters unseen wrestlers (IICR 0.90; in the published run 0.87), since these fight
+# alike ([table_1](table_1.py)). FiLM and concatenation do not differ measurably.
 #
 # ## What it cost
 

@@ -15,8 +15,8 @@
 #
 # $$ P(\text{win}) + \tfrac12 P(\text{draw}) - \tfrac12 = \tfrac12 \big( P(\text{win}) - P(\text{loss}) \big). $$
 #
-# **What to expect.** If embeddings help, policies that have them win more often than they lose. Figure 4 leaves
-# little room for that.
+# **What to expect.** In the paper, policies with embeddings win more often than those without. If ours gain, they
+# win more often than they lose; Figure 4 leaves little room for that.
 #
 # ## Parameters
 
@@ -138,7 +138,7 @@ plt.show()
 #
 # **What it means** (default profile). No difference is significant: every score is within 0.02 of ½, every
 # interval contains ½, and none reaches further from it than 0.05. Emb-Hyb scores 0.51 [0.46, 0.55] against no
-# embedding. The control is equivalent to ½. As in Figure 4, embeddings make no difference that matters.
+# embedding. The control is equivalent to ½. **What did not reproduce:** as in Figure 4, any gain from embeddings.
 #
 # ## Where we deviate
 # The paper draws these rates over training; here they are those of the trained policies. The numbers of

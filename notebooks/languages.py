@@ -262,7 +262,7 @@ plt.show()
 #
 # **Silence.** Listeners do not wait for a word: they push to the middle of the landmarks, and somewhat more to
 # one of them. Standing still would cost about 1, while a message from the start would gain only 0.2. The
-# gain is larger for listeners that lean more, and most of those whose speaker sends 000 do: for them, silence
+# gain is larger for listeners that lean more, as most of those whose speaker sends 000 do: for them, silence
 # already names a target. Speakers send 000 less often than other words.
 
 # %%

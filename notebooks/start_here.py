@@ -196,10 +196,10 @@ nearest, chance = values["accuracy"]["nearest"], values["accuracy"]["chance"]
 print(f"unseen agents named by nearest neighbour: {nearest:.0%} right, {chance:.0%} by chance")
 
 # %% [markdown]
-# **What it means** (default profile). The embeddings of unseen agents cluster: their ratio is 0.24, against
-# 0.36 for the untrained encoder and 0.65 for summary statistics. With half of each unseen agent's episodes
-# labelled, a nearest-neighbour classifier names the agent of 59 % of the others (chance: 8 %). The traits
-# can be predicted too, $g$ (correlation 0.98) better than $\kappa$ (0.73).
+# **What it means** (default profile: the parameters above). Embeddings of unseen agents cluster: their ratio is
+# 0.24, against 0.36 for the untrained encoder and 0.65 for summary statistics. With half of each unseen agent's
+# episodes labelled, a nearest-neighbour classifier names the agent of 59 % of the others (chance: 8 %). The
+# traits can be predicted too, $g$ (correlation 0.98) better than $\kappa$ (0.73).
 #
 # ## Ours against the paper
 # The paper has no such toy problem, so there is nothing to compare. **Where we deviate:** an episode here has
@@ -208,7 +208,7 @@ print(f"unseen agents named by nearest neighbour: {nearest:.0%} right, {chance:.
 # is a mean over steps, where the paper has a sum. Where to go next:
 #
 # - `population.py`: 28 pairs of speakers and listeners, each with a language of its own;
-# - `figure_1.py`: what it means to generalise to unseen partners and to unseen agents;
+# - `figure_1.py`: what it means to generalise to new partners and to unseen agents;
 # - `table_2.py`: do embeddings of listeners cluster?
 # - `figure_2.py` and `table_3.py`: does a new speaker do better with an unseen listener when it is given
 #   the listener's embedding?

@@ -97,8 +97,8 @@ output = results.resolve(output_folder)
 
 # %% [markdown]
 # ## Data
-# Every wrestler meets every other one; each match is kept twice, as seen by either ant. Each seed draws a
-# weak split (training on 60 % of the edges, a connected graph) and a strong one (only edges within a part).
+# Every wrestler meets every other one; each match is kept twice, as seen by either ant. Each seed draws a weak
+# split (training on 60 % of pairs, or *edges*) and a strong one (wrestlers in three parts, edges within parts).
 
 # %%
 population = wrestlers.load_population(results.resolve(wrestlers_folder))
@@ -119,7 +119,7 @@ print(f"{len(dataset) // 2} matches, {drawn:.1%} drawn; mean length {lengths.mea
 
 # %% [markdown]
 # ## Method
-# An update uses 20 random steps of each episode: means and sums keep their expectations. Embeddings come from
+# An update uses 20 random steps of each episode, which leaves means over steps unbiased. Embeddings come from
 # whole episodes, and observations are standardised by the training episodes. We choose each method's learning
 # rate and number of updates by the ratio on *validation* episodes of the first seed, and $\lambda$ in every
 # seed. References: an **untrained** encoder, **summary statistics** and, with labels, a **supervised** encoder.
@@ -174,7 +174,7 @@ comparison.learn(chosen, supervised=True)
 #   per wrestler, however many episodes each averages over, and names the rest.
 # - *Outcomes.* A classifier learns from training matches and predicts test matches, from embeddings of random
 #   **other** episodes of both wrestlers (or means of several); in the strong split both are unseen. Its
-#   accuracy is compared with what **strengths** allow, taken from the matches of the notebook `wrestlers`,
+#   accuracy is compared with what **strengths** (ratings fitted to the matches of the notebook `wrestlers`) allow,
 #   and with that from the **same match**, a *leak*, since those episodes contain the outcome.
 # - *Groups.* Separating a handful of gaits is not identifying individuals. So we also take the ratio within
 #   five groups of wrestlers that fight alike: clusters by their mean speed, height, effort and so on.
@@ -251,8 +251,8 @@ plots.save_figure(figure, output, "table_1")
 plt.show()
 
 # %% [markdown]
-# One episode each; means over seeds, 95 % intervals (Student's t). Claims compare methods within each seed, so
-# that they may differ although intervals overlap. "Strengths": the accuracy that ratings allow.
+# One episode each; means over seeds, 95 % intervals (Student's t). Claims compare methods seed by seed: two may
+# differ although their intervals overlap. The control's ratios are equivalent, its accuracies undecided.
 
 # %%
 figure = comparison_plots.learning_curves(values["losses"], methods)
@@ -274,8 +274,8 @@ for kind in kinds:
 # %% [markdown]
 # **What it means.** A hundred steps do about as well as a whole episode; averaging over episodes helps all
 # methods. The lowest ratio need not mean the best identification: from one episode, a linear probe names 31 %
-# with Emb-Id and 27 % with Emb-Hyb (weak), 50 and 46 % (strong). Emb-Hyb predicts outcomes with accuracy 0.64
-# and 0.61; strengths allow 0.67 and 0.63, and untrained encoders reach 0.59 or 0.61 and 0.56.
+# with Emb-Id, 27 % with Emb-Hyb (weak; chance 4 %), 50 and 46 % (strong; 20 %). Emb-Hyb's outcome accuracy is 0.64
+# and 0.61; the majority class has 0.48, strengths 0.67 and 0.63, untrained encoders 0.59 or 0.61 and 0.56.
 #
 # **What did and did not reproduce.** Emb-Hyb has the lowest ratio in both splits, as in the paper, but not as
 # low: 0.37 instead of 0.22 for unseen edges, 0.54 instead of 0.21 for unseen wrestlers. It mostly
@@ -285,8 +285,8 @@ for kind in kinds:
 # same five seeds, they change Emb-Hyb's ratio by 0.00 [−0.01, 0.02] and 0.05 [0.02, 0.09].
 #
 # ## Where we deviate
-# - The wrestlers are ours, so that ratios compare indirectly. All seeds share them and their matches; intervals are
-#   over splits, weights and steps. One seed's validation data can be another's test data.
+# - The wrestlers are ours, so ratios compare only indirectly with the paper's. All seeds share them and their
+#   matches; intervals are over splits, weights and steps. One seed's validation data can be another's test data.
 #
 # ## What it cost
 

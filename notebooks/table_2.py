@@ -13,9 +13,9 @@
 # rewards. Are vectors of the same listener closer to each other than to those of other listeners, both for
 # listeners seen in training with other partners (*weak* generalisation) and for unseen ones (*strong*)?
 #
-# The encoder $f_\theta$ learns from two objectives. **Imitation** (Emb-Im): the embedding of one episode
-# $e^*$ must help to predict the actions in another one, $e_+$, of the same agent. **Agent identification**
-# (Emb-Id): it must lie closer to the embedding of $e_+$ than to that of another agent's episode $e_-$.
+# The encoder $f_\theta$ learns from two objectives. **Imitation** (Emb-Im): the embedding of one episode $e^*$
+# must help to predict the actions in another one, $e_+$, of the same agent. **Identification** (Emb-Id): it must
+# lie closer to the embedding of $e_+$ than to that of another agent's episode $e_-$. With $r = f_\theta(e)$,
 #
 # $$ \mathcal L_\text{im} = -\frac{1}{|e_+|}\!\sum_{(o,a) \in e_+}\!\! \log \pi_\phi\big(a \mid o, f_\theta(e^*)\big),
 # \quad \mathcal L_\text{id} = \sum_{j \ne i} \Big(1 + e^{\lVert r^* - r_-^{(j)}\rVert - \lVert r^* - r_+ \rVert}\Big)^{-2}. $$
@@ -92,8 +92,8 @@ output = results.resolve(output_folder)
 # In each run, every speaker plays with every listener; episodes are recorded from the listener's side. The
 # *weak* split holds out two edges of each listener, for validation and test. The *strong* split divides the
 # pairs into three parts and uses only edges within a part: its test has seven listeners with seven partners,
-# not 28 with one. So C3 uses that test alone, for the strong encoders and for encoders that have *seen* the
-# test listeners: they learned from equally many, these (with other partners) among them.
+# not 28 with one. So C3 uses only that test, for the strong encoders and for *known* ones, which learned from as
+# many listeners, the test listeners (with other partners) among them.
 
 # %%
 loaded = listeners.load_populations(results.resolve(population_folder), num_populations)
@@ -281,12 +281,12 @@ plt.show()
 # **What did and did not reproduce** (default profile). From one episode, unseen listeners cluster as well as
 # the paper reports or better, seen ones less well. With settings chosen by validation, Emb-Id clusters like
 # either of the others, to within 0.02 (C2: equivalent; on another processor, undecided with seen listeners). An
-# encoder that knew the test listeners is not measurably better, to within about 0.04 (C3: undecided). Up to
-# 1,200 updates, longer training lowers the ratio by 0.05 at most, or not measurably.
+# encoder that knew the test listeners is better by 0.01, not measurably, and by 0.04 at most (C3: undecided).
+# Up to 1,200 updates, longer training lowers the ratio by 0.05 on average at most, or not measurably.
 #
 # **What it means.** Embeddings of one listener cluster, even if it is unseen, and more so from more episodes,
 # which contain more of its messages. But a low ratio is not identification: a linear probe identifies unseen
-# listeners in 37 % of episodes from summary statistics or an untrained encoder, but in 28 % from Emb-Hyb.
+# listeners in 37 % of episodes from summary statistics or an untrained encoder, 28 % from Emb-Hyb (chance: 14 %).
 #
 # ## What it cost
 

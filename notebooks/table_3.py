@@ -30,10 +30,10 @@
 # | random | one of 64 fixed noise vectors (in training, of 128) | the effect of more inputs |
 # | Emb-Im, Emb-Id, Emb-Hyb | the mean embedding of $k$ episodes | the effect of embeddings |
 # | Emb-Hyb, swapped | in evaluation: another listener's embedding | whether the speaker uses it |
-# | gated pooling | the embedding of [generalisation](generalisation.py) | a better encoder |
+# | gated pooling | [generalisation](generalisation.py)'s embedding, from relabelled channels | a better encoder |
 # | oracle | the listener's identity, one-hot | the value of knowing a training listener |
 # | best constant message | the best message for each listener and target | the value of knowing any listener |
-# | best single code | the best of the 512 codes for these listeners | about the limit without an embedding |
+# | best single code | the best of the 512 codes (a message per target) | about the limit without an embedding |
 #
 # **What to expect.** In the paper, embeddings match the baseline with training listeners and beat it with
 # unseen ones (C7). An embedding that helps lies above "no embedding", and at best about as high as the oracle.
@@ -189,7 +189,7 @@ for k in episode_counts:
 # ## Result
 # In the paper, the baseline gets -11.66 with all training listeners, 2.7 below what our pairs get with their own
 # partners; here, with the paper's encoder, only the oracle comes near that. So *match* is tested as equivalence
-# to the oracle, and *beat* as a difference from no embedding. C7b is the same claim for gated pooling.
+# to the oracle, within ±1, and *beat* as a difference from no embedding. C7b is the same claim for gated pooling.
 
 # %%
 estimate = partial(measures.estimate, returns | check, clusters=populations)

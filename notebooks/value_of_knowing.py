@@ -102,8 +102,8 @@ for number, name in enumerate(GAMES):
 # ## Result
 # Means over populations with 95 % intervals (Student's $t$). Returns in ParticleWorld are negative squared
 # distances summed over an episode; those in poker are chips per hand. The *share* makes them comparable: $V$
-# divided by what a best response gains over a member of the population. In ParticleWorld the members are
-# speakers with the listeners of all pairs; in poker they are players of the same kind.
+# divided by what a best response gains over a member of the population. In ParticleWorld a member is one of the
+# population's speakers, playing with the listeners of all pairs; in poker it is one of the players.
 
 # %%
 quantities = ("informed", "uninformed", "member", "of_knowing", "share")

@@ -277,10 +277,10 @@ plt.show()
 # ($\chi^2$ is 1.41 per degree of freedom, $p < 0.001$; other matches of the same wrestlers gave 0.98 to 1.40), but
 # not much: the root mean square is 0.04 [0.03, 0.06] from $p_{ij}$ to true scores, and 0.22 from ½ to $p_{ij}$.
 #
-# **What was tried** ([pilots](../reproduction/recipes/pilots.md)). An ant learns about three times as fast if
-# the side nearest to the opponent counts as its front. With at least two million samples for all but one,
-# ratings had a standard deviation of 66 to 90 points; so we retrained six for 0.5 to 1.5 million. All explore
-# alike (a standard deviation of at least 0.3): less was worse. Each pilot ran once.
+# **What was tried** ([pilots](../reproduction/recipes/pilots.md)). Ants learn about three times as fast if the
+# side nearest to the opponent is their front. With two million samples or more for all but one, ratings had a
+# standard deviation of 66 to 90; so we retrained six for 0.5 to 1.5 million. Exploring less (below 0.3) was worse.
+# Each pilot ran once. **Where we deviate:** style rewards, symmetries and one action noise for all are our own.
 #
 # ## What it cost
 

@@ -280,8 +280,8 @@ plt.show()
 # **What it means** (default parameters). The arrows turn as one goes round the picture: the encoder has found
 # the circle of tastes. By IICR, embeddings are far ahead of both references. The nearest neighbour names seen
 # hunters best from embeddings, but unseen ones (fewer, so that chance is higher) as well or better from references.
-# **Which encoder to take?** In the last table, the one whose lead is larger than the spread over seeds: the mean-MLP
-# with Emb-Hyb, by the linear layer (0.66) and IICR (0.48). By nearest neighbours, summary statistics are as good.
+# **Which encoder to take?** Without labels, the one whose lead exceeds the spread over seeds: the mean-MLP with
+# Emb-Hyb, by the linear layer (0.66) and IICR (0.48). By nearest neighbours, summary statistics are as good.
 #
 # ## Ours against the paper
 # The paper has no such game. **Where we deviate:** policies are matrices, where the paper's are networks.
