@@ -132,7 +132,7 @@ plt.show()
 #
 # **What it means.** In the run in `figures/`, Emb-Hyb clusters best on RoboSumo, as the paper says (C1), and
 # all three embeddings predict outcomes better than the majority class (C4). **What did not reproduce.** On
-# ParticleWorld, Emb-Id clusters no better than the others (C2; equivalent to within 0.02), and it is undecided
+# ParticleWorld, Emb-Id clusters no better than the others (C2; the same to within 0.02), and it is undecided
 # whether unseen listeners cluster worse than known ones (C3). Policies with Emb-Hyb score as much as policies
 # without, to within 0.05 (C5), and as much as policies with fixed or random embeddings (C6). Speakers with the
 # paper's embeddings stay behind the oracle on training listeners, and do not measurably gain on unseen ones

@@ -275,7 +275,7 @@ plt.show()
 # without embeddings would use, -19.9. One episode cannot say much more, as it holds about one message of
 # eight: even with *training* listeners, whose languages encoder and speaker know, a speaker gets -14.4 from
 # one. Learning pays: a word statistic (mean push on each message), with the same symmetries, stays 0.7 to 1.5
-# points below. Table 3 shows the paper's encoder beside this one, from an earlier, longer run (-15.1 and -9.4).
+# points below. Table 3 shows the paper's encoder beside this one.
 #
 # **What makes the difference** (profile `long`, 4,000 updates, five runs). Either part alone stays far
 # from the oracle: without symmetries, gated pooling gets -13.5 from sixteen episodes, not much better than the

@@ -269,8 +269,8 @@ plt.show()
 print((output / "population.md").read_text())
 
 # %% [markdown]
-# **What it means** (default profile). The languages do differ: a speaker's return is −8.98 with its own listener
-# (the bound: −5.73) and −19.86 with those of other pairs. **What did not reproduce.** Neither of the paper's two
+# **What it means** (default profile). The languages do differ: a speaker's return is −8.92 with its own listener
+# (the bound: −5.73) and −19.92 with those of other pairs. **What did not reproduce.** Neither of the paper's two
 # returns lies within our interval: our pairs do better with their own partner and worse with others.
 #
 # The paper's numbers are quoted from memory, not verified. They are the training and test returns of MADDPG, the

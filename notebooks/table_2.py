@@ -280,13 +280,13 @@ plt.show()
 #
 # **What did and did not reproduce** (default profile). From one episode, unseen listeners cluster as well as
 # the paper reports or better, seen ones less well. With settings chosen by validation, Emb-Id clusters like
-# either of the others, to within 0.02 (C2: equivalent; on another processor, undecided with seen listeners). An
-# encoder that knew the test listeners is better by 0.01, not measurably, and by 0.04 at most (C3: undecided).
-# Up to 1,200 updates, longer training lowers the ratio by 0.05 on average at most, or not measurably.
+# either of the others, to within 0.02 (C2: undecided with seen listeners; on another processor, equivalent). An
+# encoder that knew the test listeners is better by 0.01, not measurably, and by 0.03 at most (C3: undecided).
+# Up to 1,200 updates, longer training lowers the ratio by 0.04 on average at most, or not measurably.
 #
 # **What it means.** Embeddings of one listener cluster, even if it is unseen, and more so from more episodes,
 # which contain more of its messages. But a low ratio is not identification: a linear probe identifies unseen
-# listeners in 37 % of episodes from summary statistics or an untrained encoder, 28 % from Emb-Hyb (chance: 14 %).
+# listeners in 37 % of episodes from summary statistics or an untrained encoder, 27 % from Emb-Hyb (chance: 14 %).
 #
 # ## What it cost
 

@@ -275,7 +275,7 @@ plt.show()
 # training listeners, an embedding helps a little from one episode and by some three points from sixteen, and
 # another listener's is worse than none; but the oracle is far ahead. With unseen listeners, none of the three
 # does measurably better than no embedding. With gated pooling and relabelled channels (C7b), the second half
-# of the claim holds from one episode on; the first from sixteen (0.34 below the oracle), but not from one.
+# of the claim holds from one episode on; the first from sixteen (0.42 below the oracle), but not from one.
 #
 # **What it means.** Table 2's clusters do not tell a speaker what messages mean to an unseen listener. The
 # listener's episodes do, as gated pooling shows. Real episodes agree with the tables of returns. Without

@@ -150,7 +150,7 @@ plt.show()
 # %% [markdown]
 # Bars are means over populations (dots), with 95 % intervals.
 #
-# **What it means** (default profile). A speaker that knows its listener gains 9.2 over one that has to treat
+# **What it means** (default profile). A speaker that knows its listener gains 9.1 over one that has to treat
 # all listeners alike: five sixths of all that there is to gain. In poker the value of knowing is above zero in
 # every game and seat, but small: 4 % to 21 % of what a best response gains, which is 0.5 to 0.6 chips per hand
 # in Kuhn and 3 in Leduc poker. Untrained players make so many mistakes that a single policy exploits most of
