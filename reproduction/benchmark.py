@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from torch import nn
 
 from paperlib import _checks, comparison, files
 from paperlib.alternatives.merging import on_distinct_steps
@@ -19,7 +18,7 @@ from paperlib.alternatives.scaling import with_unit_variance
 from paperlib.datasets import InteractionDataset
 from paperlib.embeddings import PolicyEmbedder, Settings
 from paperlib.encoders import count_weights
-from paperlib.objectives import Hybrid, Objective
+from paperlib.objectives import Hybrid
 from paperlib.streams import make_generator
 from reproduction import benchmark_worlds
 from reproduction.benchmark_answers import PAPERS
@@ -229,9 +228,8 @@ class Benchmark:
         generator = make_generator(*key, 2, device=self.device)
         if objective == UNTRAINED:
             return PolicyEmbedder(*sizes, encoder=scaled, settings=settings, generator=generator)
-        loss: Objective | type | nn.Module = OBJECTIVES[objective]
-        if objective == PAPERS[1]:
-            loss = Hybrid(choice.identification_weight)
+        hybrid = Hybrid(choice.identification_weight)
+        loss = hybrid if objective == PAPERS[1] else OBJECTIVES[objective]
         return comparison.train(data, scaled, loss, settings=settings, generator=generator)
 
 
