@@ -5,7 +5,8 @@ itself, and calls encoder, policy and decoders on one episode at a time; objecti
 the same. Before anything is timed, both must give one loss for one draw. Episodes are as long as
 Kuhn poker's of the published protocol, with as many different observations and actions. Where the
 order of steps does not matter to the encoder, `learn` is given equal steps as one, which changes no
-embedding; merging takes place before, once for all updates.
+embedding; merging takes place before, once for all updates. And it computes equal steps of an
+update once, as trainings in poker do.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from protocol import Table, serve_table
 from torch import Tensor, nn
 
 from paperlib import embeddings, objectives
-from paperlib.alternatives.merging import merge_steps
+from paperlib.alternatives.merging import merge_steps, on_distinct_steps
 from paperlib.alternatives.objectives import LIAM
 from paperlib.alternatives.sequence_encoders import GRUEncoder
 from paperlib.batches import EpisodeBatch, PartnerSteps
@@ -114,7 +115,8 @@ class Cell:
     """An encoder and an objective, with both ways to train them."""
 
     def __init__(self, dataset: InteractionDataset, encoder: nn.Module, kind: object) -> None:
-        self.dataset, self.encoder, self.generator = dataset, encoder, make_generator(1)
+        self.dataset, self.generator = dataset, make_generator(1)
+        self.encoder = on_distinct_steps(copy.deepcopy(encoder))  # of `learn`
         without = {"partner_observations": None, "partner_actions": None, "num_partner_actions": 0}
         self.given = dataset if kind is LIAM else dataclasses.replace(dataset, **without)
         if not (isinstance(encoder, GRUEncoder) or getattr(encoder, "positions", False)):
@@ -134,11 +136,11 @@ class Cell:
     def require_same_loss(self) -> None:
         """Checks that both forms compute one loss for one draw."""
         triplets = draw(self.dataset, self.generator)
-        plain = self.networks.encoder.module, self.networks.policy.module
+        batched = self.encoder, self.networks.policy.module
         losses = [
             objective(objectives.Networks(*networks, make_generator(2)), triplets).item()
             for objective, networks in (
-                (self.objective, plain),
+                (self.objective, batched),
                 (self.looped, (self.networks.encoder, self.networks.policy)),
             )
         ]
