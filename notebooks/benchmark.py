@@ -252,28 +252,28 @@ plt.show()
 # Transformer's 47.9 %; the likelihood of pooled counts names 56.5 %. In trials with one or two seeds, other
 # temperatures, learning rates, sizes and numbers of updates named at most half a point more.
 #
-# Beyond the default, there are five encoders, all but the GRU, and six objectives in four worlds
-# ([figure](../figures/long/benchmark.png), [cells](../figures/long/benchmark_cells.md)). In Kuhn poker with
-# Emb-Hyb, gated Deep Sets (45 %) and the Transformer (44 %) beat the mean-MLP; by nearest neighbours gated
-# pooling names 41 %, about as many as any. VAE names at most 19 %, LIAM 13 %.
-#
-# *Leduc* (beyond the default). There are many more states than in Kuhn poker, and a mean is enough: the paper's
-# pair names 66 % (by nearest neighbours 55 %), the published Transformer 57.8 % (45.3 %), ours with InfoNCE 79 %
-# (72 %), gated Deep Sets 82 % with either objective; by nearest neighbours, gated pooling with Emb-Hyb 77 %.
-#
-# *ParticleWorld.* Most listeners are not recognised: nothing that learns without labels is shown to beat summary
-# statistics; the true policies name nearly all. In the weak split, InfoNCE beats Emb-Hyb (12 % against 8 %), and
-# the speaker helps to name a listener, whose test episodes share one. Beyond the default, LIAM, which reconstructs
-# what the speaker says, is best there without labels (up to 20 %), worst in the strong split.
-#
-# *RoboSumo* (beyond the default). Of 25 wrestlers with new opponents, the paper's pair names 21 %, mean-MLP
-# with InfoNCE 25 %, a supervised Transformer 33 %. Of five unseen ones, the paper's pair names 51 %, gated
-# pooling with Emb-Hyb or Emb-Id 60 %, InfoNCE at most 47 %, but five seeds do not decide between these.
+# Beyond the default, there are five encoders, all but the GRU, and six objectives in all worlds
+# ([figure](../figures/long/benchmark.png), [cells](../figures/long/benchmark_cells.md)), some 13 core hours:
+# - *Kuhn.* With Emb-Hyb, gated Deep Sets (45 %) and the Transformer (44 %) beat the mean-MLP; by nearest
+#   neighbours gated pooling names 41 %, about as many as any. VAE names at most 19 %, LIAM 13 %.
+# - *Leduc.* There are many more states than in Kuhn poker, and a mean is enough: the paper's pair names 66 % (by
+#   nearest neighbours 55 %), the published Transformer 57.8 % (45.3 %), ours with InfoNCE 79 % (72 %), gated Deep
+#   Sets 82 % with either objective; by nearest neighbours, gated pooling with Emb-Hyb 77 %.
+# - *ParticleWorld.* Most listeners are not recognised: nothing that learns without labels is shown to beat summary
+#   statistics; the true policies name nearly all. In the weak split, InfoNCE beats Emb-Hyb (12 % against 8 %), and
+#   the speaker helps to name a listener, whose test episodes share one: LIAM, which reconstructs what the speaker
+#   says, is best there without labels (up to 20 %), worst in the strong split.
+# - *RoboSumo.* Of 25 wrestlers with new opponents, the paper's pair names 21 %, mean-MLP with InfoNCE 25 %, a
+#   supervised Transformer 33 %. Of five unseen ones, the paper's pair names 51 %, gated pooling with Emb-Hyb or
+#   Emb-Id 60 %, InfoNCE at most 47 %, but five seeds do not decide between these.
+# - *RoShamBo.* Of OpenSpiel's 43 bots with new opponents, no pair names more than the paper's: 31 %; with labels,
+#   encoders name 31 to 33 %. Of eight unseen bots it names 36 %, but five seeds do not decide.
 #
 # **What it means.** In poker, gated Deep Sets name more agents than the paper's pair; in RoboSumo, no encoder is
-# shown to beat the mean-MLP, but InfoNCE beats Emb-Hyb (weak). *A name is not a distance*, though: InfoNCE's
-# distances say little about how differently poker players play (rank correlations with gated Deep Sets 0.21 and,
-# in Leduc, 0.37), while Emb-Hyb's do (0.91 to 0.96). If neighbours should be agents that play alike, take Emb-Hyb.
+# shown to beat the mean-MLP, but InfoNCE beats Emb-Hyb (weak); for RoShamBo's bots, the paper's pair is enough. *A
+# name is not a distance*, though: InfoNCE's distances say little about how differently poker players play (rank
+# correlations with gated Deep Sets 0.21 and, in Leduc, 0.37), while Emb-Hyb's do (0.91 to 0.96). If neighbours
+# should play alike, take Emb-Hyb.
 #
 # ## Where we deviate, and what was unclear
 # - Published code and text leave open who the opponents are, how many seeds there were and what follows ±. Here
