@@ -253,7 +253,7 @@ plt.show()
 # temperatures, learning rates, sizes and numbers of updates named at most half a point more.
 #
 # Beyond the default, there are five encoders, all but the GRU, and six objectives in all worlds
-# ([figure](../figures/long/benchmark.png), [cells](../figures/long/benchmark_cells.md)), some 13 core hours:
+# ([figure](../figures/long/benchmark.png), [cells](../figures/long/benchmark_cells.md)), some 11 core hours:
 # - *Kuhn.* With Emb-Hyb, gated Deep Sets (45 %) and the Transformer (44 %) beat the mean-MLP; by nearest
 #   neighbours gated pooling names 41 %, about as many as any. VAE names at most 19 %, LIAM 13 %.
 # - *Leduc.* There are many more states than in Kuhn poker, and a mean is enough: the paper's pair names 66 % (by

@@ -67,15 +67,19 @@ def published(world: str) -> dict[str, dict[str, tuple[float, float]]]:
 
 def table(rows: Sequence[Row]) -> str:
     """All cells as a Markdown table: means over seeds with 95 % intervals, the seconds of one
-    training (median over seeds, which does not mind an interrupted one) and the number of weights;
-    below each game of poker, the published numbers; at the end, what all trainings cost."""
+    training (median over seeds, which does not mind an interrupted one; "GPU" where it had one) and
+    the number of weights; below each game of poker, the published numbers; at the end, what all
+    trainings on CPUs cost."""
     shown = {name: estimates(rows, name) for name in MEASURES}
-    costs = [by_cell(rows, name) for name in ("seconds", "num_weights")]
+    seconds, num_weights = (by_cell(rows, name) for name in ("seconds", "num_weights"))
+    on_cpu = by_cell((row for row in rows if not _has_gpu(row)), "seconds")
     body, cells = [], list(dict.fromkeys(by_cell(rows, "linear")))
     for place, cell in enumerate(cells):
         numbers = [_text(shown[name].get(cell), MEASURES[name][1]) for name in MEASURES]
-        cost = [np.median(found[cell]) for found in costs]
-        body.append((*cell, *numbers, *("–" if np.isnan(c) else f"{c:.0f}" for c in cost)))
+        cost = [np.median(found[cell]) for found in (seconds, num_weights)]
+        texts = ["–" if np.isnan(c) else f"{c:.0f}" for c in cost]
+        texts[0] += "" if cell in on_cpu else " (GPU)"
+        body.append((*cell, *numbers, *texts))
         if cells[place + 1 : place + 2] and cells[place + 1].world == cell.world:
             continue
         for method, measured in published(cell.world).items():
@@ -83,8 +87,13 @@ def table(rows: Sequence[Row]) -> str:
             body.append((*cell[:2], "published", method, *both, *"––––"))
     titles = [title for title, _ in MEASURES.values()]
     header = ("world", "split", "encoder", "objective", *titles, "seconds", "weights")
-    hours = np.nansum([np.median(found) * len(found) for found in costs[0].values()]) / 3600
+    hours = np.nansum([np.median(found) * len(found) for found in on_cpu.values()]) / 3600
     return f"{tables.markdown_table(header, body)}\nAll trainings: {hours:.1f} core hours.\n"
+
+
+def _has_gpu(row: Row) -> bool:
+    """Whether a cell was trained on a GPU, whose name then stands in its row."""
+    return isinstance(row.get("device"), str) and row["device"] not in ("", "cpu")
 
 
 def _text(estimate: Estimate | None, factor: float) -> str:

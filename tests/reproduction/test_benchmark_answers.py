@@ -97,6 +97,16 @@ def test_many_ties_are_counted():
     assert "| 11 others, summary statistics among them" in text and "GRU, 9" not in text
 
 
+def test_seconds_on_a_gpu_are_marked_and_not_added():
+    rows = [row | {"seconds": 3600.0, "device": "cpu"} for row in make_rows()]
+    on_gpu = [row | {"device": "NVIDIA"} if row["objective"] == "InfoNCE" else row for row in rows]
+    hours = [table(part).split("All trainings: ")[1].split()[0] for part in (rows, on_gpu)]
+    num_gpu = sum(row["device"] == "NVIDIA" for row in on_gpu)
+    assert num_gpu > 0 and float(hours[0]) - float(hours[1]) == num_gpu
+    lines = [line for line in table(on_gpu).splitlines() if "3600" in line]
+    assert all(("3600 (GPU)" in line) == ("InfoNCE" in line) for line in lines)
+
+
 def test_every_cell_and_the_published_numbers_are_in_the_table():
     text = table(make_rows() + make_rows(world="RoShamBo"))
     lines = text.splitlines()
