@@ -9,22 +9,23 @@
 # %% [markdown]
 # # What is it worth to know which wrestler one fights?
 #
-# **The question.** Before embeddings can help a wrestler to win (Figure 4), knowing the opponent must be worth
-# something. How much? We take a policy that is good against everybody, and let it go on learning: against each
-# opponent alone, which makes a *best response* as far as PPO finds it, and against all of them together. With
-# $u(\pi, i)$ the expected score of policy $\pi$ against opponent $i$ (1 for a win, ½ for a draw), the value of
-# knowing the opponent is
+# **The question.** Before embeddings can help a wrestler to win (Figure 4), knowing the
+# opponent must be worth something. How much? We take a policy that is good against
+# everybody, and let it go on learning: against each opponent alone, which makes a *best
+# response* as far as PPO finds it, and against all of them together. With $u(\pi, i)$
+# the expected score of policy $\pi$ against opponent $i$ (1 for a win, ½ for a draw),
+# the value of knowing the opponent is
 #
 # $$ V = \frac1N \sum_i \Big( u(\pi_i, i) - u(\pi_\text{all}, i) \Big), $$
 #
-# the mean lead of each specialist over the generalist against the specialist's own opponent. If $V$ is about
-# zero and PPO finds good responses, the state of the match shows all that one needs to know, and no embedding of
-# earlier matches helps.
-# [value_of_knowing](value_of_knowing.py) computes it exactly elsewhere, where it is never negative; estimates
-# from trained policies can be.
+# the mean lead of each specialist over the generalist against the specialist's own
+# opponent. If $V$ is about zero and PPO finds good responses, the state of the match
+# shows all that one needs to know, and no embedding of earlier matches helps.
+# [value_of_knowing](value_of_knowing.py) computes it exactly elsewhere, where it is
+# never negative; estimates from trained policies can be.
 #
-# **What to expect.** If knowing the opponent matters, scores on the diagonal of the matrix below are higher
-# than elsewhere in their columns.
+# **What to expect.** If knowing the opponent matters, scores on the diagonal of the
+# matrix below are higher than elsewhere in their columns.
 #
 # ## Parameters
 
@@ -49,7 +50,6 @@ responses_folder = "results/laptop/responses"  # trained policies, kept between 
 output_folder = "results/laptop/best_responses"  # where the results go
 
 # %%
-import matplotlib.pyplot as plt
 import numpy as np
 
 from paperlib import pretrained
@@ -69,33 +69,22 @@ from reproduction.jobs import run_jobs
 from reproduction.streams import Stream
 
 # %%
-parameters = dict(
-    from_scratch=from_scratch,
-    encoder_seed=encoder_seed,
-    num_opponents=num_opponents,
-    num_validation=num_validation,
-    num_test=num_test,
-    start=start,
-    num_iterations=num_iterations,
-    num_response_iterations=num_response_iterations,
-    num_rollouts=num_rollouts,
-    num_envs=num_envs,
-    learning_rate=learning_rate,
-    num_games=num_games,
-    num_last_games=num_last_games,
-    seed=seed,
-    num_workers=num_workers,
-)
+parameters = dict(from_scratch=from_scratch, encoder_seed=encoder_seed, num_opponents=num_opponents,
+    num_validation=num_validation, num_test=num_test, start=start, num_iterations=num_iterations,
+    num_response_iterations=num_response_iterations, num_rollouts=num_rollouts, num_envs=num_envs,
+    learning_rate=learning_rate, num_games=num_games, num_last_games=num_last_games, seed=seed,
+    num_workers=num_workers)  # fmt: skip
 run = results.Run("best_responses", parameters)
 output = results.resolve(output_folder)
 
 # %% [markdown]
 # ## Training
-# The first policy, `all-seen`, starts from a wrestler that is no opponent, and trains against the training
-# opponents together, five million samples with each; Figure 4 starts from it, too. All others start from
-# `all-seen`, and train for another 2.5 million samples with *each* opponent that they face: a best response
-# faces one, `all` ten. The reward is 1 for a win, -1 for a loss and nothing else: what is learned is what is
-# reported.
+# The first policy, `all-seen`, starts from a wrestler that is no opponent, and trains
+# against the training opponents together, five million samples with each; Figure 4
+# starts from it, too. All others start from `all-seen`, and train for another 2.5
+# million samples with *each* opponent that they face: a best response faces one, `all`
+# ten. The reward is 1 for a win, -1 for a loss and nothing else: what is learned is
+# what is reported.
 
 # %%
 study = BestResponses(
@@ -149,10 +138,11 @@ scores = dict(zip(players, found, strict=True))
 
 # %% [markdown]
 # ## Result
-# Means over opponents with 95 % intervals (Student's $t$). `all` meets each opponent as often as its best
-# response does, but plays ten times as many matches, and may learn what helps against everybody;
-# `all-seen` does not learn meanwhile. $V$, the lead of the best responses over `all`, is therefore a low
-# estimate, their lead over `all-seen` a high one.
+# Means over opponents with 95 % intervals (Student's $t$). `all` meets each opponent as
+# often as its best response does, but plays ten times as many matches, and may learn
+# what helps against everybody; `all-seen` does not learn meanwhile. $V$, the lead of
+# the best responses over `all`, is therefore a low estimate, their lead over `all-seen`
+# a high one.
 
 # %%
 responses = np.array([scores[name][k] for k, name in enumerate(study.opponents)])
@@ -170,21 +160,14 @@ for title, own in chosen.items():
     ]
 
 # %%
-others = np.array(
-    [
-        np.mean([scores[name][k] for name in study.opponents if name != opponent])
-        for k, opponent in enumerate(study.opponents)
-    ]
-)
-gain = statistics.t_interval(responses - others)
+others = [
+    np.mean([scores[name][k] for name in study.opponents if name != opponent])
+    for k, opponent in enumerate(study.opponents)
+]
+gain = statistics.t_interval(responses - np.array(others))
 rows.append(tables.row("best responses minus those to other opponents", gain))
-values = {
-    "rows": rows,
-    "scores": scores,
-    "opponents": study.opponents,
-    "groups": study.groups,
-    "curves": {name: provenance[name]["curve"] for name in study.policies},
-}
+values = {"rows": rows, "scores": scores, "opponents": study.opponents, "groups": study.groups}
+values["curves"] = {name: provenance[name]["curve"] for name in study.policies}
 run.save(output, values, seeds=[seed])
 tables.save_rows(output, "best_responses", rows)
 runs = [
@@ -201,39 +184,42 @@ print((output / "best_responses.md").read_text())
 # %%
 plots.use_style()
 generalists = {ALL: "black", SEEN: "#D55E00"}
-figure = policy_plots.best_responses(values, generalists, start)
-plots.save_figure(figure, output, "best_responses")
-plt.show()
+plots.save_figure(policy_plots.best_responses(values, generalists, start), output, "best_responses")
 
 # %% [markdown]
-# **Left:** mean score of the policy in the row against the opponent in the column. Framed: each best response
-# against its own opponent; white lines part training from test opponents, and best responses from the rest.
-# **Right:** scores in training, moving means of five points, of each policy against those that it trains with.
-# The best responses' mean has a 95 % band over opponents; `all-seen` trained before the others start.
+# **Left:** mean score of the policy in the row against the opponent in the column.
+# Framed: each best response against its own opponent; white lines part training from
+# test opponents, and best responses from the rest. **Right:** scores in training,
+# moving means of five points, of each policy against those that it trains with. The
+# best responses' mean has a 95 % band over opponents; `all-seen` trained before the
+# others start.
 #
-# **What it means** (default profile). Training helps: `all-seen` scores 0.14 [0.12, 0.17] more than the
-# wrestler where it started, against unseen opponents as much as against its own. Training against one opponent
-# alone does not: the best responses do as well as `all-seen` (−0.00 [−0.03, 0.03]), and trail `all`, which plays
-# ten times as many matches, by 0.02 [0.00, 0.05]; against any opponent, responses to others do as well. With
-# this learner, population and time, the value of knowing the opponent is below 0.05, the smallest difference
-# that matters ([claims](claims.py)). Either what helps against one of these wrestlers helps against all, and the
-# state shows the rest, or PPO, from this start, does not find what would help against one alone; these policies
-# cannot tell which. (In a [pilot](../reproduction/recipes/pilots.md), `self-balanced` gained 0.15 against one
-# opponent, no more than `all-seen` gained against all.) In either case we expect no more from embeddings (C5, C6).
+# **What it means** (default profile). Training helps: `all-seen` scores 0.14 [0.12,
+# 0.17] more than the wrestler where it started, against unseen opponents as much as
+# against its own. Training against one opponent alone does not: the best responses do
+# as well as `all-seen` (−0.00 [−0.03, 0.03]), and trail `all`, which plays ten times as
+# many matches, by 0.02 [0.00, 0.05]; against any opponent, responses to others do as
+# well. With this learner, population and time, the value of knowing the opponent is
+# below 0.05, the smallest difference that matters ([claims](claims.py)). Either what
+# helps against one of these wrestlers helps against all, and the state shows the rest,
+# or PPO, from this start, does not find what would help against one alone; these
+# policies cannot tell which. (In a [pilot](../reproduction/recipes/pilots.md),
+# `self-balanced` gained 0.15 against one opponent, no more than `all-seen` gained
+# against all.) In either case we expect no more from embeddings (C5, C6).
 #
 # ## Where we deviate
-# The paper has no such matrix. PPO finds *a* policy that does well against an opponent, not the best one, so
-# that $V$ is what this learner gains in this time. Each policy was trained once: chance in the training of the
-# one generalist enters every difference, and the intervals over opponents do not cover it.
+# The paper has no such matrix. PPO finds *a* policy that does well against an opponent,
+# not the best one, so that $V$ is what this learner gains in this time. Each policy was
+# trained once: chance in the training of the one generalist enters every difference,
+# and the intervals over opponents do not cover it.
 #
 # ## What it cost
 
 # %%
-result = results.load(output)
-print(f"training: {spent / 3600:.1f} core hours")
-print(f"notebook: {result['wall_time_seconds']:.0f} s on {result['machine']}\n{result['versions']}")
+print(f"training: {spent / 3600:.1f} core hours\nnotebook: {results.cost(output)}")
 
 # %% [markdown]
 # ## Things to try
 # - `num_last_games = 50`: which cells of the matrix still differ?
-# - `num_response_iterations = 120`, with `from_scratch`: do best responses lead by more in the end?
+# - `num_response_iterations = 120`, with `from_scratch`: do best responses lead by more
+#   in the end?

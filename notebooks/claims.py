@@ -9,36 +9,41 @@
 # %% [markdown]
 # # The claims, judged
 #
-# **The question.** Which of the paper's claims hold here? We test seven of them (C7b repeats C7 with an encoder
-# of ours). Each consists of parts (weak and strong, training and unseen), and each part is a statement about a
-# difference $\Delta$ between two methods that ran side by side, with the same seed, split and episodes. If
-# $\Delta_1, \dots, \Delta_S$ are the differences in $S$ independent runs, with mean $\bar\Delta$ and standard
-# deviation $s$, then Student's
+# **The question.** Which of the paper's claims hold here? We test seven of them (C7b
+# repeats C7 with an encoder of ours). Each consists of parts (weak and strong, training
+# and unseen), and each part is a statement about a difference $\Delta$ between two
+# methods that ran side by side, with the same seed, split and episodes. If
+# $\Delta_1, \dots, \Delta_S$ are the differences in $S$ independent runs, with mean
+# $\bar\Delta$ and standard deviation $s$, then Student's
 #
 # $$ t = \frac{\bar\Delta - \Delta_0}{s / \sqrt S} $$
 #
 # tests two things, at a level of 5 % for all parts of a claim together (Holm 1979):
 #
 # - **Is there a difference?** A two-sided test against $\Delta_0 = 0$.
-# - **Is it too small to matter?** Two one-sided tests against $\Delta_0 = \pm\delta$ (Schuirmann 1987),
-#   where $\delta$ is the *smallest effect of interest*, chosen before the runs.
+# - **Is it too small to matter?** Two one-sided tests against $\Delta_0 = \pm\delta$
+#   (Schuirmann 1987), where $\delta$ is the *smallest effect of interest*, chosen
+#   before the runs.
 #
 # The verdict on a part is the first of these that applies:
 #
-# - **too few runs**: fewer than five independent ones. In ParticleWorld, runs that share a population count
-#   as one, by their mean. RoboSumo has a single population: verdicts on C1 and C4 to C6 are over splits and
-#   seeds, and hold for these wrestlers only;
-# - **equivalent**: the difference is shown to lie within $\pm\delta$, even if it is not zero;
-# - **reproduced** or **contradicted**: there is a significant difference, with or against the sign that the
-#   paper claims;
+# - **too few runs**: fewer than five independent ones. In ParticleWorld, runs that
+#   share a population count as one, by their mean. RoboSumo has a single population:
+#   verdicts on C1 and C4 to C6 are over splits and seeds, and hold for these wrestlers
+#   only;
+# - **equivalent**: the difference is shown to lie within $\pm\delta$, even if it is not
+#   zero;
+# - **reproduced** or **contradicted**: there is a significant difference, with or
+#   against the sign that the paper claims;
 # - **undecided**.
 #
-# Where the paper claims that two methods match, equivalence reproduces the claim, and a difference shown to
-# be beyond $\pm\delta$ contradicts it. The verdict on a claim is that on its worst part; from worst to
-# best: contradicted, too few runs, undecided, equivalent, reproduced.
+# Where the paper claims that two methods match, equivalence reproduces the claim, and a
+# difference shown to be beyond $\pm\delta$ contradicts it. The verdict on a claim is
+# that on its worst part; from worst to best: contradicted, too few runs, undecided,
+# equivalent, reproduced.
 #
-# **What to expect.** If the paper's results carry over, every part is reproduced; and methods that know
-# the same, our negative controls, show no difference.
+# **What to expect.** If the paper's results carry over, every part is reproduced; and
+# methods that know the same, our negative controls, show no difference.
 #
 # ## Parameters
 
@@ -63,10 +68,11 @@ output = results.resolve(output_folder)
 
 # %% [markdown]
 # ## Data
-# Nothing is trained or measured here: the differences in all runs come from the results files of the other
-# notebooks. The smallest effects of interest are 0.02 for IICR and accuracy, 0.05 for scores, and for returns
-# 0.5, or 1 where two speakers should match. `reproduction/claims.py` gives the reasons for them; the paper's
-# numbers in these reasons are quoted from memory, not verified.
+# Nothing is trained or measured here: the differences in all runs come from the results
+# files of the other notebooks. The smallest effects of interest are 0.02 for IICR and
+# accuracy, 0.05 for scores, and for returns 0.5, or 1 where two speakers should match.
+# `reproduction/claims.py` gives the reasons for them; the paper's numbers in these
+# reasons are quoted from memory, not verified.
 
 # %%
 found = {name: r for name, r in tables.load_all(output.parent).items() if name != "claims"}
@@ -75,11 +81,12 @@ print(claims.effects_table())
 
 # %% [markdown]
 # ## Method
-# How often is the rule wrong? We simulate claims about two methods that do not differ, with as many runs,
-# parts and populations as each claim has here, and count those with a part that is called reproduced or
-# contradicted. That should be at most 5 % (with 2,000 simulated claims, up to a standard error of 0.5 %),
-# even if the noise is not normal. For comparison: a rule that looks at whether a bootstrap interval
-# excludes zero is wrong in 15 % of parts with five runs.
+# How often is the rule wrong? We simulate claims about two methods that do not differ,
+# with as many runs, parts and populations as each claim has here, and count those with
+# a part that is called reproduced or contradicted. That should be at most 5 % (with
+# 2,000 simulated claims, up to a standard error of 0.5 %), even if the noise is not
+# normal. For comparison: a rule that looks at whether a bootstrap interval excludes
+# zero is wrong in 15 % of parts with five runs.
 
 # %%
 designs = {}
@@ -102,8 +109,9 @@ print(f"{len(designs)} designs; a claim with too few runs has none")
 
 # %% [markdown]
 # ## Result
-# Each claim with its parts. The last column says roughly how many independent runs would settle what is
-# undecided, if mean and spread stayed as they are; it is empty where even ten thousand would not be enough.
+# Each claim with its parts. The last column says roughly how many independent runs
+# would settle what is undecided, if mean and spread stayed as they are; it is empty
+# where even ten thousand would not be enough.
 
 # %%
 run.save(output, {"claims": judged, "controls": controls, "errors": errors}, seeds=[])
@@ -121,32 +129,38 @@ plots.use_style()
 figure, ax = plt.subplots(figsize=(6.75, 5.5))
 plots.draw_claims(ax, [part for claim in values["claims"] for part in claim["parts"]])
 plots.save_figure(figure, output, "claims")
-plt.show()
 
 # %% [markdown]
-# Every part of every claim: its difference with a 95 % interval (Student's t, not corrected for the number
-# of parts), in units of the smallest effect of interest, and with the sign that puts the paper's claim on
-# the right. Shaded: too small to matter. Blue: reproduced; green: equivalent; orange: contradicted; grey:
-# undecided or, lighter, too few runs. Where the claim is that two methods match, it is reproduced *within*
-# the shaded band. Beyond -2 and 2 the axis is logarithmic.
+# Every part of every claim: its difference with a 95 % interval (Student's t, not
+# corrected for the number of parts), in units of the smallest effect of interest, and
+# with the sign that puts the paper's claim on the right. Shaded: too small to matter.
+# Blue: reproduced; green: equivalent; orange: contradicted; grey: undecided or,
+# lighter, too few runs. Where the claim is that two methods match, it is reproduced
+# *within* the shaded band. Beyond -2 and 2 the axis is logarithmic.
 #
-# **What it means.** In the run in `figures/`, Emb-Hyb clusters best on RoboSumo, as the paper says (C1), and
-# all three embeddings predict outcomes better than the majority class (C4). **What did not reproduce.** On
-# ParticleWorld, Emb-Id clusters no better than the others (C2; the same to within 0.02), and it is undecided
-# whether unseen listeners cluster worse than known ones (C3). Policies with Emb-Hyb score as much as policies
-# without, to within 0.05 (C5), and as much as policies with fixed or random embeddings (C6). Speakers with the
-# paper's embeddings stay behind the oracle on training listeners, and do not measurably gain on unseen ones
-# (C7). With gated pooling and relabelled channels they do gain on unseen listeners; one episode is not enough
-# to match the oracle on training listeners (C7b). A claim that no results file tests is *not tested*.
+# **What it means.** In the run in `figures/`, Emb-Hyb clusters best on RoboSumo, as the
+# paper says (C1), and all three embeddings predict outcomes better than the majority
+# class (C4). **What did not reproduce.** On ParticleWorld, Emb-Id clusters no better
+# than the others (C2; the same to within 0.02), and it is undecided whether unseen
+# listeners cluster worse than known ones (C3). Policies with Emb-Hyb score as much as
+# policies without, to within 0.05 (C5), and as much as policies with fixed or random
+# embeddings (C6). Speakers with the paper's embeddings stay behind the oracle on
+# training listeners, and do not measurably gain on unseen ones (C7). With gated pooling
+# and relabelled channels they do gain on unseen listeners; one episode is not enough to
+# match the oracle on training listeners (C7b). A claim that no results file tests is
+# *not tested*.
 #
 # ## Negative controls
-# The notebooks also compare methods with the same information: two untrained encoders with different weights, or
-# policies without an embedding and with zeros or noise in its place. A significant difference of such a pair
-# (corrected for the number of pairs in the notebook), even one below the smallest effect, is a **false alarm**.
-# For two encoders or two copies of a policy it means that the runs, the pairing or the rule is wrong. The other
-# pairs are stricter than that, since noise may disturb what is learned from it, and in Table 3 zeros are a single
-# training, but no embedding is the mean of 16. In the run in `figures/`, one of the 11 controls is a false alarm,
-# of the stricter kind and below the smallest effect: zeros lower the return by 0.005 (Table 3).
+# The notebooks also compare methods with the same information: two untrained encoders
+# with different weights, or policies without an embedding and with zeros or noise in
+# its place. A significant difference of such a pair (corrected for the number of pairs
+# in the notebook), even one below the smallest effect, is a **false alarm**. For two
+# encoders or two copies of a policy it means that the runs, the pairing or the rule is
+# wrong. The other pairs are stricter than that, since noise may disturb what is learned
+# from it, and in Table 3 zeros are a single training, but no embedding is the mean over
+# 16 trainings. In the run in `figures/`, one of the 11 controls is a false alarm, of
+# the stricter kind and below the smallest effect: zeros lower the return by 0.005
+# (Table 3).
 
 # %%
 print(claims.parts_table(values["controls"]))
@@ -155,8 +169,9 @@ print(f"{len(values['controls'])} controls, {len(alarms)} false alarms", *alarms
 
 # %% [markdown]
 # ## Ours against the paper
-# Each notebook compares its numbers with the paper's (quoted from memory, not verified), and says **where we
-# deviate**; `make book` turns all notebooks into one web book.
+# Each notebook compares its numbers with the paper's (quoted from memory, not
+# verified), and says **where we deviate**; `make book` turns all notebooks into one web
+# book.
 #
 # ## What it cost
 
@@ -164,13 +179,13 @@ print(f"{len(values['controls'])} controls, {len(alarms)} false alarms", *alarms
 cost = {name: result["wall_time_seconds"] / 60 for name, result in found.items()}
 for name, minutes in sorted(cost.items(), key=lambda pair: -pair[1]):
     print(f"{name:16} {minutes:6.1f} min")
-print(f"{'all':16} {sum(cost.values()):6.1f} min")
-print(results.load(output)["machine"], results.versions())
+print(f"{'all':16} {sum(cost.values()):6.1f} min\nthis notebook: {results.cost(output)}")
 
 # %% [markdown]
 # ## Things to try
-# - Look at the parts: is a claim that is "contradicted" wrong everywhere, or only in one place?
-# - Halve the smallest effects in `reproduction/claims.py`. Which verdicts depend on them? (For the
-#   published verdicts they were chosen before the runs, and stay.)
-# - Correct a number in `reproduction/paper_numbers.json`, rerun a notebook, and see what changes: no
-#   verdict does.
+# - Look at the parts: is a claim that is "contradicted" wrong everywhere, or only in
+#   one place?
+# - Halve the smallest effects in `reproduction/claims.py`. Which verdicts depend on
+#   them? (For the published verdicts they were chosen before the runs, and stay.)
+# - Correct a number in `reproduction/paper_numbers.json`, rerun a notebook, and see
+#   what changes: no verdict does.

@@ -9,21 +9,23 @@
 # %% [markdown]
 # # The embedding explorer
 #
-# **The question.** What does an embedding know about its episode? A clustering ratio is a single number, and
-# a two-dimensional plot a single view. This notebook makes a page, `embedding_explorer.html`, on which the
-# embeddings of both environments can be rotated, zoomed, and coloured by agent, partner, outcome or split,
-# and where every point shows its episode.
+# **The question.** What does an embedding know about its episode? A clustering ratio is
+# a single number, and a two-dimensional plot a single view. This notebook makes a page,
+# `embedding_explorer.html`, on which the embeddings of both environments can be
+# rotated, zoomed, and coloured by agent, partner, outcome or split, and where every
+# point shows its episode.
 #
-# An embedding $r \in \mathbb R^{100}$ is drawn in three dimensions, by two maps. PCA keeps as much of the
-# variance as three numbers can,
+# An embedding $r \in \mathbb R^{100}$ is drawn in three dimensions, by two maps. PCA
+# keeps as much of the variance as three numbers can,
 #
 # $$ z = W^\top (r - \bar r), \qquad W \in \mathbb R^{100 \times 3}, $$
 #
-# and t-SNE keeps neighbours together, at the expense of distances. Both lose most of the hundred dimensions,
-# so the page also lists the nearest episodes of a point in all of them.
+# and t-SNE keeps neighbours together, at the expense of distances. Both lose most of
+# the hundred dimensions, so the page also lists the nearest episodes of a point in all
+# of them.
 #
-# **What to expect.** Clouds that overlap rather than separate clusters: the ratios of unseen agents in Tables
-# 1 and 2 are closer to one than to zero.
+# **What to expect.** Clouds that overlap rather than separate clusters: the ratios of
+# unseen agents in Tables 1 and 2 are closer to one than to zero.
 #
 # ## Parameters
 
@@ -54,24 +56,21 @@ from reproduction.site import explorer
 from reproduction.streams import Stream
 
 # %%
-parameters = dict(
-    seed=seed,
-    num_agents=num_agents,
-    num_episodes=num_episodes,
-    num_neighbours=num_neighbours,
-    num_frames=num_frames,
-    perplexity=perplexity,
-)
+parameters = dict(seed=seed, num_agents=num_agents, num_episodes=num_episodes,
+    num_neighbours=num_neighbours, num_frames=num_frames, perplexity=perplexity)  # fmt: skip
 run = results.Run("explorer", parameters)
 torch.set_num_threads(1)
 output = results.resolve(output_folder)
 
 # %% [markdown]
 # ## Data
-# Episodes and encoders are those of Tables 1 and 2, for their first seed. We show test episodes and, for
-# comparison, episodes that the encoder learned from. In the weak split both come from the same agents, which
-# meet other partners in the test; in the strong split the test agents are unseen. Test episodes that keep apart
-# from training episodes, agent by agent, are a sign that the encoder fits its training episodes too closely.
+# Episodes and encoders are those of Tables 1 and 2, for their first seed; all three
+# methods embed the same episodes. Each encoder's file records which data it was trained
+# on; loading it with other episodes raises an error. We show test episodes and, for
+# comparison, episodes that the encoder learned from. In the weak split both come from
+# the same agents, which meet other partners in the test; in the strong split the test
+# agents are unseen. Test episodes that keep apart from training episodes, agent by
+# agent, are a sign that the encoder fits its training episodes too closely.
 
 # %%
 sources = {
@@ -115,9 +114,10 @@ for number, world in enumerate(sources):
 
 # %% [markdown]
 # ## Method
-# Each encoder embeds its test and training episodes, which share one map. The page also shows numbers that do
-# not depend on the map: the IICR of the test episodes shown, and the nearest neighbours of each point. Trust
-# them more than the picture: a map to three dimensions can draw clusters that are not there, and hide some.
+# Each encoder embeds its test and training episodes, which share one map. The page also
+# shows numbers that do not depend on the map: the IICR of the test episodes shown, and
+# the nearest neighbours of each point. Trust them more than the picture: a map to three
+# dimensions can draw clusters that are not there, and hide some.
 
 # %%
 shown = {world: {} for world in sources}
@@ -143,10 +143,11 @@ for (world, kind), (rows, number) in chosen.items():
     }
 
 # %% [markdown]
-# The episode behind a point is reconstructed from what its agent observed. A listener observes landmarks
-# relative to itself, which gives its path, and its return identifies the target landmark. A wrestler observes
-# its own torso and joints, and so does its opponent, whose view of the match is in the data as well. Together
-# they give the state of the simulation, which MuJoCo renders.
+# The episode behind a point is reconstructed from what its agent observed. A listener
+# observes landmarks relative to itself, which gives its path, and its return identifies
+# the target landmark. A wrestler observes its own torso and joints, and so does its
+# opponent, whose view of the match is in the data as well. Together they give the state
+# of the simulation, which MuJoCo renders.
 
 # %%
 behind, dataset = {}, episodes["ParticleWorld"]
@@ -166,7 +167,21 @@ run.save(output, {"shown": shown, "seeds": seeds, "names": names}, seeds=[seed])
 
 # %% [markdown]
 # ## Result
-# The page is a single file that works offline.
+# The page is a single file that works offline: drawing, data and pictures are in it,
+# and it loads nothing. It names the profile, seed and commit behind it. "Colour by"
+# helps to read it:
+#
+# - *wrestler* or *listener*, the agent: if an embedding identifies agents, each colour
+#   forms a cluster. Turn the map before you decide: what overlaps from one side may be
+#   apart from another.
+# - *opponent* or *speaker*, *outcome* or *return*: if points of one agent separate by
+#   these, the embedding also reflects the episode, not only the agent.
+# - *style* (RoboSumo): how a wrestler was trained to fight, such as rushing or waiting.
+# - *split*: in the weak split, test and training episodes come from the same agents. If
+#   they lie apart, that suggests that the encoder overfits its training episodes.
+#
+# Nearest neighbours are computed in all 100 dimensions. Where they contradict the map,
+# believe them.
 
 # %%
 values, profile = results.load(output)["values"], output.parent.name
@@ -202,29 +217,30 @@ for line, (world, names) in zip(axes, values["names"].items(), strict=True):
         ax.set_title(f"{world}, {method}")
         ax.set_xlabel(f"IICR {maps['ratio']:.2f}", fontsize=7)
 plots.save_figure(figure, output, "explorer")
-plt.show()
 
 # %% [markdown]
-# Unseen agents: two of t-SNE's three dimensions for test episodes; each colour and marker is one agent. (In
-# ParticleWorld, the principal components beyond the first show single outlying episodes.)
+# Unseen agents: two of t-SNE's three dimensions for test episodes; each colour and
+# marker is one agent. (In ParticleWorld, the principal components beyond the first show
+# single outlying episodes.)
 #
-# **What it means.** From single episodes, unseen agents overlap in this view, and their ratios, 0.85 to 0.97,
-# are not far below one. Look on the page whether the third dimension or another colouring says more.
+# **What it means.** From single episodes, unseen agents overlap in this view, and their
+# ratios, 0.85 to 0.97, are not far below one. Look on the page whether the third
+# dimension or another colouring says more.
 #
 # ## Ours against the paper
-# The paper has no such page. **Where we deviate:** nothing new is claimed here; the page shows some of the
-# episodes of Tables 1 and 2. Its ratios are of these few episodes and one seed, and differ from those in the
-# tables, which average over seeds and use all test episodes.
+# The paper has no such page. **Where we deviate:** nothing new is claimed here; the
+# page shows some of the episodes of Tables 1 and 2. Its ratios are of these few
+# episodes and one seed, and differ from those in the tables, which average over seeds
+# and use all test episodes.
 #
 # ## What it cost
 
 # %%
-result = results.load(output)
-print(f"{result['wall_time_seconds']:.0f} s on {result['machine']}")
-print(result["versions"])
+print(results.cost(output))
 
 # %% [markdown]
 # ## Things to try
-# - On the page, colour ParticleWorld by partner: how much of an embedding is due to the speaker?
+# - On the page, colour ParticleWorld by partner: how much of an embedding is due to the
+#   speaker?
 # - `num_agents = 3`, `num_episodes = 40`: is an agent one cloud, or several?
 # - `perplexity = 5.0`: which gaps are artefacts of t-SNE?

@@ -9,29 +9,33 @@
 # %% [markdown]
 # # Is this RoboSumo? Bodies, forces, and the published policies
 #
-# **The question.** The RoboSumo of Al-Shedivat et al. (2018) has not been installable for years. Ours is a
-# rewrite on current MuJoCo. Is it the same game? A policy is a hard test of that: it was trained in the
-# original, and stumbles where ours differs. So we let the *published policies* wrestle here.
+# **The question.** The RoboSumo of Al-Shedivat et al. (2018) has not been installable for
+# years. Ours is a rewrite on current MuJoCo. Is it the same game? A policy is a hard test
+# of that: it was trained in the original, and stumbles where ours differs. So we let the
+# *published policies* wrestle here.
 #
-# Each robot observes its own joints, the contact forces on each of its bodies, and where its opponent is.
-# Since version 2.0, MuJoCo computes these forces, $\texttt{cfrc\_ext}$, only on demand
-# (`mj_rnePostConstraint`); ports that overlooked this feed their agents zeros. The reward of a 0.05 s step is
+# Each robot observes its own joints, the contact forces on each of its bodies, and where
+# its opponent is. Since version 2.0, MuJoCo computes these forces, $\texttt{cfrc\_ext}$,
+# only on demand (`mj_rnePostConstraint`); ports that overlooked this feed their agents
+# zeros. The reward of a 0.05 s step is
 #
 # $$ r = \underbrace{\pm 2000\ \text{or} -1000}_\text{win, loss; time} - 0.1\,\lVert a \rVert^2
 #    + 0.1 \max\left(0, v \cdot \tfrac{\Delta}{\lVert\Delta\rVert}\right)
 #    - 10\, e^{-\lVert x_\text{opponent} \rVert}, $$
 #
-# where $v$ is the robot's velocity, $\Delta$ points at its opponent, and $x_\text{opponent}$ is the
-# opponent's position relative to the centre of the ring. A robot loses if it leaves the ring or if its
-# torso comes within 29 cm of the ground.
+# where $v$ is the robot's velocity, $\Delta$ points at its opponent, and
+# $x_\text{opponent}$ is the opponent's position relative to the centre of the ring. A robot
+# loses if it leaves the ring or if its torso comes within 29 cm of the ground.
 #
-# **What to expect.** If it is the same game, bodies and forces agree exactly, and the published policies
-# beat a robot that applies no torque, but do worse if their contact forces are set to zero.
+# **What to expect.** If it is the same game, bodies and forces agree exactly, and the
+# published policies beat a robot that applies no torque, but do worse if their contact
+# forces are set to zero.
 #
 # ## Parameters
-# The published policies are not part of this package because they have no licence. To use them, clone
-# [openai/robosumo](https://github.com/openai/robosumo) and set the environment variable `ROBOSUMO_POLICIES`
-# to its folder. Without it, the part that needs them is skipped with a message.
+# The published policies are not part of this package because they have no licence. To use
+# them, clone [openai/robosumo](https://github.com/openai/robosumo) and set the environment
+# variable `ROBOSUMO_POLICIES` to its folder. Without it, the part that needs them is
+# skipped with a message.
 
 # %% tags=["parameters"]
 seed = 0  # of all matches
@@ -41,6 +45,8 @@ energy_seconds = 2.0  # of free flight
 output_folder = "results/laptop/fidelity"  # where the results go, relative to the repository
 
 # %%
+from itertools import count
+
 import matplotlib.pyplot as plt
 import mujoco
 import numpy as np
@@ -58,19 +64,16 @@ from reproduction import plots, results, tables, tournaments
 from reproduction.streams import Stream
 
 # %%
-parameters = dict(
-    seed=seed,
-    num_matches=num_matches,
-    num_random_steps=num_random_steps,
-    energy_seconds=energy_seconds,
-)
+parameters = dict(seed=seed, num_matches=num_matches, num_random_steps=num_random_steps,
+    energy_seconds=energy_seconds)  # fmt: skip
 run = results.Run("fidelity", parameters)
 torch.set_num_threads(1)
 output = results.resolve(output_folder)
 
 # %% [markdown]
 # ## The bodies
-# Each model is built in Python from a table of legs. We compare its sizes and its mass with the original's:
+# Each model is built in Python from a table of legs. We compare its sizes and its mass with
+# the original's:
 
 # %%
 published = tables.paper_numbers()["robosumo"]
@@ -82,18 +85,15 @@ for name in ROBOTS:
     size = RoboSumo([0], robots=(name, name)).observation_sizes[0]
     bodies[name] = counts | {"observation": size, "mass": round(mass, 3)}
 fields = list(bodies["ant"])
-body_table = tables.markdown_table(
-    ("robot", *fields),
-    [(name, *(f"{bodies[name][f]} ({published[name][f]})" for f in fields)) for name in bodies],
-)
-print(body_table + "ours (the original's)")
+lines = [(n, *(f"{bodies[n][f]} ({published[n][f]})" for f in fields)) for n in bodies]
+print(tables.markdown_table(("robot", *fields), lines) + "ours (the original's)")
 different = [n for n in bodies if any(bodies[n][f] != published[n][f] for f in fields)]
 
 # %% [markdown]
 # ## The forces
 # We compare the batched environment with the simplest possible loop: `mj_step`, then
-# `mj_rnePostConstraint`. Both get the same random actions until the match ends. Forces, which observations
-# clip at 100, must agree to the last bit, and must not all be zero.
+# `mj_rnePostConstraint`. Both get the same random actions until the match ends. Forces,
+# which observations clip at 100, must agree to the last bit, and must not all be zero.
 
 # %%
 env = RoboSumo([seed], auto_reset=False, max_cycles=num_random_steps + 1)
@@ -121,8 +121,9 @@ print(
 
 # %% [markdown]
 # ## Energy
-# Without contacts, joint limits and damping, a robot in free flight conserves its energy, so its drift measures
-# an integrator's error. Both integrators start from the same state of a match.
+# Without contacts, joint limits and damping, a robot in free flight conserves its energy,
+# so its drift measures an integrator's error. Both integrators start from the same state of
+# a match.
 
 # %%
 drift = {}
@@ -144,8 +145,8 @@ for integrator in robosumo_models.INTEGRATORS:
 
 # %% [markdown]
 # ## Determinism
-# The same seeds and actions give the same match: when repeated, on one thread or two, and whatever other
-# matches are in the batch. The matches here run through automatic resets.
+# The same seeds and actions give the same match: when repeated, on one thread or two, and
+# whatever other matches are in the batch. The matches here run through automatic resets.
 
 
 # %%
@@ -166,9 +167,9 @@ print(f"bitwise the same in all four runs: {same}")
 
 # %% [markdown]
 # ## The published policies
-# Each plays against a robot of its own kind that applies no torque, with either integrator, and with the
-# contact forces as they are or set to zero. If forces mattered little, or ours were wrong, zeros would not
-# hurt.
+# Each plays against a robot of its own kind that applies no torque, with either integrator,
+# and with the contact forces as they are or set to zero. If forces mattered little, or ours
+# were wrong, zeros would not hurt.
 
 # %%
 policies = [("ant", "mlp"), ("ant", "lstm"), ("bug", "mlp"), ("bug", "lstm"), ("spider", "mlp")]
@@ -200,11 +201,11 @@ for number, ((robot, kind), path) in enumerate(found.items()):
 
 # %% [markdown]
 # ## A match
-# One frame per second. Two published ants (or, without them, two that act at random) start on opposite
-# sides of the ring.
+# One frame per second. Two published ants (or, without them, two that act at random) start
+# on opposite sides of the ring.
 
 # %%
-moments = []
+moments, numbers = [], count()
 renderer = rendering.Renderer(robosumo_models.make_spec().compile(), width=400, height=260)
 env = RoboSumo([seed + 6], auto_reset=False)
 if ("ant", "mlp") in found:
@@ -216,27 +217,22 @@ played = matches.play(
     [player],
     player_ids=[[0, 0]],
     generator=make_generator(seed, Stream.FIDELITY_MATCH),
-    watch=lambda env: moments.append(renderer.draw(env.data(0))),
+    watch=lambda env: next(numbers) % 2 or moments.append(renderer.draw(env.data(0))),
 )
+moments.append(renderer.draw(env.data(0)))  # the end
 renderer.close()
 print(f"{played.lengths[0]} steps: {REASONS[played.reasons[0]]}; winner {played.winner[0]}")
-
-# %%
-every = round(1 / ACTION_TIME)
+every = round(0.5 / ACTION_TIME)  # pictures show every second step
 strip = rendering.filmstrip([*moments[::every][:7], moments[-1]], columns=4)
 files.save_tensors(output / "filmstrip.safetensors", {"picture": torch.from_numpy(strip)}, {})
-rendering.save_gif(output / "robosumo_match.gif", moments[::2], fps=10)
+rendering.save_gif(output / "robosumo_match.gif", moments, fps=10)
 
 # %% [markdown]
 # ## Result
 
 # %%
-checks = {
-    "bodies that differ": len(different),
-    "largest difference of a force": float(difference),
-    "largest force": float(largest),
-    "deterministic": bool(same),
-}
+checks = {"bodies that differ": len(different), "deterministic": bool(same)}
+checks |= {"largest difference of a force": float(difference), "largest force": float(largest)}
 values = {"rows": rows, "shares": shares, "bodies": bodies, "checks": checks, "drift": drift}
 run.save(output, values, seeds=[seed])
 tables.save_rows(output, "fidelity", rows)
@@ -252,49 +248,52 @@ axes[0].set(xlabel="time in s", ylabel="drift of energy in J", title="free fligh
 axes[0].legend()
 plots.draw_win_rates(axes[1], saved["shares"])
 plots.save_figure(figure, output, "fidelity")
-plt.show()
-
-# %%
 saved_pictures, _ = files.load_tensors(output / "filmstrip.safetensors")
 figure, ax = plt.subplots(figsize=(7.2, 2.4))
 ax.imshow(saved_pictures["picture"].numpy())
 ax.axis("off")
 plots.save_figure(figure, output, "robosumo_filmstrip")
-plt.show()
 
 # %% [markdown]
-# *Left: drift of the total energy of two robots in free flight. Right: share of 400 matches that the
-# published policies won (with 95 % Wilson intervals), lost and drew (white) against a robot without
-# torques. Below: a match, one frame per second, and its last frame.*
+# *Left: drift of the total energy of two robots in free flight. Right: share of 400 matches
+# that the published policies won (with 95 % Wilson intervals), lost and drew (white)
+# against a robot without torques. Below: a match, one frame per second, and its last
+# frame.*
 #
-# **What it means.** Bodies match the original's, forces match MuJoCo's own to the last bit, and the
-# published policies win most of their matches here; we have no win rates from the original to compare with.
+# **What it means.** Bodies match the original's, forces match MuJoCo's own to the last bit,
+# and the published policies win most of their matches here; we have no win rates from the
+# original to compare with.
 #
-# Which integrator should be the default? RK4 is the original's and conserves energy far better in free
-# flight, as expected: it is made for smooth motion. But wrestlers touch the ground and each other all the
-# time, and joints are damped. The right panel shows what the difference means for a policy: in the run in
-# `figures/`, `bug-mlp-v1` won less often with `implicitfast` (83 % [79, 86]) than with RK4 (89 % [86, 92]); for
-# `ant-mlp-v1` (91 and 94 %) and `ant-lstm-v1` intervals overlap. Agents *trained* here never see RK4. So the
-# default is `implicitfast`: it runs about 3.6 times as many steps per second, and MuJoCo recommends it.
-# For the highest fidelity, use `integrator="RK4"`.
+# Which integrator should be the default? RK4 is the original's and conserves energy far
+# better in free flight, as expected: it is made for smooth motion. But wrestlers touch the
+# ground and each other all the time, and joints are damped. The right panel shows what the
+# difference means for a policy: in the run in `figures/`, `bug-mlp-v1` won less often with
+# `implicitfast` (83 % [79, 86]) than with RK4 (89 % [86, 92]); for `ant-mlp-v1` (91 and
+# 94 %) and `ant-lstm-v1` intervals overlap. Agents *trained* here never see RK4. So the
+# default is `implicitfast`: it runs about 3.6 times as many steps per second, and MuJoCo
+# recommends it. For the highest fidelity, use `integrator="RK4"`.
 #
-# Without contact forces, `ant-mlp-v1` draws more often (15 and 6 % instead of 2 and 3 %) and wins 10
-# (`implicitfast`) and 3 points (RK4) less; only the first is clear. Against expectation, the others do no worse.
+# Without contact forces, `ant-mlp-v1` draws more often (15 and 6 % instead of 2 and 3 %)
+# and wins 10 (`implicitfast`) and 3 points (RK4) less; only the first is clear. Against
+# expectation, the others do no worse.
 #
 # ## Ours against the original
-# The original let a match end *after* its 500th step, and so do we: the 501st is the last. **Where we
-# deviate:** actions beyond ±1 cost as much as the bound, since that is what the motors apply; a match whose
-# physics diverges is a draw with a reason, where the original would have continued; with RK4, contact
-# forces are those at the start of the last of the five physics steps.
+# The original let a match end *after* its 500th step, and so do we: the 501st is the last.
+# **Where we deviate:** actions beyond ±1 cost as much as the bound, since that is what the
+# motors apply; a match whose physics diverges is a draw with a reason, where the original
+# would have continued; with RK4, contact forces are those at the start of the last of the
+# five physics steps.
 #
 # ## What it cost
 
 # %%
-print(f"{results.load(output)['wall_time_seconds']:.0f} s; {results.versions()}")
+print(results.cost(output))
 
 # %% [markdown]
 # ## Things to try
-# - Put two different robots into the ring: `RoboSumo(seeds, robots=("ant", "spider"))`. Which fields of
-#   `env.fields` change their size?
-# - Let `ant-mlp-v1` and `ant-lstm-v1` wrestle with each other: `matches.play` takes any players.
-# - A larger ring: `tatami_size=3.0`. The policies never saw one. Do they know where the border is?
+# - Put two different robots into the ring: `RoboSumo(seeds, robots=("ant", "spider"))`.
+#   Which fields of `env.fields` change their size?
+# - Let `ant-mlp-v1` and `ant-lstm-v1` wrestle with each other: `matches.play` takes any
+#   players.
+# - A larger ring: `tatami_size=3.0`. The policies never saw one. Do they know where the
+#   border is?

@@ -11,17 +11,18 @@
 #
 # **The question.** Given an embedding of the other agent, how does a new policy use it?
 #
-# An agent that meets many others can play better if it knows which one it is playing with. The encoder
-# $f_\theta$ is trained beforehand and frozen. It maps a *past* episode $e_{t-1}$ of the other agent to a
-# vector, which the new policy takes as an input in addition to its observation:
+# An agent that meets many others can play better if it knows which one it is playing
+# with. The encoder $f_\theta$ is trained beforehand and frozen. It maps a *past*
+# episode $e_{t-1}$ of the other agent to a vector, which the new policy takes as an
+# input in addition to its observation:
 #
 # $$ a \sim \pi_\psi\big(a \mid o,\; f_\theta(e_{t-1})\big), \qquad
 #    f_\theta(e) = \frac{1}{|e|} \sum_{(o, a) \in e} \mathrm{MLP}(o, a). $$
 #
 # Reinforcement learning updates only $\psi$.
 #
-# **What to expect.** A diagram of this loop. It is drawn by code, and the layer sizes in it are read off
-# the networks that the other notebooks use.
+# **What to expect.** A diagram of this loop. It is drawn by code, and the layer sizes
+# in it are read off the networks that the other notebooks use.
 #
 # ## Parameters
 
@@ -44,22 +45,19 @@ from paperlib.streams import make_generator
 from reproduction import diagrams, plots, results
 
 # %%
-parameters = dict(
-    message_size=message_size,
-    embedding_size=embedding_size,
-    hidden_size=hidden_size,
-    speaker_hidden_size=speaker_hidden_size,
-)
+parameters = dict(message_size=message_size, embedding_size=embedding_size, hidden_size=hidden_size,
+    speaker_hidden_size=speaker_hidden_size)  # fmt: skip
 run = results.Run("figure_2", parameters)
 output = results.resolve(output_folder)
 
 # %% [markdown]
 # ## Method
-# We build the three networks as for Table 3: the encoder of a listener's episode, a listener, and a speaker
-# that takes the embedding as its *context*. The encoder applies one network to every pair of an observation and
-# an action and averages the results, so that an episode of any length becomes a vector of the same size. The
-# speaker reads this vector like part of its observation: its first layer is wider by the size of the embedding,
-# and nothing else about it changes.
+# We build the three networks as for Table 3: the encoder of a listener's episode, a
+# listener, and a speaker that takes the embedding as its *context*. The encoder applies
+# one network to every pair of an observation and an action and averages the results, so
+# that an episode of any length becomes a vector of the same size. The speaker reads
+# this vector like part of its observation: its first layer is wider by the size of the
+# embedding, and nothing else about it changes.
 
 # %%
 generator = make_generator(0)
@@ -122,26 +120,26 @@ diagrams.draw_arrow(ax, (6.6, 0.85), (4.45, 0.85), "its observation", offset=(0,
 diagrams.draw_arrow(ax, (4.45, 0.55), (6.6, 0.55), "its action", offset=(0, -0.19))
 diagrams.draw_arrow(ax, (1.95, 0.7), (0.7, 2.5), "seen", bend=-0.35, offset=(-0.75, -0.35))
 plots.save_figure(figure, output, "figure_2")
-plt.show()
 
 # %% [markdown]
-# Grey: past episodes and the environment. Blue: frozen networks. Orange: the new policy, which is trained.
-# Numbers are layer sizes, as built above.
+# Grey: past episodes and the environment. Blue: frozen networks. Orange: the new
+# policy, which is trained. Numbers are layer sizes, as built above.
 #
-# **What it means.** The encoder sees only past episodes of the other agent, and it is not trained further:
-# all that the new policy learns about using the embedding is in $\psi$. If the embedding says nothing about the
-# other agent, $\psi$ can learn to ignore it; so in the end an uninformative embedding costs little, and a gain
-# over a policy without one shows that the embedding holds something worth knowing.
+# **What it means.** The encoder sees only past episodes of the other agent, and it is
+# not trained further: all that the new policy learns about using the embedding is in
+# $\psi$. If the embedding says nothing about the other agent, $\psi$ can learn to
+# ignore it; so in the end an uninformative embedding costs little, and a gain over a
+# policy without one shows that the embedding holds something worth knowing.
 #
 # ## Ours against the paper
-# The paper draws the same loop for its competitive environment. **Where we deviate:** here the new agent is
-# a speaker, it observes the target's colour, and one embedding may average over several past episodes
-# (Table 3 measures how many it takes).
+# The paper draws the same loop for its competitive environment. **Where we deviate:**
+# here the new agent is a speaker, it observes the target's colour, and one embedding
+# may average over several past episodes (Table 3 measures how many it takes).
 #
 # ## What it cost
 
 # %%
-print(f"{result['wall_time_seconds']:.1f} s; {result['versions']}")
+print(results.cost(output))
 print(f"{sizes['learned_parameters']} parameters are trained, {sizes['frozen_parameters']} frozen")
 
 # %% [markdown]

@@ -9,18 +9,21 @@
 # %% [markdown]
 # # Figure 3: embeddings of wrestlers, in two dimensions
 #
-# **The question.** Table 1 measures with one number, the intra-inter clustering ratio (IICR), how well the
-# embeddings of a wrestler cluster. What does that look like? We draw ten test episodes of each of five wrestlers
-# with t-SNE (van der Maaten and Hinton 2008), which keeps neighbours together by minimising
+# **The question.** Table 1 measures with one number, the intra-inter clustering ratio
+# (IICR), how well the embeddings of a wrestler cluster. What does that look like? We
+# draw ten test episodes of each of five wrestlers with t-SNE (van der Maaten and Hinton
+# 2008), which keeps neighbours together by minimising
 #
 # $$ \mathrm{KL}(P \,\Vert\, Q) = \sum_{i \ne j} p_{ij} \log \frac{p_{ij}}{q_{ij}}, $$
 #
-# where $p_{ij}$ is the similarity of the embeddings of episodes $i$ and $j$, and $q_{ij}$ that of their
-# points in the plane. t-SNE creates gaps and does not preserve distances, so we show PCA beside it: a
-# linear projection onto the two directions of largest variance.
+# where $p_{ij}$ is the similarity of the embeddings of episodes $i$ and $j$, and
+# $q_{ij}$ that of their points in the plane. t-SNE creates gaps and does not preserve
+# distances, so we show PCA beside it: a linear projection onto the two directions of
+# largest variance.
 #
-# **What to expect.** If the embeddings identify the wrestlers, each colour forms a cluster of its own and
-# IICR is low; if all wrestlers look alike to the encoder, the colours mix and IICR is close to one.
+# **What to expect.** If the embeddings identify the wrestlers, each colour forms a
+# cluster of its own and IICR is low; if all wrestlers look alike to the encoder, the
+# colours mix and IICR is close to one.
 #
 # ## Parameters
 
@@ -46,20 +49,16 @@ from reproduction import plots, results
 from reproduction.streams import Stream
 
 # %%
-parameters = dict(
-    seed=seed,
-    num_wrestlers=num_wrestlers,
-    num_episodes=num_episodes,
-    perplexity=perplexity,
-    methods=methods,
-)
+parameters = dict(seed=seed, num_wrestlers=num_wrestlers, num_episodes=num_episodes,
+    perplexity=perplexity, methods=methods)  # fmt: skip
 run = results.Run("figure_3", parameters)
 output = results.resolve(output_folder)
 
 # %% [markdown]
 # ## Data
-# The embeddings are those of Table 1's first seed. In the weak split the encoder was trained on the same
-# wrestlers with other opponents; in the strong split it never saw them.
+# The embeddings are those of Table 1's first seed. In the weak split the encoder was
+# trained on the same wrestlers with other opponents; in the strong split it never saw
+# them.
 
 # %%
 folder = results.resolve(table_1_folder)
@@ -85,9 +84,10 @@ for number, kind in enumerate(kinds):
 
 # %% [markdown]
 # ## Method
-# Both maps are made from the same 50 vectors. The numbers below each panel are computed from the vectors,
-# not from the map: IICR and the mean silhouette (1: every episode is much nearer to those of its own
-# wrestler than to those of any other; 0: no nearer; negative: farther away).
+# Both maps are made from the same 50 vectors. The numbers below each panel are computed
+# from the vectors, not from the map: IICR and the mean silhouette (1: every episode is
+# much nearer to those of its own wrestler than to those of any other; 0: no nearer;
+# negative: farther away).
 
 # %%
 drawn = {}
@@ -129,33 +129,33 @@ for method in methods:
     figure.suptitle(f"{method}: {num_episodes} test episodes of each of {num_wrestlers} wrestlers")
     name = "figure_3" if method == methods[-1] else f"figure_3_{method}"
     plots.save_figure(figure, output, name)
-    plt.show()
 
 # %% [markdown]
-# Each point is one episode, which lasts some eight seconds on average, and each colour is one wrestler, named
-# after how it was trained. The last figure corresponds to the paper's Figure 3.
+# Each point is one episode, which lasts some eight seconds on average, and each colour
+# is one wrestler, named after how it was trained. The last figure corresponds to the
+# paper's Figure 3.
 #
-# **What it means.** In the weak split, Emb-Hyb has the lowest IICR (0.34, against 0.38 for Emb-Id and 0.52
-# for Emb-Im), and Emb-Id the highest silhouette (0.25, against 0.21). The two wrestlers trained in pairs
-# mostly stand apart; the three trained by self-play overlap. In the strong split all colours mix: IICR is 0.88
-# or more, and silhouettes are negative. In this seed the five unseen wrestlers fight alike; Table 1's mean over
-# ten splits is lower.
+# **What it means.** In the weak split, Emb-Hyb has the lowest IICR (0.34, against 0.38
+# for Emb-Id and 0.52 for Emb-Im), and Emb-Id the highest silhouette (0.25, against
+# 0.21). The two wrestlers trained in pairs mostly stand apart; the three trained by
+# self-play overlap. In the strong split all colours mix: IICR is 0.88 or more, and
+# silhouettes are negative. In this seed the five unseen wrestlers fight alike; Table
+# 1's mean over ten splits is lower.
 #
 # ## Ours against the paper
-# The paper shows clusters that hardly overlap, and reports no numbers for them. Where ours overlap, IICR
-# and silhouette say how much. **What did not reproduce:** separate clusters of unseen wrestlers. **Where we
-# deviate:** in the weak split the five wrestlers are drawn at random, since we do not know which ones the
-# paper shows.
+# The paper shows clusters that hardly overlap, and reports no numbers for them. Where
+# ours overlap, IICR and silhouette say how much. **What did not reproduce:** separate
+# clusters of unseen wrestlers. **Where we deviate:** in the weak split the five
+# wrestlers are drawn at random, since we do not know which ones the paper shows.
 #
 # ## What it cost
 
 # %%
-result = results.load(output)
-print(f"{result['wall_time_seconds']:.0f} s on {result['machine']}")
-print(result["versions"])
+print(results.cost(output))
 
 # %% [markdown]
 # ## Things to try
 # - `perplexity = 3.0` and `30.0`: which gaps are artefacts of t-SNE?
 # - `seed = 1`: other wrestlers. Are some always separated, and some always mixed?
-# - `num_episodes = 2` is the minimum for a ratio. How many does it take before you see clusters?
+# - `num_episodes = 2` is the minimum for a ratio. How many does it take before you see
+#   clusters?

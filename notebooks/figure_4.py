@@ -9,21 +9,24 @@
 # %% [markdown]
 # # Figure 4: do embeddings help to win?
 #
-# **The question.** A wrestler that is good against everybody meets opponents that fight in different ways.
-# Does it win more if it conditions on an embedding of the opponent's last matches? Against the opponents it
-# trained with, and against unseen ones?
+# **The question.** A wrestler that is good against everybody meets opponents that
+# fight in different ways. Does it win more if it conditions on an embedding of the
+# opponent's last matches? Against the opponents it trained with, and against unseen
+# ones?
 #
-# The policy conditions on what the frozen encoder made of the last four matches $e_{t-4}, \dots, e_{t-1}$ of
-# the opponent,
+# The policy conditions on what the frozen encoder made of the last four matches
+# $e_{t-4}, \dots, e_{t-1}$ of the opponent,
 #
 # $$ \pi_\psi\big(a \mid o, c\big), \quad c = W \big( \tfrac14 \textstyle\sum_k f_\theta(e_{t-k}) - m \big), $$
 #
-# and learns with PPO. Only $\psi$ learns; $\theta$ comes from Table 1's strong split, $m$ is a mean, and $W$
-# keeps a few principal components. No embedding can be worth more than knowing who the opponent is, which is
-# what [best_responses](best_responses.py) measures: look there first.
+# and learns with PPO. Only $\psi$ learns; $\theta$ comes from Table 1's strong split,
+# $m$ is a mean, and $W$ keeps a few principal components. No embedding can be worth
+# more than knowing who the opponent is, which is what
+# [best_responses](best_responses.py) measures: look there first.
 #
-# **What to expect.** In the paper, Emb-Hyb wins more often than no embedding, fixed or random ones.
-# Here knowing the opponent is worth less than 0.05 in score (win 1, draw ½), so we expect no difference.
+# **What to expect.** In the paper, Emb-Hyb wins more often than no embedding, fixed
+# or random ones. Here knowing the opponent is worth less than 0.05 in score (win 1,
+# draw ½), so we expect no difference.
 #
 # ## Parameters
 
@@ -58,7 +61,6 @@ output_folder = "results/laptop/figure_4"  # where the results go, relative to t
 from functools import partial
 from itertools import product
 
-import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
@@ -78,16 +80,13 @@ from reproduction.policy_study import OTHERWISE, SEEN, Study
 from reproduction.streams import Stream
 
 # %%
-# fmt: off
-parameters = dict(
-    from_scratch=from_scratch, seeds=seeds, encoder_seed=encoder_seed, num_opponents=num_opponents,
-    variants=variants, more_variants=more_variants, num_components=num_components,
-    num_episodes=num_episodes, conditioning=conditioning, num_iterations=num_iterations,
-    num_rollouts=num_rollouts, num_envs=num_envs, learning_rate=learning_rate, num_games=num_games,
-    games_every=games_every, num_last_games=num_last_games, num_other_games=num_other_games,
-    num_rounds=num_rounds, num_workers=num_workers,
-)
-# fmt: on
+parameters = dict(from_scratch=from_scratch, seeds=seeds, encoder_seed=encoder_seed,
+    num_opponents=num_opponents, variants=variants, more_variants=more_variants,
+    num_components=num_components, num_episodes=num_episodes, conditioning=conditioning,
+    num_iterations=num_iterations, num_rollouts=num_rollouts, num_envs=num_envs,
+    learning_rate=learning_rate, num_games=num_games, games_every=games_every,
+    num_last_games=num_last_games, num_other_games=num_other_games, num_rounds=num_rounds,
+    num_workers=num_workers)  # fmt: skip
 run = results.Run("figure_4", parameters)
 torch.set_num_threads(1)
 output = results.resolve(output_folder)
@@ -95,24 +94,31 @@ variants = [*variants, *more_variants]
 
 # %% [markdown]
 # ## Policies
-# All variants start from the same policy, trained against the training opponents together, and go on against
-# the same opponents in the same order. The reward is 1 for a win, -1 for a loss and nothing else. They differ
-# in the policy's context; the value function gets the opponent's identity in every variant, and learns alone
-# for the first iteration.
+# All variants start from the same policy, trained against the training opponents
+# together, and go on against the same opponents in the same order. The reward is 1
+# for a win, -1 for a loss and nothing else. They differ in the policy's context; the
+# value function gets the opponent's identity in every variant, and learns alone for
+# the first iteration.
 #
-# - **no embedding**: zeros. A constant input says nothing, so the paper's *no embedding* and *zeros* are one.
-# - **Emb-Im, Emb-Id, Emb-Hyb**, online: principal components of the mean embedding of the opponent's last
-#   matches, all on one scale.
-# - **offline**: one fixed embedding of each opponent (Emb-Hyb); **random**: fresh noise in each match.
-# - **oracle**, beyond the paper: the identity of the training opponent; it does not know unseen ones.
-# - **recurrent**, beyond the paper: no context, but a GRU that reads what the policy sees in the present match.
+# - **no embedding**: zeros. A constant input says nothing, so the paper's *no
+#   embedding* and *zeros* are one.
+# - **Emb-Im, Emb-Id, Emb-Hyb**, online: principal components of the mean embedding of
+#   the opponent's last matches, all on one scale.
+# - **offline**: one fixed embedding of each opponent (Emb-Hyb); **random**: fresh
+#   noise in each match.
+# - **oracle**, beyond the paper: the identity of the training opponent; it does not
+#   know unseen ones.
+# - **recurrent**, beyond the paper: no context, but a GRU that reads what the policy
+#   sees in the present match.
 #
-# Each variant answers a question. If *oracle* does not lead *no embedding*, knowing the opponent is worth nothing
-# to this learner; if *recurrent* leads, what there is to know shows within a match; if *offline* does as well as
-# *online*, one embedding of each opponent is enough; and if *random* does as well, the context is not used.
+# Each variant answers a question. If *oracle* does not lead *no embedding*, knowing
+# the opponent is worth nothing to this learner; if *recurrent* leads, what there is
+# to know shows within a match; if *offline* does as well as *online*, one embedding
+# of each opponent is enough; and if *random* does as well, the context is not used.
 #
-# Contexts scale and shift the first hidden layer (FiLM), or enter the policy like observations
-# (concatenation); **other conditioning** is Emb-Hyb in the other of these ways.
+# Contexts scale and shift the first hidden layer (FiLM), or enter the policy like
+# observations (concatenation); **other conditioning** is Emb-Hyb in the other of
+# these ways.
 
 # %%
 study = Study(
@@ -138,9 +144,10 @@ for part, found in trained.provenance["groups"].items():
 
 # %% [markdown]
 # ## Games
-# Every policy plays 32 scored games with every opponent, or 64 if a claim compares its variant. With online
-# contexts they come in series: four games that are not scored, then four that are. The oracle does not play
-# unseen opponents. FiLM and concatenation meet validation opponents, from which nothing was learned.
+# Every policy plays 32 scored games with every opponent, or 64 if a claim compares
+# its variant. With online contexts they come in series: four games that are not
+# scored, then four that are. The oracle does not play unseen opponents. FiLM and
+# concatenation meet validation opponents, from which nothing was learned.
 
 # %%
 names, states = list(study.population), [w.state_dict() for w in study.population.values()]
@@ -177,9 +184,10 @@ for (variant, _), found in zip(product(variants, seeds), played, strict=True):
 
 # %% [markdown]
 # ## Result
-# A run is one seed; its score is the mean over opponents of 1 for a win and ½ for a draw. Intervals are
-# Student's $t$ over seeds. The best responses' lead over no embedding is what PPO found to gain. Learning
-# curves that do not rise show no progress, not that longer training would not help.
+# A run is one seed; its score is the mean over opponents of 1 for a win and ½ for a
+# draw. Intervals are Student's $t$ over seeds. The best responses' lead over no
+# embedding is what PPO found to gain. Learning curves that do not rise show no
+# progress, not that longer training would not help.
 
 # %%
 means = {name: np.mean(own, axis=1) for name, own in scores.items()}  # (seeds,)
@@ -235,50 +243,51 @@ print((output / "figure_4.md").read_text())
 # %%
 values = results.load(output)["values"]
 plots.use_style()
-figure = policy_plots.learning_curves(values)
-plots.save_figure(figure, output, "figure_4")
-plt.show()
+plots.save_figure(policy_plots.learning_curves(values), output, "figure_4")
 
 # %% [markdown]
-# Scores in training, means over seeds; a point is 20 games a seed. Bands: 95 % (Student's t), for no embedding and
-# Emb-Hyb. **Above:** all embeddings, none, oracle and recurrent. **Below:** Emb-Hyb, and what C6 compares it to.
+# Scores in training, means over seeds; a point is 20 games a seed. Bands: 95 %
+# (Student's t), for no embedding and Emb-Hyb. **Above:** all embeddings, none, oracle
+# and recurrent. **Below:** Emb-Hyb, and what C6 compares it to.
 
 # %%
-figure = policy_plots.gains(values, variants[1:])
-plots.save_figure(figure, output, "figure_4_gains")
-plt.show()
+plots.save_figure(policy_plots.gains(values, variants[1:]), output, "figure_4_gains")
 
 # %% [markdown]
-# Gains in score over the policy without embedding, with 95 % intervals (Student's t over seeds). Dashed line
-# and grey band: the lead of the best responses to the same opponents, each trained once; the interval leaves out
-# how trainings vary.
+# Gains in score over the policy without embedding, with 95 % intervals (Student's t
+# over seeds). Dashed line and grey band: the lead of the best responses to the same
+# opponents, each trained once; the interval leaves out how trainings vary.
 #
-# **What it means** (default profile). Conditioning on the opponent makes no difference that matters. Emb-Hyb
-# gains 0.01 [−0.02, 0.04] over no embedding against training opponents, and −0.01 [−0.04, 0.02] against unseen
-# ones (C5: equivalent, within ±0.05); it does as well as one fixed embedding and as random vectors (C6:
-# equivalent). PPO finds nothing to gain: the best responses lead by −0.00 [−0.02, 0.01] and −0.00 [−0.01, 0.01],
-# the oracle by 0.01 [−0.02, 0.04], and a memory of the present match by −0.02 and −0.01 (its lead of 0.02 in an
-# earlier run did not come back). The start itself leads by 0.01 [−0.01, 0.03] and 0.017 [0.005, 0.030], and no
-# learning curve measurably rises: second half minus first is −0.04 [−0.09, 0.02] for the oracle, −0.06 [−0.10,
-# −0.03] for Emb-Im. So these results do not tell whether knowing the opponent is worth little or PPO fails to
-# exploit it. The paper's gain does **not reproduce** with these wrestlers, from a start that mostly beats them.
+# **What it means** (default profile). Conditioning on the opponent makes no
+# difference that matters. Emb-Hyb gains 0.01 [−0.02, 0.04] over no embedding against
+# training opponents, and −0.01 [−0.04, 0.02] against unseen ones (C5: equivalent,
+# within ±0.05); it does as well as one fixed embedding and as random vectors (C6:
+# equivalent). PPO finds nothing to gain: the best responses lead by −0.00 [−0.02,
+# 0.01] and −0.00 [−0.01, 0.01], the oracle by 0.01 [−0.02, 0.04], and a memory of the
+# present match by −0.02 and −0.01 (its lead of 0.02 in an earlier run did not come
+# back). The start itself leads by 0.01 [−0.01, 0.03] and 0.017 [0.005, 0.030], and no
+# learning curve measurably rises: second half minus first is −0.04 [−0.09, 0.02] for
+# the oracle, −0.06 [−0.10, −0.03] for Emb-Im. So these results do not tell whether
+# knowing the opponent is worth little or PPO fails to exploit it. The paper's gain
+# does **not reproduce** with these wrestlers, from a start that mostly beats them.
 #
 # ## Where we deviate
-# Policies start from a strong one, not from scratch, and we report scores, not win rates. Seeds vary actions,
-# matches and minibatches, but not start, opponents and encoder: the shipped one, from an earlier run of Table 1's
-# first seed, which hardly clusters unseen wrestlers (IICR 0.90; in the published run 0.87), since these fight
+# Policies start from a strong one, not from scratch, and we report scores, not win
+# rates. Seeds vary actions, matches and minibatches, but not start, opponents and
+# encoder: the shipped one, from an earlier run of Table 1's first seed, which hardly
+# clusters unseen wrestlers (IICR 0.90; in the published run 0.87), since these fight
 # alike ([table_1](table_1.py)). FiLM and concatenation do not differ measurably.
 #
 # ## What it cost
 
 # %%
-result = results.load(output)
 trainings = trained.provenance["trainings"].values()
 hours = sum(t["seconds"] for t in trainings) / 3600
 print(f"{hours:.1f} hours of training and its games, each on one core, pauses included")
-print(f"{result['wall_time_seconds']:.0f} s on {result['machine']}\n{result['versions']}")
+print(results.cost(output))
 
 # %% [markdown]
 # ## Things to try
 # - `num_rounds = 20`: do online contexts help more in longer series?
-# - `num_opponents = 2`, with `from_scratch`: fewer opponents, each with more matches. Does the oracle gain?
+# - `num_opponents = 2`, with `from_scratch`: fewer opponents, each with more matches.
+#   Does the oracle gain?

@@ -9,14 +9,16 @@
 # %% [markdown]
 # # Figure 5: policies with embeddings against policies without
 #
-# **The question.** In Figure 4, new wrestlers meet those of the population. What if they meet each other:
-# one that conditions on embeddings against one that was trained in the same way without? Each match is
-# won, drawn or lost; what a policy scores beyond one half is
+# **The question.** In Figure 4, new wrestlers meet those of the population. What if
+# they meet each other: one that conditions on embeddings against one that was trained
+# in the same way without? Each match is won, drawn or lost; what a policy scores
+# beyond one half is
 #
 # $$ P(\text{win}) + \tfrac12 P(\text{draw}) - \tfrac12 = \tfrac12 \big( P(\text{win}) - P(\text{loss}) \big). $$
 #
-# **What to expect.** In the paper, policies with embeddings win more often than those without. If ours gain, they
-# win more often than they lose; Figure 4 leaves little room for that.
+# **What to expect.** In the paper, policies with embeddings win more often than those
+# without. If ours gain, they win more often than they lose; Figure 4 leaves little
+# room for that.
 #
 # ## Parameters
 
@@ -52,21 +54,16 @@ from reproduction.streams import Stream
 from reproduction.verdicts import Part
 
 # %%
-parameters = dict(
-    seeds=seeds,
-    variants=variants,
-    num_games=num_games,
-    num_rounds=num_rounds,
-    max_steps=max_steps,
-    num_workers=num_workers,
-)
+parameters = dict(seeds=seeds, variants=variants, num_games=num_games, num_rounds=num_rounds,
+    max_steps=max_steps, num_workers=num_workers)  # fmt: skip
 run = results.Run("figure_5", parameters)
 torch.set_num_threads(1)
 output = results.resolve(output_folder)
 
 # %% [markdown]
 # ## Data
-# The policies are those of Figure 4. Policies of one seed meet: they had the same start and the same opponents.
+# The policies are those of Figure 4. Policies of one seed meet: they had the same
+# start and the same opponents.
 
 # %%
 trained = contextual_policies.load(results.resolve(figure_4_folder))
@@ -78,9 +75,10 @@ if refused:
 
 # %% [markdown]
 # ## Method
-# Games are played in series of five that count. Where a side has embeddings, four come before that do not: in
-# the first, contexts are zeros, in later ones means of the embeddings so far. A **negative control** plays the
-# first variant against itself: neither side is better, so that wins and losses must be even.
+# Games are played in series of five that count. Where a side has embeddings, four
+# come before that do not: in the first, contexts are zeros, in later ones means of
+# the embeddings so far. A **negative control** plays the first variant against
+# itself: neither side is better, so that wins and losses must be even.
 
 
 # %%
@@ -107,8 +105,9 @@ for name, found in outcomes.items():
 
 # %% [markdown]
 # ## Result
-# Scores, 1 for a win and ½ for a draw, minus ½, with intervals over the policies' seeds by Student's $t$. The
-# control is judged as in the notebook [claims](claims.py).
+# Scores, 1 for a win and ½ for a draw, minus ½, with intervals over the policies'
+# seeds by Student's $t$. The control is judged as in the notebook
+# [claims](claims.py).
 
 # %%
 leads = {
@@ -130,29 +129,29 @@ plots.use_style()
 figure, ax = plt.subplots(figsize=(6.75, 2.6))
 plots.draw_outcomes(ax, outcomes)
 plots.save_figure(figure, output, "figure_5")
-plt.show()
 
 # %% [markdown]
-# Shares of games that the first won (blue), drew (grey) and lost (orange): means over the policies' seeds, 200
-# games each. Points: the score, wins and half the draws, with its 95 % interval (Student's t over seeds).
+# Shares of games that the first won (blue), drew (grey) and lost (orange): means over
+# the policies' seeds, 200 games each. Points: the score, wins and half the draws,
+# with its 95 % interval (Student's t over seeds).
 #
-# **What it means** (default profile). No difference is significant: every score is within 0.02 of ½, every
-# interval contains ½, and none reaches further from it than 0.05. Emb-Hyb scores 0.51 [0.46, 0.55] against no
-# embedding. The control is equivalent to ½. **What did not reproduce:** as in Figure 4, any gain from embeddings.
+# **What it means** (default profile). No difference is significant: every score is
+# within 0.02 of ½, every interval contains ½, and none reaches further from it than
+# 0.05. Emb-Hyb scores 0.51 [0.46, 0.55] against no embedding. The control is
+# equivalent to ½. **What did not reproduce:** as in Figure 4, any gain from
+# embeddings.
 #
 # ## Where we deviate
-# The paper draws these rates over training; here they are those of the trained policies. The numbers of
-# games and seeds are in the parameters.
+# The paper draws these rates over training; here they are those of the trained
+# policies. The numbers of games and seeds are in the parameters.
 #
 # ## What it cost
 
 # %%
-result = results.load(output)
-print(f"{result['wall_time_seconds']:.0f} s on {result['machine']}")
-print(result["versions"])
+print(results.cost(output))
 
 # %% [markdown]
 # ## Things to try
-# - "offline" among the variants is refused: there are no matches of these opponents to embed. Which
-#   matches would you take?
+# - "offline" among the variants is refused: there are no matches of these opponents
+#   to embed. Which matches would you take?
 # - `max_steps = 100`: who wins fast?

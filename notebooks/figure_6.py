@@ -9,18 +9,21 @@
 # %% [markdown]
 # # Figure 6: the two environments
 #
-# **The question.** Which environments do the agents act in whose policies we embed? The two have little in
-# common, so a result that holds in both is more likely to hold elsewhere:
+# **The question.** Which environments do the agents act in whose policies we embed? The
+# two have little in common, so a result that holds in both is more likely to hold
+# elsewhere:
 #
-# - **RoboSumo** is competitive and high-dimensional: two ants, each with actions $a \in [-1, 1]^8$
-#   and an observation of 120 numbers, try to push each other out of a ring;
-# - **ParticleWorld** is cooperative and small: a speaker knows which of three landmarks is the target and
-#   sends bits to a listener, which can move but does not know the target. At each step both receive a reward,
-#   with $x$ the listener's position,
+# - **RoboSumo** is competitive and high-dimensional: two ants, each with actions
+#   $a \in [-1, 1]^8$ and an observation of 120 numbers, try to push each other out of a
+#   ring;
+# - **ParticleWorld** is cooperative and small: a speaker knows which of three landmarks
+#   is the target and sends bits to a listener, which can move but does not know the
+#   target. At each step both receive a reward, with $x$ the listener's position,
 #
 # $$ r = -\lVert x - x_\text{target} \rVert^2. $$
 #
-# **What to expect.** One picture of each environment, and the sizes of its agents' observations.
+# **What to expect.** One picture of each environment, and the sizes of its agents'
+# observations.
 #
 # ## Parameters
 
@@ -45,9 +48,9 @@ output = results.resolve(output_folder)
 
 # %% [markdown]
 # ## Method
-# Both are PettingZoo environments, so the same few lines render either. MuJoCo renders the robots without
-# a display, through EGL or OSMesa, whichever is available. All actions are zero, so the ants only drop and
-# land on their feet.
+# Both are PettingZoo environments, so the same few lines render either. MuJoCo renders
+# the robots without a display, through EGL or OSMesa, whichever is available. All
+# actions are zero, so the ants only drop and land on their feet.
 
 # %%
 pictures = {}
@@ -77,27 +80,28 @@ for ax, title in zip(axes, ("RoboSumo", "ParticleWorld"), strict=True):
     ax.set_title(title)
     ax.axis("off")
 plots.save_figure(figure, output, "figure_6")
-plt.show()
 
 # %% [markdown]
-# *Left: two ants on the tatami. An ant that leaves the brown square or falls has lost. Right: the three
-# landmarks, with a ring around the target, and the listener (dark grey).*
+# *Left: two ants on the tatami. An ant that leaves the brown square or falls has lost.
+# Right: the three landmarks, with a ring around the target, and the listener (dark
+# grey).*
 #
-# **What it means.** An ant observes 120 numbers, a listener 11 and a speaker 3. The same method has to
-# embed policies at both scales.
+# **What it means.** An ant observes 120 numbers, a listener 11 and a speaker 3. The
+# same method has to embed policies at both scales.
 #
 # ## Ours against the paper
-# The paper's Figure 6 shows the same two environments. **Where we deviate:** colours, camera and lighting
-# are ours, and the ants' bodies were rebuilt for this package; `fidelity.py` shows how well they match
-# the original.
+# The paper's Figure 6 shows the same two environments. **Where we deviate:** colours,
+# camera and lighting are ours, and the ants' bodies were rebuilt for this package;
+# `fidelity.py` shows how well they match the original.
 #
 # ## What it cost
 
 # %%
-print(f"{results.load(output)['wall_time_seconds']:.1f} s; {results.versions()}")
+print(results.cost(output))
 
 # %% [markdown]
 # ## Things to try
 # - `RoboSumoEnv(robots=("bug", "spider"))`: six legs against eight.
-# - If you have a display, `render_mode="human"` opens a window in which you can rotate the view and zoom.
+# - If you have a display, `render_mode="human"` opens a window in which you can rotate
+#   the view and zoom.
 # - `num_time_steps = 0`: the start of the match, with the ants 75 cm above the tatami.

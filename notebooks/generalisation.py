@@ -9,20 +9,24 @@
 # %% [markdown]
 # # Speaking to unseen listeners
 #
-# **The question.** In Table 3, the paper's embeddings of *unseen* listeners are of little use. Do episodes say
-# too little, or does the encoder miss what they say? A listener's language is a table of what it does on each
-# message. A mean over steps mixes this with how often each message was heard; **gated pooling** does not: a
-# gate $g$ sorts the steps of all $k$ episodes into slots $m$, and a policy reads the slots that it needs,
+# **The question.** In Table 3, the paper's embeddings of *unseen* listeners are of
+# little use. Do episodes say too little, or does the encoder miss what they say? A
+# listener's language is a table of what it does on each message. A mean over steps
+# mixes this with how often each message was heard; **gated pooling** does not: a gate
+# $g$ sorts the steps of all $k$ episodes into slots $m$, and a policy reads the slots
+# that it needs,
 #
 # $$ E_m = \frac{\sum_t g_m(o_t, a_t)\, v(o_t, a_t)}{\sum_t g_m(o_t, a_t) + c}, \qquad
 #    r(o) = \sum_m \operatorname{softmax}_m(q(o))\, E_m , $$
 #
-# where $c$ shrinks slots that few steps reach. Moreover, fourteen training listeners are few languages to learn
-# from. A listener behind a channel that permutes and flips the three bits is another valid listener, so each
-# yields $3! \cdot 2^3 = 48$ languages (**channel symmetries**). Encoders learn by imitation, without labels.
+# where $c$ shrinks slots that few steps reach. Moreover, fourteen training listeners
+# are few languages to learn from. A listener behind a channel that permutes and flips
+# the three bits is another valid listener, so each yields $3! \cdot 2^3 = 48$ languages
+# (**channel symmetries**). Encoders learn by imitation, without labels.
 #
-# **What to expect.** Returns that rise with the number of episodes: one episode reveals about one message of
-# eight, so even a perfect encoder is far from the oracle at $k = 1$.
+# **What to expect.** Returns that rise with the number of episodes: one episode reveals
+# about one message of eight, so even a perfect encoder is far from the oracle at
+# $k = 1$.
 #
 # ## Parameters
 
@@ -55,7 +59,6 @@ output_folder = "results/laptop/generalisation"  # where the results go, relativ
 from functools import partial
 from itertools import product
 
-import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
@@ -72,40 +75,29 @@ from reproduction.cells import Cell, run_cell
 from reproduction.jobs import run_jobs
 
 # %%
-# fmt: off
-parameters = dict(
-    seeds=seeds, num_populations=num_populations, encoders=encoders,
+parameters = dict(seeds=seeds, num_populations=num_populations, encoders=encoders,
     with_symmetries=with_symmetries, methods=methods, identification_weight=identification_weight,
     pretraining_updates=pretraining_updates, num_updates=num_updates, learning_rate=learning_rate,
     hidden_size=hidden_size, mean_mlp_sizes=mean_mlp_sizes, mean_mlp_rates=mean_mlp_rates,
     episode_counts=episode_counts, language_counts=language_counts,
-    plain_language_counts=plain_language_counts, num_validation=num_validation,
-    num_test=num_test, num_speaker_updates=num_speaker_updates,
-    num_word_episodes=num_word_episodes, num_workers=num_workers,
-)
-# fmt: on
+    plain_language_counts=plain_language_counts, num_validation=num_validation, num_test=num_test,
+    num_speaker_updates=num_speaker_updates, num_word_episodes=num_word_episodes,
+    num_workers=num_workers)  # fmt: skip
 run = results.Run("generalisation", parameters)
 torch.set_num_threads(1)
 output, folder = results.resolve(output_folder), results.resolve(generalisation_encoders_folder)
 
 # %% [markdown]
 # ## Data
-# Runs use the strong split of Table 2. Encoder and speaker learn with the training listeners only. The
-# speaker is evaluated with the test listeners, given an embedding of $k$ episodes of each with other
-# speakers. Runs of one population form a cluster.
+# Runs use the strong split of Table 2. Encoder and speaker learn with the training
+# listeners only. The speaker is evaluated with the test listeners, given an embedding
+# of $k$ episodes of each with other speakers. Runs of one population form a cluster.
 
 # %%
 populations = [seed % num_populations for seed in seeds]
 loaded = listeners.load_populations(results.resolve(population_folder), num_populations)
-tasks = {
-    seed: generalisation.make_task(
-        seed,
-        populations=loaded,
-        num_validation=num_validation,
-        num_test=num_test,
-    )
-    for seed in seeds
-}
+held_out = dict(num_validation=num_validation, num_test=num_test)
+tasks = {s: generalisation.make_task(s, populations=loaded, **held_out) for s in seeds}
 evaluation = dict(
     episode_counts=episode_counts,
     num_word_episodes=num_word_episodes,
@@ -114,13 +106,16 @@ evaluation = dict(
 
 # %% [markdown]
 # ## Method
-# The encoder is trained in two stages. In the first, each listener's episodes are grouped by the message that
-# it heard most, and every group counts as an agent, so that the encoder first learns what listeners do on
-# *one* message. Without this stage, the loss stays on a plateau for thousands of updates. The second stage is
-# plain imitation, from 1 to 16 reference episodes.
+# The encoder is trained in two stages. In the first, each listener's episodes are
+# grouped by the message that it heard most, and every group counts as an agent, so that
+# the encoder first learns what listeners do on *one* message. Without this stage, the
+# loss stays on a plateau for thousands of updates. The second stage is plain imitation,
+# from 1 to 16 reference episodes.
 #
-# Speakers are trained and evaluated exactly ([word_speakers](../paperlib/agents/word_speakers.py)): they send
-# one message per episode, and a table of each message's return with each listener gives the expected return.
+# Speakers are trained and evaluated exactly
+# ([word_speakers](../paperlib/agents/word_speakers.py)): they send one message per
+# episode, and a table of each message's return with each listener gives the expected
+# return.
 
 # %%
 usual = Cell(
@@ -161,8 +156,8 @@ for (name, seed), outcome in zip(product(cells, seeds), found, strict=True):
 references = [tasks[seed].references(num_word_episodes=num_word_episodes) for seed in seeds]
 
 # %% [markdown]
-# How many languages are enough? We vary the number of listeners that encoder and speaker learn from, all of
-# populations *other* than the test listeners'.
+# How many languages are enough? We vary the number of listeners that encoder and
+# speaker learn from, all of populations *other* than the test listeners'.
 
 # %%
 counted = list(product([True], language_counts, seeds[:num_populations]))
@@ -180,8 +175,8 @@ for (symmetric, count, _), outcome in zip(counted, found, strict=True):
 
 # %% [markdown]
 # ## Result
-# Returns with unseen listeners, and how far below the oracle they are; means over runs with 95 % intervals
-# (Student's $t$, populations as clusters).
+# Returns with unseen listeners, and how far below the oracle they are; means over runs
+# with 95 % intervals (Student's $t$, populations as clusters).
 
 # %%
 measured = {
@@ -209,16 +204,8 @@ curves = {name: [outcomes[name][seed]["losses"] for seed in seeds] for name in c
 # %%
 drawn = {name: [estimate(f"{name}, unseen, k = {k}") for k in episode_counts] for name in cells}
 drawn |= {name: [estimate(name)] for name in references[0]}
-
-# %%
-values = {
-    "rows": rows,
-    "measured": measured,
-    "drawn": drawn,
-    "counts": counts,
-    "curves": curves,
-    "candidates": candidates,
-}
+values = {"rows": rows, "measured": measured, "drawn": drawn, "counts": counts, "curves": curves}
+values["candidates"] = candidates
 run.save(output, values, seeds=seeds)
 tables.save_rows(output, "generalisation", rows)
 runs = measures.as_runs(measured, seeds, populations)
@@ -236,12 +223,12 @@ print((output / "generalisation.md").read_text())
 plots.use_style()
 figure = generalisation_plots.unseen_returns(values["drawn"], episode_counts)
 plots.save_figure(figure, output, "generalisation")
-plt.show()
 
 # %% [markdown]
-# Mean return of exact speakers with unseen listeners, with 95 % intervals over populations. **Oracle**: the
-# best message for each listener (like Table 3's best constant message). **One code**: the best single code for
-# these listeners, which an ignorant speaker can only guess. **Training listeners' code**: what it would use.
+# Mean return of exact speakers with unseen listeners, with 95 % intervals over
+# populations. **Oracle**: the best message for each listener (like Table 3's best
+# constant message). **One code**: the best single code for these listeners, which an
+# ignorant speaker can only guess. **Training listeners' code**: what it would use.
 #
 # ## How many languages?
 
@@ -249,52 +236,59 @@ plt.show()
 if values["counts"]:
     figure = generalisation_plots.returns_by_languages(values["counts"])
     plots.save_figure(figure, output, "generalisation_languages")
-    plt.show()
 
 # %% [markdown]
-# Only the `long` profile computes this ([figure](../figures/long/generalisation_languages.png), means with
-# 95 % intervals, a dot per population; [all its encoders](../figures/long/generalisation.png)). Training
-# listeners come from four populations, test listeners from the fifth. With symmetries, three languages do
-# better on average than 28 without, and from 7 to 14 there is little left to gain: the oracle is at -8.8.
-# With 28 or more, 4,000 updates instead of the default's 7,000 are too few: 10 of 15 runs seem to stay on the plateau
-# of the first stage; the others do about as well as with 14. So where more languages stop helping is open.
+# Only the `long` profile computes this
+# ([figure](../figures/long/generalisation_languages.png), means with 95 % intervals, a
+# dot per population; [all its encoders](../figures/long/generalisation.png)). Training
+# listeners come from four populations, test listeners from the fifth. With symmetries,
+# three languages do better on average than 28 without, and from 7 to 14 there is little
+# left to gain: the oracle is at -8.8. With 28 or more, 4,000 updates instead of the
+# default's 7,000 are too few: 10 of 15 runs seem to stay on the plateau of the first
+# stage; the others do about as well as with 14. So where more languages stop helping is
+# open.
 #
 # ## Learning curves
 
 # %%
 figure = generalisation_plots.learning_curves(values["curves"])
 plots.save_figure(figure, output, "generalisation_learning")
-plt.show()
 
 # %% [markdown]
-# The jump marks the second stage, where an episode no longer shares its message with its references.
+# The jump marks the second stage, where an episode no longer shares its message with
+# its references.
 #
-# **What it means** (default profile). A few episodes can tell a speaker how to address an unseen listener:
-# from sixteen, it comes to half a point below the oracle; from four, it reaches -11.2, and from one -15.2.
-# The best single code for these very listeners gets -16.1, and the training listeners' code, which a speaker
-# without embeddings would use, -19.9. One episode cannot say much more, as it holds about one message of
-# eight: even with *training* listeners, whose languages encoder and speaker know, a speaker gets -14.4 from
-# one. Learning pays: a word statistic (mean push on each message), with the same symmetries, stays 0.7 to 1.5
-# points below. Table 3 shows the paper's encoder beside this one.
+# **What it means** (default profile). A few episodes can tell a speaker how to address
+# an unseen listener: from sixteen, it comes to half a point below the oracle; from
+# four, it reaches -11.2, and from one -15.2. The best single code for these very
+# listeners gets -16.1, and the training listeners' code, which a speaker without
+# embeddings would use, -19.9. One episode cannot say much more, as it holds about one
+# message of eight: even with *training* listeners, whose languages encoder and speaker
+# know, a speaker gets -14.4 from one. Learning pays: a word statistic (mean push on
+# each message), with the same symmetries, stays 0.7 to 1.5 points below. Table 3 shows
+# the paper's encoder beside this one.
 #
-# **What makes the difference** (profile `long`, 4,000 updates, five runs). Either part alone stays far
-# from the oracle: without symmetries, gated pooling gets -13.5 from sixteen episodes, not much better than the
-# word statistic's -14.2; the mean-MLP, its hidden size and learning rate chosen, gets -19.2 (Emb-Im) to -15.1
-# (Emb-Id) with symmetries, not measurably better than without. Together they get -9.6 (Emb-Id) to -12.7
-# (Emb-Hyb). Emb-Im and Emb-Hyb vary: some runs seem not to leave the plateau in so short a training.
+# **What makes the difference** (profile `long`, 4,000 updates, five runs). Either part
+# alone stays far from the oracle: without symmetries, gated pooling gets -13.5 from
+# sixteen episodes, not much better than the word statistic's -14.2; the mean-MLP, its
+# hidden size and learning rate chosen, gets -19.2 (Emb-Im) to -15.1 (Emb-Id) with
+# symmetries, not measurably better than without. Together they get -9.6 (Emb-Id) to
+# -12.7 (Emb-Hyb). Emb-Im and Emb-Hyb vary: some runs seem not to leave the plateau in
+# so short a training.
 #
 # ## Where we deviate
-# Gated pooling and channel symmetries are not in the paper. With unseen listeners, its encoder gets -20.0 in
-# Table 3 (Emb-Id, $k = 16$), and -15.3 in `long`, trained in two stages as here. $\lambda$ of Emb-Hyb is fixed.
+# Gated pooling and channel symmetries are not in the paper. With unseen listeners, its
+# encoder gets -20.0 in Table 3 (Emb-Id, $k = 16$), and -15.3 in `long`, trained in two
+# stages as here. $\lambda$ of Emb-Hyb is fixed.
 #
 # ## What it cost
 
 # %%
-result = results.load(output)
-print(f"{result['wall_time_seconds']:.0f} s on {result['machine']}\n{result['versions']}")
+print(results.cost(output))
 
 # %% [markdown]
 # ## Things to try
 # - `pretraining_updates = 1`: how long does the plateau last?
 # - `with_symmetries = [False]`: how much do fourteen languages teach?
-# - `encoders = ["mean-MLP"]`: can a mean over steps read a language if it learns from 672?
+# - `encoders = ["mean-MLP"]`: can a mean over steps read a language if it learns from
+#   672?

@@ -9,14 +9,15 @@
 # %% [markdown]
 # # What do they say? The languages of ParticleWorld's pairs
 #
-# **The question.** Each pair of a speaker and a listener agrees on its own language. What do these languages
-# look like, and do similar languages mean similar embeddings? Language is all that new speakers need to know.
+# **The question.** Each pair of a speaker and a listener agrees on its own language. What do these
+# languages look like, and do similar languages mean similar embeddings? Language is all that new
+# speakers need to know.
 #
-# A speaker's *code* is $p(w \mid t)$, the probability of each of the eight words $w$ (messages of three bits)
-# for each target $t$. It is known exactly, since bits are drawn independently. What listener $l$ understands is
-# the table $R[l, t, w]$: its mean return at target $t$ if it hears nothing but $w$. Together they give the
-# return of speaker $i$ with listener $j$, and the distance between two languages, which is the return that two
-# pairs lose by swapping their speakers:
+# A speaker's *code* is $p(w \mid t)$, the probability of each of the eight words $w$ (messages of three
+# bits) for each target $t$. It is known exactly, since bits are drawn independently. What listener $l$
+# understands is the table $R[l, t, w]$: its mean return at target $t$ if it hears nothing but $w$.
+# Together they give the return of speaker $i$ with listener $j$, and the distance between two languages,
+# which is the return that two pairs lose by swapping their speakers:
 #
 # $$ J_{ij} = \frac13 \sum_t \sum_w p_i(w \mid t)\, R[j, t, w], \qquad
 # D_{ij} = \frac12 \big[ (J_{jj} - J_{ij}) + (J_{ii} - J_{ji}) \big]. $$
@@ -55,26 +56,18 @@ from reproduction.statistics import t_interval
 from reproduction.streams import Stream
 
 # %%
-parameters = dict(
-    num_populations=num_populations,
-    seed=seed,
-    num_table_episodes=num_table_episodes,
-    num_cross_play_episodes=num_cross_play_episodes,
-    num_opening_episodes=num_opening_episodes,
-    threshold=threshold,
-    tolerance=tolerance,
-    num_shuffles=num_shuffles,
-    episodes_per_edge=episodes_per_edge,
-    num_updates=num_updates,
-)
+parameters = dict(num_populations=num_populations, seed=seed, num_table_episodes=num_table_episodes,
+    num_cross_play_episodes=num_cross_play_episodes, num_opening_episodes=num_opening_episodes,
+    threshold=threshold, tolerance=tolerance, num_shuffles=num_shuffles,
+    episodes_per_edge=episodes_per_edge, num_updates=num_updates)  # fmt: skip
 run = results.Run("languages", parameters)
 torch.set_num_threads(1)
 output, folder = results.resolve(output_folder), results.resolve(population_folder)
 
 # %% [markdown]
 # ## Data
-# Pairs and populations share their settings, but no random numbers. Intervals are Student's $t$ over
-# the means of populations. The tables assume one word for a whole episode. We check them against a second
+# Pairs and populations share their settings, but no random numbers. Intervals are Student's $t$ over the
+# means of populations. The tables assume one word for a whole episode. We check them against a second
 # table, from other episodes, and against real cross-play, in which speakers draw bits anew at each step.
 
 # %%
@@ -96,17 +89,19 @@ for number, population in enumerate(pairs):
 
 # %% [markdown]
 # ## Words
-# The **mutual information** $I(W; T)$ between word and target is at most $\log_2 3 = 1.58$ bits, reached if no
-# word is used for two targets. It ignores whether anybody listens (Lowe et al. 2019); the tables do not.
-# **Synonyms** are several words for one target. We count words that a speaker sends at least 5 % of the time,
-# and words that its listener understands alike, with a return within 1 of the best word's. Are they the same?
-# A speaker's *further words* are all but its most frequent one for a target; we count those understood.
+# The **mutual information** $I(W; T)$ between word and target is at most $\log_2 3 = 1.58$ bits, reached
+# if no word is used for two targets. It ignores whether anybody listens (Lowe et al. 2019); the tables
+# do not. **Synonyms** are several words for one target. We count words that a speaker sends at least 5 %
+# of the time, and words that its listener understands alike, with a return within 1 of the best word's.
+# Are they the same? A speaker's *further words* are all but its most frequent one for a target; we count
+# those understood.
 #
-# Two common measures of emergent languages do not apply. *Positional disentanglement* (Chaabouni et al. 2020)
-# compares, for each symbol, the attribute that it tells most about with the runner-up; our targets have only
-# one attribute, their colour. *Topographic similarity* (Brighton and Kirby 2006) correlates distances between
-# messages with distances between meanings; our three colours are equally far apart, and nothing correlates
-# with a constant. For a listener, though, meanings have distances: a word means its returns at three targets.
+# Two common measures of emergent languages do not apply. *Positional disentanglement* (Chaabouni et
+# al. 2020) compares, for each symbol, the attribute that it tells most about with the runner-up; our targets
+# have only one attribute, their colour. *Topographic similarity* (Brighton and Kirby 2006) correlates
+# distances between messages with distances between meanings; our three colours are equally far apart,
+# and nothing correlates with a constant. For a listener, though, meanings have distances: a word means
+# its returns at three targets.
 
 # %%
 measured = {"mutual information (bits)": [languages.mutual_information(c).mean() for c in codes]}
@@ -125,10 +120,10 @@ num_different = len(np.unique(all_codes.argmax(-1), axis=0))
 print(f"{len(all_codes)} pairs, {num_different} codes; by bits between words: {classes}")
 
 # %% [markdown]
-# **Do bits have a structure that pairs share?** If words were arbitrary labels, any relabelling would be as
-# likely. So we relabel the words of each pair at random, by one of the $8!$ permutations, and count how often
-# the shuffled codes (or tables) are at least as far from the shuffled mean as the real ones. This preserves
-# all that does not depend on bits: mutual information, numbers of words, synonyms.
+# **Do bits have a structure that pairs share?** If words were arbitrary labels, any relabelling would be
+# as likely. So we relabel the words of each pair at random, by one of the $8!$ permutations, and count
+# how often the shuffled codes (or tables) are at least as far from the shuffled mean as the real ones.
+# This preserves all that does not depend on bits: mutual information, numbers of words, synonyms.
 
 # %%
 tests, random = {}, np.random.default_rng((seed, Stream.LANGUAGES_SHUFFLES))
@@ -145,10 +140,11 @@ for name, statistic, arrays in (
 
 # %% [markdown]
 # ## Silence
-# The first message arrives after one step; until then a listener hears 000. It has no memory and no clock, so
-# at rest it cannot tell silence from the word 000. Where does it go, and how much does it *lean* towards one
-# landmark (strongest minus weakest push)? What would it gain from a message at the start, or lose by standing
-# still in the first step? We play the same episodes, with the same random numbers, in all three ways.
+# The first message arrives after one step; until then a listener hears 000. It has no memory and no
+# clock, so at rest it cannot tell silence from the word 000. Where does it go, and how much does it
+# *lean* towards one landmark (strongest minus weakest push)? What would it gain from a message at the
+# start, or lose by standing still in the first step? We play the same episodes, with the same random
+# numbers, in all three ways.
 
 # %%
 lean, costs = [], []
@@ -171,11 +167,12 @@ for number, population in enumerate(pairs):
 
 # %% [markdown]
 # ## Distances between languages and between embeddings
-# In each population we train one encoder, the paper's mean over an MLP, by imitation (Emb-Im) on episodes of
-# all listeners with all speakers, so it *has seen these listeners*. A listener's embedding is the mean over its
-# episodes; if *whitened*, each direction is scaled by its scatter within listeners. We compare with three
-# features that need no learning: summary statistics; the share of steps in which a listener does nothing; and
-# its mean push towards each landmark on each word, which shows whether episodes hold the language at all.
+# In each population we train one encoder, the paper's mean over an MLP, by imitation (Emb-Im) on
+# episodes of all listeners with all speakers, so it *has seen these listeners*. A listener's embedding
+# is the mean over its episodes; if *whitened*, each direction is scaled by its scatter within listeners.
+# We compare with three features that need no learning: summary statistics; the share of steps in which a
+# listener does nothing; and its mean push towards each landmark on each word, which shows whether
+# episodes hold the language at all.
 
 # %%
 compared: dict[str, list] = {}
@@ -195,8 +192,9 @@ for number, population in enumerate(pairs):
 
 # %% [markdown]
 # The 378 distances between 28 languages are not independent: each language is part of 27. So we compute
-# Spearman's rank correlation within each population and give its mean two intervals, one over populations and
-# one by a jackknife that leaves out one listener at a time. The test is Mantel's, which permutes listeners.
+# Spearman's rank correlation within each population and give its mean two intervals, one over
+# populations and one by a jackknife that leaves out one listener at a time. The test is Mantel's, which
+# permutes listeners.
 
 # %%
 ours = [languages.language_distances(*both) for both in zip(codes, returns, strict=True)]
@@ -243,27 +241,28 @@ drawings.draw_word_shares(axes["b"], measures.restored(values["word_shares"]))
 drawings.draw_meaning(axes["c"], measures.restored(values["meanings"]))
 drawings.draw_delay(axes["d"], *values["delay"])
 plots.save_figure(figure, output, "languages")
-plt.show()
 
 # %% [markdown]
-# **Left:** the languages of the first population, one pair per row. A cell has the colour of the landmark for
-# which this word gives the listener its best return, paler for lower returns. Circles are the words that the
-# speaker sends for the landmark of that colour; their area is the probability. **Right, from the top:** share
-# of each word among all messages (dotted: equal shares); how differently two words are understood (distance
-# between their returns at the three targets); cost of the silent first step.
+# **Left:** the languages of the first population, one pair per row. A cell has the colour of the
+# landmark for which this word gives the listener its best return, paler for lower returns. Circles are
+# the words that the speaker sends for the landmark of that colour; their area is the probability.
+# **Right, from the top:** share of each word among all messages (dotted: equal shares); how differently
+# two words are understood (distance between their returns at the three targets); cost of the silent
+# first step.
 #
-# **Words** (default profile). Words identify the target almost perfectly: only a handful of the 140 pairs have
-# the same most frequent word for two targets. About half of the further words are synonyms, understood as well
-# as the best word. Most pairs have a code that no other pair has, and two speakers use the same word for a
-# target hardly more often than by chance. But the bits are not arbitrary labels. Words for different targets
-# differ in more bits than shuffled words do: codes in which any two words differ in two bits are more than
-# twice as frequent as at random. And the fewer bits differ, the more alike two words are understood. The 48
-# relabellings that permute and flip bits (`agents/symmetries.py`) preserve this structure; most others do not.
+# **Words** (default profile). Words identify the target almost perfectly: only a handful of the 140
+# pairs have the same most frequent word for two targets. About half of the further words are synonyms,
+# understood as well as the best word. Most pairs have a code that no other pair has, and two speakers
+# use the same word for a target hardly more often than by chance. But the bits are not arbitrary labels.
+# Words for different targets differ in more bits than shuffled words do: codes in which any two words
+# differ in two bits are more than twice as frequent as at random. And the fewer bits differ, the more
+# alike two words are understood. The 48 relabellings that permute and flip bits (`agents/symmetries.py`)
+# preserve this structure; most others do not.
 #
-# **Silence.** Listeners do not wait for a word: they push to the middle of the landmarks, and somewhat more to
-# one of them. Standing still would cost about 1, while a message from the start would gain only 0.2. The
-# gain is larger for listeners that lean more, as most of those whose speaker sends 000 do: for them, silence
-# already names a target. Speakers send 000 less often than other words.
+# **Silence.** Listeners do not wait for a word: they push to the middle of the landmarks, and somewhat
+# more to one of them. Standing still would cost about 1, while a message from the start would gain only
+# 0.2. The gain is larger for listeners that lean more, as most of those whose speaker sends 000 do: for
+# them, silence already names a target. Speakers send 000 less often than other words.
 
 # %%
 figure, axes = plt.subplot_mosaic("ac;bc", figsize=(6.75, 4.4), width_ratios=[1, 1.35])
@@ -271,30 +270,31 @@ drawings.draw_distances(axes["a"], *values["distances"])
 drawings.draw_correlations(axes["b"], values["comparisons"])
 drawings.draw_map(axes["c"], **values["map"])
 plots.save_figure(figure, output, "languages_distances")
-plt.show()
 
 # %% [markdown]
-# **Above:** percentiles of the distances between embeddings (Emb-Im) and between languages, for all pairs of
-# listeners within a population. **Below:** rank correlations with the distance between languages (last row:
-# of Emb-Im with idle steps); intervals over populations (dots). **Right:** all languages in a plane, by
-# multidimensional scaling, which roughly preserves distances. Pairs with one word for red (colours) lie together.
+# **Above:** percentiles of the distances between embeddings (Emb-Im) and between languages, for all
+# pairs of listeners within a population. **Below:** rank correlations with the distance between
+# languages (last row: of Emb-Im with idle steps); intervals over populations (dots). **Right:** all
+# languages in a plane, by multidimensional scaling, which roughly preserves distances. Pairs with one
+# word for red (colours) lie together.
 #
 # **What it means.** The distance between two embeddings says hardly anything about that between two
-# languages, whitened or not, although the encoder has seen these listeners. Their episodes do contain the
-# language: the pushes on each word correlate strongly with it. What close embeddings share is style, namely
-# how often a listener does nothing. So a speaker can only memorise listeners one by one.
+# languages, whitened or not, although the encoder has seen these listeners. Their episodes do contain
+# the language: the pushes on each word correlate strongly with it. What close embeddings share is style,
+# namely how often a listener does nothing. So a speaker can only memorise listeners one by one.
 #
-# **Limits.** The paper does not study languages, so there is nothing to compare. Tables assume one word per
-# episode, while speakers draw bits anew at each step. We read embeddings only by distances
-# between their means, and look only at Emb-Im: other encoders find more (below).
+# **Limits.** The paper does not study languages, so there is nothing to compare. Tables assume one word
+# per episode, while speakers draw bits anew at each step. We read embeddings only by distances between
+# their means, and look only at Emb-Im: other encoders find more (below).
 #
 # ## What it cost
 
 # %%
-result = results.load(output)
-print(f"{result['wall_time_seconds']:.0f} s on {result['machine']}\n{result['versions']}")
+print(results.cost(output))
 
 # %% [markdown]
 # ## Things to try
-# - `message_size = 2`, `trained = [0, 1, 2, 3, 4]` in `population.py`: is silence (all zeros) still avoided?
-# - `paperlib.alternatives.gated_pooling`: in a trial of 3,000 updates, whitened distances follow languages.
+# - `message_size = 2`, `trained = [0, 1, 2, 3, 4]` in `population.py`: is silence (all zeros) still
+#   avoided?
+# - `paperlib.alternatives.gated_pooling`: in a trial of 3,000 updates, whitened distances follow
+#   languages.

@@ -9,32 +9,35 @@
 # %% [markdown]
 # # The population: 28 speakers, 28 listeners, 28 languages
 #
-# **The question.** To learn embeddings of policies we need agents whose policies differ. Do speaker-listener
-# pairs that are trained separately develop different languages?
+# **The question.** To learn embeddings of policies we need agents whose policies
+# differ. Do speaker-listener pairs that are trained separately develop different
+# languages?
 #
-# In **ParticleWorld** a speaker sees the colour of the target, one of three landmarks, but cannot move.
-# It sends three bits per step. A listener sees the landmarks and the bits, but not which landmark is the
-# target, and moves. Both receive the reward
+# In **ParticleWorld** a speaker sees the colour of the target, one of three landmarks,
+# but cannot move. It sends three bits per step. A listener sees the landmarks and the
+# bits, but not which landmark is the target, and moves. Both receive the reward
 #
 # $$ r_t = -\lVert x_t - x_\text{target} \rVert^2, \qquad t = 1, \dots, 25. $$
 #
-# The environment does not fix which bits mean which colour: each pair must agree on its own language. We
-# train five populations of 28 pairs with MADDPG (Lowe et al. 2017). For agent $i$ with action $a_i$, policy
-# $\mu_i$ and a critic $Q_i$ that sees what both agents see and do,
+# The environment does not fix which bits mean which colour: each pair must agree on its
+# own language. We train five populations of 28 pairs with MADDPG (Lowe et al. 2017).
+# For agent $i$ with action $a_i$, policy $\mu_i$ and a critic $Q_i$ that sees what both
+# agents see and do,
 #
 # $$ y = r + \gamma\, Q_i'(\mathbf o', \mathbf a')\rvert_{a_j' = \mu_j'(o_j')}, \qquad
 #    \nabla J = \mathbb E\big[\nabla \mu_i(o_i)\, \nabla_{a_i} Q_i(\mathbf o, \mathbf a)
 #    \rvert_{a_i = \mu_i(o_i)}\big]. $$
 #
-# Bits and moves are discrete; gradients pass through straight-through samples of the binary Concrete and
-# Gumbel-softmax distributions.
+# Bits and moves are discrete; gradients pass through straight-through samples of the
+# binary Concrete and Gumbel-softmax distributions.
 #
-# **What to expect.** If the languages differ, a speaker does well with its own listener and much worse with
-# the listeners of other pairs.
+# **What to expect.** If the languages differ, a speaker does well with its own listener
+# and much worse with the listeners of other pairs.
 
 # %% [markdown]
 # ## Parameters
-# These are the values of the default profile; `workflow/parameters.yaml` holds those of the other profiles.
+# These are the values of the default profile; `workflow/parameters.yaml` holds those of
+# the other profiles.
 
 # %% tags=["parameters"]
 num_populations = 5  # independent of each other
@@ -69,27 +72,26 @@ from reproduction.statistics import t_interval
 from reproduction.streams import Stream
 
 # %%
-# fmt: off
-parameters = dict(
-    num_populations=num_populations, trained=trained, num_pairs=num_pairs, seed=seed,
+parameters = dict(num_populations=num_populations, trained=trained, num_pairs=num_pairs, seed=seed,
     num_iterations=num_iterations, learning_rate=learning_rate, discount=discount,
     logit_penalty=logit_penalty, message_size=message_size, dynamics=dynamics, floor=floor,
     max_restarts=max_restarts, num_evaluation_episodes=num_evaluation_episodes,
-    num_cross_play_episodes=num_cross_play_episodes, num_workers=num_workers, device=device,
-)
-# fmt: on
+    num_cross_play_episodes=num_cross_play_episodes, num_workers=num_workers,
+    device=device)  # fmt: skip
 run = results.Run("population", parameters)
 torch.set_num_threads(1)
 output = results.resolve(output_folder)
 
 # %% [markdown]
 # ## Training
-# The 28 pairs are *stacked*: one batched matrix product evaluates all their networks at once. Each pair
-# draws its weights, episodes, actions and batches from its own random stream, so the pairs are as
-# independent as 28 separate runs. A pair that ends below the floor starts again with a new stream; restarts
-# are counted and reported. An interrupted training resumes from its last checkpoint. The default profile
-# trains the first population; the other four were trained by the same code with their own seeds and come
-# with the package: to change how agents learn, train all (`trained`), as the `paper` profile does.
+# The 28 pairs are *stacked*: one batched matrix product evaluates all their networks at
+# once. Each pair draws its weights, episodes, actions and batches from its own random
+# stream, so the pairs are as independent as 28 separate runs. A pair that ends below
+# the floor starts again with a new stream; restarts are counted and reported. An
+# interrupted training resumes from its last checkpoint. The default profile trains the
+# first population; the other four were trained by the same code with their own seeds
+# and come with the package: to change how agents learn, train all (`trained`), as the
+# `paper` profile does.
 
 # %%
 settings = maddpg.Settings(
@@ -120,10 +122,11 @@ population = found[0]
 
 # %% [markdown]
 # ## How good are they, and how good could they be?
-# Each pair plays new episodes, not those that decided on restarts. We compare with an upper **bound**:
-# a listener that knows its target from the start and moves optimally. Its actions are the solution of a
-# convex problem (`particleworld.best_returns`). No pair can exceed the bound, or even quite reach it,
-# since the first message arrives only after one step.
+# Each pair plays new episodes, not those that decided on restarts. We compare with an
+# upper **bound**: a listener that knows its target from the start and moves optimally.
+# Its actions are the solution of a convex problem (`particleworld.best_returns`). No
+# pair can exceed the bound, or even quite reach it, since the first message arrives
+# only after one step.
 
 
 # %%
@@ -150,8 +153,8 @@ print(f"means {own_returns.mean(1)}, worst pair {own_returns.min():.2f}, bound {
 
 # %% [markdown]
 # ## Do they understand each other?
-# In *cross-play*, every speaker plays with every listener. If all pairs had found the same language, the
-# whole matrix would look like its diagonal.
+# In *cross-play*, every speaker plays with every listener. If all pairs had found the
+# same language, the whole matrix would look like its diagonal.
 
 
 # %%
@@ -173,7 +176,8 @@ off_diagonal = ~torch.eye(num_pairs, dtype=torch.bool)
 other_returns = matrices[:, off_diagonal].mean(1)  # (populations,)
 
 # %% [markdown]
-# To illustrate, the first speaker plays the same episode with its own listener and with two others.
+# To illustrate, the first speaker plays the same episode with its own listener and with
+# two others.
 
 # %%
 shown = []
@@ -187,17 +191,13 @@ for listener in range(3):
     episode = populations.play(
         population.speakers.rows([0]), population.listeners.rows([listener % num_pairs]), world
     )
-    shown.append(
-        {
-            "observations": episode.listener[0, 0],
-            "target": int(episode.colour[0, 0].argmax()),
-            "return": episode.rewards.sum(),
-        }
-    )
+    target, total = int(episode.colour[0, 0].argmax()), episode.rewards.sum()
+    shown.append({"observations": episode.listener[0, 0], "target": target, "return": total})
 
 # %% [markdown]
 # ## Result
-# The numbers are saved to the results file first; the figures and tables below are drawn from that file.
+# The numbers are saved to the results file first; the figures and tables below are
+# drawn from that file.
 
 # %%
 paper = tables.paper_numbers()["table_3"]
@@ -206,18 +206,11 @@ rows = [
     tables.row("return, own partner", own, paper=paper["train"]["MADDPG"]),
     tables.row("return, others' partner", other, paper=paper["test"]["MADDPG"]),
 ]
-values = {
-    "rows": rows,
-    "own_returns": own_returns,
-    "worst_pair": own_returns.min().item(),
-    "bound": bound,
-    "other_returns": other_returns,
-    "cross_play": matrices[0],
-    "curves": population.provenance["curves"],
-    "attempts": population.provenance["attempts"],
-    "steps_per_iteration": settings.num_episodes * EPISODE_LENGTH,
-    "shown": shown,
-}
+values = {"rows": rows, "bound": bound, "cross_play": matrices[0], "shown": shown}
+values |= {"own_returns": own_returns, "other_returns": other_returns}
+values |= {name: population.provenance[name] for name in ("curves", "attempts")}
+values["worst_pair"] = own_returns.min().item()
+values["steps_per_iteration"] = settings.num_episodes * EPISODE_LENGTH
 for number, member in found.items():
     member.save(output / f"population_{number}.safetensors")
 run.save(output, values, seeds=[seed + number for number in found])
@@ -240,13 +233,13 @@ plots.draw_matrix(
     right, values["cross_play"], label="mean return", xlabel="listener", ylabel="speaker"
 )
 plots.save_figure(figure, output, "population")
-plt.show()
 
 # %% [markdown]
-# The first population. **Left:** mean return of each pair (thin lines) during training, and the mean over
-# pairs (thick line). **Right:** mean return of every speaker with every listener. The bright diagonal shows
-# each speaker with its own listener; off the diagonal, most speakers mislead most listeners. A bright spot
-# off the diagonal means that two languages happen to agree on some colours.
+# The first population. **Left:** mean return of each pair (thin lines) during training,
+# and the mean over pairs (thick line). **Right:** mean return of every speaker with
+# every listener. The bright diagonal shows each speaker with its own listener; off the
+# diagonal, most speakers mislead most listeners. A bright spot off the diagonal means
+# that two languages happen to agree on some colours.
 
 # %%
 figure, axes = plt.subplots(1, 3, figsize=(6.75, 2.4))
@@ -257,11 +250,11 @@ plots.save_figure(figure, output, "population_episodes")
 first = values["shown"][0]
 animation = output / "population_episode.gif"
 diagrams.animate_episode(animation, first["observations"], target=first["target"])
-plt.show()
 
 # %% [markdown]
-# One episode of the first speaker with its own listener and with two others. The ring marks the target and
-# the square the start; the messages that the listener received are printed below, the returns above.
+# One episode of the first speaker with its own listener and with two others. The ring
+# marks the target and the square the start; the messages that the listener received are
+# printed below, the returns above.
 #
 # ## Ours against the paper
 
@@ -269,32 +262,36 @@ plt.show()
 print((output / "population.md").read_text())
 
 # %% [markdown]
-# **What it means** (default profile). The languages do differ: a speaker's return is −8.92 with its own listener
-# (the bound: −5.73) and −19.92 with those of other pairs. **What did not reproduce.** Neither of the paper's two
-# returns lies within our interval: our pairs do better with their own partner and worse with others.
+# **What it means** (default profile). The languages do differ: a speaker's return is
+# −8.92 with its own listener (the bound: −5.73) and −19.92 with those of other pairs.
+# **What did not reproduce.** Neither of the paper's two returns lies within our
+# interval: our pairs do better with their own partner and worse with others.
 #
-# The paper's numbers are quoted from memory, not verified. They are the training and test returns of MADDPG, the
-# baseline of its Table 3: the nearest that it reports to a speaker with its own and with other listeners. Our
-# intervals are Student's $t$ over populations: training a population again, with another seed or on another
-# CPU, shifts its mean by a few tenths, which an interval over the pairs of one population does not cover.
-# Later notebooks on ParticleWorld use all populations: run $s$ of a table plays with population $s$ mod 5.
+# The paper's numbers are quoted from memory, not verified. They are the training and
+# test returns of MADDPG, the baseline of its Table 3: the nearest that it reports to a
+# speaker with its own and with other listeners. Our intervals are Student's $t$ over
+# populations: training a population again, with another seed or on another CPU, shifts
+# its mean by a few tenths, which an interval over the pairs of one population does not
+# cover. Later notebooks on ParticleWorld use all populations: run $s$ of a table plays
+# with population $s$ mod 5.
 #
-# **Where we deviate.** The paper names MADDPG but gives no details of how its pairs were trained. Our
-# listeners sample one-hot moves and our speakers independent bits, in training and in evaluation. We chose
-# the discount, the small logit penalty and the learning rate by the mean return of the population in three
-# trial runs. With a larger penalty and γ = 0.95, listeners are noisier, and returns about one lower.
+# **Where we deviate.** The paper names MADDPG but gives no details of how its pairs
+# were trained. Our listeners sample one-hot moves and our speakers independent bits, in
+# training and in evaluation. We chose the discount, the small logit penalty and the
+# learning rate by the mean return of the population in three trial runs. With a larger
+# penalty and γ = 0.95, listeners are noisier, and returns about one lower.
 #
 # ## What it cost
 
 # %%
-result = results.load(output)
-print(f"{result['wall_time_seconds']:.0f} s on {result['machine']}")
-print(result["versions"])
+print(results.cost(output))
 
 # %% [markdown]
 # ## Things to try
-# Each with `trained = [0, 1, 2, 3, 4]`, since the populations that come with the package have the defaults:
-# - `message_size = 1`: two messages for three colours. Which two colours share a message?
-# - `dynamics = "2018"`: in the original physics the listener moves one step earlier. How does the bound
-#   change, and do the returns of the pairs change with it?
+# Each with `trained = [0, 1, 2, 3, 4]`, since the populations that come with the
+# package have the defaults:
+# - `message_size = 1`: two messages for three colours. Which two colours share a
+#   message?
+# - `dynamics = "2018"`: in the original physics the listener moves one step earlier.
+#   How does the bound change, and do the returns of the pairs change with it?
 # - `message_size = 8`: with 256 messages for three colours, do any two pairs agree?

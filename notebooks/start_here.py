@@ -9,23 +9,25 @@
 # %% [markdown]
 # # Start here: who are you playing with?
 #
-# **The question.** You have watched some agents act. Can you recognise each of them in another episode,
-# although these agents were not in your training data?
+# **The question.** You have watched some agents act. Can you recognise each of them in
+# another episode, although these agents were not in your training data?
 #
-# Grover et al. (ICML 2018) learn a function $f_\theta$ that maps one episode of an agent, a sequence of
-# (observation, action) pairs, to a vector that describes the agent's *policy*: its embedding. This
-# notebook runs their method on a toy problem that takes less than a minute and needs no simulator.
+# Grover et al. (ICML 2018) learn a function $f_\theta$ that maps one episode of an
+# agent, a sequence of (observation, action) pairs, to a vector that describes the
+# agent's *policy*: its embedding. This notebook runs their method on a toy problem that
+# takes less than a minute and needs no simulator.
 #
-# **The toy problem.** An agent lives on a line. At each step it observes a number $o \in [-1, 1]$ and moves
-# left, stays or moves right. Its policy has two hidden traits: the point $g$ that it is *drawn to*, and how
-# *decisive* it is, $\kappa$:
+# **The toy problem.** An agent lives on a line. At each step it observes a number
+# $o \in [-1, 1]$ and moves left, stays or moves right. Its policy has two hidden
+# traits: the point $g$ that it is *drawn to*, and how *decisive* it is, $\kappa$:
 #
 # $$ P(a \mid o) \propto \exp\big(\kappa\, a\,(g - o)\big), \qquad a \in \{-1, 0, +1\}. $$
 #
 # We know $g$ and $\kappa$ of every agent; the method never sees them.
 #
-# **What to expect.** If the method works, embeddings of the same unseen agent lie close together, closer
-# than with an untrained encoder or with summary statistics, and both traits can be predicted from them.
+# **What to expect.** If the method works, embeddings of the same unseen agent lie close
+# together, closer than with an untrained encoder or with summary statistics, and both
+# traits can be predicted from them.
 #
 # ## Parameters
 
@@ -51,16 +53,9 @@ from paperlib.streams import make_generator
 from reproduction import measures, plots, results
 
 # %%
-parameters = dict(
-    seed=seed,
-    num_agents=num_agents,
-    num_unseen=num_unseen,
-    num_episodes=num_episodes,
-    episode_length=episode_length,
-    num_updates=num_updates,
-    embedding_size=embedding_size,
-    identification_weight=identification_weight,
-)
+parameters = dict(seed=seed, num_agents=num_agents, num_unseen=num_unseen,
+    num_episodes=num_episodes, episode_length=episode_length, num_updates=num_updates,
+    embedding_size=embedding_size, identification_weight=identification_weight)  # fmt: skip
 run = results.Run("start_here", parameters)
 torch.set_num_threads(1)
 output = results.resolve(output_folder)
@@ -68,8 +63,9 @@ rng = np.random.default_rng(seed)
 
 # %% [markdown]
 # ## Data
-# Episodes are arrays: observations (episodes, steps, features), actions (episodes, steps), and the id of
-# the agent that acted. For your own agents, too, the method needs nothing else.
+# Episodes are arrays: observations (episodes, steps, features), actions (episodes,
+# steps), and the id of the agent that acted. For your own agents, too, the method needs
+# nothing else.
 
 
 # %%
@@ -91,15 +87,17 @@ print(f"{len(train)} episodes of {num_agents} agents, {len(test)} of {num_unseen
 
 # %% [markdown]
 # ## Method
-# Two networks are trained together. The **encoder** $f_\theta$ applies an MLP to each (observation,
-# action) pair and averages over the episode. The **conditional policy** $\pi_\phi(a \mid o, f_\theta(e))$
-# takes the embedding as an input. For each agent $i$ we draw two of its episodes, $e^*$ and $e_+$, and
-# one episode $e_-^{(j)}$ of every other agent $j$. There are two objectives:
+# Two networks are trained together. The **encoder** $f_\theta$ applies an MLP to each
+# (observation, action) pair and averages over the episode. The **conditional policy**
+# $\pi_\phi(a \mid o, f_\theta(e))$ takes the embedding as an input. For each agent $i$
+# we draw two of its episodes, $e^*$ and $e_+$, and one episode $e_-^{(j)}$ of every
+# other agent $j$. There are two objectives:
 #
-# - *imitation*: given $f_\theta(e^*)$, predict the actions in the **other** episode $e_+$. This works
-#   only if the embedding describes the agent rather than what happened in $e^*$;
-# - *identification*: $r^* = f_\theta(e^*)$ must lie closer to $r_+ = f_\theta(e_+)$ than to any
-#   $r_-^{(j)} = f_\theta(e_-^{(j)})$.
+# - *imitation*: given $f_\theta(e^*)$, predict the actions in the **other** episode
+#   $e_+$. This works only if the embedding describes the agent rather than what
+#   happened in $e^*$;
+# - *identification*: $r^* = f_\theta(e^*)$ must lie closer to $r_+ = f_\theta(e_+)$
+#   than to any $r_-^{(j)} = f_\theta(e_-^{(j)})$.
 #
 # $$ \mathcal L = -\frac{1}{|e_+|} \sum_{(o, a) \in e_+} \log \pi_\phi(a \mid o, f_\theta(e^*))
 #    + \lambda \sum_{j \neq i} \Big(1 + e^{\lVert r^* - r_-^{(j)} \rVert - \lVert r^* - r_+ \rVert}\Big)^{-2} $$
@@ -119,13 +117,14 @@ print(f"an episode of {episode_length} steps is now a vector of {embedded.shape[
 
 # %% [markdown]
 # ## Result
-# The **intra-inter clustering ratio** (IICR) is the mean distance between episodes of the same agent,
-# divided by the mean distance between episodes of different agents. Lower is better; at one, embeddings
-# do not cluster by agent. Two baselines need no training: an *untrained* encoder, and *summary
-# statistics*, the means and standard deviations of observations and actions.
+# The **intra-inter clustering ratio** (IICR) is the mean distance between episodes of
+# the same agent, divided by the mean distance between episodes of different agents.
+# Lower is better; at one, embeddings do not cluster by agent. Two baselines need no
+# training: an *untrained* encoder, and *summary statistics*, the means and standard
+# deviations of observations and actions.
 #
-# Do the embeddings also contain the hidden traits? We fit a linear regression on the training agents and
-# predict $g$ and $\kappa$ of the unseen ones.
+# Do the embeddings also contain the hidden traits? We fit a linear regression on the
+# training agents and predict $g$ and $\kappa$ of the unseen ones.
 
 # %%
 quality = metrics.embedding_quality(embedded, test.agents)
@@ -181,13 +180,13 @@ for ax, (name, label) in zip(axes[1:], shown, strict=True):
     figure.colorbar(drawn, ax=ax, label=label)
     ax.set(xticks=[], yticks=[], title="episodes of unseen agents")
 plots.save_figure(figure, output, "start_here")
-plt.show()
 
 # %% [markdown]
-# **Left:** the training loss. **Middle and right:** each dot is the embedding of one episode of an unseen
-# agent, projected on the first two principal components and coloured by a trait that the method never
-# saw. The dots of one agent form a cloud. The clouds are ordered by where the agent is drawn to, the
-# trait that affects its actions most.
+# **Left:** the training loss. **Middle and right:** each dot is the embedding of one
+# episode of an unseen agent, projected on the first two principal components and
+# coloured by a trait that the method never saw. The dots of one agent form a cloud. The
+# clouds are ordered by where the agent is drawn to, the trait that affects its actions
+# most.
 
 # %%
 print("IICR of unseen agents (lower is better):", values["iicr"])
@@ -196,34 +195,38 @@ nearest, chance = values["accuracy"]["nearest"], values["accuracy"]["chance"]
 print(f"unseen agents named by nearest neighbour: {nearest:.0%} right, {chance:.0%} by chance")
 
 # %% [markdown]
-# **What it means** (default profile: the parameters above). Embeddings of unseen agents cluster: their ratio is
-# 0.24, against 0.36 for the untrained encoder and 0.65 for summary statistics. With half of each unseen agent's
-# episodes labelled, a nearest-neighbour classifier names the agent of 59 % of the others (chance: 8 %). The
+# **What it means** (default profile: the parameters above). Embeddings of unseen agents
+# cluster: their ratio is 0.24, against 0.36 for the untrained encoder and 0.65 for
+# summary statistics. With half of each unseen agent's episodes labelled, a
+# nearest-neighbour classifier names the agent of 59 % of the others (chance: 8 %). The
 # traits can be predicted too, $g$ (correlation 0.98) better than $\kappa$ (0.73).
 #
 # ## Ours against the paper
-# The paper has no such toy problem, so there is nothing to compare. **Where we deviate:** an episode here has
-# one agent instead of two, and observations are drawn independently at each step instead of depending on
-# earlier actions. Everything else is the method that the other notebooks use. There too, the imitation loss
-# is a mean over steps, where the paper has a sum. Where to go next:
+# The paper has no such toy problem, so there is nothing to compare. **Where we
+# deviate:** an episode here has one agent instead of two, and observations are drawn
+# independently at each step instead of depending on earlier actions. Everything else is
+# the method that the other notebooks use. There too, the imitation loss is a mean over
+# steps, where the paper has a sum. Where to go next:
 #
-# - `population.py`: 28 pairs of speakers and listeners, each with a language of its own;
+# - `population.py`: 28 pairs of speakers and listeners, each with a language of its
+#   own;
 # - `figure_1.py`: what it means to generalise to new partners and to unseen agents;
 # - `table_2.py`: do embeddings of listeners cluster?
-# - `figure_2.py` and `table_3.py`: does a new speaker do better with an unseen listener when it is given
-#   the listener's embedding?
-# - `wrestlers.py`, `table_1.py`, and `figure_3.py` to `figure_5.py`: the same questions for wrestling robots;
+# - `figure_2.py` and `table_3.py`: does a new speaker do better with an unseen listener
+#   when it is given the listener's embedding?
+# - `wrestlers.py`, `table_1.py`, and `figure_3.py` to `figure_5.py`: the same questions
+#   for wrestling robots;
 # - `your_own_agents.py`: the method on agents of your own.
 #
 # ## What it cost
 
 # %%
-print(f"{result['wall_time_seconds']:.0f} s on {result['machine']}")
-print(result["versions"])
+print(results.cost(output))
 
 # %% [markdown]
 # ## Things to try
-# - `identification_weight = 0.0`: imitation alone. Does either trait become harder to predict?
+# - `identification_weight = 0.0`: imitation alone. Does either trait become harder to
+#   predict?
 # - `episode_length = 5`, or `num_agents = 5`: how little data is enough?
-# - `objective=objectives.Classification(num_agents, embedding_size)`: what do labels add? Or write an
-#   objective of your own, as docs/guide.md shows.
+# - `objective=objectives.Classification(num_agents, embedding_size)`: what do labels
+#   add? Or write an objective of your own, as docs/guide.md shows.

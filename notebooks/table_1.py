@@ -9,21 +9,24 @@
 # %% [markdown]
 # # Table 1: what do embeddings say about a wrestler?
 #
-# **The question.** Two robot ants wrestle for at most 25 seconds. The encoder maps each ant's view of the
-# match to a vector, without labels or rewards. Does it identify wrestlers that were seen in training with
-# other opponents (*weak* generalisation) or never (*strong*)? And do two vectors predict who will win?
+# **The question.** Two robot ants wrestle for at most 25 seconds. The encoder maps each
+# ant's view of the match to a vector, without labels or rewards. Does it identify
+# wrestlers that were seen in training with other opponents (*weak* generalisation) or
+# never (*strong*)? And do two vectors predict who will win?
 #
-# As in Table 2, $f_\theta$ learns by imitation (Emb-Im), agent identification (Emb-Id), or both (Emb-Hyb),
+# As in Table 2, $f_\theta$ learns by imitation (Emb-Im), agent identification (Emb-Id),
+# or both (Emb-Hyb),
 #
 # $$ \mathcal L = -\frac{1}{|e_+|} \sum_{(o,a) \in e_+}\!\! \log \mathcal N\big(a;\, \mu_\phi(o, f_\theta(e^*)),
 # \sigma_\phi^2\big) + \lambda \sum_{j \ne i}
 # \Big(1 + e^{\lVert r^* - r_-^{(j)}\rVert_2 - \lVert r^* - r_+ \rVert_2}\Big)^{-2}, $$
 #
-# with a Gaussian instead of the softmax, since torques are continuous. We measure the intra-inter clustering
-# ratio (IICR, lower is better), and the accuracy of a linear classifier that predicts **win, loss or draw**
-# from embeddings of *other* matches.
+# with a Gaussian instead of the softmax, since torques are continuous. We measure the
+# intra-inter clustering ratio (IICR, lower is better), and the accuracy of a linear
+# classifier that predicts **win, loss or draw** from embeddings of *other* matches.
 #
-# **What to expect.** In the paper, Emb-Hyb has the lowest IICR; outcomes are predicted better than by chance.
+# **What to expect.** In the paper, Emb-Hyb has the lowest IICR; outcomes are predicted
+# better than by chance.
 #
 # ## Parameters
 
@@ -57,7 +60,6 @@ output_folder = "results/laptop/table_1"  # where the results go, relative to th
 import dataclasses
 from itertools import product
 
-import matplotlib.pyplot as plt
 import torch
 
 from paperlib import embeddings, files, graphs, metrics
@@ -80,25 +82,23 @@ from reproduction.streams import Stream
 from reproduction.wrestler_measures import OTHER_WEIGHTS
 
 # %%
-# fmt: off
-parameters = dict(
-    seeds=seeds, egocentric_seeds=egocentric_seeds, episodes_per_edge=episodes_per_edge,
-    max_steps=max_steps, train_fraction=train_fraction, num_validation=num_validation,
-    num_test=num_test, update_counts=update_counts, learning_rates=learning_rates,
-    identification_weights=identification_weights, anchors_per_step=anchors_per_step,
-    steps_per_episode=steps_per_episode, embedding_size=embedding_size, hidden_size=hidden_size,
-    triplet_form=triplet_form, episode_counts=episode_counts, step_counts=step_counts,
-    num_labels=num_labels, num_groups=num_groups, num_workers=num_workers, device=device,
-)
-# fmt: on
+parameters = dict(seeds=seeds, egocentric_seeds=egocentric_seeds,
+    episodes_per_edge=episodes_per_edge, max_steps=max_steps, train_fraction=train_fraction,
+    num_validation=num_validation, num_test=num_test, update_counts=update_counts,
+    learning_rates=learning_rates, identification_weights=identification_weights,
+    anchors_per_step=anchors_per_step, steps_per_episode=steps_per_episode,
+    embedding_size=embedding_size, hidden_size=hidden_size, triplet_form=triplet_form,
+    episode_counts=episode_counts, step_counts=step_counts, num_labels=num_labels,
+    num_groups=num_groups, num_workers=num_workers, device=device)  # fmt: skip
 run = results.Run("table_1", parameters)
 torch.set_num_threads(1)
 output = results.resolve(output_folder)
 
 # %% [markdown]
 # ## Data
-# Every wrestler meets every other one; each match is kept twice, as seen by either ant. Each seed draws a weak
-# split (training on 60 % of pairs, or *edges*) and a strong one (wrestlers in three parts, edges within parts).
+# Every wrestler meets every other one; each match is kept twice, as seen by either ant.
+# Each seed draws a weak split (training on 60 % of pairs, or *edges*) and a strong one
+# (wrestlers in three parts, edges within parts).
 
 # %%
 population = wrestlers.load_population(results.resolve(wrestlers_folder))
@@ -119,10 +119,12 @@ print(f"{len(dataset) // 2} matches, {drawn:.1%} drawn; mean length {lengths.mea
 
 # %% [markdown]
 # ## Method
-# An update uses 20 random steps of each episode, which leaves means over steps unbiased. Embeddings come from
-# whole episodes, and observations are standardised by the training episodes. We choose each method's learning
-# rate and number of updates by the ratio on *validation* episodes of the first seed, and $\lambda$ in every
-# seed. References: an **untrained** encoder, **summary statistics** and, with labels, a **supervised** encoder.
+# An update uses 20 random steps of each episode, which leaves means over steps
+# unbiased. Embeddings come from whole episodes, and observations are standardised by
+# the training episodes. We choose each method's learning rate and number of updates by
+# the ratio on *validation* episodes of the first seed, and $\lambda$ in every seed.
+# References: an **untrained** encoder, **summary statistics** and, with labels, a
+# **supervised** encoder.
 
 # %%
 comparison = comparisons.Comparison(
@@ -145,42 +147,35 @@ comparison = comparisons.Comparison(
 )
 
 # %%
-first, ratio = seeds[0], metrics.intra_inter_clustering_ratio
 kinds, methods = comparison.kinds, comparisons.METHODS
-of_first = dataclasses.replace(
+chosen, candidates = choices.choose_in_first_seed(
     comparison,
-    datasets={first: dataset},
-    splits={(kind, first): splits[kind, first] for kind in kinds},
+    metrics.intra_inter_clustering_ratio,
+    kinds=kinds,
+    identification_weights=identification_weights,
+    learning_rates=learning_rates,
+    update_counts=update_counts,
 )
-options = {"learning_rates": learning_rates, "update_counts": update_counts, "kinds": kinds}
-usual, candidates = choices.choose_one_by_one(
-    of_first, ratio, identification_weights=identification_weights, **options
-)
-hybrid, of_hybrid = comparison.choose(
-    lambda kind, method, _: [
-        usual[kind, method, first]._replace(identification_weight=w) for w in identification_weights
-    ],
-    ratio,
-    methods=["Emb-Hyb"],
-)
-chosen = {
-    (kind, m, seed): usual[kind, m, first] for kind, m, seed in product(kinds, methods, seeds)
-}
-chosen |= hybrid
 comparison.learn(chosen, supervised=True)
 
 # %% [markdown]
-# - *Identification.* A classifier (linear probe or nearest neighbour) is trained on three labelled embeddings
-#   per wrestler, however many episodes each averages over, and names the rest.
-# - *Outcomes.* A classifier learns from training matches and predicts test matches, from embeddings of random
-#   **other** episodes of both wrestlers (or means of several); in the strong split both are unseen. Its
-#   accuracy is compared with what **strengths** (ratings fitted to the matches of the notebook `wrestlers`) allow,
-#   and with that from the **same match**, a *leak*, since those episodes contain the outcome.
-# - *Groups.* Separating a handful of gaits is not identifying individuals. So we also take the ratio within
-#   five groups of wrestlers that fight alike: clusters by their mean speed, height, effort and so on.
-# - *Inputs.* The encoder sees what the environment returns, as in the paper. In some seeds, a second one sees
-#   *egocentric* features, which is what the wrestlers' own networks see.
-# - *Negative control.* An untrained encoder with **other weights** should do no better and no worse.
+# - *Identification.* A classifier (linear probe or nearest neighbour) is trained on
+#   three labelled embeddings per wrestler, however many episodes each averages over,
+#   and names the rest.
+# - *Outcomes.* A classifier learns from training matches and predicts test matches,
+#   from embeddings of random **other** episodes of both wrestlers (or means of
+#   several); in the strong split both are unseen. Its accuracy is compared with what
+#   **strengths** (ratings fitted to the matches of the notebook `wrestlers`) allow, and
+#   with that from the **same match**, a *leak*, since those episodes contain the
+#   outcome.
+# - *Groups.* Separating a handful of gaits is not identifying individuals. So we also
+#   take the ratio within five groups of wrestlers that fight alike: clusters by their
+#   mean speed, height, effort and so on.
+# - *Inputs.* The encoder sees what the environment returns, as in the paper. In some
+#   seeds, a second one sees *egocentric* features, which is what the wrestlers' own
+#   networks see.
+# - *Negative control.* An untrained encoder with **other weights** should do no better
+#   and no worse.
 
 # %%
 tournament = results.load(results.resolve(wrestlers_folder))["values"]
@@ -208,9 +203,9 @@ measured |= {f"egocentric {name}": numbers for name, numbers in seen.items()}
 
 # %% [markdown]
 # ## Result
-# We judge claims by differences between methods in the same seed ([claims](claims.py)): C1, Emb-Hyb has a
-# lower ratio than Emb-Im and Emb-Id; C4, outcomes are predicted better than by the majority class. The
-# control should show no difference.
+# We judge claims by differences between methods in the same seed ([claims](claims.py)):
+# C1, Emb-Hyb has a lower ratio than Emb-Im and Emb-Id; C4, outcomes are predicted
+# better than by the majority class. The control should show no difference.
 
 # %%
 paper = tables.paper_numbers()["table_1"]
@@ -220,19 +215,13 @@ counts = {"steps": step_counts, "episodes": episode_counts}
 bars, curves = wrestler_tables.estimates(measured, kinds, everyone, counts)
 values = {"rows": rows, "measured": measured, "bars": bars, "curves": curves, "counts": counts}
 values |= {
-    "candidates": candidates + of_hybrid,
-    "losses": {
-        f"{kind} {m}": [comparison.losses(kind, m, seed) for seed in seeds]
-        for kind, m in product(kinds, methods)
-    },
+    "candidates": candidates,
+    "losses": comparison.learning_curves(kinds, methods),
     "strong_agents": comparison.agents("strong"),
 }
 run.save(output, values, seeds=seeds)
 tables.save_rows(output, "table_1", rows)
-settings = {
-    f"{kind} {m} chosen {name}": [getattr(chosen[kind, m, seed], name) for seed in seeds]
-    for kind, m, name in product(kinds, methods, comparisons.Choice._fields)
-}
+settings = choices.settings_of(chosen, kinds, methods, seeds)
 own = {name: numbers for name, numbers in measured.items() if len(numbers) == len(seeds)}
 tables.save_runs(output, "table_1", measures.as_runs(settings | own, seeds))
 shown = comparisons.embeddings_to_show(comparison, comparison.embed, everyone, kinds=kinds)
@@ -246,53 +235,55 @@ files.save_tensors(output / "test_embeddings.safetensors", shown, metadata)
 values = results.load(output)["values"]
 print((output / "table_1.md").read_text())
 plots.use_style()
-figure = wrestler_plots.table_1(values, paper)
-plots.save_figure(figure, output, "table_1")
-plt.show()
+plots.save_figure(wrestler_plots.table_1(values, paper), output, "table_1")
 
 # %% [markdown]
-# One episode each; means over seeds, 95 % intervals (Student's t). Claims compare methods seed by seed: two may
-# differ although their intervals overlap. The control's ratios are equivalent, its accuracies undecided.
+# One episode each; means over seeds, 95 % intervals (Student's t). Claims compare
+# methods seed by seed: two may differ although their intervals overlap. The control's
+# ratios are equivalent, its accuracies undecided.
 
 # %%
 figure = comparison_plots.learning_curves(values["losses"], methods)
 plots.save_figure(figure, output, "table_1_learning")
-plt.show()
 
 # %% [markdown]
 # Learning curves, means over seeds.
 # ## How few observations suffice?
-# **Left:** the encoder sees the first steps of one episode; **right:** means over several whole episodes.
-# From the top: IICR; how often a linear probe and the nearest neighbour name the wrestler (dotted: chance).
+# **Left:** the encoder sees the first steps of one episode; **right:** means over
+# several whole episodes. From the top: IICR; how often a linear probe and the nearest
+# neighbour name the wrestler (dotted: chance).
 
 # %%
 for kind in kinds:
     figure = wrestler_plots.how_few_observations(values, kind)
     plots.save_figure(figure, output, f"table_1_handful_{kind}")
-    plt.show()
 
 # %% [markdown]
-# **What it means.** A hundred steps do about as well as a whole episode; averaging over episodes helps all
-# methods. The lowest ratio need not mean the best identification: from one episode, a linear probe names 31 %
-# with Emb-Id, 27 % with Emb-Hyb (weak; chance 4 %), 50 and 46 % (strong; 20 %). Emb-Hyb's outcome accuracy is 0.64
-# and 0.61; the majority class has 0.48, strengths 0.67 and 0.63, untrained encoders 0.59 or 0.61 and 0.56.
+# **What it means.** A hundred steps do about as well as a whole episode; averaging over
+# episodes helps all methods. The lowest ratio need not mean the best identification:
+# from one episode, a linear probe names 31 % with Emb-Id, 27 % with Emb-Hyb (weak;
+# chance 4 %), 50 and 46 % (strong; 20 %). Emb-Hyb's outcome accuracy is 0.64 and 0.61;
+# the majority class has 0.48, strengths 0.67 and 0.63, untrained encoders 0.59 or 0.61
+# and 0.56.
 #
-# **What did and did not reproduce.** Emb-Hyb has the lowest ratio in both splits, as in the paper, but not as
-# low: 0.37 instead of 0.22 for unseen edges, 0.54 instead of 0.21 for unseen wrestlers. It mostly
-# separates styles: within groups of similar style its ratio is 0.65 and 0.84; and over all unseen wrestlers, it is
-# 0.37 to 0.44 in seven seeds, but 0.76 to 0.87 in the three whose wrestlers fight alike (the mean distance of their
-# standardised style statistics is 1.3 to 1.8, 3.0 to 4.6 in the others). Egocentric inputs do not help: in the
-# same five seeds, they change Emb-Hyb's ratio by 0.00 [−0.01, 0.02] and 0.05 [0.02, 0.09].
+# **What did and did not reproduce.** Emb-Hyb has the lowest ratio in both splits, as in
+# the paper, but not as low: 0.37 instead of 0.22 for unseen edges, 0.54 instead of 0.21
+# for unseen wrestlers. It mostly separates styles: within groups of similar style its
+# ratio is 0.65 and 0.84; and over all unseen wrestlers, it is 0.37 to 0.44 in seven
+# seeds, but 0.76 to 0.87 in the three whose wrestlers fight alike (the mean distance of
+# their standardised style statistics is 1.3 to 1.8, 3.0 to 4.6 in the others).
+# Egocentric inputs do not help: in the same five seeds, they change Emb-Hyb's ratio by
+# 0.00 [−0.01, 0.02] and 0.05 [0.02, 0.09].
 #
 # ## Where we deviate
-# - The wrestlers are ours, so ratios compare only indirectly with the paper's. All seeds share them and their
-#   matches; intervals are over splits, weights and steps. One seed's validation data can be another's test data.
+# - The wrestlers are ours, so ratios compare only indirectly with the paper's. All
+#   seeds share them and their matches; intervals are over splits, weights and steps.
+#   One seed's validation data can be another's test data.
 #
 # ## What it cost
 
 # %%
-result = results.load(output)
-print(f"{result['wall_time_seconds']:.0f} s on {result['machine']}\n{result['versions']}")
+print(results.cost(output))
 
 # %% [markdown]
 # ## Things to try

@@ -9,23 +9,27 @@
 # %% [markdown]
 # # Table 2: do embeddings of listeners cluster?
 #
-# **The question.** The encoder maps a single episode of a listener to a vector, without labels or
-# rewards. Are vectors of the same listener closer to each other than to those of other listeners, both for
-# listeners seen in training with other partners (*weak* generalisation) and for unseen ones (*strong*)?
+# **The question.** The encoder maps a single episode of a listener to a vector, without
+# labels or rewards. Are vectors of the same listener closer to each other than to those
+# of other listeners, both for listeners seen in training with other partners (*weak*
+# generalisation) and for unseen ones (*strong*)?
 #
-# The encoder $f_\theta$ learns from two objectives. **Imitation** (Emb-Im): the embedding of one episode $e^*$
-# must help to predict the actions in another one, $e_+$, of the same agent. **Identification** (Emb-Id): it must
-# lie closer to the embedding of $e_+$ than to that of another agent's episode $e_-$. With $r = f_\theta(e)$,
+# The encoder $f_\theta$ learns from two objectives. **Imitation** (Emb-Im): the
+# embedding of one episode $e^*$ must help to predict the actions in another one, $e_+$,
+# of the same agent. **Identification** (Emb-Id): it must lie closer to the embedding of
+# $e_+$ than to that of another agent's episode $e_-$. With $r = f_\theta(e)$,
 #
 # $$ \mathcal L_\text{im} = -\frac{1}{|e_+|}\!\sum_{(o,a) \in e_+}\!\! \log \pi_\phi\big(a \mid o, f_\theta(e^*)\big),
 # \quad \mathcal L_\text{id} = \sum_{j \ne i} \Big(1 + e^{\lVert r^* - r_-^{(j)}\rVert - \lVert r^* - r_+ \rVert}\Big)^{-2}. $$
 #
-# Emb-Hyb minimises $\mathcal L_\text{im} + \lambda\, \mathcal L_\text{id}$. The measure is the **intra-inter
-# clustering ratio** (IICR): the mean distance between embeddings of the same agent over that between
-# different agents. At one, distances say nothing about the agent; lower is better.
+# Emb-Hyb minimises $\mathcal L_\text{im} + \lambda\, \mathcal L_\text{id}$. The measure
+# is the **intra-inter clustering ratio** (IICR): the mean distance between embeddings
+# of the same agent over that between different agents. At one, distances say nothing
+# about the agent; lower is better.
 #
-# **What to expect.** In the paper, Emb-Id has the lowest ratio (C2), and unseen listeners have higher
-# ratios than seen ones (C3). One episode cannot say much: it mostly contains one message of eight.
+# **What to expect.** In the paper, Emb-Id has the lowest ratio (C2), and unseen
+# listeners have higher ratios than seen ones (C3). One episode cannot say much: it
+# mostly contains one message of eight.
 #
 # ## Parameters
 
@@ -52,9 +56,7 @@ output_folder = "results/laptop/table_2"  # where the results go, relative to th
 
 # %%
 from functools import partial
-from itertools import product
 
-import matplotlib.pyplot as plt
 import torch
 
 from paperlib import embeddings, files
@@ -62,6 +64,7 @@ from reproduction import (
     choices,
     comparison_plots,
     comparisons,
+    listener_tables,
     listeners,
     measures,
     plots,
@@ -69,31 +72,31 @@ from reproduction import (
     tables,
 )
 from reproduction.comparison_files import METHODS
-from reproduction.comparisons import CONTROL, Choice
+from reproduction.comparisons import CONTROL
+from reproduction.listener_tables import KINDS
 from reproduction.streams import Stream
 
 # %%
-# fmt: off
-parameters = dict(
-    seeds=seeds, num_populations=num_populations, episodes_per_edge=episodes_per_edge,
+parameters = dict(seeds=seeds, num_populations=num_populations, episodes_per_edge=episodes_per_edge,
     num_validation=num_validation, num_test=num_test, update_counts=update_counts,
     learning_rates=learning_rates, identification_weights=identification_weights,
     anchors_per_step=anchors_per_step, embedding_size=embedding_size, hidden_size=hidden_size,
     triplet_form=triplet_form, episode_counts=episode_counts, max_per_agent=max_per_agent,
-    num_workers=num_workers, device=device,
-)
-# fmt: on
+    num_workers=num_workers, device=device)  # fmt: skip
 run = results.Run("table_2", parameters)
 torch.set_num_threads(1)
 output = results.resolve(output_folder)
 
 # %% [markdown]
 # ## Data
-# In each run, every speaker plays with every listener; episodes are recorded from the listener's side. The
-# *weak* split holds out two edges of each listener, for validation and test. The *strong* split divides the
-# pairs into three parts and uses only edges within a part: its test has seven listeners with seven partners,
-# not 28 with one. So C3 uses only that test, for the strong encoders and for *known* ones, which learned from as
-# many listeners, the test listeners (with other partners) among them.
+# In each run, every speaker plays with every listener; episodes are recorded from the
+# listener's side. The *weak* split holds out two edges of each listener, for validation
+# and test. The *strong* split divides the pairs into three parts and uses only edges
+# within a part. The strong test has seven listeners with seven partners each, the weak
+# one 28 listeners with one partner each, so that their ratios cannot be compared. C3
+# therefore compares two encoders on the strong test: *strong*, which never saw its
+# listeners, and *known*, which learned from as many listeners, these among them (with
+# other partners).
 
 # %%
 loaded = listeners.load_populations(results.resolve(population_folder), num_populations)
@@ -107,16 +110,16 @@ runs = {
     )
     for seed in seeds
 }
-kinds = ("weak", "strong", "known")
-splits = {(kind, seed): runs[seed].splits[kind] for kind in kinds for seed in seeds}
+splits = {(kind, s): runs[s].splits[kind] for kind in (*KINDS, "known") for s in seeds}
 populations = [seed % num_populations for seed in seeds]
 print(f"{len(seeds)} runs of {len(runs[seeds[0]].dataset)} episodes each")
 
 # %% [markdown]
 # ## Method
-# The encoder is an MLP on each (observation, action) pair, averaged over the episode. The imitation policy
-# predicts the listener's action from its observation and the embedding. We measure embeddings of single
-# episodes, and means over disjoint groups of episodes of one agent.
+# The encoder is an MLP on each (observation, action) pair, averaged over the episode.
+# The imitation policy predicts the listener's action from its observation and the
+# embedding. We measure embeddings of single episodes, and means over disjoint groups of
+# episodes of one agent.
 
 # %%
 comparison = comparisons.Comparison(
@@ -134,16 +137,17 @@ comparison = comparisons.Comparison(
 ratio = partial(listeners.single_ratio, max_per_agent=max_per_agent)
 
 # %% [markdown]
-# All methods are tuned alike, run by run, to the lowest ratio on *validation* episodes: first $\lambda$ of
-# Emb-Hyb, then each method's learning rate, then its number of updates. For *known* listeners only the learning
-# rate is chosen; other settings are those of *strong*, which works against C3. A **negative control** is a
-# second Emb-Im, tuned and trained from other initial weights.
+# All methods are tuned alike, run by run, to the lowest ratio on *validation* episodes:
+# first $\lambda$ of Emb-Hyb, then each method's learning rate, then its number of
+# updates. For *known* listeners only the learning rate is chosen; other settings are
+# those of *strong*: *known* is tuned less, which works against C3. A **negative
+# control** is a second Emb-Im, tuned and trained from other initial weights.
 
 # %%
 chosen, candidates = choices.choose_one_by_one(
     comparison,
     ratio,
-    kinds=kinds[:2],
+    kinds=KINDS,
     identification_weights=identification_weights,
     learning_rates=learning_rates,
     update_counts=update_counts,
@@ -157,15 +161,16 @@ chosen, candidates = chosen | known, candidates + of_known
 comparison.learn(chosen)
 
 # %% [markdown]
-# Now the test episodes. Two references learn nothing: an **untrained** encoder, and **summary statistics**
-# (means and standard deviations of observations and actions). *Identification*: half of each agent's
-# embeddings are labelled, and a classifier (nearest neighbour, linear probe) names the agents of the others.
+# Now the test episodes. Two references learn nothing: an **untrained** encoder, and
+# **summary statistics** (means and standard deviations of observations and actions).
+# *Identification*: half of each agent's embeddings are labelled, and a classifier
+# (nearest neighbour, linear probe) names the agents of the others.
 
 # %%
 everyone = (*METHODS, CONTROL, *comparisons.REFERENCES)
 measured = listeners.measure_all(
     comparison,
-    [(kind, m) for kind in kinds[:2] for m in everyone] + [("known", m) for m in METHODS],
+    [(kind, m) for kind in KINDS for m in everyone] + [("known", m) for m in METHODS],
     episode_counts=episode_counts,
     max_per_agent=max_per_agent,
     num_workers=num_workers,
@@ -173,80 +178,33 @@ measured = listeners.measure_all(
 
 # %% [markdown]
 # ## Result
-# The rows of the table, and the claims that they test ([how claims are judged](claims.py)). Methods are
-# compared run by run, on the same episodes; runs that share a population count as one.
+# The rows of the table, and the claims that they test
+# ([how claims are judged](claims.py)). Methods are compared run by run, on the same
+# episodes; runs that share a population count as one. C2: Emb-Id has a lower ratio than
+# Emb-Im and Emb-Hyb. C3: unseen listeners have a higher ratio than known ones. In the
+# control we expect no difference. The last rows give the validation ratio with the most
+# updates minus that with the fewest; below zero, longer training helps.
 
 # %%
-estimate = partial(measures.estimate, measured, clusters=populations)
-part = partial(measures.part, measured, smallest_effect="IICR", clusters=populations)
 paper = tables.paper_numbers()["table_2"]
-rows = [
-    tables.row(f"IICR {kind}, {m}", estimate(f"{kind} {m} ratio 1"), paper=paper[kind][m])
-    for kind in kinds[:2]
-    for m in METHODS
-]
-
-# %%
-names = {(k, m): f"{k} {m} ratio 1" for k in kinds for m in everyone}
-compared = {
-    "C2": [
-        part(f"{kind}: IICR of Emb-Id minus {m}", names[kind, "Emb-Id"], names[kind, m], "less")
-        for kind, m in product(kinds[:2], ("Emb-Im", "Emb-Hyb"))
-    ],
-    "C3": [
-        part(f"IICR of {m}, unseen minus known", names["strong", m], names["known", m])
-        for m in METHODS
-    ],
-    "control": [
-        part(
-            f"{kind}: IICR of Emb-Im, other weights minus first",
-            names[kind, CONTROL],
-            names[kind, "Emb-Im"],
-        )
-        for kind in kinds[:2]
-    ],
-}
-for claim, parts in compared.items():
-    rows += tables.claim_rows(claim, parts)
-
-# %% [markdown]
-# Does longer training help? The validation ratio with the most updates minus that with the fewest:
-
-# %%
-for kind, m in product(kinds[:2], METHODS):
-    longer = {"x": [listeners.effect_of_length(candidates, kind, m, seed) for seed in seeds]}
-    found = measures.estimate(longer, "x", clusters=populations)
-    rows.append(tables.row(f"IICR {kind}, {m}, validation: most minus fewest updates", found))
-
-# %%
-shown_methods = (*METHODS, *comparisons.REFERENCES)
-bars = {kind: {m: estimate(f"{kind} {m} ratio 1") for m in shown_methods} for kind in kinds[:2]}
-curves = {
-    f"{kind} {name}": {
-        m: [estimate(f"{kind} {m} {name} {n}") for n in episode_counts]
-        for m in (*METHODS, "summary statistics")
-    }
-    for kind, name in product(kinds[:2], ("ratio", "linear"))
-}
-losses = {
-    f"{kind} {m}": [comparison.losses(kind, m, seed) for seed in seeds]
-    for kind, m in product(kinds[:2], METHODS)
-}
+rows = listener_tables.ratio_rows(
+    measured, candidates, seeds=seeds, clusters=populations, paper=paper
+)
+bars, curves = listener_tables.ratio_estimates(measured, episode_counts, clusters=populations)
+losses = comparison.learning_curves(KINDS, METHODS)
 
 # %%
 values = {"rows": rows, "measured": measured, "bars": bars, "curves": curves, "losses": losses}
 values["candidates"] = candidates
 run.save(output, values, seeds=seeds)
 tables.save_rows(output, "table_2", rows)
-settings = {
-    f"{kind} {m} chosen {name}": [getattr(chosen[kind, m, seed], name) for seed in seeds]
-    for kind, m, name in product(kinds[:2], METHODS, Choice._fields)
-}
+settings = choices.settings_of(chosen, KINDS, METHODS, seeds)
 tables.save_runs(output, "table_2", measures.as_runs(settings | measured, seeds, populations))
 tables.save_runs(output, "table_2_candidates", values["candidates"])
 
 # %%
-shown = comparisons.embeddings_to_show(comparison, comparison.embed, shown_methods, kinds=kinds[:2])
+shown_methods = (*METHODS, *comparisons.REFERENCES)
+shown = comparisons.embeddings_to_show(comparison, comparison.embed, shown_methods, kinds=KINDS)
 files.save_tensors(output / "test_embeddings.safetensors", shown, {"names": runs[seeds[0]].names})
 
 # %% [markdown]
@@ -258,43 +216,44 @@ print((output / "table_2.md").read_text())
 
 # %%
 plots.use_style()
-figure = comparison_plots.ratio_bars(values["bars"], paper)
-plots.save_figure(figure, output, "table_2")
-plt.show()
+plots.save_figure(comparison_plots.ratio_bars(values["bars"], paper), output, "table_2")
 
 # %% [markdown]
-# Mean IICR from one episode, with 95 % intervals (Student's $t$ over populations); diamonds: the paper.
+# Mean IICR from one episode, with 95 % intervals (Student's $t$ over populations);
+# diamonds: the paper.
 
 # %%
 figure = comparison_plots.learning_curves(values["losses"], METHODS)
 plots.save_figure(figure, output, "table_2_learning")
-plt.show()
 
 # %%
 figure = comparison_plots.episode_curves(values["curves"], values["measured"], episode_counts)
 plots.save_figure(figure, output, "table_2_episodes")
-plt.show()
 
 # %% [markdown]
-# Means over runs: learning curves; then IICR and linear-probe accuracy by number of episodes (dotted: chance).
+# Means over runs: learning curves; then IICR and linear-probe accuracy by number of
+# episodes (dotted: chance).
 #
-# **What did and did not reproduce** (default profile). From one episode, unseen listeners cluster as well as
-# the paper reports or better, seen ones less well. With settings chosen by validation, Emb-Id clusters like
-# either of the others, to within 0.02 (C2: undecided with seen listeners; on another processor, equivalent). An
-# encoder that knew the test listeners is better by 0.01, not measurably, and by 0.03 at most (C3: undecided).
-# Up to 1,200 updates, longer training lowers the ratio by 0.04 on average at most, or not measurably.
+# **What did and did not reproduce** (default profile). From one episode, unseen
+# listeners cluster as well as the paper reports or better, seen ones less well. With
+# settings chosen by validation, Emb-Id clusters like either of the others, to within
+# 0.02 (C2: undecided with seen listeners; on another processor, equivalent). An encoder
+# that knew the test listeners is better by 0.01, not measurably, and by 0.03 at most
+# (C3: undecided). Up to 1,200 updates, longer training lowers the ratio by 0.04 on
+# average at most, or not measurably.
 #
-# **What it means.** Embeddings of one listener cluster, even if it is unseen, and more so from more episodes,
-# which contain more of its messages. But a low ratio is not identification: a linear probe identifies unseen
-# listeners in 37 % of episodes from summary statistics or an untrained encoder, 27 % from Emb-Hyb (chance: 14 %).
+# **What it means.** Embeddings of one listener cluster, even if it is unseen, and more
+# so from more episodes, which contain more of its messages. But a low ratio is not
+# identification: a linear probe identifies unseen listeners in 37 % of episodes from
+# summary statistics or an untrained encoder, 27 % from Emb-Hyb (chance: 14 %).
 #
 # ## What it cost
 
 # %%
-result = results.load(output)
-print(f"{result['wall_time_seconds']:.0f} s on {result['machine']}\n{result['versions']}")
+print(results.cost(output))
 
 # %% [markdown]
 # ## Things to try
-# - `triplet_form = "margin"`: the usual soft-margin triplet loss. Is it easier to train?
+# - `triplet_form = "margin"`: the usual soft-margin triplet loss. Is it easier to
+#   train?
 # - `embedding_size = 4`: how few numbers are enough for a language of eight messages?

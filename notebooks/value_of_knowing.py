@@ -9,19 +9,22 @@
 # %% [markdown]
 # # What is it worth to know who the other player is?
 #
-# **The question.** An embedding tells a policy who it is playing with. How much can that be worth at most?
-# The game and the population determine this before any embedding is learned. Let $u(\pi, i)$ be the expected
-# return of policy $\pi$ with player $i$ of $N$. A policy that knows $i$ can play the best response to $i$; one
-# that does not know plays the single policy that is best on average:
+# **The question.** An embedding tells a policy who it is playing with. How much can
+# that be worth at most? The game and the population determine this before any embedding
+# is learned. Let $u(\pi, i)$ be the expected return of policy $\pi$ with player $i$ of
+# $N$. A policy that knows $i$ can play the best response to $i$; one that does not know
+# plays the single policy that is best on average:
 #
 # $$ V = \frac1N \sum_i \max_\pi u(\pi, i) \;-\; \max_\pi \frac1N \sum_i u(\pi, i) \;\ge\; 0 . $$
 #
-# This is the expected value of perfect information (Raiffa and Schlaifer 1961). If $V$ is small, no embedding
-# helps, however well it separates the players, and comparing embeddings by their returns measures noise.
+# This is the expected value of perfect information (Raiffa and Schlaifer 1961). If $V$
+# is small, no embedding helps, however well it separates the players, and comparing
+# embeddings by their returns measures noise.
 #
-# We look at two worlds in which both maxima can be computed without learning: ParticleWorld, where a speaker
-# needs the language of its listener, and poker. **What to expect.** A far larger value in ParticleWorld:
-# listeners share no language, whereas a good hand is good against everybody.
+# We look at two worlds in which both maxima can be computed without learning:
+# ParticleWorld, where a speaker needs the language of its listener, and poker.
+# **What to expect.** A far larger value in ParticleWorld: listeners share no language,
+# whereas a good hand is good against everybody.
 #
 # ## Parameters
 
@@ -44,22 +47,19 @@ from reproduction import listeners, measures, plots, results, tables, value_of_k
 from reproduction.streams import Stream
 
 # %%
-parameters = dict(
-    seed=seed,
-    num_populations=num_populations,
-    num_players=num_players,
-    num_word_episodes=num_word_episodes,
-)
+parameters = dict(seed=seed, num_populations=num_populations, num_players=num_players,
+    num_word_episodes=num_word_episodes)  # fmt: skip
 run = results.Run("value_of_knowing", parameters)
 torch.set_num_threads(1)
 output = results.resolve(output_folder)
 
 # %% [markdown]
 # ## Listeners
-# A speaker sends one word (a message of three bits) per episode, for one of three targets. If it knows its
-# listener, it sends the word that this listener understands best; if not, it has one word for each target, the
-# same for all listeners. Returns come from a table of each word with each listener. Words are chosen on one
-# table and evaluated on another, from independent episodes.
+# A speaker sends one word (a message of three bits) per episode, for one of three
+# targets. If it knows its listener, it sends the word that this listener understands
+# best; if not, it has one word for each target, the same for all listeners. Returns
+# come from a table of each word with each listener. Words are chosen on one table and
+# evaluated on another, from independent episodes.
 
 # %%
 found = {}
@@ -75,10 +75,11 @@ found["ParticleWorld, speaker"] = [
 
 # %% [markdown]
 # ## Poker
-# The players are untrained networks, as in a published benchmark of agent identification (`benchmark.py`).
-# They differ a lot, and play badly. Best responses are exact, computed by OpenSpiel. The best policy against
-# an unknown player from the population is the best response to the mixture of all players; it can infer
-# during a hand whom it may be facing.
+# The players are untrained networks, as in a published benchmark of agent
+# identification (`benchmark.py`). They differ a lot, and play badly. Best responses are
+# exact, computed by OpenSpiel. The best policy against an unknown player from the
+# population is the best response to the mixture of all players; it can infer during a
+# hand whom it may be facing.
 
 # %%
 seats = ("first", "second")
@@ -100,10 +101,11 @@ for number, name in enumerate(GAMES):
 
 # %% [markdown]
 # ## Result
-# Means over populations with 95 % intervals (Student's $t$). Returns in ParticleWorld are negative squared
-# distances summed over an episode; those in poker are chips per hand. The *share* makes them comparable: $V$
-# divided by what a best response gains over a member of the population. In ParticleWorld a member is one of the
-# population's speakers, playing with the listeners of all pairs; in poker it is one of the players.
+# Means over populations with 95 % intervals (Student's $t$). Returns in ParticleWorld
+# are negative squared distances summed over an episode; those in poker are chips per
+# hand. The *share* makes them comparable: $V$ divided by what a best response gains
+# over a member of the population. In ParticleWorld a member is one of the population's
+# speakers, playing with the listeners of all pairs; in poker it is one of the players.
 
 # %%
 quantities = ("informed", "uninformed", "member", "of_knowing", "share")
@@ -145,33 +147,35 @@ for place, world in zip(ax.get_yticks(), worlds, strict=True):
     ax.plot(measured[f"{world}, share"], [place] * num_populations, "k.", ms=3, alpha=0.5)
 ax.set_xlim(0, 1)
 plots.save_figure(figure, output, "value_of_knowing")
-plt.show()
 
 # %% [markdown]
 # Bars are means over populations (dots), with 95 % intervals.
 #
-# **What it means** (default profile). A speaker that knows its listener gains 9.1 over one that has to treat
-# all listeners alike: five sixths of all that there is to gain. In poker the value of knowing is above zero in
-# every game and seat, but small: 4 % to 21 % of what a best response gains, which is 0.5 to 0.6 chips per hand
-# in Kuhn and 3 in Leduc poker. Untrained players make so many mistakes that a single policy exploits most of
-# them. The first player gains more from knowing, plausibly because it acts before it has seen anything of its
-# opponent.
+# **What it means** (default profile). A speaker that knows its listener gains 9.1 over
+# one that has to treat all listeners alike: five sixths of all that there is to gain.
+# In poker the value of knowing is above zero in every game and seat, but small: 4 % to
+# 21 % of what a best response gains, which is 0.5 to 0.6 chips per hand in Kuhn and 3
+# in Leduc poker. Untrained players make so many mistakes that a single policy exploits
+# most of them. The first player gains more from knowing, plausibly because it acts
+# before it has seen anything of its opponent.
 #
-# So ParticleWorld and poker ask different things of an embedding. In ParticleWorld, returns show what
-# an embedding knows (`table_3.py`, `generalisation.py`). In poker they would hardly show it, so there we
-# measure identification.
+# So ParticleWorld and poker ask different things of an embedding. In ParticleWorld,
+# returns show what an embedding knows (`table_3.py`, `generalisation.py`). In poker
+# they would hardly show it, so there we measure identification.
 #
 # ## Where we deviate
-# The paper has no such measure. $V$ assumes that the other player does not change during an episode, and that
-# the policy without information knows nothing about it when the episode begins.
+# The paper has no such measure. $V$ assumes that the other player does not change
+# during an episode, and that the policy without information knows nothing about it when
+# the episode begins.
 #
 # ## What it cost
 
 # %%
-result = results.load(output)
-print(f"{result['wall_time_seconds']:.0f} s on {result['machine']}\n{result['versions']}")
+print(results.cost(output))
 
 # %% [markdown]
 # ## Things to try
-# - `num_players = 2`: is knowing the opponent worth less when there are few possible ones?
-# - `gain` of `random_policies`: how does $V$ change with the scale of the players' weights?
+# - `num_players = 2`: is knowing the opponent worth less when there are few possible
+#   ones?
+# - `gain` of `random_policies`: how does $V$ change with the scale of the players'
+#   weights?

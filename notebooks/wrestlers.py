@@ -9,26 +9,31 @@
 # %% [markdown]
 # # The wrestlers: twenty-five ants
 #
-# **The question.** Embeddings of policies can only be studied on policies that differ. Can we train 25 ants
-# that wrestle well, each in its own style? And is who beats whom more than a matter of strength?
+# **The question.** Embeddings of policies can only be studied on policies that differ. Can
+# we train 25 ants that wrestle well, each in its own style? And is who beats whom more than
+# a matter of strength?
 #
-# All ants are trained with PPO (Schulman et al. 2017): a Gaussian policy $\pi_\psi$ maximises
+# All ants are trained with PPO (Schulman et al. 2017): a Gaussian policy $\pi_\psi$
+# maximises
 #
 # $$ \mathbb E\Big[\min\big(\rho_t \hat A_t,\; \operatorname{clip}(\rho_t, 1-\epsilon, 1+\epsilon)
 # \hat A_t\big)\Big], \qquad \rho_t = \frac{\pi_\psi(a_t \mid o_t)}{\pi_\text{old}(a_t \mid o_t)}, $$
 #
-# with generalised advantage estimates $\hat A_t$. Each training run starts from random weights and shares
-# nothing with the others: nineteen ants train by self-play and six in pairs, as in the paper. They also
-# play against motionless and random ants, and against earlier versions of themselves. The reward for
-# *style* (rushing, waiting, circling, crouching, ...), the mix of opponents and the length of training
-# vary, so that the ants differ in style and in strength.
+# with generalised advantage estimates $\hat A_t$. Each training run starts from random
+# weights and shares nothing with the others: nineteen ants train by self-play and six in
+# pairs, as in the paper. They also play against motionless and random ants, and against
+# earlier versions of themselves. The reward for *style* (rushing, waiting, circling,
+# crouching, ...), the mix of opponents and the length of training vary, so that the ants
+# differ in style and in strength.
 #
-# An ant has no front, and the ring is symmetric: if we reflect a step of a match, or rename an ant's legs,
-# we get a step of another valid match. Legs are numbered from the side nearest to the opponent, so that quarter
-# turns are exact; the other four symmetries (two for ants that circle) are drawn at random for every sample.
+# An ant has no front, and the ring is symmetric: if we reflect a step of a match, or rename
+# an ant's legs, we get a step of another valid match. Legs are numbered from the side
+# nearest to the opponent, so that quarter turns are exact; the other four symmetries (two
+# for ants that circle) are drawn at random for every sample.
 #
-# **What to expect.** Wrestlers that rarely lose to a motionless ant; statistics of style that vary mostly between
-# wrestlers; and, if strength is not everything, outcomes that deviate from ratings by more than chance.
+# **What to expect.** Wrestlers that rarely lose to a motionless ant; statistics of style
+# that vary mostly between wrestlers; and, if strength is not everything, outcomes that
+# deviate from ratings by more than chance.
 #
 # ## Parameters
 
@@ -44,7 +49,6 @@ training_runs_folder = "results/laptop/training_runs"  # trained wrestlers, kept
 output_folder = "results/laptop/wrestlers"  # where the results go, relative to the repository
 
 # %%
-import matplotlib.pyplot as plt
 import numpy as np
 
 from paperlib import pretrained
@@ -66,25 +70,19 @@ from reproduction.jobs import run_jobs
 from reproduction.streams import Stream
 
 # %%
-parameters = dict(
-    from_scratch=from_scratch,
-    seed=seed,
-    num_agents=num_agents,
-    matches_per_edge=matches_per_edge,
-    evaluation_seeds=evaluation_seeds,
-    num_reference_matches=num_reference_matches,
-    num_workers=num_workers,
-)
+parameters = dict(from_scratch=from_scratch, seed=seed, num_agents=num_agents,
+    matches_per_edge=matches_per_edge, evaluation_seeds=evaluation_seeds,
+    num_reference_matches=num_reference_matches, num_workers=num_workers)  # fmt: skip
 run = results.Run("wrestlers", parameters)
 output, runs_folder = results.resolve(output_folder), results.resolve(training_runs_folder)
 
 # %% [markdown]
 # ## Training
-# Each training run is a separate job that resumes from its last checkpoint. The shipped weights come from
-# exactly these runs. When they play, all wrestlers act with the same standard deviation of 0.15 around
-# their mean actions, so that the noise does not give away who is acting. As a check, a linear probe tries
-# to name wrestlers from nothing but the means and standard deviations of their action noise. It should do
-# no better than chance.
+# Each training run is a separate job that resumes from its last checkpoint. The shipped
+# weights come from exactly these runs. When they play, all wrestlers act with the same
+# standard deviation of 0.15 around their mean actions, so that the noise does not give away
+# who is acting. As a check, a linear probe tries to name wrestlers from nothing but the
+# means and standard deviations of their action noise. It should do no better than chance.
 
 # %%
 if from_scratch:
@@ -106,9 +104,10 @@ print(
 
 # %% [markdown]
 # ## Can they wrestle?
-# Each wrestler plays against an ant that applies no torque, one that acts at random and, if available, the
-# published policy `ant-mlp-v1` (set `ROBOSUMO_POLICIES` to its folder). A wrestler should not lose to a
-# motionless ant: that only happens if it falls or leaves the ring.
+# Each wrestler plays against an ant that applies no torque, one that acts at random and, if
+# available, the published policy `ant-mlp-v1` (set `ROBOSUMO_POLICIES` to its folder). A
+# wrestler should not lose to a motionless ant: that only happens if it falls or leaves the
+# ring.
 
 # %%
 references = {"motionless": ZeroAction(8), "random": UniformlyRandom(8)}
@@ -127,18 +126,20 @@ for title, rates in won.items():
 
 # %% [markdown]
 # ## Do they differ?
-# In a tournament all wrestlers play each other; we hold one for each evaluation seed. Each match gives an
-# outcome and a few statistics of style. Wrestlers differ by more than chance if most of the variance of a
-# statistic is *between* wrestlers. The intraclass correlation (ICC) measures this: it is 1 if two seeds
-# give the same values, and 0 if they are unrelated. "Contact" is the share of steps in which a force acts
-# on the opponent's torso, "effort" the mean squared torque, and "drawn" the share of drawn matches.
+# In a tournament all wrestlers play each other; we hold one for each evaluation seed. Each
+# match gives an outcome and a few statistics of style. Wrestlers differ by more than chance
+# if most of the variance of a statistic is *between* wrestlers. The intraclass correlation
+# (ICC) measures this: it is 1 if two seeds give the same values, and 0 if they are
+# unrelated. "Contact" is the share of steps in which a force acts on the opponent's torso,
+# "effort" the mean squared torque, and "drawn" the share of drawn matches.
 #
-# *Is strength all there is?* Under ratings $r$ (Bradley and Terry 1952), the expected score of $i$ against
-# $j$ is $p_{ij} = 1 / (1 + 10^{(r_j - r_i) / 400})$. The squared deviations of the scores from it, each
-# divided by its variance, add up to $\chi^2$, which is about one per degree of freedom if strength is all
-# there is. If it is larger, the excess tells how far pairs' true scores deviate from $p_{ij}$ (root mean
-# square), which we compare with how far $p_{ij}$ is from ½. We also fit strengths to half of the matches and
-# predict the outcomes of the other half: a predictor that knows only the strengths cannot do better.
+# *Is strength all there is?* Under ratings $r$ (Bradley and Terry 1952), the expected score
+# of $i$ against $j$ is $p_{ij} = 1 / (1 + 10^{(r_j - r_i) / 400})$. The squared deviations
+# of the scores from it, each divided by its variance, add up to $\chi^2$, which is about
+# one per degree of freedom if strength is all there is. If it is larger, the excess tells
+# how far pairs' true scores deviate from $p_{ij}$ (root mean square), which we compare with
+# how far $p_{ij}$ is from ½. We also fit strengths to half of the matches and predict the
+# outcomes of the other half: a predictor that knows only the strengths cannot do better.
 
 # %%
 jobs = [
@@ -235,66 +236,62 @@ print(table)
 
 # %%
 plots.use_style()
-figure = wrestler_plots.tournament(values)
-plots.save_figure(figure, output, "wrestlers")
-plt.show()
+plots.save_figure(wrestler_plots.tournament(values), output, "wrestlers")
 
 # %% [markdown]
-# **Left:** share of matches that the row won against the column (draws count for neither); rows and columns
-# are ordered by rating. **Right:** ratings on the chess scale with 95 % bootstrap intervals over matches; a
-# lead of 400 points means odds of ten to one.
+# **Left:** share of matches that the row won against the column (draws count for neither);
+# rows and columns are ordered by rating. **Right:** ratings on the chess scale with 95 %
+# bootstrap intervals over matches; a lead of 400 points means odds of ten to one.
 
 # %%
-figure = wrestler_plots.styles(values)
-plots.save_figure(figure, output, "wrestlers_styles")
-plt.show()
+plots.save_figure(wrestler_plots.styles(values), output, "wrestlers_styles")
 
 # %% [markdown]
-# Each point is one wrestler, whose style is measured twice, with different seeds. On the diagonal the two
-# measurements agree. The wider the points spread along the diagonal, compared with their distance from it,
-# the more the statistic says about the wrestler.
+# Each point is one wrestler, whose style is measured twice, with different seeds. On the
+# diagonal the two measurements agree. The wider the points spread along the diagonal,
+# compared with their distance from it, the more the statistic says about the wrestler.
 #
 # ## Performance grows with samples
 
 # %%
-figure = wrestler_plots.training(values, most_lost=0.15)
-plots.save_figure(figure, output, "wrestlers_training")
-plt.show()
+plots.save_figure(wrestler_plots.training(values, most_lost=0.15), output, "wrestlers_training")
 
 # %% [markdown]
-# Shares of matches won (left) and lost (right) against a motionless ant during training, with exploration
-# noise, as means over five iterations. Blue: self-play; orange: pairs. Dotted: the requirement, 15 % lost.
+# Shares of matches won (left) and lost (right) against a motionless ant during training,
+# with exploration noise, as means over five iterations. Blue: self-play; orange: pairs.
+# Dotted: the requirement, 15 % lost.
 #
-# **What was reached, and what was not.** Seventeen of the 25 win at least 40 % against `ant-mlp-v1`, and
-# the best of them 73 %. Three lose more than 15 % against a motionless ant: `pair-balanced-1` (17 %);
-# `self-central` (18 %), whose training was short on purpose; and `pair-rushing-2` (29 %), which still improved
-# when it ended: with exploration noise it lost 66 % in the middle third of its training and 60 % in the last.
-# Action noise does not identify the wrestlers: the probe does no better than chance.
+# **What was reached, and what was not.** Seventeen of the 25 win at least 40 % against
+# `ant-mlp-v1`, and the best of them 76 %. Two lose more than 15 % against a motionless ant:
+# `self-central` (19 %), whose training was short on purpose, and `pair-rushing-2` (31 %),
+# which still improved when it ended: with exploration noise it lost 66 % in the middle
+# third of its training and 60 % in the last. In other matches, `pair-balanced-1` lost 17 %,
+# too. Action noise does not identify the wrestlers: the probe does no better than chance.
 #
-# **What it means.** The wrestlers differ in how they move: for most statistics of style, nearly all of the
-# variance is between wrestlers. But who beats whom is mostly a matter of strength. Ratings have a standard
-# deviation of 127 points, and strengths alone predict 66 % of all outcomes. There is more than strength
-# ($\chi^2$ is 1.41 per degree of freedom, $p < 0.001$; other matches of the same wrestlers gave 0.98 to 1.40), but
-# not much: the root mean square is 0.04 [0.03, 0.06] from $p_{ij}$ to true scores, and 0.22 from ½ to $p_{ij}$.
+# **What it means.** The wrestlers differ in how they move: for most statistics of style,
+# nearly all of the variance is between wrestlers. But who beats whom is mostly a matter of
+# strength. Ratings have a standard deviation of 124 points, and strengths alone predict
+# 66 % of all outcomes. There is more than strength ($\chi^2$ is 1.25 per degree of freedom,
+# $p = 0.003$; other matches of the same wrestlers gave 0.98 to 1.41), but not much: the
+# root mean square is 0.03 [0.02, 0.05] from $p_{ij}$ to true scores, and 0.22 from ½ to
+# $p_{ij}$.
 #
-# **What was tried** ([pilots](../reproduction/recipes/pilots.md)). Ants learn about three times as fast if the
-# side nearest to the opponent is their front. With two million samples or more for all but one, ratings had a
-# standard deviation of 66 to 90; so we retrained six for 0.5 to 1.5 million. Exploring less (below 0.3) was worse.
-# Each pilot ran once. **Where we deviate:** style rewards, symmetries and one action noise for all are our own.
+# **What was tried** ([pilots](../reproduction/recipes/pilots.md)). Ants learn about three
+# times as fast if the side nearest to the opponent is their front. With two million samples
+# or more for all but one, ratings had a standard deviation of 66 to 90; so we retrained six
+# for 0.5 to 1.5 million. Exploring less (below 0.3) was worse. Each pilot ran once. **Where
+# we deviate:** style rewards, symmetries and one action noise for all are our own.
 #
 # ## What it cost
 
 # %%
-result = results.load(output)
-spent = {own["training_run"]: own["seconds"] for own in result["values"]["provenance"].values()}
-print(
-    f"training: {sum(spent.values()) / 3600:.1f} core hours; longest {max(spent.values()) / 60:.0f} min"
-)
-print(f"notebook: {result['wall_time_seconds']:.0f} s, at most {result['peak_memory_gb']:.1f} GB")
-print(result["machine"], result["versions"])
+spent = {own["training_run"]: own["seconds"] for own in values["provenance"].values()}
+print(f"training: {sum(spent.values()) / 3600:.1f} core hours; the longest ", end="")
+print(f"{max(spent.values()) / 60:.0f} min\nnotebook: {results.cost(output)}")
 
 # %% [markdown]
 # ## Things to try
 # - `evaluation_seeds = [1, 2]`: which ratings can no longer be told apart?
-# - Invent a style: add it, and a training run that uses it, to `reproduction/recipes/wrestlers.yaml`. Then
-#   `python -m reproduction.train NAME` trains it.
+# - Invent a style: add it, and a training run that uses it, to
+#   `reproduction/recipes/wrestlers.yaml`. Then `python -m reproduction.train NAME` trains
+#   it.

@@ -9,24 +9,28 @@
 # %% [markdown]
 # # Your own agents
 #
-# **The question.** You have an environment and some agents that act in it. Do embeddings of *their*
-# episodes show who acted, and how agents differ? This notebook goes the whole way with a game that the
-# rest of the package does not use: `simple_tag` of mpe2, in which hunters chase prey.
+# **The question.** You have an environment and some agents that act in it. Do embeddings of
+# *their* episodes show who acted, and how agents differ? This notebook goes the whole way with
+# a game that the rest of the package does not use: `simple_tag` of mpe2, in which hunters chase
+# prey.
 #
-# All you need is **three arrays**: `observations` (episodes, steps, numbers); `actions` (episodes, steps), as
-# integers, or as floats with a third axis; and `agents` (episodes,), who acted, as integers.
+# All you need is **three arrays**: `observations` (episodes, steps, numbers); `actions`
+# (episodes, steps), as integers, or as floats with a third axis; and `agents` (episodes,), who
+# acted, as integers.
 #
-# **The agents.** Every hunter has its own taste: an angle $\alpha$, the direction in which it likes to move
-# relative to its prey. Each step, its reward is its velocity $v$ in that direction,
+# **The agents.** Every hunter has its own taste: an angle $\alpha$, the direction in which it
+# likes to move relative to its prey. Each step, its reward is its velocity $v$ in that
+# direction,
 #
 # $$ r = v^\top R(\alpha)\, \frac{d}{\lVert d \rVert}, $$
 #
-# where $d$ points from the hunter to the prey and $R(\alpha)$ rotates anticlockwise: 0° heads straight for
-# the prey, 90° circles it clockwise, 180° runs away. The prey's reward is the game's: -10 for every step in
-# contact, and a penalty for leaving the screen.
+# where $d$ points from the hunter to the prey and $R(\alpha)$ rotates anticlockwise: 0° heads
+# straight for the prey, 90° circles it clockwise, 180° runs away. The prey's reward is the
+# game's: -10 for every step in contact, and a penalty for leaving the screen.
 #
-# **What to expect.** On average, hunters see and do much the same; they differ in how what they *do* depends
-# on what they *see*. So summary statistics should cluster poorly, and embeddings arrange hunters by angle.
+# **What to expect.** On average, hunters see and do much the same; they differ in how what they
+# *do* depends on what they *see*. So summary statistics should cluster poorly, and embeddings
+# arrange hunters by angle.
 #
 # ## Parameters
 
@@ -57,19 +61,15 @@ from paperlib import comparison, embeddings, objectives
 from paperlib.datasets import InteractionDataset
 from paperlib.metrics import embedding_quality, summary_statistics
 from paperlib.streams import make_generator
-from reproduction import hunters, plots, results, tables
-from reproduction.statistics import Estimate, t_interval
+from reproduction import hunters, measures, plots, results, tables
+from reproduction.statistics import t_interval
 
 # %%
-# fmt: off
-parameters = dict(
-    seed=seed, seeds=seeds, num_seen=num_seen, num_unseen=num_unseen,
+parameters = dict(seed=seed, seeds=seeds, num_seen=num_seen, num_unseen=num_unseen,
     num_generations=num_generations, num_candidates=num_candidates, num_elites=num_elites,
     episode_length=episode_length, num_episodes=num_episodes,
     identification_weight=identification_weight, num_updates=num_updates,
-    num_comparison_updates=num_comparison_updates,
-)
-# fmt: on
+    num_comparison_updates=num_comparison_updates)  # fmt: skip
 run = results.Run("your_own_agents", parameters)
 torch.set_num_threads(1)
 output = results.resolve(output_folder)
@@ -77,10 +77,11 @@ rng = np.random.default_rng(seed)
 
 # %% [markdown]
 # ## The world
-# Replace this part with your own. `play` runs one episode of a hunter and a prey, in the loop that any
-# PettingZoo environment takes, and keeps what the hunter saw and did. A policy is a matrix with a row for
-# each of the five actions, and a column for each number that the agent sees and for a constant. The action
-# is sampled from the softmax of the product (the largest of logits plus Gumbel noise).
+# Replace this part with your own. `play` runs one episode of a hunter and a prey, in the loop
+# that any PettingZoo environment takes, and keeps what the hunter saw and did. A policy is a
+# matrix with a row for each of the five actions, and a column for each number that the agent
+# sees and for a constant. The action is sampled from the softmax of the product (the largest of
+# logits plus Gumbel noise).
 
 # %% tags=["path"]
 env = simple_tag_v3.parallel_env(num_adversaries=1, num_obstacles=0, max_cycles=episode_length)
@@ -103,15 +104,15 @@ def play(couple, rng, start=None):
 
 # %% [markdown]
 # ## The agents
-# A hunter and its prey learn against each other by the **cross-entropy method**: the mean and spread of the
-# best of many random candidates define the next generation. If you have agents already, skip this.
+# A hunter and its prey learn against each other by the **cross-entropy method**: the mean and
+# spread of the best of many random candidates define the next generation. If you have agents
+# already, skip this.
 
 # %%
 seen_ids, unseen_ids = range(num_seen), range(num_seen, num_seen + num_unseen)
-angles = np.append(  # all around; those of unseen hunters lie between those of seen ones
-    2 * np.pi * np.arange(num_seen) / num_seen,
-    2 * np.pi * np.arange(num_unseen) / num_unseen + np.pi / num_seen,
-)
+seen = 2 * np.pi * np.arange(num_seen) / num_seen  # all around; unseen hunters between them
+unseen = 2 * np.pi * np.arange(num_unseen) / num_unseen + np.pi / num_seen
+angles = np.append(seen, unseen)
 tastes = [np.array([[np.cos(a), -np.sin(a)], [np.sin(a), np.cos(a)]]) for a in angles]
 search = {n: parameters[n] for n in ("num_generations", "num_candidates", "num_elites")}
 couples = [
@@ -120,8 +121,9 @@ couples = [
 ]
 
 # %% [markdown]
-# Did they learn? Each row shows a couple's mean returns, and each one's return with its own weights at zero.
-# With the default parameters every hunter learns its taste; most prey learn too, but not all.
+# Did they learn? Each row shows a couple's mean returns, and each one's return with its own
+# weights at zero. With the default parameters every hunter learns its taste; most prey learn
+# too, but not all.
 
 # %%
 print("angle   hunter: trained, not   prey: trained, not")
@@ -132,13 +134,13 @@ for (hunter, prey), taste, angle in zip(couples, tastes, angles, strict=True):
         for couple in ((hunter, prey), (0 * hunter, prey), (hunter, 0 * prey))
     )
     earned.append([both[0], no_hunter[0], both[1], no_prey[1]])
-    shown = (f"{number:10.1f}" for number in earned[-1])
-    print(f"{np.degrees(angle):5.1f}", *shown)
+    print(f"{np.degrees(angle):5.1f}", *(f"{number:10.1f}" for number in earned[-1]))
 
 # %% [markdown]
 # ## Data
-# Every hunter meets every prey. The encoder learns from seen hunters with seen prey. Both tests have prey
-# that it has never met: with seen hunters (close to weak generalisation), and with unseen ones (strong).
+# Every hunter meets every prey. The encoder learns from seen hunters with seen prey. Both tests
+# have prey that it has never met: with seen hunters (close to weak generalisation), and with
+# unseen ones (strong).
 
 
 # %% tags=["path"]
@@ -155,8 +157,9 @@ tests = {"seen": collect(seen_ids, unseen_ids), "unseen": collect(unseen_ids, un
 
 # %% [markdown]
 # ## Method
-# From here on, only the three arrays are used. An encoder learns with Emb-Hyb: an episode's embedding must help
-# to predict the actions in another one of the same agent, and lie nearer to its embedding than to other agents'.
+# From here on, only the three arrays are used. An encoder learns with Emb-Hyb: an episode's
+# embedding must help to predict the actions in another one of the same agent, and lie nearer to
+# its embedding than to other agents'.
 
 # %% tags=["path"]
 settings = embeddings.Settings(num_updates=num_updates)
@@ -165,23 +168,23 @@ models = [embeddings.learn(data, **options, generator=make_generator(seed, s)) f
 vectors = {(kind, "Emb-Hyb"): [m.embed(test) for m in models] for kind, test in tests.items()}
 
 # %% [markdown]
-# References that learn nothing: an **untrained** encoder with its initial weights, and **summary
-# statistics**, the means and standard deviations of observations and actions in an episode.
+# References that learn nothing: an **untrained** encoder with its initial weights, and
+# **summary statistics**, the means and standard deviations of observations and actions in an
+# episode.
 
 # %%
+sizes = data.observation_size, data.action_size
+draws = [make_generator(seed, s, 1) for s in seeds]
+untrained = [embeddings.PolicyEmbedder(*sizes, settings=settings, generator=g) for g in draws]
 for kind, test in tests.items():
-    sizes = test.observation_size, test.action_size
-    untrained = [
-        embeddings.PolicyEmbedder(*sizes, settings=settings, generator=make_generator(seed, s, 1))
-        for s in seeds
-    ]
     vectors[kind, "untrained"] = [model.embed(test) for model in untrained]
     vectors[kind, "summary statistics"] = [summary_statistics(test)]
 
 # %% [markdown]
-# The **intra-inter clustering ratio** (IICR) is the mean distance between episodes of one agent over that
-# between different agents; lower is better. For identification, every second test episode is labelled, and
-# the others get the name of their nearest labelled neighbour. The picture shows projected embeddings.
+# The **intra-inter clustering ratio** (IICR) is the mean distance between episodes of one agent
+# over that between different agents; lower is better. For identification, every second test
+# episode is labelled, and the others get the name of their nearest labelled neighbour. The
+# picture shows projected embeddings.
 
 # %% tags=["path"]
 qualities = {
@@ -192,9 +195,10 @@ points = PCA(2).fit_transform(torch.cat([vectors[kind, "Emb-Hyb"][0] for kind in
 
 # %% [markdown]
 # ## Which encoder, which objective?
-# `comparison.compare` trains each encoder with each objective on half of every hunter's episodes and names
-# the hunters of the other half. Without `encoders` and `objectives` it tries all that the library has. Add
-# your own by name: an encoder may pool steps in any way, and an objective returns a loss.
+# `comparison.compare` trains each encoder with each objective on half of every hunter's
+# episodes and names the hunters of the other half. Without `encoders` and `objectives` it tries
+# all that the library has. Add your own by name: an encoder may pool steps in any way, and an
+# objective returns a loss.
 
 
 # %%
@@ -225,18 +229,16 @@ compared = comparison.compare(
 )
 
 # %%
-measures = {"IICR": "ratio", "named by nearest neighbour": "nearest"}
+titles = {"IICR": "ratio", "named by nearest neighbour": "nearest"}
 measured = {
     f"{title} {name}": [quality[measure] for quality in found]
-    for title, measure in measures.items()
+    for title, measure in titles.items()
     for name, found in qualities.items()
 }
 rows = [tables.row(item, t_interval(numbers)) for item, numbers in measured.items()]
-runs = [
-    {"seed": s, "quantity": item, "value": number}  # summary statistics have no seed
-    for item, numbers in measured.items()
-    for s, number in zip(seeds, numbers, strict=False)
-]
+runs = []
+for item, numbers in measured.items():  # summary statistics have one number, under the first seed
+    runs += measures.as_runs({item: numbers}, seeds[: len(numbers)])
 shown_angles = np.concatenate([angles[test.agents] for test in tests.values()])
 values = {"rows": rows, "qualities": qualities, "earned": earned, "points": points}
 values |= {"angles": shown_angles, "num_seen_points": len(tests["seen"])}
@@ -248,21 +250,16 @@ tables.save_runs(output, "your_own_agents", runs)
 # ## Result
 
 # %%
-result = results.load(output)
-values = result["values"]
+values = results.load(output)["values"]
 tables.save_rows(output, "your_own_agents", values["rows"])
 points, directions = np.array(values["points"]), np.array(values["angles"]) + np.pi / 2
 colours = np.where(np.arange(len(points)) < values["num_seen_points"], "#0072B2", "#D55E00")
-bars = {}
-for row in values["rows"]:
-    title, _, name = row["item"].partition(" ")
-    if title == "IICR":
-        numbers = np.array([row["ours"], row["low"], row["high"]], dtype=float)  # None: no interval
-        bars[name] = Estimate(*numbers.tolist(), row["num_runs"])
+bars = {name: t_interval([q["ratio"] for q in qs]) for name, qs in values["qualities"].items()}
 print((output / "your_own_agents.md").read_text())
 compared = pd.DataFrame(values["compared"]).groupby(["encoder", "objective"])
 compared = compared[["nearest", "linear", "ratio"]].agg(["mean", "std"])
 print(compared.sort_values(("nearest", "mean"), ascending=False).round(2))
+
 # %% tags=["path"]
 plots.use_style()
 figure, axes = plt.subplots(1, 2, figsize=(6.75, 2.9), layout="constrained")
@@ -271,30 +268,33 @@ axes[0].quiver(*points.T, *arrow, color=colours, pivot="mid", scale=25)
 axes[0].set(xticks=[], yticks=[], title="seen (blue), unseen (orange)")
 plots.draw_bars(axes[1], bars, reference={}, xlabel="IICR (lower is better)")
 plots.save_figure(figure, output, "your_own_agents")
-plt.show()
 
 # %% [markdown]
-# **Left:** each arrow is one test episode; it points where the hunter likes to go when the prey is straight
-# above. The encoder never saw these directions. **Right:** IICR, 95 % intervals over seeds (Student's $t$).
+# **Left:** each arrow is one test episode; it points where the hunter likes to go when the prey
+# is straight above. The encoder never saw these directions. **Right:** IICR, 95 % intervals
+# over seeds (Student's $t$).
 #
-# **What it means** (default parameters). The arrows turn as one goes round the picture: the encoder has found
-# the circle of tastes. By IICR, embeddings are far ahead of both references. The nearest neighbour names seen
-# hunters best from embeddings, but unseen ones (fewer, so that chance is higher) as well or better from references.
-# **Which encoder to take?** Without labels, the one whose lead exceeds the spread over seeds: the mean-MLP with
-# Emb-Hyb, by the linear layer (0.66) and IICR (0.48). By nearest neighbours, summary statistics are as good.
+# **What it means** (default parameters). The arrows turn as one goes round the picture: the
+# encoder has found the circle of tastes. By IICR, embeddings are far ahead of both references.
+# The nearest neighbour names seen hunters best from embeddings, but unseen ones (fewer, so that
+# chance is higher) as well or better from references. **Which encoder to take?** Without
+# labels, the one whose lead exceeds the spread over seeds: the mean-MLP with Emb-Hyb, by the
+# linear layer (0.66) and IICR (0.48). By nearest neighbours, summary statistics are as good.
 #
 # ## Ours against the paper
-# The paper has no such game. **Where we deviate:** policies are matrices, where the paper's are networks.
-# Intervals are over the encoders' seeds, for one set of agents; another `seed` moves unseen hunters' ratio more.
+# The paper has no such game. **Where we deviate:** policies are matrices, where the paper's are
+# networks. Intervals are over the encoders' seeds, for one set of agents; another `seed` moves
+# unseen hunters' ratio more.
 #
 # ## What it cost
 # The cells tagged `path`, from the environment to the figure, have fewer than 40 lines of code.
+
 # %%
-print(f"{result['wall_time_seconds']:.0f} s on {result['machine']}")
-print(result["versions"])
+print(results.cost(output))
 
 # %% [markdown]
 # ## Things to try
-# - Another game: put `simple_adversary_v3` or your own environment into `play`, with your own policies.
+# - Another game: put `simple_adversary_v3` or your own environment into `play`, with your own
+#   policies.
 # - `num_episodes = 1`: how few meetings of each pair are enough? And with `num_seen = 16`?
 # - Embed `test.first_steps(10)` instead of `test`: how soon does a hunter give itself away?

@@ -13,8 +13,8 @@ Notebooks import it, the library never does.
 - `shipped_agents`: agents that notebooks take instead of training them, with what parameters
 - `comparisons`, `comparison_files`, `choices`: the encoders of a table, where they are kept, and
   how their settings are chosen
-- `listeners`, `speakers`: the runs of Tables 2 and 3: episodes, splits, measures; what new speakers
-  are given
+- `listeners`, `speakers`, `listener_tables`: Tables 2 and 3: episodes, splits, measures; what new
+  speakers are given; rows
 - `generalisation`, `generalisation_plots`, `cells`, `sources`: speakers for unseen listeners: who
   learns with whom, with which encoder, from which episodes
 - `languages`, `listening`, `distances`, `language_plots`: what speakers say and listeners

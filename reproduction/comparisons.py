@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -158,9 +159,15 @@ class Comparison:
                 wanted.append((kind, SUPERVISED, seed, choice, path))
         self._run(learn_to_file, self._jobs(wanted), "encoders")
 
-    def losses(self, kind: str, method: str, seed: int, *, num_windows: int = 20) -> list[float]:
-        """The learning curve of an encoder: its loss, averaged over equal parts of the training."""
-        return window_means(self.load(kind, method, seed).losses, num_windows=num_windows)
+    def learning_curves(
+        self, kinds: Sequence[str], methods: Sequence[str], *, num_windows: int = 20
+    ) -> dict[str, list[list[float]]]:
+        """Losses under "KIND METHOD", a curve per seed, averaged over parts of the training."""
+        losses: dict[str, list[list[float]]] = {}
+        for case in itertools.product(kinds, methods, self.seeds):
+            curve = window_means(self.load(*case).losses, num_windows=num_windows)
+            losses.setdefault("{} {}".format(*case), []).append(curve)
+        return losses
 
     def untrained(self, kind: str, seed: int) -> PolicyEmbedder:
         """An encoder with the initial weights of a seed, and the normaliser of the learned ones if

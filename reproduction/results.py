@@ -98,6 +98,13 @@ def load(folder: str | Path) -> dict[str, Any]:
     return content
 
 
+def cost(folder: str | Path) -> str:
+    """Wall time, memory, machine and versions of the results in ``folder``, to be printed."""
+    result = load(folder)
+    used = f"{result['wall_time_seconds']:.1f} s, at most {result['peak_memory_gb']:.1f} GB"
+    return f"{used}, on {result['machine']}\n{result['versions']}"
+
+
 def versions() -> dict[str, str]:
     """Versions of Python and the main packages, and this repository's commit where known."""
     found = {name: importlib.metadata.version(name) for name in PACKAGES}

@@ -2,7 +2,7 @@
 
 import itertools
 
-from reproduction.choices import choose_one_by_one
+from reproduction.choices import choose_in_first_seed, choose_one_by_one, settings_of
 from reproduction.comparisons import CONTROL, IDENTIFICATION, IMITATION, Choice, Comparison
 
 
@@ -38,3 +38,34 @@ def test_settings_are_chosen_one_after_another(comparison, monkeypatch):
     assert chosen["weak", "Emb-Hyb", 3] == Choice(0.1, 0.3, 7)
     assert chosen["weak", "Emb-Id", 5] == Choice(IDENTIFICATION, 0.3, 7)
     assert len(chosen) == 8 and [row["asked"] for row in rows] == [2, 10, 18]
+
+
+def test_the_first_seed_chooses_for_all_but_the_weight(comparison, monkeypatch):
+    """The ratio is lowest at λ = SEED / 10 and at the higher rate."""
+    asked = []
+
+    def choose(self, candidates, ratio, *, methods, kinds):
+        chosen = {}
+        for kind, method, seed in itertools.product(kinds, methods, self.seeds):
+            found = candidates(kind, method, seed)
+            asked.append((method, seed))
+            weights = [choice.identification_weight for choice in found]
+            best = min(found, key=lambda c: (abs(c.identification_weight - seed / 10), c[1]))
+            rate = max(choice.learning_rate for choice in found)
+            weight = best.identification_weight if method == "Emb-Hyb" else weights[0]
+            chosen[kind, method, seed] = Choice(weight, rate, found[0].num_updates)
+        return chosen, [{}]
+
+    monkeypatch.setattr(Comparison, "choose", choose)
+    candidates = {"learning_rates": [0.1, 0.2], "update_counts": [7]}
+    options = {"kinds": ["weak"], "identification_weights": [0.3, 0.5], **candidates}
+    chosen, rows = choose_in_first_seed(comparison, lambda embedded, agents: 0.0, **options)
+    assert [chosen["weak", "Emb-Hyb", seed] for seed in (3, 5)] == [
+        Choice(0.3, 0.2, 7),
+        Choice(0.5, 0.2, 7),
+    ]
+    assert chosen["weak", "Emb-Id", 5] == Choice(IDENTIFICATION, 0.2, 7)
+    assert len(chosen) == 6 and len(rows) == 4
+    assert CONTROL not in dict(asked) and ("Emb-Im", 5) not in asked
+    settings = settings_of(chosen, ["weak"], ["Emb-Hyb"], [3, 5])
+    assert settings["weak Emb-Hyb chosen identification_weight"] == [0.3, 0.5]

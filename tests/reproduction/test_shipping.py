@@ -25,11 +25,7 @@ def learned(comparison, tmp_path):
     comparison.learn({case: Choice(choice[case[1]], 0.01, 100) for case in cases})
     measured = {f"weak {m} ratio, 1 episodes": [0.4, 0.5] for m in methods}
     measured |= {"weak Emb-Im, other weights ratio, 1 episodes": [0.0, 0.0]}
-    losses = {
-        f"weak {m}": [comparison.losses("weak", m, seed) for seed in comparison.seeds]
-        for m in methods
-    }
-    values = {"measured": measured, "losses": losses}
+    values = {"measured": measured, "losses": comparison.learning_curves(["weak"], methods)}
     run = results.Run("table_9", {"x": 1})
     run.save(tmp_path / "table_9", values, seeds=comparison.seeds)
     (tmp_path / "weights").mkdir()
