@@ -213,7 +213,7 @@ plots.save_figure(benchmark_plots.overview(values["cells"]), output, "benchmark"
 answers = benchmark_answers.answers_table(values["answers"])
 with files.replacing(output / "benchmark_answers.md") as temporary:
     temporary.write_text(answers)
-print(answers)
+tables.show(answers)
 
 # %% [markdown]
 # ## Every cell, and the published numbers
@@ -224,7 +224,7 @@ runs = pd.read_csv(output / "benchmark_runs.csv", keep_default_na=False, na_valu
 table = benchmark_answers.table(runs.to_dict("records"))
 with files.replacing(output / "benchmark_cells.md") as temporary:
     temporary.write_text(table)
-print(table)
+tables.show(table)
 
 # %%
 plots.save_figure(benchmark_plots.curves(values["cells"]), output, "benchmark_curves")

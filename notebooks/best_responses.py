@@ -179,7 +179,7 @@ tables.save_runs(output, "best_responses", runs)
 
 # %%
 values = results.load(output)["values"]
-print((output / "best_responses.md").read_text())
+tables.show((output / "best_responses.md").read_text())
 
 # %%
 plots.use_style()

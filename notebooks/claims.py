@@ -77,7 +77,7 @@ output = results.resolve(output_folder)
 # %%
 found = {name: r for name, r in tables.load_all(output.parent).items() if name != "claims"}
 judged, controls = claims.judge(found), claims.controls(found)
-print(claims.effects_table())
+tables.show(claims.effects_table())
 
 # %% [markdown]
 # ## Method
@@ -120,8 +120,8 @@ with files.replacing(output / "claims.md") as temporary:
 for claim in judged:
     print(f"{claim['claim']} {claim['verdict']}: {claim['text']}")
     if show_parts and claim["parts"]:
-        print(f"\n{claims.parts_table(claim['parts'])}")
-print(claims.table(judged))
+        tables.show(claims.parts_table(claim["parts"]))
+tables.show(claims.table(judged))
 
 # %%
 values = results.load(output)["values"]
@@ -163,7 +163,7 @@ plots.save_figure(figure, output, "claims")
 # (Table 3).
 
 # %%
-print(claims.parts_table(values["controls"]))
+tables.show(claims.parts_table(values["controls"]))
 alarms = [row["item"] for row in values["controls"] if row["verdict"] == claims.FALSE_ALARM]
 print(f"{len(values['controls'])} controls, {len(alarms)} false alarms", *alarms, sep="\n")
 

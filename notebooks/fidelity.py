@@ -73,7 +73,7 @@ output = results.resolve(output_folder)
 # %% [markdown]
 # ## The bodies
 # Each model is built in Python from a table of legs. We compare its sizes and its mass with
-# the original's:
+# the original's (in parentheses):
 
 # %%
 published = tables.paper_numbers()["robosumo"]
@@ -86,7 +86,7 @@ for name in ROBOTS:
     bodies[name] = counts | {"observation": size, "mass": round(mass, 3)}
 fields = list(bodies["ant"])
 lines = [(n, *(f"{bodies[n][f]} ({published[n][f]})" for f in fields)) for n in bodies]
-print(tables.markdown_table(("robot", *fields), lines) + "ours (the original's)")
+tables.show(tables.markdown_table(("robot", *fields), lines))
 different = [n for n in bodies if any(bodies[n][f] != published[n][f] for f in fields)]
 
 # %% [markdown]

@@ -238,7 +238,7 @@ by_opponent = {
     for place, opponent in enumerate(values["groups"][name.rpartition(" ")[2]])
 }
 tables.save_runs(output, "figure_4", measures.as_runs(by_opponent, seeds))
-print((output / "figure_4.md").read_text())
+tables.show((output / "figure_4.md").read_text())
 
 # %%
 values = results.load(output)["values"]

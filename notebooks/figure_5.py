@@ -121,7 +121,7 @@ rows += tables.claim_rows("control", [part])
 run.save(output, {"rows": rows, "outcomes": outcomes}, seeds=seeds)
 tables.save_rows(output, "figure_5", rows)
 tables.save_runs(output, "figure_5", measures.as_runs(leads, seeds))
-print((output / "figure_5.md").read_text())
+tables.show((output / "figure_5.md").read_text())
 
 # %%
 outcomes = results.load(output)["values"]["outcomes"]

@@ -217,7 +217,7 @@ tables.save_runs(output, "generalisation", runs)
 
 # %%
 values = results.load(output)["values"]
-print((output / "generalisation.md").read_text())
+tables.show((output / "generalisation.md").read_text())
 
 # %%
 plots.use_style()

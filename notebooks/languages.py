@@ -233,7 +233,7 @@ tables.save_rows(output, "languages", rows)
 
 # %%
 values = results.load(output)["values"]
-print((output / "languages.md").read_text())
+tables.show((output / "languages.md").read_text())
 plots.use_style()
 figure, axes = plt.subplot_mosaic("ab;ac;ad", figsize=(6.75, 5.6), width_ratios=[1.25, 1])
 drawings.draw_dictionary(axes["a"], **values["dictionary"])

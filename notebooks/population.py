@@ -259,7 +259,7 @@ diagrams.animate_episode(animation, first["observations"], target=first["target"
 # ## Ours against the paper
 
 # %%
-print((output / "population.md").read_text())
+tables.show((output / "population.md").read_text())
 
 # %% [markdown]
 # **What it means** (default profile). The languages do differ: a speaker's return is

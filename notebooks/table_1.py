@@ -233,7 +233,7 @@ files.save_tensors(output / "test_embeddings.safetensors", shown, metadata)
 
 # %%
 values = results.load(output)["values"]
-print((output / "table_1.md").read_text())
+tables.show((output / "table_1.md").read_text())
 plots.use_style()
 plots.save_figure(wrestler_plots.table_1(values, paper), output, "table_1")
 

@@ -212,7 +212,7 @@ files.save_tensors(output / "test_embeddings.safetensors", shown, {"names": runs
 
 # %%
 values = results.load(output)["values"]
-print((output / "table_2.md").read_text())
+tables.show((output / "table_2.md").read_text())
 
 # %%
 plots.use_style()

@@ -212,7 +212,7 @@ tables.save_runs(
 
 # %%
 values = results.load(output)["values"]
-print((output / "table_3.md").read_text())
+tables.show((output / "table_3.md").read_text())
 plots.use_style()
 figure, axes = plt.subplots(1, 2, sharey=True, figsize=(6.75, 3.2))
 for ax, (part, lines) in zip(axes, measures.restored(values["lines"]).items(), strict=True):

@@ -133,7 +133,7 @@ tables.save_runs(output, "value_of_knowing", measures.as_runs(measured, numbers,
 
 # %%
 values = results.load(output)["values"]
-print((output / "value_of_knowing.md").read_text())
+tables.show((output / "value_of_knowing.md").read_text())
 
 # %%
 plots.use_style()

@@ -212,7 +212,7 @@ tables.save_runs(output, "wrestlers", runs)
 
 # %%
 values = results.load(output)["values"]
-print((output / "wrestlers.md").read_text())
+tables.show((output / "wrestlers.md").read_text())
 shares, styles, ratings = values["shares"], values["styles"], np.array(values["ratings"])
 columns = [(opponent, how) for opponent in shares for how in ("won", "lost")]
 lines = []
@@ -232,7 +232,7 @@ header = (
 )
 table = tables.markdown_table(header, lines)
 (output / "wrestlers_each.md").write_text(table)
-print(table)
+tables.show(table)
 
 # %%
 plots.use_style()

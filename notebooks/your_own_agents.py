@@ -255,7 +255,7 @@ tables.save_rows(output, "your_own_agents", values["rows"])
 points, directions = np.array(values["points"]), np.array(values["angles"]) + np.pi / 2
 colours = np.where(np.arange(len(points)) < values["num_seen_points"], "#0072B2", "#D55E00")
 bars = {name: t_interval([q["ratio"] for q in qs]) for name, qs in values["qualities"].items()}
-print((output / "your_own_agents.md").read_text())
+tables.show((output / "your_own_agents.md").read_text())
 compared = pd.DataFrame(values["compared"]).groupby(["encoder", "objective"])
 compared = compared[["nearest", "linear", "ratio"]].agg(["mean", "std"])
 print(compared.sort_values(("nearest", "mean"), ascending=False).round(2))

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from IPython.display import display
 
 from paperlib import files
 from reproduction import results, verdicts
@@ -117,6 +118,11 @@ def latex_table(header: Sequence[str], body: Iterable[Sequence[Any]]) -> str:
     """A LaTeX tabular for the package booktabs."""
     text = _frame(header, body).to_latex(index=False, escape=True, column_format="l" * len(header))
     return text.translate(LATEX_SYMBOLS)
+
+
+def show(table: str) -> None:
+    """Displays a Markdown table: drawn as one where a reader can do that, else as text."""
+    display({"text/markdown": table, "text/plain": table}, raw=True)
 
 
 def save_rows(folder: str | Path, name: str, rows: Sequence[Row]) -> None:

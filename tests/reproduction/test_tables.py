@@ -63,6 +63,13 @@ def test_saved_tables(results_dir):
     assert r"IICR, $\lambda$\_1 & 0.45 & 0.50 [0.40, 0.60]" in (folder / "table_9.tex").read_text()
 
 
+def test_a_table_is_shown_as_such_and_as_text(monkeypatch):
+    shown = []
+    monkeypatch.setattr(tables, "display", lambda data, raw: shown.append((data, raw)))
+    tables.show("| a |")
+    assert shown == [({"text/markdown": "| a |", "text/plain": "| a |"}, True)]
+
+
 def test_symbols_in_latex(tmp_path):
     tables.save_rows(tmp_path, "a", [tables.row("x < 0", estimate(-1.0, -2.0, -0.5))])
     assert "x $<$ 0 & -- & -1.00 " in (tmp_path / "a.tex").read_text()
