@@ -32,6 +32,7 @@ default_role = "py:obj"  # of names in single backquotes
 smartquotes_action = "D"  # dashes
 
 nb_execution_mode = "off"
+nb_render_markdown_format = "myst"  # with tables
 nb_output_stderr = "remove"
 nb_render_image_options = {"alt": "The figure that the text describes"}
 myst_enable_extensions = ["amsmath", "colon_fence", "dollarmath"]

@@ -118,9 +118,8 @@ run.save(output, {"claims": judged, "controls": controls, "errors": errors}, see
 with files.replacing(output / "claims.md") as temporary:
     temporary.write_text(claims.table(judged))
 for claim in judged:
-    print(f"{claim['claim']} {claim['verdict']}: {claim['text']}")
-    if show_parts and claim["parts"]:
-        tables.show(claims.parts_table(claim["parts"]))
+    parts = claims.parts_table(claim["parts"]) if show_parts and claim["parts"] else ""
+    tables.show(f"**{claim['claim']}, {claim['verdict']}.** {claim['text']}\n\n{parts}")
 tables.show(claims.table(judged))
 
 # %%

@@ -120,9 +120,9 @@ def latex_table(header: Sequence[str], body: Iterable[Sequence[Any]]) -> str:
     return text.translate(LATEX_SYMBOLS)
 
 
-def show(table: str) -> None:
-    """Displays a Markdown table: drawn as one where a reader can do that, else as text."""
-    display({"text/markdown": table, "text/plain": table}, raw=True)
+def show(markdown: str) -> None:
+    """Displays Markdown, such as a table: rendered in Jupyter and on pages, elsewhere as text."""
+    display({"text/markdown": markdown, "text/plain": markdown}, raw=True)
 
 
 def save_rows(folder: str | Path, name: str, rows: Sequence[Row]) -> None:
