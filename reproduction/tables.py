@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from paperlib import files
 from reproduction import results, verdicts
 from reproduction.statistics import Estimate
 
+INTERVAL = re.compile(r"(?<=\d) \[(-?[\d.]+), (?=-?[\d.]+\])")  # with its spaces
 Row = Mapping[str, Any]
 COLUMNS = ("item", "paper", "ours", "low", "high", "num_runs", "verdict")
 # Symbols that pandas leaves unchanged, but that LaTeX's usual fonts lack
@@ -121,8 +123,10 @@ def latex_table(header: Sequence[str], body: Iterable[Sequence[Any]]) -> str:
 
 
 def show(markdown: str) -> None:
-    """Displays Markdown, such as a table: rendered in Jupyter and on pages, elsewhere as text."""
-    display({"text/markdown": markdown, "text/plain": markdown}, raw=True)
+    """Displays Markdown, such as a table: rendered in Jupyter and on pages, where intervals stay on
+    one line, elsewhere as text."""
+    rendered = INTERVAL.sub("\u00a0[\\1,\u00a0", markdown)
+    display({"text/markdown": rendered, "text/plain": markdown}, raw=True)
 
 
 def save_rows(folder: str | Path, name: str, rows: Sequence[Row]) -> None:

@@ -66,8 +66,9 @@ def test_saved_tables(results_dir):
 def test_a_table_is_shown_as_such_and_as_text(monkeypatch):
     shown = []
     monkeypatch.setattr(tables, "display", lambda data, raw: shown.append((data, raw)))
-    tables.show("| a |")
-    assert shown == [({"text/markdown": "| a |", "text/plain": "| a |"}, True)]
+    tables.show("| a, b | -0.5 [-1.0, 0] |")
+    text, rendered = "| a, b | -0.5 [-1.0, 0] |", "| a, b | -0.5\u00a0[-1.0,\u00a00] |"
+    assert shown == [({"text/markdown": rendered, "text/plain": text}, True)]
 
 
 def test_symbols_in_latex(tmp_path):
