@@ -102,7 +102,8 @@ def cost(folder: str | Path) -> str:
     """Wall time, memory, machine and versions of the results in ``folder``, to be printed."""
     result = load(folder)
     used = f"{result['wall_time_seconds']:.1f} s, at most {result['peak_memory_gb']:.1f} GB"
-    return f"{used}, on {result['machine']}\n{result['versions']}"
+    where = f"{result['machine']['cores']} cores of {result['machine']['cpu']}"
+    return f"{used}, {where}\n{', '.join(map(' '.join, result['versions'].items()))}"
 
 
 def versions() -> dict[str, str]:

@@ -29,7 +29,9 @@ def test_a_result_comes_back_with_what_it_took(tmp_path):
     assert 0.05 < content["peak_memory_gb"] < 1000
     assert content["wall_time_seconds"] >= 0 and content["machine"]["cores"] >= 1
     assert {"python", "commit", "torch", "mpe2"} <= set(content["versions"])
-    assert re.match(r"\d\.\d s, at most \d\.\d GB, on \{'", results.cost(tmp_path / "new"))
+    time, versions = results.cost(tmp_path / "new").splitlines()
+    assert re.match(r"\d\.\d s, at most \d\.\d GB, \d+ cores of ", time)
+    assert re.search(r"python \d\.\d+\.\d+, commit [\w-]+, torch \d", versions)
 
 
 def test_a_result_is_replaced_whole(tmp_path):
