@@ -194,11 +194,11 @@ plots.save_figure(policy_plots.best_responses(values, generalists, start), outpu
 # best responses' mean has a 95 % band over opponents; `all-seen` trained before the
 # others start.
 #
-# **What it means** (default profile). Training helps: `all-seen` scores 0.14 [0.12,
-# 0.17] more than the wrestler where it started, against unseen opponents as much as
+# **What it means** (default profile). Training helps: `all-seen` scores 0.17 [0.14,
+# 0.19] more than the wrestler where it started, against unseen opponents as much as
 # against its own. Training against one opponent alone does not: the best responses do
-# as well as `all-seen` (−0.00 [−0.03, 0.03]), and trail `all`, which plays ten times as
-# many matches, by 0.02 [0.00, 0.05]; against any opponent, responses to others do as
+# no better than `all-seen` (−0.02 [−0.03, −0.00]) or than `all`, which plays ten times
+# as many matches (−0.02 [−0.04, 0.00]); against any opponent, responses to others do as
 # well. With this learner, population and time, the value of knowing the opponent is
 # below 0.05, the smallest difference that matters ([claims](claims.py)). Either what
 # helps against one of these wrestlers helps against all, and the state shows the rest,
