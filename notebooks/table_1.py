@@ -240,7 +240,8 @@ plots.save_figure(wrestler_plots.table_1(values, paper), output, "table_1")
 # %% [markdown]
 # One episode each; means over seeds, 95 % intervals (Student's t). Claims compare
 # methods seed by seed: two may differ although their intervals overlap. The control's
-# ratios are equivalent, its accuracies undecided.
+# ratios are equivalent, and so are its accuracies in the weak split; in the strong
+# split, they are undecided.
 
 # %%
 figure = comparison_plots.learning_curves(values["losses"], methods)
@@ -261,19 +262,19 @@ for kind in kinds:
 # %% [markdown]
 # **What it means.** A hundred steps do about as well as a whole episode; averaging over
 # episodes helps all methods. The lowest ratio need not mean the best identification:
-# from one episode, a linear probe names 31 % with Emb-Id, 27 % with Emb-Hyb (weak;
-# chance 4 %), 50 and 46 % (strong; 20 %). Emb-Hyb's outcome accuracy is 0.64 and 0.61;
-# the majority class has 0.48, strengths 0.67 and 0.63, untrained encoders 0.59 or 0.61
-# and 0.56.
+# from one episode, a linear probe names 31 % with Emb-Id, 28 % with Emb-Hyb (weak;
+# chance 4 %), 51 and 44 % (strong; 20 %). Emb-Hyb's outcome accuracy is 0.63 and 0.61;
+# the majority class has 0.48, strengths 0.66 and 0.65, untrained encoders 0.59 and
+# 0.57.
 #
 # **What did and did not reproduce.** Emb-Hyb has the lowest ratio in both splits, as in
-# the paper, but not as low: 0.37 instead of 0.22 for unseen edges, 0.54 instead of 0.21
+# the paper, but not as low: 0.37 instead of 0.22 for unseen edges, 0.55 instead of 0.21
 # for unseen wrestlers. It mostly separates styles: within groups of similar style its
-# ratio is 0.65 and 0.84; and over all unseen wrestlers, it is 0.37 to 0.44 in seven
-# seeds, but 0.76 to 0.87 in the three whose wrestlers fight alike (the mean distance of
-# their standardised style statistics is 1.3 to 1.8, 3.0 to 4.6 in the others).
+# ratio is 0.67 and 0.80; and over all unseen wrestlers, it is 0.37 to 0.44 in seven
+# seeds, but 0.83 to 0.89 in the three whose wrestlers fight alike (the mean distance of
+# their standardised style statistics is 1.5 to 1.7, 3.0 to 4.8 in the others).
 # Egocentric inputs do not help: in the same five seeds, they change Emb-Hyb's ratio by
-# 0.00 [−0.01, 0.02] and 0.05 [0.02, 0.09].
+# 0.00 [−0.02, 0.02] and 0.04 [−0.04, 0.12].
 #
 # ## Where we deviate
 # - The wrestlers are ours, so ratios compare only indirectly with the paper's. All
