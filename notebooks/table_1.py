@@ -264,8 +264,7 @@ for kind in kinds:
 # episodes helps all methods. The lowest ratio need not mean the best identification:
 # from one episode, a linear probe names 31 % with Emb-Id, 28 % with Emb-Hyb (weak;
 # chance 4 %), 51 and 44 % (strong; 20 %). Emb-Hyb's outcome accuracy is 0.63 and 0.61;
-# the majority class has 0.48, strengths 0.66 and 0.65, untrained encoders 0.59 and
-# 0.57.
+# the majority class has 0.48, strengths 0.66, untrained encoders 0.59 and 0.57.
 #
 # **What did and did not reproduce.** Emb-Hyb has the lowest ratio in both splits, as in
 # the paper, but not as low: 0.37 instead of 0.22 for unseen edges, 0.55 instead of 0.21
