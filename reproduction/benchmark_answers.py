@@ -76,7 +76,7 @@ def table(rows: Sequence[Row]) -> str:
     body, cells = [], list(dict.fromkeys(by_cell(rows, "linear")))
     for place, cell in enumerate(cells):
         numbers = [_text(shown[name].get(cell), MEASURES[name][1]) for name in MEASURES]
-        cost = [np.median(found[cell]) for found in (seconds, num_weights)]
+        cost = [np.median(on_cpu.get(cell, seconds[cell])), np.median(num_weights[cell])]
         texts = ["–" if np.isnan(c) else f"{c:.0f}" for c in cost]
         texts[0] += "" if cell in on_cpu else " (GPU)"
         body.append((*cell, *numbers, *texts))
