@@ -11,18 +11,18 @@
 #
 # **The question.** Before embeddings can help a wrestler to win (Figure 4), knowing the
 # opponent must be worth something. How much? We take a policy that is good against
-# everybody, and let it go on learning: against each opponent alone, which makes a *best
-# response* as far as PPO finds it, and against all of them together. With $u(\pi, i)$
-# the expected score of policy $\pi$ against opponent $i$ (1 for a win, ½ for a draw),
-# the value of knowing the opponent is
+# everybody, and let it go on learning: against each opponent alone, which gives an
+# approximate *best response*, and against all of them together. With $u(\pi, i)$ the
+# expected score of policy $\pi$ against opponent $i$ (1 for a win, ½ for a draw), the
+# value of knowing the opponent is
 #
 # $$ V = \frac1N \sum_i \Big( u(\pi_i, i) - u(\pi_\text{all}, i) \Big), $$
 #
 # the mean lead of each specialist over the generalist against the specialist's own
 # opponent. If $V$ is about zero and PPO finds good responses, the state of the match
-# shows all that one needs to know, and no embedding of earlier matches helps.
-# [value_of_knowing](value_of_knowing.py) computes it exactly elsewhere, where it is
-# never negative; estimates from trained policies can be.
+# shows all that one needs to know, and no embedding of earlier matches helps. With
+# exact maxima over policies instead of trained ones, $V$ is never negative (see
+# [value_of_knowing](value_of_knowing.py) for poker and ParticleWorld); ours can be.
 #
 # **What to expect.** If knowing the opponent matters, scores on the diagonal of the
 # matrix below are higher than elsewhere in their columns.
@@ -187,12 +187,14 @@ generalists = {ALL: "black", SEEN: "#D55E00"}
 plots.save_figure(policy_plots.best_responses(values, generalists, start), output, "best_responses")
 
 # %% [markdown]
-# **Left:** mean score of the policy in the row against the opponent in the column.
-# Framed: each best response against its own opponent; white lines part training from
-# test opponents, and best responses from the rest. **Right:** scores in training,
-# moving means of five points, of each policy against those that it trains with. The
-# best responses' mean has a 95 % band over opponents; `all-seen` trained before the
-# others start.
+# **Left:** mean scores against the opponent in the column. A row is the policy trained
+# against the opponent that it is named after, against all, or against the training
+# opponents (`all-seen`); the last is the wrestler where that one started. Framed: each
+# best response against its own opponent; white lines part training from test opponents,
+# and best responses from the rest. **Right:** scores in training, moving means of five
+# points over the fraction of each training, of each policy against those that it trains
+# with. The best responses' mean has a 95 % band over opponents; `all-seen` trained
+# before the others started.
 #
 # **What it means** (default profile). Training helps: `all-seen` scores 0.17 [0.14,
 # 0.19] more than the wrestler where it started, against unseen opponents as much as
@@ -205,7 +207,7 @@ plots.save_figure(policy_plots.best_responses(values, generalists, start), outpu
 # or PPO, from this start, does not find what would help against one alone; these
 # policies cannot tell which. (In a [pilot](../reproduction/recipes/pilots.md),
 # `self-balanced` gained 0.15 against one opponent, no more than `all-seen` gained
-# against all.) In either case we expect no more from embeddings (C5, C6).
+# against all.) In either case we expect no gain from embeddings in Figure 4.
 #
 # ## Where we deviate
 # The paper has no such matrix. PPO finds *a* policy that does well against an opponent,

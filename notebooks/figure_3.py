@@ -28,7 +28,7 @@
 # ## Parameters
 
 # %% tags=["parameters"]
-seed = 0  # draws the wrestlers and episodes that are shown, and the initial state of t-SNE
+seed = 0  # draws the wrestlers and episodes that are shown
 num_wrestlers = 5  # that are shown
 num_episodes = 10  # of each
 perplexity = 10.0  # of t-SNE: about how many neighbours count as near
@@ -84,10 +84,10 @@ for number, kind in enumerate(kinds):
 
 # %% [markdown]
 # ## Method
-# Both maps are made from the same 50 vectors. The numbers below each panel are computed
-# from the vectors, not from the map: IICR and the mean silhouette (1: every episode is
-# much nearer to those of its own wrestler than to those of any other; 0: no nearer;
-# negative: farther away).
+# Both maps are made from the same 50 vectors; t-SNE starts from the PCA. The numbers
+# below each panel are computed from the vectors, not from the map: IICR and the mean
+# silhouette (1: every episode is much nearer to those of its own wrestler than to those
+# of any other; 0: no nearer; negative: farther away).
 
 # %%
 drawn = {}

@@ -24,9 +24,10 @@
 # more than knowing who the opponent is, which is what
 # [best_responses](best_responses.py) measures: look there first.
 #
-# **What to expect.** In the paper, Emb-Hyb wins more often than no embedding, fixed
-# or random ones. Here knowing the opponent is worth less than 0.05 in score (win 1,
-# draw ½), so we expect no difference.
+# **What to expect.** In the paper, Emb-Hyb wins more often than no embedding (claim
+# C5), and than fixed or random ones (C6; see [claims](claims.py)). Here knowing the
+# opponent is worth less than 0.05 in score (win 1, draw ½), so we expect no
+# difference.
 #
 # ## Parameters
 
@@ -103,7 +104,7 @@ variants = [*variants, *more_variants]
 # - **no embedding**: zeros. A constant input says nothing, so the paper's *no
 #   embedding* and *zeros* are one.
 # - **Emb-Im, Emb-Id, Emb-Hyb**, online: principal components of the mean embedding of
-#   the opponent's last matches, all on one scale.
+#   the opponent's last matches, in units of the first component's standard deviation.
 # - **offline**: one fixed embedding of each opponent (Emb-Hyb); **random**: fresh
 #   noise in each match.
 # - **oracle**, beyond the paper: the identity of the training opponent; it does not
@@ -113,8 +114,10 @@ variants = [*variants, *more_variants]
 #
 # Each variant answers a question. If *oracle* does not lead *no embedding*, knowing
 # the opponent is worth nothing to this learner; if *recurrent* leads, what there is
-# to know shows within a match; if *offline* does as well as *online*, one embedding
-# of each opponent is enough; and if *random* does as well, the context is not used.
+# to know shows within a match; if *offline* does as well as *Emb-Hyb*, one embedding
+# of each opponent is enough; and if *random* does as well as *Emb-Hyb*, embeddings do
+# not help. *Random* against *no embedding* is the negative control: neither knows the
+# opponent.
 #
 # Contexts scale and shift the first hidden layer (FiLM), or enter the policy like
 # observations (concatenation); **other conditioning** is Emb-Hyb in the other of
@@ -146,8 +149,9 @@ for part, found in trained.provenance["groups"].items():
 # ## Games
 # Every policy plays 32 scored games with every opponent, or 64 if a claim compares
 # its variant. With online contexts they come in series: four games that are not
-# scored, then four that are. The oracle does not play unseen opponents. FiLM and
-# concatenation meet validation opponents, from which nothing was learned.
+# scored, then four that are. The oracle does not play unseen opponents. To compare
+# FiLM with concatenation, both Emb-Hyb variants also play validation wrestlers, on
+# which neither encoder nor policy was trained.
 
 # %%
 names, states = list(study.population), [w.state_dict() for w in study.population.values()]
@@ -186,8 +190,9 @@ for (variant, _), found in zip(product(variants, seeds), played, strict=True):
 # ## Result
 # A run is one seed; its score is the mean over opponents of 1 for a win and ½ for a
 # draw. Intervals are Student's $t$ over seeds. The best responses' lead over no
-# embedding is what PPO found to gain. Learning curves that do not rise show no
-# progress, not that longer training would not help.
+# embedding is what PPO found to gain with more data: 2.5 million samples with one
+# opponent, where a variant has 0.2 million with each of five. A flat learning curve
+# shows no progress in this time; longer training might still help.
 
 # %%
 means = {name: np.mean(own, axis=1) for name, own in scores.items()}  # (seeds,)
@@ -248,7 +253,7 @@ plots.save_figure(policy_plots.learning_curves(values), output, "figure_4")
 # %% [markdown]
 # Scores in training, means over seeds; a point is 20 games a seed. Bands: 95 %
 # (Student's t), for no embedding and Emb-Hyb. **Above:** all embeddings, none, oracle
-# and recurrent. **Below:** Emb-Hyb, and what C6 compares it to.
+# and recurrent. **Below:** Emb-Hyb, and what C6 compares it with.
 
 # %%
 plots.save_figure(policy_plots.gains(values, variants[1:]), output, "figure_4_gains")
@@ -288,6 +293,6 @@ print(results.cost(output))
 
 # %% [markdown]
 # ## Things to try
-# - `num_rounds = 20`: do online contexts help more in longer series?
+# - `num_episodes = 16`, with `from_scratch`: do contexts from more matches help?
 # - `num_opponents = 2`, with `from_scratch`: fewer opponents, each with more matches.
 #   Does the oracle gain?

@@ -62,8 +62,9 @@ output = results.resolve(output_folder)
 
 # %% [markdown]
 # ## Data
-# The policies are those of Figure 4. Policies of one seed meet: they had the same
-# start and the same opponents.
+# The policies are those of Figure 4. All had the same start and the same opponents.
+# Only policies of the same seed meet, so that each seed gives one independent result
+# for each pair.
 
 # %%
 trained = contextual_policies.load(results.resolve(figure_4_folder))
@@ -78,7 +79,7 @@ if refused:
 # Games are played in series of five that count. Where a side has embeddings, four
 # come before that do not: in the first, contexts are zeros, in later ones means of
 # the embeddings so far. A **negative control** plays the first variant against
-# itself: neither side is better, so that wins and losses must be even.
+# itself: neither side is better, so that any lead is chance.
 
 
 # %%

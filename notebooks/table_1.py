@@ -21,9 +21,11 @@
 # \sigma_\phi^2\big) + \lambda \sum_{j \ne i}
 # \Big(1 + e^{\lVert r^* - r_-^{(j)}\rVert_2 - \lVert r^* - r_+ \rVert_2}\Big)^{-2}, $$
 #
-# with a Gaussian instead of the softmax, since torques are continuous. We measure the
-# intra-inter clustering ratio (IICR, lower is better), and the accuracy of a linear
-# classifier that predicts **win, loss or draw** from embeddings of *other* matches.
+# where $e^*$ and $e_+$ are episodes of agent $i$, and $r = f_\theta(e)$; $r_-^{(j)}$ is
+# of agent $j$. Torques are continuous, so actions have a Gaussian likelihood. We
+# measure the intra-inter clustering ratio (IICR, lower is better), and the accuracy of
+# a linear classifier that predicts **win, loss or draw** from embeddings of *other*
+# matches.
 #
 # **What to expect.** In the paper, Emb-Hyb has the lowest IICR; outcomes are predicted
 # better than by chance.
@@ -41,7 +43,7 @@ num_test = 5  # wrestlers held out for test in the strong split
 update_counts = [400, 1200]  # of Adam; chosen on validation matches, like the next two
 learning_rates = [0.002, 0.005]  # of Adam
 identification_weights = [0.003, 0.03, 0.3]  # λ of Emb-Hyb
-anchors_per_step = 50  # episodes that an update learns from: agents times repetitions
+anchors_per_step = 50  # most reference episodes in an update: agents times repetitions
 steps_per_episode = 20  # drawn from an episode for an update, of up to 501
 embedding_size = 100  # D
 hidden_size = 100  # of the encoder
@@ -174,8 +176,8 @@ comparison.learn(chosen, supervised=True)
 # - *Inputs.* The encoder sees what the environment returns, as in the paper. In some
 #   seeds, a second one sees *egocentric* features, which is what the wrestlers' own
 #   networks see.
-# - *Negative control.* An untrained encoder with **other weights** should do no better
-#   and no worse.
+# - *Negative control.* Two **untrained** encoders that differ only in their random
+#   weights should not differ measurably.
 
 # %%
 tournament = results.load(results.resolve(wrestlers_folder))["values"]
@@ -240,19 +242,21 @@ plots.save_figure(wrestler_plots.table_1(values, paper), output, "table_1")
 # %% [markdown]
 # One episode each; means over seeds, 95 % intervals (Student's t). Claims compare
 # methods seed by seed: two may differ although their intervals overlap. The control's
-# ratios are equivalent, and so are its accuracies in the weak split; in the strong
-# split, they are undecided.
+# differences are equivalent, except in the strong split's accuracy, which is undecided.
 
 # %%
 figure = comparison_plots.learning_curves(values["losses"], methods)
 plots.save_figure(figure, output, "table_1_learning")
 
 # %% [markdown]
-# Learning curves, means over seeds.
+# Learning curves: losses relative to each method's first value, means over seeds with
+# 95 % bands. Losses of different methods are not comparable.
 # ## How few observations suffice?
 # **Left:** the encoder sees the first steps of one episode; **right:** means over
 # several whole episodes. From the top: IICR; how often a linear probe and the nearest
-# neighbour name the wrestler (dotted: chance).
+# neighbour name the wrestler (dotted: chance, from one episode). Wrestlers with fewer
+# than four means are left out: at eight episodes, up to a third of those in the weak
+# split, so that chance is higher there.
 
 # %%
 for kind in kinds:
@@ -279,6 +283,9 @@ for kind in kinds:
 # - The wrestlers are ours, so ratios compare only indirectly with the paper's. All
 #   seeds share them and their matches; intervals are over splits, weights and steps.
 #   One seed's validation data can be another's test data.
+# - The imitation loss is a mean over steps (the paper: a sum), 20 random ones.
+#   Egocentric encoders reuse the settings chosen for the others, the supervised one
+#   those of Emb-Im.
 #
 # ## What it cost
 

@@ -20,20 +20,20 @@
 # \hat A_t\big)\Big], \qquad \rho_t = \frac{\pi_\psi(a_t \mid o_t)}{\pi_\text{old}(a_t \mid o_t)}, $$
 #
 # with generalised advantage estimates $\hat A_t$. Each training run starts from random
-# weights and shares nothing with the others: nineteen ants train by self-play and six in
-# pairs, as in the paper. They also play against motionless and random ants, and against
-# earlier versions of themselves. The reward for *style* (rushing, waiting, circling,
-# crouching, ...), the mix of opponents and the length of training vary, so that the ants
-# differ in style and in strength.
+# weights and shares nothing with the others: as in the paper, some (here nineteen) train by
+# self-play, the others in pairs. They also play against motionless and random ants, and
+# against earlier versions of themselves. All are rewarded for winning, approaching and
+# pushing. Rewards for *style* (rushing, waiting, circling, ...), the mix of opponents and
+# the length of training vary, so that the ants differ in style and in strength.
 #
 # An ant has no front, and the ring is symmetric: if we reflect a step of a match, or rename
 # an ant's legs, we get a step of another valid match. Legs are numbered from the side
 # nearest to the opponent, so that quarter turns are exact; the other four symmetries (two
 # for ants that circle) are drawn at random for every sample.
 #
-# **What to expect.** Wrestlers that rarely lose to a motionless ant; statistics of style
-# that vary mostly between wrestlers; and, if strength is not everything, outcomes that
-# deviate from ratings by more than chance.
+# **What to expect.** Wrestlers that lose at most 15 % of matches against a motionless ant;
+# statistics of style that vary mostly between wrestlers; and, if strength is not
+# everything, outcomes that deviate from ratings by more than chance.
 #
 # ## Parameters
 
@@ -139,7 +139,7 @@ for title, rates in won.items():
 # one per degree of freedom if strength is all there is. If it is larger, the excess tells
 # how far pairs' true scores deviate from $p_{ij}$ (root mean square), which we compare with
 # how far $p_{ij}$ is from ½. We also fit strengths to half of the matches and predict the
-# outcomes of the other half: a predictor that knows only the strengths cannot do better.
+# outcomes of the other half: about as well as one can from strengths alone.
 
 # %%
 jobs = [
@@ -240,7 +240,7 @@ plots.save_figure(wrestler_plots.tournament(values), output, "wrestlers")
 
 # %% [markdown]
 # **Left:** share of matches that the row won against the column (draws count for neither);
-# rows and columns are ordered by rating. **Right:** ratings on the chess scale with 95 %
+# rows and columns are ordered by rating. **Right:** ratings on the Elo scale with 95 %
 # bootstrap intervals over matches; a lead of 400 points means odds of ten to one.
 
 # %%
@@ -259,7 +259,7 @@ plots.save_figure(wrestler_plots.training(values, most_lost=0.15), output, "wres
 # %% [markdown]
 # Shares of matches won (left) and lost (right) against a motionless ant during training,
 # with exploration noise, as means over five iterations. Blue: self-play; orange: pairs.
-# Dotted: the requirement, 15 % lost.
+# Dotted: 15 % lost.
 #
 # **What was reached, and what was not.** Seventeen of the 25 win at least 40 % against
 # `ant-mlp-v1`, and the best of them 76 %. Two lose more than 15 % against a motionless ant:
@@ -279,8 +279,9 @@ plots.save_figure(wrestler_plots.training(values, most_lost=0.15), output, "wres
 # **What was tried** ([pilots](../reproduction/recipes/pilots.md)). Ants learn about three
 # times as fast if the side nearest to the opponent is their front. With two million samples
 # or more for all but one, ratings had a standard deviation of 66 to 90; so we retrained six
-# for 0.5 to 1.5 million. Exploring less (below 0.3) was worse. Each pilot ran once. **Where
-# we deviate:** style rewards, symmetries and one action noise for all are our own.
+# for 0.6 to 1.5 million samples. Exploration noise below 0.3 (standard deviation) was
+# worse. Each pilot ran once. **Where we deviate:** style rewards, symmetries and one action
+# noise for all are our own.
 #
 # ## What it cost
 

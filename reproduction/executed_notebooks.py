@@ -3,12 +3,13 @@
 Beside each text notebook NAME.py stands NAME.ipynb, the same cells with the outputs of the default
 profile. Timestamps, progress bars and versions of the kernel are left out, and the ids of cells
 depend on their content, so that a new run changes only the outputs that differ. The command line
-brings their prose up to date; `reproduction.publishing` publishes those of a profile.
+brings their prose and comments up to date; `reproduction.publishing` publishes those of a profile.
 """
 
 from __future__ import annotations
 
 import argparse
+import ast
 import hashlib
 import sys
 from collections.abc import Iterable
@@ -30,7 +31,7 @@ def tidy(executed: NotebookNode, source: NotebookNode) -> NotebookNode:
 
     Args:
         executed: with outputs; a cell that Papermill added is left out.
-        source: the same notebook as text, whose prose may be newer.
+        source: the same notebook as text, whose prose and comments may be newer.
 
     Raises:
         ValueError: if the code cells of the two differ.
@@ -38,7 +39,7 @@ def tidy(executed: NotebookNode, source: NotebookNode) -> NotebookNode:
     ran = [cell for cell in executed.cells if cell.cell_type == "code"]
     ran = [cell for cell in ran if SET_BY_PAPERMILL not in cell.metadata.get("tags", [])]
     code = [cell for cell in source.cells if cell.cell_type == "code"]
-    if [cell.source for cell in ran] != [cell.source for cell in code]:
+    if [_syntax(cell) for cell in ran] != [_syntax(cell) for cell in code]:
         raise ValueError("its code is not that of the text notebook; run it again")
     cells, ids, count = [], set(), 0
     for cell in source.cells:
@@ -74,6 +75,11 @@ def tidy_outputs(outputs: Iterable[NotebookNode]) -> list[NotebookNode]:
         else:  # a figure, or the value of a cell's last line, which has a number
             kept.append(v4.new_output("display_data", data=output.data))
     return kept
+
+
+def _syntax(cell: NotebookNode) -> str:
+    """A cell's code without comments and layout."""
+    return ast.dump(ast.parse(cell.source))
 
 
 def _cell_id(cell: NotebookNode, ids: set[str]) -> str:
@@ -140,7 +146,7 @@ def prepare(
 
 def main(arguments: list[str] | None = None) -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(description="Update the prose of executed notebooks.")
+    parser = argparse.ArgumentParser(description="Update prose and comments of executed notebooks.")
     parser.add_argument("notebooks", nargs="+", help="executed notebook, NAME.ipynb beside NAME.py")
     for path in map(Path, parser.parse_args(arguments).notebooks):
         try:

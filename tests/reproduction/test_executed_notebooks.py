@@ -142,6 +142,11 @@ def test_newer_prose_reaches_the_executed_notebook(published):
     updated = executed_notebooks.read(path)
     assert updated.cells[0].source == "# Table 9: why?"
     assert updated.cells[1:] == notebook.cells[1:]
+    (notebooks / "table_9.py").write_text(TEXT.replace("# a number", "# of lines"))
+    executed_notebooks.main([str(path)])
+    updated = executed_notebooks.read(path)
+    assert "# of lines" in updated.cells[1].source
+    assert updated.cells[2:] == notebook.cells[2:]
     (notebooks / "table_9.py").write_text(TEXT + "print(5)\n")
     with pytest.raises(SystemExit, match=rf"^error: {path}: its code is not [^\n]*$"):
         executed_notebooks.main([str(path)])
