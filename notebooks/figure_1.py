@@ -92,7 +92,7 @@ strong_pairs = graphs.strong_split(
 )
 
 # %% [markdown]
-# The validation rejects a strong split whose test graph contains a training agent:
+# `Split` rejects a strong split whose test graph contains a training agent:
 
 # %%
 mixed = complete.with_edges([(strong.train.agents[0], strong.test.agents[0])])
@@ -162,5 +162,6 @@ print(results.cost(output))
 #   can the fraction be, and what error do you get below that?
 # - `seed = 0`, `1`, `2`: do some agents have a single training edge? What can an
 #   encoder learn about them?
-# - Build a graph of your own,
-#   `InteractionGraph((0, 1, 2, 3), ((0, 1), (1, 2), (2, 3)))`, and split it.
+# - No function splits the path
+#   `InteractionGraph((0, 1, 2, 3), ((0, 1), (1, 2), (2, 3)))`. Why not? How many edges
+#   must you add before `weak_split` does?

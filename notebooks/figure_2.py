@@ -13,8 +13,8 @@
 #
 # An agent that meets many others can play better if it knows which one it is playing
 # with. The encoder $f_\theta$ is trained beforehand and frozen. It maps a *past*
-# episode $e_{t-1}$ of the other agent to a vector, which the new policy takes as an
-# input in addition to its observation:
+# episode $e_{t-1}$ ($t$ counts episodes) of the other agent to a vector, which the new
+# policy takes as an input in addition to its observation:
 #
 # $$ a \sim \pi_\psi\big(a \mid o,\; f_\theta(e_{t-1})\big), \qquad
 #    f_\theta(e) = \frac{1}{|e|} \sum_{(o, a) \in e} \mathrm{MLP}(o, a). $$
@@ -22,7 +22,8 @@
 # Reinforcement learning updates only $\psi$.
 #
 # **What to expect.** A diagram of this loop. It is drawn by code, and the layer sizes
-# in it are read off the networks that the other notebooks use.
+# are those of networks built here, as Table 3 builds its encoder and its MADDPG
+# speakers.
 #
 # ## Parameters
 
@@ -133,8 +134,9 @@ plots.save_figure(figure, output, "figure_2")
 #
 # ## Ours against the paper
 # The paper draws the same loop for its competitive environment. **Where we deviate:**
-# here the new agent is a speaker, it observes the target's colour, and one embedding
-# may average over several past episodes (Table 3 measures how many it takes).
+# here the new agent is a speaker, and past episodes are stored ones of the listener
+# with other speakers, not the new speaker's own last one; one embedding may average
+# over several (Table 3 measures how many it takes).
 #
 # ## What it cost
 

@@ -9,9 +9,9 @@
 # %% [markdown]
 # # Figure 6: the two environments
 #
-# **The question.** Which environments do the agents act in whose policies we embed? The
-# two have little in common, so a result that holds in both is more likely to hold
-# elsewhere:
+# **The question.** In which environments do the agents act, and what do they observe?
+# The two environments have little in common, so a result that holds in both is more
+# likely to hold elsewhere:
 #
 # - **RoboSumo** is competitive and high-dimensional: two ants, each with actions
 #   $a \in [-1, 1]^8$ and an observation of 120 numbers, try to push each other out of a

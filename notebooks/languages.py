@@ -10,8 +10,8 @@
 # # What do they say? The languages of ParticleWorld's pairs
 #
 # **The question.** Each pair of a speaker and a listener agrees on its own language. What do these
-# languages look like, and do similar languages mean similar embeddings? Language is all that new
-# speakers need to know.
+# languages look like, and do similar languages mean similar embeddings? A new speaker needs to know only
+# its listener's language.
 #
 # A speaker's *code* is $p(w \mid t)$, the probability of each of the eight words $w$ (messages of three
 # bits) for each target $t$. It is known exactly, since bits are drawn independently. What listener $l$
@@ -67,8 +67,9 @@ output, folder = results.resolve(output_folder), results.resolve(population_fold
 # %% [markdown]
 # ## Data
 # Pairs and populations share their settings, but no random numbers. Intervals are Student's $t$ over the
-# means of populations. The tables assume one word for a whole episode. We check them against a second
-# table, from other episodes, and against real cross-play, in which speakers draw bits anew at each step.
+# means of populations. The tables assume one word for a whole episode. Each table is the mean of two
+# halves, from independent episodes. We compare the halves with each other, and the tables with real
+# cross-play, in which speakers draw bits anew at each step.
 
 # %%
 names = [f"population_{number}.safetensors" for number in range(num_populations)]
@@ -90,18 +91,18 @@ for number, population in enumerate(pairs):
 # %% [markdown]
 # ## Words
 # The **mutual information** $I(W; T)$ between word and target is at most $\log_2 3 = 1.58$ bits, reached
-# if no word is used for two targets. It ignores whether anybody listens (Lowe et al. 2019); the tables
-# do not. **Synonyms** are several words for one target. We count words that a speaker sends at least 5 %
-# of the time, and words that its listener understands alike, with a return within 1 of the best word's.
-# Are they the same? A speaker's *further words* are all but its most frequent one for a target; we count
-# those understood.
+# if no word is used for two targets. It ignores whether anybody listens (Lowe et al. 2019); the tables do
+# not. For each target we count the words that a speaker sends with probability 5 % or more, and those
+# with which its listener's return is within 1 of the best. A speaker's *further words* are those that it
+# sends besides the most frequent one; **synonyms** are those of them that the listener understands as
+# well. We report their share.
 #
-# Two common measures of emergent languages do not apply. *Positional disentanglement* (Chaabouni et
-# al. 2020) compares, for each symbol, the attribute that it tells most about with the runner-up; our targets
+# Two common measures of emergent languages do not apply. *Positional disentanglement* (Chaabouni et al.
+# 2020) compares, for each symbol, the attribute that it tells most about with the runner-up; our targets
 # have only one attribute, their colour. *Topographic similarity* (Brighton and Kirby 2006) correlates
-# distances between messages with distances between meanings; our three colours are equally far apart,
-# and nothing correlates with a constant. For a listener, though, meanings have distances: a word means
-# its returns at three targets.
+# distances between messages with distances between meanings; our three colours are equally far apart, and
+# nothing correlates with a constant. For a listener, though, meanings have distances: a word means its
+# returns at three targets.
 
 # %%
 measured = {"mutual information (bits)": [languages.mutual_information(c).mean() for c in codes]}
@@ -167,9 +168,9 @@ for number, population in enumerate(pairs):
 
 # %% [markdown]
 # ## Distances between languages and between embeddings
-# In each population we train one encoder, the paper's mean over an MLP, by imitation (Emb-Im) on
-# episodes of all listeners with all speakers, so it *has seen these listeners*. A listener's embedding
-# is the mean over its episodes; if *whitened*, each direction is scaled by its scatter within listeners.
+# In each population we train one encoder, the paper's mean over an MLP, by imitation (Emb-Im) on episodes
+# of all listeners with all speakers, so it *has seen these listeners*. A listener's embedding is the mean
+# over its episodes; if *whitened*, each direction is divided by its standard deviation within listeners.
 # We compare with three features that need no learning: summary statistics; the share of steps in which a
 # listener does nothing; and its mean push towards each landmark on each word, which shows whether
 # episodes hold the language at all.
@@ -192,9 +193,9 @@ for number, population in enumerate(pairs):
 
 # %% [markdown]
 # The 378 distances between 28 languages are not independent: each language is part of 27. So we compute
-# Spearman's rank correlation within each population and give its mean two intervals, one over
-# populations and one by a jackknife that leaves out one listener at a time. The test is Mantel's, which
-# permutes listeners.
+# Spearman's rank correlation within each population and give its mean two intervals, one over populations
+# and one by a jackknife that leaves out one listener at a time. The test is Mantel's, which permutes
+# listeners.
 
 # %%
 ours = [languages.language_distances(*both) for both in zip(codes, returns, strict=True)]
@@ -243,21 +244,20 @@ drawings.draw_delay(axes["d"], *values["delay"])
 plots.save_figure(figure, output, "languages")
 
 # %% [markdown]
-# **Left:** the languages of the first population, one pair per row. A cell has the colour of the
-# landmark for which this word gives the listener its best return, paler for lower returns. Circles are
-# the words that the speaker sends for the landmark of that colour; their area is the probability.
-# **Right, from the top:** share of each word among all messages (dotted: equal shares); how differently
-# two words are understood (distance between their returns at the three targets); cost of the silent
-# first step.
+# **Left:** the languages of the first population, one pair per row. A cell has the colour of the landmark
+# for which this word gives the listener its best return, paler for lower returns. Circles are the words
+# that the speaker sends for the landmark of that colour; their area is the probability. **Right, from the
+# top:** share of each word among all messages (dotted: equal shares); how differently two words are
+# understood (distance between their returns at the three targets); cost of the silent first step.
 #
-# **Words** (default profile). Words identify the target almost perfectly: only a handful of the 140
-# pairs have the same most frequent word for two targets. About half of the further words are synonyms,
-# understood as well as the best word. Most pairs have a code that no other pair has, and two speakers
-# use the same word for a target hardly more often than by chance. But the bits are not arbitrary labels.
+# **Words** (default profile). Words identify the target almost perfectly: only a handful of the 140 pairs
+# have the same most frequent word for two targets. About half of the further words are synonyms,
+# understood as well as the best word. Most pairs have a code that no other pair has, and two speakers use
+# the same word for a target hardly more often than by chance. But the bits are not arbitrary labels.
 # Words for different targets differ in more bits than shuffled words do: codes in which any two words
-# differ in two bits are more than twice as frequent as at random. And the fewer bits differ, the more
-# alike two words are understood. The 48 relabellings that permute and flip bits (`agents/symmetries.py`)
-# preserve this structure; most others do not.
+# differ in two bits (`2 2 2` above) are more than twice as frequent as at random. And the fewer bits
+# differ, the more alike two words are understood. The 48 relabellings that permute and flip bits
+# (`agents/symmetries.py`) preserve this structure; most others do not.
 #
 # **Silence.** Listeners do not wait for a word: they push to the middle of the landmarks, and somewhat
 # more to one of them. Standing still would cost about 1, while a message from the start would gain only
@@ -272,20 +272,21 @@ drawings.draw_map(axes["c"], **values["map"])
 plots.save_figure(figure, output, "languages_distances")
 
 # %% [markdown]
-# **Above:** percentiles of the distances between embeddings (Emb-Im) and between languages, for all
-# pairs of listeners within a population. **Below:** rank correlations with the distance between
-# languages (last row: of Emb-Im with idle steps); intervals over populations (dots). **Right:** all
-# languages in a plane, by multidimensional scaling, which roughly preserves distances. Pairs with one
-# word for red (colours) lie together.
+# **Above:** percentiles of the distances between embeddings (Emb-Im) and between languages, for all pairs
+# of listeners within a population. **Below:** rank correlations with the distance between languages (last
+# two rows: of the two halves of the tables; of Emb-Im with idle steps); intervals over populations
+# (dots). **Right:** all languages in a plane, by multidimensional scaling, which roughly preserves
+# distances. Pairs with one word for red (colours) lie together.
 #
 # **What it means.** The distance between two embeddings says hardly anything about that between two
-# languages, whitened or not, although the encoder has seen these listeners. Their episodes do contain
-# the language: the pushes on each word correlate strongly with it. What close embeddings share is style,
-# namely how often a listener does nothing. So a speaker can only memorise listeners one by one.
+# languages, whitened or not, although the encoder has seen these listeners. Their episodes do contain the
+# language: the pushes on each word correlate strongly with it. What close embeddings share is style,
+# namely how often a listener does nothing. So near neighbours among embeddings are no guide to a
+# listener's language.
 #
 # **Limits.** The paper does not study languages, so there is nothing to compare. Tables assume one word
 # per episode, while speakers draw bits anew at each step. We read embeddings only by distances between
-# their means, and look only at Emb-Im: other encoders find more (below).
+# their means, and look only at Emb-Im; others find more (below).
 #
 # ## What it cost
 
@@ -296,5 +297,4 @@ print(results.cost(output))
 # ## Things to try
 # - `message_size = 2`, `trained = [0, 1, 2, 3, 4]` in `population.py`: is silence (all zeros) still
 #   avoided?
-# - `paperlib.alternatives.gated_pooling`: in a trial of 3,000 updates, whitened distances follow
-#   languages.
+# - `GatedPoolingEncoder`, `ReadingPolicy`, 3,000 updates: do whitened distances follow languages?

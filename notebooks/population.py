@@ -125,8 +125,8 @@ population = found[0]
 # Each pair plays new episodes, not those that decided on restarts. We compare with an
 # upper **bound**: a listener that knows its target from the start and moves optimally.
 # Its actions are the solution of a convex problem (`particleworld.best_returns`). No
-# pair can exceed the bound, or even quite reach it, since the first message arrives
-# only after one step.
+# pair can quite reach it: the first message arrives only after one step, and the bound
+# may push along both axes at once, whereas a listener picks one direction or none.
 
 
 # %%
@@ -238,8 +238,8 @@ plots.save_figure(figure, output, "population")
 # The first population. **Left:** mean return of each pair (thin lines) during training,
 # and the mean over pairs (thick line). **Right:** mean return of every speaker with
 # every listener. The bright diagonal shows each speaker with its own listener; off the
-# diagonal, most speakers mislead most listeners. A bright spot off the diagonal means
-# that two languages happen to agree on some colours.
+# diagonal, most returns are far lower. A bright spot off the diagonal means that two
+# languages happen to agree on some colours.
 
 # %%
 figure, axes = plt.subplots(1, 3, figsize=(6.75, 2.4))
@@ -265,7 +265,7 @@ tables.show((output / "population.md").read_text())
 # **What it means** (default profile). The languages do differ: a speaker's return is
 # −8.92 with its own listener (the bound: −5.73) and −19.92 with those of other pairs.
 # **What did not reproduce.** Neither of the paper's two returns lies within our
-# interval: our pairs do better with their own partner and worse with others.
+# interval for it: our pairs do better with their own partner and worse with others.
 #
 # The paper's numbers are quoted from memory, not verified. They are the training and
 # test returns of MADDPG, the baseline of its Table 3: the nearest that it reports to a

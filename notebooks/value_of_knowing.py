@@ -154,10 +154,10 @@ plots.save_figure(figure, output, "value_of_knowing")
 # **What it means** (default profile). A speaker that knows its listener gains 9.1 over
 # one that has to treat all listeners alike: five sixths of all that there is to gain.
 # In poker the value of knowing is above zero in every game and seat, but small: 4 % to
-# 21 % of what a best response gains, which is 0.5 to 0.6 chips per hand in Kuhn and 3
-# in Leduc poker. Untrained players make so many mistakes that a single policy exploits
-# most of them. The first player gains more from knowing, plausibly because it acts
-# before it has seen anything of its opponent.
+# 21 % of a best response's gain over a member of the population, which is itself 0.5 to
+# 0.6 chips per hand in Kuhn poker and 3 in Leduc. Untrained players make so many
+# mistakes that a single policy exploits most of them. The first player gains more from
+# knowing, plausibly because it acts before it has seen anything of its opponent.
 #
 # So ParticleWorld and poker ask different things of an embedding. In ParticleWorld,
 # returns show what an embedding knows (`table_3.py`, `generalisation.py`). In poker
@@ -165,8 +165,9 @@ plots.save_figure(figure, output, "value_of_knowing")
 #
 # ## Where we deviate
 # The paper has no such measure. $V$ assumes that the other player does not change
-# during an episode, and that the policy without information knows nothing about it when
-# the episode begins.
+# during an episode, and that the uninformed policy knows the population, but not which
+# member it meets. In ParticleWorld both maxima are over speakers that send one word
+# throughout an episode.
 #
 # ## What it cost
 
