@@ -10,13 +10,13 @@
 # # The benchmark: which encoder, which objective?
 #
 # **The question.** You have episodes of many agents and want a vector for each episode. Which encoder and
-# which objective should you take, and are the paper's good enough? Here is one protocol for all of them:
-# learn without labels, freeze the encoder, label five episodes of each agent, and say whose the other
-# episodes are.
+# which objective should you take, and are those of Grover et al. (ICML 2018, *the paper*) good enough? Here
+# is one protocol for all of them: learn without labels, freeze the encoder, label five episodes of each
+# agent, and say whose the other episodes are.
 #
 # In poker, the protocol and the numbers to compare with are published
-# ([arXiv 2607.01498](https://arxiv.org/abs/2607.01498)): 500 agents to learn from and 500 others to
-# identify, so that chance is 0.2 %. RoShamBo's bots were written by the entrants of a programming contest.
+# ([arXiv 2607.01498](https://arxiv.org/abs/2607.01498)): 500 agents to learn from and 500 others to identify,
+# so that chance is 0.2 %. RoShamBo's bots were written by the entrants of a programming contest.
 # ParticleWorld and RoboSumo are the paper's worlds, with this repository's populations.
 #
 # Episodes show an agent only through its actions, so there is a ceiling. In poker it can be computed. With
@@ -24,16 +24,14 @@
 #
 # $$ \hat\imath = \arg\max_i \sum_{s,a} n_{sa} \log \pi_i(a \mid s), $$
 #
-# under the agents' true policies, or under policies estimated from counts pooled over the labelled
-# episodes.
+# under the agents' true policies, or under policies estimated from counts pooled over the labelled episodes.
 #
-# **What to expect.** By the published numbers, a contrastive Transformer is far ahead of the paper's
-# method: it names 47.9 % against 25.7 % of the agents in Kuhn poker, and 57.8 % against 38.9 % in Leduc
-# poker.
+# **What to expect.** By the published numbers, a contrastive Transformer is far ahead of the paper's method:
+# it names 47.9 % against 25.7 % of the agents in Kuhn poker, and 57.8 % against 38.9 % in Leduc poker.
 #
-# The default profile is a **subset**: two of five worlds, two encoders and two objectives. `long` has all
-# cells; `paper` also learns from as many episodes as published, trains longer and chooses settings.
-# RoShamBo needs OpenSpiel (`pip install '.[benchmark]'`).
+# The default profile is a **subset**: two of five worlds, two encoders and two objectives. `long` has six
+# encoders and six objectives in all worlds; `paper` also learns from as many episodes as published, trains
+# longer and chooses settings. RoShamBo needs OpenSpiel (`pip install '.[benchmark]'`).
 #
 # ## Parameters
 
@@ -53,7 +51,7 @@ num_labelled = 5  # episodes of each agent whose agent is known
 num_asked = 20  # at most, episodes of each agent to name; in poker, num_labelled
 num_poker_updates = {"Kuhn": 1600, "Leduc": 800}  # of Adam, in a training of poker
 num_updates = 300  # of Adam, in a training of another world
-anchors_per_update = 100  # episodes that an update learns from: agents times repetitions
+anchors_per_update = 100  # reference episodes in an update: agents times repetitions
 learning_rates = [0.003]  # chosen by validation where there are several
 identification_weights = [1.0]  # λ of Emb-Hyb, likewise
 num_workers = 2  # processes; does not affect the results
@@ -93,14 +91,13 @@ output = results.resolve(output_folder)
 # | RoboSumo | the wrestlers of `table_1.py`, the same for all seeds | one match, every tenth step | wrestlers against opponents new to them (weak), unseen wrestlers (strong) |
 # | RoShamBo | OpenSpiel's 43 bots | one match; each step shows the last three throws | bots against opponents new to them (weak), unseen bots (strong) |
 #
-# Poker has no weak split, since the agents to identify take no part in the episodes that encoders learn
-# from. Hands are dealt by a vectorised sampler, which `tests/paperlib/environments/test_poker.py` checks
-# against OpenSpiel's own game, step by step.
+# Poker has no weak split, since the agents to identify take no part in the episodes that encoders learn from.
+# Hands are dealt by a vectorised sampler, which `tests/paperlib/environments/test_poker.py` checks against
+# OpenSpiel's own game, step by step.
 #
-# A *cell* is one encoder with one objective in one world. Before any training, every cell does one update
-# on tiny data. Errors therefore stop the notebook here, with one line: an encoder that returns no vector,
-# an objective that returns no scalar, LIAM in a world without the partners' steps, a missing file or
-# OpenSpiel.
+# A *cell* is one encoder with one objective in one world. Before any training, every cell does one update on
+# tiny data. Errors, such as a missing file or OpenSpiel not being installed, therefore stop the notebook
+# here, with one line.
 
 # %%
 sizes = Sizes(
@@ -136,23 +133,26 @@ benchmark.check()
 
 # %% [markdown]
 # ## Method
-# **Encoders** have about as many weights as the paper's. *mean-MLP* is the paper's. *Gated pooling*
-# averages steps within learned slots. *Deep Sets* adds a network after the mean and normalises its output
-# to a sphere; *gated Deep Sets* does the same after gated pooling. The *GRU* sees the steps in order, the
-# *Transformer* as a set.
+# **Encoders** have about as many weights as the paper's. *mean-MLP* is the paper's. *Gated pooling* averages
+# steps within learned slots. *Deep Sets* adds a network after the mean and normalises its output to a sphere;
+# *gated Deep Sets* does the same after gated pooling. The *GRU* sees the steps in order, the *Transformer* as
+# a set.
 #
-# **Objectives**: Emb-Im, Emb-Id and Emb-Hyb are the paper's. *InfoNCE* picks out the agent's other episodes
-# among those of all agents. *LIAM* reconstructs what the other agent saw and did. *VAE* is a variational
-# autoencoder of actions. All get the same number of updates, on the same number of episodes.
+# **Objectives**: *Emb-Im*, *Emb-Id* and *Emb-Hyb* are the paper's: imitation, identification and their
+# weighted sum ([start_here](start_here.py)). *InfoNCE* picks out the agent's other episodes among those of
+# all agents. *LIAM* reconstructs what the other agent saw and did. *VAE* is a variational autoencoder of
+# actions. All get the same number of updates, with the same number of reference episodes $e^*$; Emb-Id,
+# Emb-Hyb and InfoNCE also use $e_+$ and $e_-$, Emb-Im only $e_+$. In poker, supervised training takes half as
+# many updates, each on all agents.
 #
-# We make one change before every training: the encoder's output is centred and scaled by constants, such
-# that embeddings of the episodes have unit variance. A mean over 200 steps hardly differs between episodes,
-# so that embeddings would start within a few hundredths of each other, where the paper's identification
-# loss is flat. The constants add nothing that the weights of a last linear layer could not do.
+# We make one change before every training: the encoder's output is centred and scaled by constants, such that
+# embeddings of the episodes have unit variance. A mean over 200 steps hardly differs between episodes, so
+# that embeddings would start within a few hundredths of each other, where the paper's identification loss is
+# flat. The constants add nothing that the weights of a last linear layer could not do.
 #
-# **Settings are chosen on validation episodes** of the first seed. Their agents (in weak splits, opponents)
-# are in no test of that seed; in poker, encoders learn from four fifths of them and name the others, as
-# published.
+# **Settings are chosen on validation episodes** of the first seed. Their agents (in weak splits, their pairs)
+# are in no test of that seed; in poker, encoders learn from four fifths of the validation agents and identify
+# the rest.
 
 # %%
 choices, candidates = benchmark.choose(
@@ -161,14 +161,14 @@ choices, candidates = benchmark.choose(
 cells = benchmark.measure(choices, seeds)
 
 # %% [markdown]
-# **Measures.** Agents are named by a *linear layer* on raw embeddings (Adam, learning rate 0.001, 200
-# epochs) and by the *nearest neighbour* in cosine distance, both as published. *IICR* is the paper's ratio,
-# on labelled episodes. The *rank correlation* (Spearman's, over all pairs of agents) relates the distance
-# between two agents' mean embeddings to how differently they play. In poker, that is the total variation
-# distance of their policies, averaged over player 0's information states, weighted by how often they occur
-# in labelled and test episodes. In ParticleWorld, it is the regret if two pairs exchange their speakers; in
-# RoboSumo and RoShamBo, the distance between mean scores against each opponent. Embeddings may name agents
-# well and still not tell how similarly they play.
+# **Measures.** Agents are named by a *linear layer* on raw embeddings (Adam, learning rate 0.001, 200 epochs)
+# and by the *nearest neighbour* in cosine distance, both as published. *IICR* is the mean distance within
+# agents over that between agents, on labelled episodes. The *rank correlation* (Spearman's, over all pairs of
+# agents) relates the distance between two agents' mean embeddings to how differently they play. In poker,
+# that is the total variation distance of their policies, averaged over player 0's information states,
+# weighted by how often they occur in labelled and test episodes. In ParticleWorld, it is the regret if two
+# pairs exchange their speakers; in RoboSumo and RoShamBo, the distance between mean scores against each
+# opponent. Embeddings may name agents well and still not tell how similarly they play.
 #
 # **Floors and ceilings.** *Chance*, *summary statistics*, the *untrained* encoder and *action frequencies*
 # learn nothing. *Supervised* encoders learn from the training agents' labels. *Pooled counts* and *true
@@ -202,12 +202,12 @@ plots.save_figure(benchmark_plots.overview(values["cells"]), output, "benchmark"
 # Each dot is an encoder with an objective; means over seeds. The paper's pair is mean-MLP with Emb-Hyb.
 # Ceiling: true policies where they are known, else the best supervised encoder.
 #
-# **Answers.** We change one thing at a time: the encoder, with Emb-Hyb, or the objective, with the
-# mean-MLP. By the rule of the notebook [claims](claims.py), the accuracy of the linear layer is *better*
-# than that of the paper's pair in the same seeds, *worse*, *equivalent* (within 2 points) or *open*. All
-# differences in one world and split are judged together, and with fewer than five seeds there is no
-# verdict. The best cell is compared in the same way with all others, and with summary statistics; those not
-# shown to be worse are listed or, if there are many, counted.
+# **Answers.** We change one thing at a time: the encoder, with Emb-Hyb, or the objective, with the mean-MLP.
+# By the rule of the notebook [claims](claims.py), each change in the linear layer's accuracy, seed by seed,
+# is *better* than the paper's pair, *worse*, *equivalent* (within 2 points) or *open*. All differences in one
+# world and split are judged together, and with fewer than five seeds there is no verdict. The best cell is
+# compared in the same way with all others, and with summary statistics; those not shown to be worse are
+# listed or, if there are many, counted.
 
 # %%
 answers = benchmark_answers.answers_table(values["answers"])
@@ -236,55 +236,52 @@ plots.save_figure(benchmark_plots.curves(values["cells"]), output, "benchmark_cu
 plots.save_figure(benchmark_plots.learning_curves(values["cells"]), output, "benchmark_learning")
 
 # %% [markdown]
-# Learning curves of every cell: losses in units of their first value, means over seeds with 95 % bands.
+# Learning curves: losses in units of their first value, means over seeds with 95 % bands.
 #
 # ## Ours against the published numbers
-# *Kuhn.* The paper's pair names 27.8 % of the agents, slightly more than the 25.7 % published for it, and
-# it probably cannot name many more: its embedding is linear in counts of (observation, action), and with
-# labels, discriminants of these counts name 32 % and the same encoder 35 %, the most seen of any such
-# embedding. Gated Deep Sets can divide counts by each other. With InfoNCE they name 51.2 % [49.3, 53.2],
-# more than the published Transformer's 47.9 %; the likelihood of pooled counts names 56.5 %. In trials with
-# one or two seeds, other temperatures, learning rates, sizes and numbers of updates named at most half a
-# point more.
+# *Kuhn.* The paper's pair names 27.8 % of the agents, slightly more than the 25.7 % published for it, and it
+# probably cannot name many more: its embedding is linear in counts of (observation, action), and with labels,
+# discriminants of these counts name 32 % and the same encoder 35 %. Gated Deep Sets can divide counts by each
+# other. With InfoNCE they name 51.2 % [49.3, 53.2], more than the published Transformer's 47.9 %; the
+# likelihood of pooled counts names 56.5 %. In trials, other temperatures, learning rates, sizes and numbers
+# of updates named at most half a point more.
 #
-# Beyond the default, there are five encoders, all but the GRU, and six objectives in all worlds
-# ([figure](../figures/long/benchmark.png), [cells](../figures/long/benchmark_cells.md)), some 11 core
-# hours.
+# Beyond the default, we ran five encoders of `long`, all but the GRU, with six objectives in all worlds
+# ([figure](../figures/long/benchmark.png), [cells](../figures/long/benchmark_cells.md)), some 11 core hours.
 #
 # - *Kuhn.* With Emb-Hyb, gated Deep Sets (45 %) and the Transformer (44 %) beat the mean-MLP; by nearest
-#   neighbours gated pooling names 41 %, about as many as any. VAE names at most 19 %, LIAM 13 %.
-# - *Leduc.* There are many more states than in Kuhn poker, and a mean is enough: the paper's pair names
-#   66 % (by nearest neighbours 55 %), the published Transformer 57.8 % (45.3 %), ours with InfoNCE 79 %
-#   (72 %), gated Deep Sets 82 % with either objective; by nearest neighbours, gated pooling with Emb-Hyb
-#   77 %.
+#   neighbours gated pooling names 41 %, about as many as the best. VAE names at most 19 %, LIAM 13 %.
+# - *Leduc.* There are many more states than in Kuhn poker, and a mean is enough: the paper's pair names 66 %
+#   (by nearest neighbours 55 %), the published Transformer 57.8 % (45.3 %), ours with InfoNCE 79 % (72 %),
+#   gated Deep Sets 82 % with either objective; by nearest neighbours, gated pooling with Emb-Hyb 77 %.
 # - *ParticleWorld.* Most listeners are not recognised: nothing that learns without labels is shown to beat
 #   summary statistics; the true policies name nearly all. In the weak split, InfoNCE beats Emb-Hyb (12 %
 #   against 8 %), and the speaker helps to name a listener, whose test episodes share one: LIAM, which
-#   reconstructs what the speaker says, is best there without labels (up to 20 %), worst in the strong
-#   split.
-# - *RoboSumo.* Of 25 wrestlers with new opponents, the paper's pair names 21 %, mean-MLP with InfoNCE 25 %,
-#   a supervised Transformer 33 %. Of five unseen ones, the paper's pair names 51 %, gated pooling with
-#   Emb-Hyb or Emb-Id 60 %, InfoNCE at most 47 %, but five seeds do not decide between these.
+#   reconstructs what the speaker says, is best there without labels (up to 20 %), worst in the strong split.
+# - *RoboSumo.* Of 25 wrestlers with new opponents, the paper's pair names 21 %, mean-MLP with InfoNCE 25 %, a
+#   supervised Transformer 33 %. Of five unseen ones, the paper's pair names 51 %, gated pooling with Emb-Hyb
+#   or Emb-Id 60 %, InfoNCE at most 47 %, but with five seeds the differences are inconclusive.
 # - *RoShamBo.* Of OpenSpiel's 43 bots with new opponents, no pair names more than the paper's: 31 %; with
 #   labels, encoders name 31 to 33 %. Of eight unseen bots it names 36 %, but five seeds do not decide.
 #
-# **What it means.** In poker, gated Deep Sets name more agents than the paper's pair; in RoboSumo, no
-# encoder is shown to beat the mean-MLP, but InfoNCE beats Emb-Hyb (weak); for RoShamBo's bots, the paper's
-# pair is enough. *A name is not a distance*, though: InfoNCE's distances say little about how differently
-# poker players play (rank correlations with gated Deep Sets 0.21 and, in Leduc, 0.37), while Emb-Hyb's do
-# (0.91 to 0.96). If neighbours should play alike, take Emb-Hyb.
+# **What it means.** In poker, gated Deep Sets name more agents than the paper's pair; in RoboSumo, no encoder
+# is shown to beat the mean-MLP, but InfoNCE beats Emb-Hyb (weak); for RoShamBo's bots, the paper's pair is
+# enough. *Identifying agents is not measuring how alike they play*, though: InfoNCE's distances say little
+# about how differently poker players play (rank correlations with gated Deep Sets 0.21 and, in Leduc, 0.37),
+# while Emb-Hyb's do (0.91 to 0.96). If neighbours should play alike, take Emb-Hyb.
 #
 # ## Where we deviate, and what was unclear
 # - Published code and text leave open who the opponents are, how many seeds there were and what follows ±.
-#   Here every opponent is one of the agents that encoders learn from; `reproduction/poker.py` lists all
-#   assumptions. In Leduc, encoders learn from 20 episodes of each agent (published, and in the profile
+#   Here every opponent is one of the agents that encoders learn from (`reproduction/poker.py` lists all
+#   assumptions). In Leduc, encoders learn from 20 episodes of each agent (published, and in the profile
 #   `paper`: 50).
-# - The learning rate 0.003 and $\lambda = 1$ were chosen in poker, on agents of a seed that is not
-#   reported; only the profile `paper` chooses them for every cell.
+# - The learning rate 0.003 and $\lambda = 1$ were chosen in poker, on agents of a seed that is not reported;
+#   only the profile `paper` chooses them for every cell.
 # - Equal steps of an episode are merged for all encoders but the GRU, and an update computes equal steps
 #   once. Neither changes sums over steps.
-# - A linear layer trained for 200 epochs on raw embeddings prefers embeddings of many large numbers, which
-#   is why discriminants enter as 100 mixtures. So compare cells by their nearest neighbours too.
+# - A linear layer trained for 200 epochs on raw embeddings favours embeddings of high dimension and large
+#   scale, which is why we evaluate 100 random linear combinations of the discriminants. So compare cells by
+#   their nearest neighbours too.
 # - Seeds of RoboSumo share wrestlers and matches, and those of RoShamBo the bots. Their intervals are over
 #   splits, weights and, for bots, matches; they say nothing about other populations.
 #

@@ -46,6 +46,7 @@ output_folder = "results/laptop/start_here"  # where the results go, relative to
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from sklearn.decomposition import PCA
 
 from paperlib import embeddings, metrics, objectives
 from paperlib.datasets import InteractionDataset
@@ -73,7 +74,7 @@ def episodes_of(traits: np.ndarray, first_id: int) -> InteractionDataset:
     agents = np.repeat(np.arange(len(traits)), num_episodes)
     drawn_to, decisive = traits[agents].T[:, :, None]
     observations = rng.uniform(-1, 1, (len(agents), episode_length))
-    logits = decisive[..., None] * (drawn_to - observations)[..., None] * np.array([-1, 0, 1])
+    logits = (decisive * (drawn_to - observations))[..., None] * np.array([-1, 0, 1])
     gumbel = rng.gumbel(size=logits.shape)  # argmax of logits + Gumbel noise: a draw from softmax
     actions = np.argmax(logits + gumbel, axis=-1)
     return InteractionDataset.from_arrays(observations[..., None], actions, first_id + agents)
@@ -91,7 +92,7 @@ print(f"{len(train)} episodes of {num_agents} agents, {len(test)} of {num_unseen
 # (observation, action) pair and averages over the episode. The **conditional policy**
 # $\pi_\phi(a \mid o, f_\theta(e))$ takes the embedding as an input. For each agent $i$
 # we draw two of its episodes, $e^*$ and $e_+$, and one episode $e_-^{(j)}$ of every
-# other agent $j$. There are two objectives:
+# other agent $j$. The *hybrid* loss, averaged over agents $i$, has two terms:
 #
 # - *imitation*: given $f_\theta(e^*)$, predict the actions in the **other** episode
 #   $e_+$. This works only if the embedding describes the agent rather than what
@@ -131,7 +132,7 @@ quality = metrics.embedding_quality(embedded, test.agents)
 untrained = embeddings.PolicyEmbedder(
     test.observation_size, test.action_size, settings=settings, generator=make_generator(seed, 1)
 )
-references = {
+baselines = {
     "untrained": untrained.embed(test),
     "summary statistics": metrics.summary_statistics(test),
 }
@@ -151,14 +152,14 @@ truth = unseen_traits[test.agents.numpy() - num_agents]
 ratio = metrics.intra_inter_clustering_ratio
 values = {
     "iicr": {"learned": quality["ratio"]}
-    | {name: ratio(vectors, test.agents) for name, vectors in references.items()},
+    | {name: ratio(vectors, test.agents) for name, vectors in baselines.items()},
     "accuracy": quality,
     "correlation": {
         name: np.corrcoef(predicted[:, column], truth[:, column])[0, 1]
         for column, name in enumerate(("drawn to", "decisive"))
     },
     "losses": measures.window_means(model.losses, num_windows=100),
-    "points": embedded - embedded.mean(0),
+    "points": PCA(2).fit_transform(embedded),
     "drawn_to": truth[:, 0],
     "decisive": truth[:, 1],
 }
@@ -172,11 +173,11 @@ figure, axes = plt.subplots(1, 3, figsize=(6.75, 2.2))
 updates = np.linspace(0, result["parameters"]["num_updates"], len(values["losses"]))
 axes[0].plot(updates, values["losses"])
 axes[0].set(xlabel="update", ylabel="loss", title="learning")
-points = np.array(values["points"])
-plane = points @ np.linalg.svd(points, full_matrices=False)[2][:2].T  # PCA
 shown = (("drawn_to", "$g$, drawn to"), ("decisive", r"$\kappa$, how decisive"))
 for ax, (name, label) in zip(axes[1:], shown, strict=True):
-    drawn = ax.scatter(*plane.T, c=values[name], s=5, cmap="cividis", linewidths=0)
+    drawn = ax.scatter(
+        *np.transpose(values["points"]), c=values[name], s=5, cmap="cividis", linewidths=0
+    )
     figure.colorbar(drawn, ax=ax, label=label)
     ax.set(xticks=[], yticks=[], title="episodes of unseen agents")
 plots.save_figure(figure, output, "start_here")
