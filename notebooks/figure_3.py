@@ -135,10 +135,10 @@ for method in methods:
 # is one wrestler, named after how it was trained. The last figure corresponds to the
 # paper's Figure 3.
 #
-# **What it means.** In the weak split, Emb-Hyb has the lowest IICR (0.34, against 0.38
-# for Emb-Id and 0.52 for Emb-Im), and Emb-Id the highest silhouette (0.25, against
-# 0.21). The two wrestlers trained in pairs mostly stand apart; the three trained by
-# self-play overlap. In the strong split all colours mix: IICR is 0.88 or more, and
+# **What it means.** In the weak split, Emb-Hyb has the lowest IICR (0.30, against 0.38
+# for Emb-Id and 0.42 for Emb-Im), and Emb-Id the highest silhouette (0.24, against
+# 0.20). The two wrestlers trained in pairs mostly stand apart; the three trained by
+# self-play overlap. In the strong split all colours mix: IICR is 0.87 or more, and
 # silhouettes are negative. In this seed the five unseen wrestlers fight alike; Table
 # 1's mean over ten splits is lower.
 #

@@ -280,7 +280,7 @@ plots.save_figure(policy_plots.gains(values, variants[1:]), output, "figure_4_ga
 # Policies start from a strong one, not from scratch, and we report scores, not win
 # rates. Seeds vary actions, matches and minibatches, but not start, opponents and
 # encoder: the shipped one, from an earlier run of Table 1's first seed, which hardly
-# clusters unseen wrestlers (IICR 0.90; in the published run 0.87), since these fight
+# clusters unseen wrestlers (IICR 0.90; in the published run 0.89), since these fight
 # alike ([table_1](table_1.py)). FiLM and concatenation do not differ measurably.
 #
 # ## What it cost

@@ -138,7 +138,7 @@ plots.save_figure(figure, output, "figure_5")
 #
 # **What it means** (default profile). No difference is significant: every score is
 # within 0.02 of ½, every interval contains ½, and none reaches further from it than
-# 0.05. Emb-Hyb scores 0.51 [0.46, 0.55] against no embedding. The control is
+# 0.05. Emb-Hyb scores 0.51 [0.49, 0.54] against no embedding. The control is
 # equivalent to ½. **What did not reproduce:** as in Figure 4, any gain from
 # embeddings.
 #
