@@ -105,7 +105,7 @@ def ids(
     """A non-negative integer for each episode; ``unknown`` for all if none were given."""
     if values is None and unknown is not None:
         return torch.full((count,), unknown)
-    array = np.asarray(values)
+    array = _array(values)
     _one_each(name, array, count)
     if not np.issubdtype(array.dtype, np.integer):
         raise ValueError(f"{name}: ids must be integers >= 0, got {array.dtype}")
@@ -118,7 +118,7 @@ def returns(values: ArrayLike | None, *, count: int) -> Float[Tensor, " episode"
     """A finite number for each episode; NaN for all if none were given."""
     if values is None:
         return torch.full((count,), torch.nan)
-    array = np.array(values, dtype=np.float32)
+    array = np.array(_array(values), dtype=np.float32)
     _one_each("returns", array, count)
     all_valid(array, np.isfinite(array), "returns must be finite (in float32)")
     return torch.from_numpy(array)
@@ -128,7 +128,7 @@ def outcomes(values: ArrayLike | None, *, count: int) -> Int[Tensor, " episode"]
     """+1, 0 or -1 for each episode; -128 for all if none were given."""
     if values is None:
         return torch.full((count,), -128, dtype=torch.int8)
-    array = np.asarray(values)
+    array = _array(values)
     _one_each("outcomes", array, count)
     known = np.isin(array, (1, 0, -1))
     all_valid(array, known, "outcomes must be +1 (win), 0 (draw) or -1 (loss)")
@@ -154,10 +154,18 @@ def rows(values: ArrayLike, *, count: int) -> Int64[Tensor, ...]:
     whole = not (indices.is_floating_point() or indices.dtype is torch.bool)
     empty = not indices.ndim or not indices.numel()
     if empty or not whole or indices.min() < 0 or indices.max() >= count:
+        found = f"{indices.dtype} of shape {tuple(indices.shape)}"
+        if indices.numel():
+            found += f", {indices.min().item()} to {indices.max().item()}"
         raise ValueError(
-            f"rows must be indices of at least one episode, 0 to {count - 1}, got {values}"
+            f"rows must be indices of at least one episode, 0 to {count - 1}, got {found}"
         )
     return indices.long()
+
+
+def _array(values: ArrayLike) -> np.ndarray:
+    """An array of what may be a tensor on any device, with or without gradients."""
+    return np.asarray(values.detach().cpu() if isinstance(values, Tensor) else values)
 
 
 def _one_each(name: str, array: np.ndarray, count: int) -> None:
@@ -173,7 +181,7 @@ def _episodes(name: str, values: Iterable[ArrayLike]) -> list[np.ndarray]:
     arrays = []
     for index, value in enumerate(values):
         try:
-            array = np.asarray(value.detach() if isinstance(value, Tensor) else value)
+            array = _array(value)
         except (ValueError, TypeError):
             array = None
         if array is None or array.dtype.kind not in "biuf" or np.ma.isMaskedArray(value):

@@ -228,16 +228,16 @@ def compare(
     def learned(
         name: str, title: str, half: InteractionDataset, settings: Settings, seed: int
     ) -> PolicyEmbedder:
-        encoder = encoders[name](*sizes, generator=make_generator(seed, 1))
         options = {"settings": settings, "generator": make_generator(seed, 2, device=device)}
-        return train(half, encoder, objectives[title], **options)
+        try:
+            encoder = encoders[name](*sizes, generator=make_generator(seed, 1))
+            return train(half, encoder, objectives[title], **options)
+        except ValueError as error:
+            raise ValueError(f"{name}, {title}: {error}") from None
 
     once = dataclasses.replace(settings, num_updates=1)
     for name, title in cells:
-        try:
-            learned(name, title, halves[seeds[0]][0], once, seeds[0])
-        except ValueError as error:
-            raise ValueError(f"{name}, {title}: {error}") from None
+        learned(name, title, halves[seeds[0]][0], once, seeds[0])
     for seed, (half, test) in halves.items():
         if references:
             measured("", "chance", torch.zeros(len(test), 1))

@@ -86,6 +86,7 @@ class PolicyEmbedder(nn.Module):
             check_policy(self.policy, *self.sizes, embedding_size=settings.embedding_size)
         normalizes = settings.normalize_observations
         self.normalizer = RunningNormalizer(observation_size) if normalizes else nn.Identity()
+        self.eval()
 
     def prepare(self, batch: EpisodeBatch) -> EpisodeBatch:
         """The batch with normalised observations, as encoder and policy take it."""
@@ -274,7 +275,10 @@ def learn(
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, settings.num_updates)
     losses = torch.zeros(settings.num_updates, device=generator.device)
     with torch.random.fork_rng([generator.device] if generator.device.type == "cuda" else []):
-        torch.manual_seed(start)  # for dropout in the user's networks
+        torch.default_generator.manual_seed(start)  # for dropout in the user's networks
+        if generator.device.type == "cuda":
+            with torch.cuda.device(generator.device):
+                torch.cuda.manual_seed(start)
         for update in range(settings.num_updates):
             triplets = draw_triplets(
                 dataset,

@@ -199,7 +199,8 @@ class ConditionalPolicy(nn.Module):
         if self.likelihood == "categorical":
             return (output.log_softmax(-1) * actions).sum(-1)
         if self.likelihood == "gaussian":
-            distribution = torch.distributions.Normal(output, self.log_std.exp())
+            std = self.log_std.exp()
+            distribution = torch.distributions.Normal(output, std, validate_args=False)
             return distribution.log_prob(actions).sum(-1)
         return -0.5 * (output - actions).square().sum(-1)
 

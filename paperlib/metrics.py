@@ -158,7 +158,7 @@ def ratings(pairs: ArrayLike, scores: ArrayLike, *, num_players: int) -> NDArray
     signs[np.arange(len(pairs)), pairs[:, 1]] = -1.0
     # Every match is a win of weight s and a loss of weight 1 - s.
     won = np.repeat([True, False], len(pairs))
-    model = LogisticRegression(C=10.0, fit_intercept=False, max_iter=1000)
+    model = LogisticRegression(C=10.0, fit_intercept=False, tol=1e-8, max_iter=1000)
     model.fit(np.concatenate([signs, signs]), won, np.concatenate([scores, 1 - scores]))
     strengths = 400 / np.log(10) * model.coef_[0]
     return strengths - strengths.mean()
@@ -178,7 +178,9 @@ def summary_statistics(dataset: InteractionDataset) -> Float[Tensor, "episode fe
         parts.append(torch.cat([mean, variance.sqrt()], dim=-1))
     features = torch.cat(parts)
     spread = features.std(0, correction=int(len(features) > 1))
-    varies = spread > 1e-5 * features.abs().amax(0)  # beyond what rounding does
+    # The deviation of a constant is rounding noise: small only in comparison with the mean.
+    size = features.abs().amax(0).unflatten(0, (2, -1)).amax(0).repeat(2)
+    varies = spread > 1e-5 * size
     return torch.where(varies, features / spread, 0.0)
 
 

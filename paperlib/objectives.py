@@ -77,8 +77,14 @@ def draw_triplets(
         reference_episodes: the fewest and the most different episodes that make up e*; their
             number is uniform in this range, and the same for all agents.
         generator: draws agents, episodes and steps.
+
+    Raises:
+        ValueError: if an agent has too few episodes.
     """
     order, starts, counts = episodes
+    if counts.min() <= reference_episodes[1]:
+        least = reference_episodes[1] + 1
+        raise ValueError(f"every agent needs {least} episodes, one has {counts.min()}")
     source = {"generator": generator, "device": generator.device}
     if 0 < agents_per_update < len(counts):
         some = torch.randperm(len(counts), **source)[:agents_per_update]

@@ -53,6 +53,10 @@ class Settings:
         for name, least in minimum.items():
             value = _checks.integer(name, getattr(self, name), minimum=least)
             object.__setattr__(self, name, value)
+        if not isinstance(self.normalize_observations, bool):
+            raise ValueError(
+                f"normalize_observations must be True or False, got {self.normalize_observations!r}"
+            )
         _checks.positive("learning_rate", self.learning_rate)
         _checks.one_of("likelihood", self.likelihood, LIKELIHOODS)
         fewest_and_most = _checks.range_of_counts("reference_episodes", self.reference_episodes)

@@ -8,7 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor
 
-from paperlib import files
+from paperlib import _checks, files
 
 Progress = Callable[[int], None]  # called with the number of iterations that were just done
 State = tuple[dict[str, Tensor], dict[str, Any]]  # tensors, and what JSON can hold
@@ -29,7 +29,8 @@ class Training(Protocol):
 
     @property
     def identity(self) -> Mapping[str, Any]:
-        """Everything that determines the result, as JSON: streams, settings, data checksums."""
+        """Everything that determines the result, as JSON: streams, settings, iterations, data
+        checksums."""
         ...
 
     def step(self) -> Any:
@@ -68,11 +69,18 @@ def run(
             an error.
 
     Raises:
-        ValueError: if the checkpoint is damaged, or of another training and not ``restart``.
+        ValueError: if the checkpoint is damaged, has more iterations than asked for, or is of
+            another training and not ``restart``.
     """
+    checkpoint_every = _checks.integer("checkpoint_every", checkpoint_every, minimum=1)
     if checkpoint is not None and (found := _load(training, Path(checkpoint), restart=restart)):
         tensors, metadata = found
         training.load_state(tensors, metadata["state"])
+        if training.iteration > num_iterations:
+            raise ValueError(
+                f"num_iterations must be at least the {training.iteration} that {checkpoint} has, "
+                f"got {num_iterations}"
+            )
     progress(training.iteration)
     while training.iteration < num_iterations:
         training.step()

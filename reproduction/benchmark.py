@@ -225,9 +225,10 @@ class Benchmark:
             agents_per_update=min(self.anchors_per_update, num_agents),
             likelihood="categorical" if data.num_actions else "gaussian",
         )
-        generator = make_generator(*key, 2, device=self.device)
         if objective == UNTRAINED:
+            generator = make_generator(*key, 2)
             return PolicyEmbedder(*sizes, encoder=scaled, settings=settings, generator=generator)
+        generator = make_generator(*key, 2, device=self.device)
         hybrid = Hybrid(choice.identification_weight)
         loss = hybrid if objective == PAPERS[1] else OBJECTIVES[objective]
         return comparison.train(data, scaled, loss, settings=settings, generator=generator)

@@ -31,8 +31,14 @@ def info_nce_loss(
     Args:
         embeddings: f, V ≥ 2 of each of N agents, (V, N, D).
         temperature: τ > 0.
+
+    Raises:
+        ValueError: if there is one agent, or one episode of each, or τ is not positive and finite.
     """
+    _checks.positive("temperature", temperature)
     views, agents = embeddings.shape[:2]
+    if min(views, agents) < 2:
+        raise ValueError(f"embeddings: at least 2 of 2 agents are needed, got {views} of {agents}")
     z = functional.normalize(embeddings.flatten(0, 1), dim=-1)  # (views * agents, D)
     itself = torch.eye(len(z), dtype=torch.bool, device=z.device)
     log_probs = (z @ z.T / temperature).masked_fill(itself, -torch.inf).log_softmax(-1)

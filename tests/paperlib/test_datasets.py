@@ -109,7 +109,9 @@ def test_errors_name_the_argument(name, value, unchecked):
 
 def test_tensors_with_gradients_are_taken():
     wanted = torch.ones(4, 3, 2, requires_grad=True)
-    assert torch.equal(make(observations=wanted).observations, torch.ones(4, 3, 2))
+    found = make(observations=wanted, returns=wanted[:, 0, 0])
+    assert torch.equal(found.observations, torch.ones(4, 3, 2))
+    assert torch.equal(found.returns, torch.ones(4))
 
 
 def test_errors_name_the_episode():

@@ -535,6 +535,26 @@ def test_a_loss_that_turns_nan_is_noticed(dataset, generator):
     assert len(list(losses)) == 203  # noticed after 100 updates
 
 
+def test_a_gaussian_policy_that_diverges_is_named_in_one_line(continuous_dataset, generator):
+    settings = changed(num_updates=120, learning_rate=1e30, likelihood="gaussian")
+    with pytest.raises(ValueError, match=r"^objective must return finite losses, got [^\n]*$"):
+        learn(continuous_dataset, settings=settings, generator=generator)
+
+
+def test_generators_of_gpus_are_left_alone(dataset, generator, monkeypatch):
+    seeded = []
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", seeded.append)
+    learn(dataset, settings=SMALL, generator=generator)
+    assert not seeded
+
+
+def test_dropout_is_off_in_what_is_not_trained(dataset, generator):
+    encoder = EpisodeEncoder(2, 3, generator=generator)
+    encoder.pairs.append(torch.nn.Dropout())
+    model = PolicyEmbedder(2, 3, settings=SMALL, encoder=encoder, generator=generator)
+    assert torch.equal(model.embed(dataset), model.embed(dataset))
+
+
 def test_an_encoder_of_other_sizes(dataset, generator):
     encoder = EpisodeEncoder(5, 3, generator=generator)
     with pytest.raises(ValueError, match=r"^encoder must return .* got RuntimeError: mat1"):

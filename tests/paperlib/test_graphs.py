@@ -114,15 +114,16 @@ def test_every_listener_loses_one_edge_to_test_and_one_to_validation(seed, num_p
     assert split.train.is_connected()
 
 
-@settings(max_examples=60, deadline=None)
-@given(seeds)
-def test_a_weak_split_knows_every_agent_or_is_an_error(seed):
-    graph = InteractionGraph.bipartite(3, 3)
-    try:
-        split = leave_edges_out(graph, (3, 4, 5), generator=streams.make_generator(seed))
-    except ValueError:
-        return
-    assert set(split.validation.agents) | set(split.test.agents) <= set(split.train.agents)
+def test_a_weak_split_knows_every_agent_or_is_an_error():
+    graph, found = InteractionGraph.bipartite(4, 4), []
+    for seed in range(60):
+        try:
+            split = leave_edges_out(graph, range(4, 8), generator=streams.make_generator(seed))
+        except ValueError:
+            continue
+        found.append(split)
+        assert {*split.validation.agents} | {*split.test.agents} <= {*split.train.agents}
+    assert 0 < len(found) < 60
 
 
 def test_too_few_edges_to_leave_out(generator):

@@ -106,6 +106,16 @@ def test_summary_statistics_by_hand():
     torch.testing.assert_close(features[:, 1:], raw[:, 1:] / raw[:, 1:].std(0))
 
 
+def test_summary_statistics_of_constants_are_zero(generator):
+    lengths = torch.randint(20, 60, (30,), generator=generator).tolist()
+    data = InteractionDataset.from_arrays(
+        [[[0.3, 1.3]] * length for length in lengths],
+        [[[0.1]] * length for length in lengths],
+        [0, 1] * 15,
+    )
+    assert (metrics.summary_statistics(data) == 0).all()
+
+
 def test_averages_of_all_episodes_are_means(generator):
     r, agents = torch.randn(6, 2, generator=generator), torch.tensor([3, 1, 3, 1, 3, 1])
     means = average_episodes(r, agents, num_episodes=3, num_averages=2, generator=generator)
@@ -254,6 +264,20 @@ def test_ratings_of_who_never_lost_are_finite():
     found = ratings([[0, 1], [1, 2], [0, 2]], [1.0, 1.0, 1.0], num_players=3)
     assert np.isfinite(found).all() and found[0] > found[1] > found[2]
     assert found.sum() == pytest.approx(0, abs=1e-6)
+
+
+def test_ratings_maximise_the_likelihood():
+    rng = np.random.default_rng(0)
+    pairs = np.array([*itertools.combinations(range(40), 2)] * 3)
+    truth = 150 * rng.normal(size=40)
+    chances = 1 / (1 + 10 ** ((truth[pairs[:, 1]] - truth[pairs[:, 0]]) / 400))
+    scores = (rng.random(len(pairs)) < chances).astype(float)
+    found = ratings(pairs, scores, num_players=40) * np.log(10) / 400
+    expected = 1 / (1 + np.exp(found[pairs[:, 1]] - found[pairs[:, 0]]))
+    residuals = np.zeros(40)  # scores minus expected ones are zero in the sum, but for the penalty
+    np.add.at(residuals, pairs[:, 0], scores - expected)
+    np.add.at(residuals, pairs[:, 1], expected - scores)
+    assert residuals == pytest.approx(found / 10, abs=1e-4)
 
 
 @pytest.mark.parametrize(

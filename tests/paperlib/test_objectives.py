@@ -205,6 +205,12 @@ def test_single_references_are_drawn_as_ever(dataset, generator):
     assert torch.equal(torch.rand(3, generator=generator), torch.rand(3, generator=again))
 
 
+@pytest.mark.parametrize(("counts", "most"), [((4, 1, 2), 1), ((4, 3, 3), 3)])
+def test_agents_with_too_few_episodes(counts, most, generator):
+    with pytest.raises(ValueError, match=rf"every agent needs {most + 1} episodes, one has"):
+        references(numbered_dataset(counts=counts), generator, reference_episodes=(1, most))
+
+
 def test_some_agents_of_all(generator):
     data = numbered_dataset(counts=(2,) * 3)
     triplets = [

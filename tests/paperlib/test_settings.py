@@ -26,6 +26,8 @@ from paperlib.embeddings import Settings
         {"hidden_size": 0},
         {"policy_hidden_size": 0},
         {"agents_per_update": -1},
+        {"normalize_observations": "no"},
+        {"normalize_observations": 1},
         {"reference_episodes": 2},
         {"reference_episodes": (0, 1)},
         {"reference_episodes": (3, 2)},

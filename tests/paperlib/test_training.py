@@ -84,23 +84,35 @@ def test_a_finished_training_is_not_repeated(tmp_path, monkeypatch):
     assert run(Walk(), path).history == whole.history
 
 
+def test_fewer_iterations_than_the_checkpoint_has(tmp_path):
+    path = tmp_path / "c.safetensors"
+    run(Walk(), path)
+    with pytest.raises(ValueError, match=r"^num_iterations must be at least the 6 that .* got 2$"):
+        training.run(Walk(), path, num_iterations=2)
+    with pytest.raises(ValueError, match="checkpoint_every must be an integer of at least 1"):
+        run(Walk(), path, checkpoint_every=0)
+
+
 SCRIPT = """
 import os, signal, sys
 sys.path.insert(0, {folder!r})
 from test_training import Walk, run
+calls = iter(range(100))
 def progress(done):
-    if done and os.path.exists({path!r}) and not {last!r}:
+    if next(calls) and not {last!r}:  # the first call tells what the checkpoint has
         os.kill(os.getpid(), signal.SIGKILL)
 print(run(Walk(), {path!r}, progress=progress).history)
 """
 
 
 def test_killed_at_every_iteration(tmp_path):
-    path, folder = str(tmp_path / "c.safetensors"), os.path.dirname(__file__)
-    for last in (False, False, True):
+    path, folder, kept = str(tmp_path / "c.safetensors"), os.path.dirname(__file__), []
+    for last in (False,) * (COUNT - 1) + (True,):
         script = SCRIPT.format(folder=folder, path=path, last=last)
         done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
         assert done.returncode == (0 if last else -signal.SIGKILL), done.stderr
+        kept.append(len(files.load_tensors(path)[1]["state"]["history"]))
+    assert kept == [1, 2, 3, 4, 5, COUNT]
     assert done.stdout.strip() == str(run(Walk()).history)
 
 

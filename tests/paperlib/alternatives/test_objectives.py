@@ -65,6 +65,12 @@ def test_info_nce_is_the_formula_in_numpy(generator):
     )
 
 
+@pytest.mark.parametrize("shape", [(1, 3, 2), (3, 1, 2)])
+def test_info_nce_needs_positives_and_negatives(shape):
+    with pytest.raises(ValueError, match=r"^embeddings: at least 2 of 2 agents are needed, got "):
+        info_nce_loss(torch.ones(shape))
+
+
 def test_info_nce_takes_all_episodes_in_any_order(dataset, generator):
     networks, triplets = make_networks(generator), draw(dataset, generator)
     embedded = torch.cat([networks.encoder(*batch) for batch in triplets])
