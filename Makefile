@@ -35,7 +35,7 @@ PARALLEL := --numprocesses $(CORES) --dist loadgroup
 
 help:  ## show this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
-	@echo 'variables:  PROFILE=smoke|laptop|long|paper  TORCH=cpu|cuda  CORES=2  EXECUTOR=local|slurm  PYTHON=python3  ITEMS=table_2'
+	@echo 'variables:  PROFILE=smoke|laptop|long|paper  TORCH=cpu|cuda  CORES=2  EXECUTOR=local|slurm  PYTHON=python3  ITEMS=table_2  LAB=--no-browser'
 
 install: $(READY)  ## make the environment, pinned to requirements.lock
 

@@ -66,8 +66,8 @@ class Benchmark:
         num_workers: processes; does not affect the results.
 
     Raises:
-        ValueError: if a name is unknown, the paper's encoder or objective is missing, a world has
-            no ``num_updates``, or the machine has no such device.
+        ValueError: if a name is unknown or given twice, the paper's encoder or objective is
+            missing, a world has no ``num_updates``, or the machine has no such device.
     """
 
     folder: Path
@@ -82,10 +82,14 @@ class Benchmark:
     num_workers: int = 1
 
     def __post_init__(self) -> None:
-        known = {"worlds": WORLDS, "encoders": comparison.ENCODERS, "objectives": OBJECTIVES}
+        objectives = [name for name in OBJECTIVES if name != SUPERVISED]
+        known = {"worlds": WORLDS, "encoders": comparison.ENCODERS, "objectives": objectives}
         for name, options in known.items():
-            for value in getattr(self, name):
+            values = getattr(self, name)
+            for value in values:
                 _checks.one_of(name, value, tuple(options))
+            if len({*values}) < len(values):
+                raise ValueError(f"{name} must differ from each other, got {values}")
         make_generator(0, device=self.device)  # raises if the machine has no such device
         if missing := {*self.worlds} - {*self.num_updates}:
             raise ValueError(f"num_updates: there is no number for {', '.join(sorted(missing))}")

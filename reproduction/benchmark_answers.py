@@ -193,7 +193,7 @@ def answers_table(answered: Sequence[Mapping[str, Any]]) -> str:
         among = f", {STATISTICS} among them" if STATISTICS in ties else ""
         return f"{len(ties)} others{among}"
 
-    header = ("world", "split", "best cell", "not shown to be worse by 2 points")
+    header = ("world", "split", "best cell", "not shown to be worse, or by less than 2 points")
     header += ("encoders, with Emb-Hyb", "objectives, with mean-MLP", "the paper's are enough")
     body = []
     for row in answered:

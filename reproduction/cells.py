@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from paperlib import embeddings
+from paperlib import embeddings, files
 from paperlib.agents import symmetries, word_speakers
 from paperlib.agents.word_speakers import word_numbers
 from paperlib.alternatives.gated_pooling import GatedPoolingEncoder, ReadingPolicy
@@ -88,10 +88,8 @@ def learn(
         networks["encoder"] = GatedPoolingEncoder(*sizes, **options)
         networks["policy"] = ReadingPolicy(*sizes, **options)
     source = {"cell": repr(cell), "key": list(key), "data": dataset.checksum()}
-    if path is not None and path.exists():
-        present = PolicyEmbedder.load(path, **networks)
-        if present.source == source:
-            return present
+    if path is not None and path.exists() and files.load_tensors(path)[1].get("source") == source:
+        return PolicyEmbedder.load(path, **networks)
     objective, losses = Hybrid(cell.identification_weight), []
     divided = symmetries.by_message(dataset)
     counts = divided.agents.bincount()[divided.agents]

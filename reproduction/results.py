@@ -36,9 +36,16 @@ class Run:
     Args:
         item: name of the notebook, such as "table_2".
         parameters: the notebook's parameters, but for its folders, by name.
+
+    Raises:
+        ValueError: if a seed is listed twice: the same run would count as two.
     """
 
     def __init__(self, item: str, parameters: Mapping[str, Any]) -> None:
+        for name, value in parameters.items():
+            listed = name.endswith("seeds") and isinstance(value, Sequence)
+            if listed and len({*value}) < len(value):
+                raise ValueError(f"{name} must differ from each other, got {value}")
         self.item = item
         self.started = time.perf_counter()
         self.parameters = dict(parameters)

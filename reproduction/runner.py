@@ -207,6 +207,8 @@ def run(
     notebook = Path(notebook)
     name = notebook.stem
     defaults = read_parameters(notebook)
+    if "output_folder" in (parameters or {}):
+        raise ValueError("output_folder is set from the folder of all results (--results)")
     given = load_profile(profile, name) | dict(parameters or {})
     checked = check_parameters(given, defaults)
     results_dir = Path(os.path.abspath(results_folder)) / profile
@@ -285,8 +287,10 @@ def main(arguments: list[str] | None = None) -> None:
             results_folder=options.results,
             parameters=given,
         )
-    except ValueError as error:
+    except (ValueError, FileNotFoundError) as error:
         sys.exit(f"error: {error}")
+    except yaml.YAMLError as error:
+        sys.exit(f"error: -p: {str(error).splitlines()[0]}")
     except papermill.PapermillExecutionError as error:
         last = f"{error.ename}: {error.evalue}"
         sys.exit(f"error: {options.notebook}, cell {error.cell_index}: {last}")

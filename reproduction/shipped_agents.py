@@ -11,6 +11,7 @@ from typing import Any
 
 from paperlib import pretrained
 from paperlib.agents.populations import Population
+from paperlib.agents.selfplay import Recipe
 from reproduction import contextual_policies
 from reproduction.best_responses import ALL
 from reproduction.contextual_policies import ContextualPolicies
@@ -80,6 +81,8 @@ def load_contextual_policies(parameters: Mapping[str, Any]) -> ContextualPolicie
         "learning_rate": made["recipe"]["ppo"]["learning_rate"],
     }
     known |= {n: made["recipe"][n] for n in ("num_iterations", "num_rollouts", "num_envs")}
+    for training in made["trainings"].values():
+        known["games_every"] = training["curve"][1]["iteration"]
     _compare(parameters, known, "shipped policies", FROM_SCRATCH)
     return trained
 
@@ -102,6 +105,14 @@ def check_best_responses(provenance: Mapping[str, Any], parameters: Mapping[str,
         "num_response_iterations": len(provenance[ALL]["curve"]) - 1,
     }
     _compare(parameters, known, "shipped best responses", FROM_SCRATCH)
+    rollouts = parameters["num_response_iterations"] * parameters["num_rollouts"]
+    num_samples = rollouts * parameters["num_envs"] * Recipe.rollout_length
+    num_samples *= len(provenance[ALL]["opponents"])
+    if num_samples != provenance[ALL]["samples"]:
+        raise ValueError(
+            f"num_rollouts, num_envs: {ALL!r} would learn from {num_samples} samples, but the "
+            f"shipped one did from {provenance[ALL]['samples']}; {FROM_SCRATCH}"
+        )
 
 
 def _compare(given: Mapping[str, Any], made: Mapping[str, Any], what: str, remedy: str) -> None:

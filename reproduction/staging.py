@@ -58,8 +58,9 @@ def rename_in_notebook(text: str, staging: Path, target: Path) -> str:
 
 def publish(staging: Path, target: Path) -> None:
     """Moves the files of a successful run into place, the results file last: where it is, all
-    others are. Files of earlier runs that this one did not make are deleted."""
+    others are. Files of earlier runs are deleted, the results file first."""
     target.mkdir(exist_ok=True)
+    (target / results.FILE_NAME).unlink(missing_ok=True)
     made = sorted(staging.iterdir(), key=lambda file: file.name == results.FILE_NAME)
     names = {file.name for file in made}
     for file in made:

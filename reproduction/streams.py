@@ -58,10 +58,10 @@ class Stream(enum.IntEnum):
 
     FIGURE_4_OPPONENTS = 501  # (encoder seed, _): which wrestlers are the opponents
     FIGURE_4_POLICIES = 503  # (seed, _): trainings
-    FIGURE_4_GAMES = 506  # (seed, _, group of opponents): evaluation games
+    FIGURE_4_GAMES = 506  # (seed, _, group of opponents, game): evaluation games
     BEST_RESPONSES = 504  # (_, policy): trainings
     BEST_RESPONSES_GAMES = 505  # (seed, _, policy): games against all opponents
-    FIGURE_5_MATCHES = 510  # (seed, _, evaluation seed, pair of variants)
+    FIGURE_5_MATCHES = 510  # (seed of the policies, _, pair of variants, game)
 
     GENERALISATION = 220  # (seed, _): tables; (seed, _, encoder, ...): trainings and evaluations
 
@@ -84,7 +84,7 @@ class Stream(enum.IntEnum):
     VALUE_POKER = 711  # (seed, _, game, population): weights of the players
 
     BENCHMARK = 720  # (seed, _, world, 0 to 3): agents and episodes, splits, labelled episodes
-    BENCHMARK_ENCODERS = 721  # (seed, _, world, kind of split, 0 to 4): trainings; classifiers
+    BENCHMARK_ENCODERS = 721  # (seed, _, world, kind of split, 0 to 3): trainings; classifiers
 
 
 def device_source(device: str) -> dict[str, str]:

@@ -45,9 +45,9 @@ def row(item: str, estimate: Estimate, *, paper: float | None = None, verdict: s
         estimate: our number.
         paper: the paper's number; None where it reports none.
         verdict: if empty, the paper's number is compared with ours: "agrees" where it lies in our
-            interval, else "higher" or "lower", for ours.
+            interval, else "higher" or "lower", for ours; nothing if there is no interval.
     """
-    if not verdict and paper is not None:
+    if not verdict and paper is not None and not math.isnan(estimate.low):
         if estimate.low - 0.005 <= paper <= estimate.high + 0.005:  # the paper's are rounded
             verdict = "agrees"
         else:

@@ -21,7 +21,7 @@ import torch
 from tqdm import tqdm
 
 from paperlib.agents import maddpg
-from reproduction import policy_training, runner, training_runs, trainings, wrestlers
+from reproduction import policy_training, results, runner, training_runs, trainings, wrestlers
 from reproduction.policy_study import Study
 
 
@@ -42,14 +42,14 @@ def train_population(parameters: Mapping[str, Any], number: int) -> None:
         max_restarts=parameters["max_restarts"],
         num_evaluation_episodes=parameters["num_evaluation_episodes"],
         num_workers=parameters["num_workers"],
-        folder=Path(parameters["checkpoint_folder"]) / str(number),
+        folder=results.resolve(parameters["checkpoint_folder"]) / str(number),
         device=parameters["device"],
     )
 
 
 def train_wrestlers(parameters: Mapping[str, Any], name: str) -> None:
     """Does a training run of wrestlers.py."""
-    folder = parameters["training_runs_folder"]
+    folder = results.resolve(parameters["training_runs_folder"])
     num_iterations = training_runs.find(name).recipe.num_iterations
     with tqdm(total=num_iterations, desc=name, unit="iteration") as bar:
         wrestlers.train(name=name, seed=parameters["seed"], folder=folder, progress=bar.update)

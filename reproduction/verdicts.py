@@ -15,7 +15,7 @@ from reproduction import statistics
 Numbers = Sequence[float] | NDArray[np.floating]
 Clusters = Sequence[int] | NDArray[np.integer]  # of each run
 
-LEVEL = 0.05  # of all tests of a claim together
+LEVEL = 0.05  # of a claim's tests of a difference together, and of its tests of equivalence
 MIN_RUNS = 5  # independent ones that a verdict needs
 MAX_RUNS = 10_000  # up to which `required_num_runs` searches
 EXPECTED = ("greater", "less", "equal")

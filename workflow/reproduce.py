@@ -102,12 +102,12 @@ def of_other_parameters(results_dir: Path) -> list[str]:
     Raises:
         ValueError: if a results file is damaged.
     """
-    found = []
+    found, free = [], {"device", "num_workers"}
     for path in results_dir.glob(f"*/{results.FILE_NAME}"):
         item, given = path.parent.name, results.load(path.parent)["parameters"]
         if (runner.NOTEBOOKS / f"{item}.py").exists():
             wanted = files.plain(runner.parameters_of(item, results_dir.name, results_dir.parent))
-            if any(given[n] != wanted[n] for n in given.keys() & wanted.keys() - {"device"}):
+            if any(given[n] != wanted[n] for n in given.keys() & wanted.keys() - free):
                 found.append(str(path))
     return found
 

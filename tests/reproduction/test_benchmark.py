@@ -173,6 +173,10 @@ def test_unknown_names_are_named(tmp_path):
         make(tmp_path, encoders=["MLP"])
     with pytest.raises(ValueError, match=r"objectives must be one of .*, got 'Emb'"):
         make(tmp_path, objectives=["Emb"])
+    with pytest.raises(ValueError, match=r"objectives must be one of .*, got 'supervised'"):
+        make(tmp_path, objectives=["Emb-Hyb", "supervised"])
+    with pytest.raises(ValueError, match="objectives must differ from each other"):
+        make(tmp_path, objectives=["Emb-Hyb", "Emb-Hyb"])
     with pytest.raises(ValueError, match="num_updates: there is no number for Kuhn"):
         make(tmp_path, num_updates={"Leduc": 3})
     with pytest.raises(ValueError, match="encoders must hold 'mean-MLP'"):

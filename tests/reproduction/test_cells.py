@@ -36,6 +36,8 @@ def test_a_cell_is_learned_once_and_evaluated(task, encoder, symmetric, weight, 
     again = cells.run_cell(**job, progress=lambda done: None)
     assert job["path"].stat().st_mtime_ns == written
     assert {**found, "seconds": 0} == {**again, "seconds": 0}
-    job["cell"] = cell._replace(num_updates=5)
-    cells.run_cell(**job, progress=lambda done: None)
-    assert job["path"].stat().st_mtime_ns != written
+    for changes in ({"num_updates": 5}, {"hidden_size": 6}):
+        job["cell"] = cell._replace(**changes)
+        cells.run_cell(**job, progress=lambda done: None)
+        assert job["path"].stat().st_mtime_ns != written
+        written = job["path"].stat().st_mtime_ns

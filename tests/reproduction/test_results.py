@@ -107,3 +107,8 @@ def test_a_notebook_resolves_its_folders(notebook):
     used = [node for node in names if isinstance(node.ctx, ast.Load)]
     assert {node.id for node in used} == folders
     assert [node.id for node in used if node not in resolved + passed] == []
+
+
+def test_a_seed_counts_once():
+    with pytest.raises(ValueError, match=r"^egocentric_seeds must differ from each other, got \["):
+        results.Run("table_1", {"seeds": [0, 1], "egocentric_seeds": [0, 0]})

@@ -130,6 +130,7 @@ def test_notebook_without_result_fails(write):
         ({"parameters": {"count": True}}, "'count' must be of type int"),
         ({"parameters": {"rate": "fast"}}, "'rate' must be of type float"),
         ({"parameters": {"names": [1]}}, "'names' must be of type str"),
+        ({"parameters": {"output_folder": "x"}}, "output_folder is set from the folder of all"),
         ({"profile": "wrong"}, "unknown parameter 'cuont'"),
         ({"profile": "lapptop"}, "unknown profile 'lapptop'; there are plain, many, wrong"),
     ],
@@ -205,6 +206,8 @@ def test_command_line_says_one_line(write):
     notebook = write(GOOD)
     with pytest.raises(SystemExit, match=r"^error: unknown parameter 'cuont'[^\n]*$"):
         runner.main([str(notebook), "--profile", "plain", "-p", "cuont=3"])
+    with pytest.raises(SystemExit, match=r"^error: -p: while parsing [^\n]*$"):
+        runner.main([str(notebook), "--profile", "plain", "-p", "count=[1"])
 
 
 def test_nobody_changes_the_folder_of_the_process(write, monkeypatch):

@@ -88,7 +88,7 @@ def test_policies_fit_every_profile_that_takes_them(parameters, profile):
     "name",
     [
         *("encoder_seed", "num_opponents", "num_components", "num_episodes", "conditioning"),
-        *("num_iterations", "num_rollouts", "num_envs", "learning_rate"),
+        *("num_iterations", "num_rollouts", "num_envs", "learning_rate", "games_every"),
     ],
 )
 def test_policies_of_other_parameters_are_refused(parameters, name):
@@ -116,3 +116,10 @@ def test_best_responses_of_other_parameters_are_refused(parameters, name):
     match = message(name, other[name], default[name]) + "responses; train from scratch: .*True$"
     with pytest.raises(ValueError, match=match):
         shipped_agents.check_best_responses(provenance, other)
+
+
+@pytest.mark.parametrize("name", ["num_rollouts", "num_envs"])
+def test_best_responses_of_another_number_of_samples_are_refused(parameters, name):
+    other = changed(parameters("best_responses"), name)
+    with pytest.raises(ValueError, match=r"^num_rollouts, num_envs: 'all' would learn from \d+"):
+        shipped_agents.check_best_responses(pretrained.provenance(RESPONSES), other)

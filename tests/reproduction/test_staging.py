@@ -39,3 +39,22 @@ def test_files_move_and_stale_ones_go(tmp_path):
     staging.publish(here, there)
     assert {path.name for path in there.iterdir()} == {results.FILE_NAME, "a.png"}
     assert not here.exists()
+
+
+def test_files_of_two_runs_are_never_taken_for_one(tmp_path, monkeypatch):
+    here, there = tmp_path / ".tiny", tmp_path / "tiny"
+    for folder in (here, there):
+        folder.mkdir()
+        for name in (results.FILE_NAME, "a.csv", "b.csv"):
+            (folder / name).write_text(folder.name)
+    move = Path.replace
+
+    def interrupted(file, target):
+        if file.name == "b.csv":
+            raise KeyboardInterrupt
+        return move(file, target)
+
+    monkeypatch.setattr(Path, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        staging.publish(here, there)
+    assert (there / "a.csv").read_text() == ".tiny" and not (there / results.FILE_NAME).exists()

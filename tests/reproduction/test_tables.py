@@ -1,6 +1,7 @@
 """Rows, verdicts and tables."""
 
 import csv
+import math
 import re
 
 import pytest
@@ -24,6 +25,7 @@ def squeezed(table):
 )
 def test_row_compares_with_the_paper(paper, verdict):
     assert tables.row("x", estimate(0.5, 0.4, 0.6), paper=paper)["verdict"] == verdict
+    assert tables.row("x", estimate(0.5, math.nan, math.nan, 1), paper=paper)["verdict"] == ""
 
 
 def test_parts_of_a_claim_are_judged_together():

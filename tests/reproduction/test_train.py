@@ -4,7 +4,7 @@ import pytest
 
 from paperlib import files
 from paperlib.agents.selfplay import Recipe
-from reproduction import train, training_runs
+from reproduction import results, train, training_runs
 
 
 def main(folder, *arguments):
@@ -55,3 +55,15 @@ def test_the_population_is_trained_with_the_parameters_of_its_notebook(tmp_path,
     main(tmp_path, "population 1")
     assert given["num_pairs"] == 8 and given["settings"].num_iterations == 12
     assert given["folder"] == tmp_path / "smoke/checkpoints/population/1"
+
+
+def test_results_in_the_repository_are_found_from_any_folder(tmp_path, monkeypatch):
+    given = {}
+    monkeypatch.setattr(
+        train.trainings, "train_population", lambda **options: given.update(options)
+    )
+    monkeypatch.setattr(results, "ROOT", tmp_path)
+    (tmp_path / "notebooks").mkdir()
+    monkeypatch.chdir(tmp_path / "notebooks")
+    main(tmp_path / "results", "population 1")
+    assert given["folder"] == tmp_path / "results/smoke/checkpoints/population/1"
