@@ -30,7 +30,8 @@ The paper's numbers are quoted from memory, not verified; a reader with the PDF 
 {paper}. In `benchmark`, that column holds the numbers of arXiv 2607.01498. Ours are
 means over independent runs with 95 % intervals by Student's t (Wilson's in `fidelity`). The
 independent unit is a population in ParticleWorld, a wrestler in `wrestlers`, an opponent in
-`best_responses`, a match in `fidelity`, and a seed elsewhere. *agrees*: the paper's number, which
+`best_responses`, a match in `fidelity`, and a seed elsewhere; RoboSumo's seeds share one population
+of wrestlers, for which its results hold. *agrees*: the paper's number, which
 is rounded, lies in our interval; *higher* and *lower* say where ours lies. {claims}
 explains how the parts of claims (C1 to C7b) and negative controls are judged.
 

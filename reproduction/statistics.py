@@ -54,6 +54,22 @@ def t_interval(values: ArrayLike) -> Estimate:
     return Estimate(mean, mean - half, mean + half, len(values))
 
 
+def p_value_of_splits(values: ArrayLike, *, test_to_training: float) -> float:
+    """Two-sided p-value of a zero mean over random splits of the same data, for data like these.
+
+    Splits share data, so that their mean varies more between data sets than between draws of the
+    splits: t = mean / sqrt((1/S + n_test / n_training) s²), S - 1 degrees of freedom (Nadeau and
+    Bengio 2003).
+
+    Args:
+        values: one number per split, (S,), S ≥ 2.
+        test_to_training: n_test / n_training; 0 gives Student's t test.
+    """
+    values = np.asarray(values, dtype=float)
+    error = np.sqrt((1 / len(values) + test_to_training) * values.var(ddof=1))
+    return float(2 * stats.t.sf(abs(values.mean()) / error, len(values) - 1))
+
+
 def cluster_means(values: ArrayLike, clusters: ArrayLike | None) -> NDArray[np.float64]:
     """The mean of each cluster, (C,), in ascending order; without clusters, the values themselves.
 

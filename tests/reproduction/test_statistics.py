@@ -9,6 +9,7 @@ from reproduction.statistics import (
     cluster_interval,
     cluster_means,
     icc,
+    p_value_of_splits,
     t_half_width,
     t_interval,
     wilson_interval,
@@ -17,6 +18,18 @@ from reproduction.statistics import (
 
 def test_estimates_read_well():
     assert str(Estimate(1.234, 1.0, 1.5, 5)) == "1.23 [1.00, 1.50]"
+
+
+def test_p_values_of_splits():
+    values = np.random.default_rng(0).normal(0.5, 1, 10)
+    found = p_value_of_splits(values, test_to_training=0)
+    assert found == pytest.approx(stats.ttest_1samp(values, 0).pvalue)
+    rng, wrong = np.random.default_rng(1), 0
+    for _ in range(400):  # means of random quarters of 40 numbers, of which the true mean is zero
+        data = rng.normal(size=40)
+        means = [rng.choice(data, 10, replace=False).mean() for _ in range(10)]
+        wrong += p_value_of_splits(np.array(means), test_to_training=1 / 3) < 0.05
+    assert wrong / 400 < 0.08  # without the correction, it is 0.3
 
 
 def test_t_interval_is_that_of_scipy():
