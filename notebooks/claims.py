@@ -148,7 +148,7 @@ for claim in values["claims"]:
     for part in claim["parts"] if claim["claim"] in ("C1", "C4") else ():
         if part["num_runs"] > 1:
             numbers = [
-                p_value_of_splits(part["differences"], test_to_training=r) for r in (0, 1 / 3)
+                p_value_of_splits(part["differences"], test_to_training=r) for r in (0.0, 1 / 3)
             ]
             body.append((part["item"], *(f"{p:.3f}" for p in numbers)))
 tables.show(tables.markdown_table(("part", "p, these wrestlers", "p, others like them"), body))
@@ -156,7 +156,7 @@ tables.show(tables.markdown_table(("part", "p, these wrestlers", "p, others like
 # %% [markdown]
 # **What it means.** In the run in `figures/`, Emb-Hyb clusters best on RoboSumo, as the
 # paper says (C1), and all three embeddings predict outcomes better than the majority
-# class (C4); for unseen wrestlers, that depends on these being typical.
+# class (C4). For unseen wrestlers, neither is shown beyond this population.
 # **What did not reproduce.** On ParticleWorld, Emb-Id clusters no better than the
 # others (C2; the same to within 0.02), and it is undecided whether unseen listeners
 # cluster worse than known ones (C3). Policies with Emb-Hyb score as much as policies

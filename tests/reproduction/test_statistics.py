@@ -22,7 +22,7 @@ def test_estimates_read_well():
 
 def test_p_values_of_splits():
     values = np.random.default_rng(0).normal(0.5, 1, 10)
-    found = p_value_of_splits(values, test_to_training=0)
+    found = p_value_of_splits(values, test_to_training=0.0)
     assert found == pytest.approx(stats.ttest_1samp(values, 0).pvalue)
     rng, wrong = np.random.default_rng(1), 0
     for _ in range(400):  # means of random quarters of 40 numbers, of which the true mean is zero
