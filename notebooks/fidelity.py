@@ -266,16 +266,16 @@ plots.save_figure(figure, output, "robosumo_filmstrip")
 #
 # Which integrator should be the default? RK4 is the original's and conserves energy far
 # better in free flight, as expected: it is made for smooth motion. But wrestlers touch the
-# ground and each other all the time, and joints are damped. The right panel shows what the
-# difference means for a policy: in the run in `figures/`, `bug-mlp-v1` won less often with
-# `implicitfast` (83 % [79, 86]) than with RK4 (89 % [86, 92]); for `ant-mlp-v1` (91 and
-# 94 %) and `ant-lstm-v1` intervals overlap. Agents *trained* here never see RK4. So the
-# default is `implicitfast`: it runs about 3.6 times as many steps per second, and MuJoCo
-# recommends it. For the highest fidelity, use `integrator="RK4"`.
+# ground and each other all the time, and joints are damped. The right panel shows the
+# difference for policies: `ant-mlp-v1` won less often with `implicitfast` (89 % [86, 92])
+# than with RK4 (94 % [92, 96]); for `bug-mlp-v1` (86 and 85 %; on another CPU, 83 and 89 %)
+# and `ant-lstm-v1` intervals overlap. Agents *trained* here never see RK4. So the default
+# is `implicitfast`: it runs about 3.6 times as many steps per second, and MuJoCo recommends
+# it. For the highest fidelity, use `integrator="RK4"`.
 #
-# Without contact forces, `ant-mlp-v1` draws more often (15 and 6 % instead of 2 and 3 %)
-# and wins 10 (`implicitfast`) and 3 points (RK4) less; only the first is clear. The other
-# two policies that were found do no worse, so that they say nothing about our forces; only
+# Without contact forces, `ant-mlp-v1` draws more often (14 and 8 % instead of 4 and 2 %)
+# and wins 7 (`implicitfast`) and 6 points (RK4) less. The other two policies that were
+# found do not measurably worse, so that they say nothing about our forces; only
 # `ant-mlp-v1` supports them.
 #
 # ## Ours against the original
