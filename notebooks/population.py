@@ -54,6 +54,7 @@ floor = -12.5  # mean return below which a pair starts again
 max_restarts = 5  # of one pair
 num_evaluation_episodes = 1000  # of each pair with itself
 num_cross_play_episodes = 50  # of each speaker with each listener
+num_bound_episodes = 20000  # that the bound averages over
 num_workers = 2  # processes; the numbers do not depend on it
 device = "cpu"  # or "cuda"
 output_folder = "results/laptop/population"  # where the results go, relative to the repository
@@ -76,8 +77,8 @@ parameters = dict(num_populations=num_populations, trained=trained, num_pairs=nu
     num_iterations=num_iterations, learning_rate=learning_rate, discount=discount,
     logit_penalty=logit_penalty, message_size=message_size, dynamics=dynamics, floor=floor,
     max_restarts=max_restarts, num_evaluation_episodes=num_evaluation_episodes,
-    num_cross_play_episodes=num_cross_play_episodes, num_workers=num_workers,
-    device=device)  # fmt: skip
+    num_cross_play_episodes=num_cross_play_episodes, num_bound_episodes=num_bound_episodes,
+    num_workers=num_workers, device=device)  # fmt: skip
 run = results.Run("population", parameters)
 torch.set_num_threads(1)
 output = results.resolve(output_folder)
@@ -146,7 +147,7 @@ def play_own(number: int) -> torch.Tensor:
 own_returns = torch.stack([play_own(number) for number in found])  # (populations, pairs)
 
 bound_generator = make_generator(seed, Stream.POPULATION_BOUND)
-world = ParticleWorld(20000, generator=bound_generator, dynamics=dynamics)
+world = ParticleWorld(num_bound_episodes, generator=bound_generator, dynamics=dynamics)
 world.reset()
 bound = best_returns(world.state, dynamics=dynamics).mean().item()
 print(f"means {own_returns.mean(1)}, worst pair {own_returns.min():.2f}, bound {bound:.2f}")
@@ -204,7 +205,7 @@ paper = tables.paper_numbers()["table_3"]
 own, other = (t_interval(means) for means in (own_returns.mean(1), other_returns))
 rows = [
     tables.row("return, own partner", own, paper=paper["train"]["MADDPG"]),
-    tables.row("return, others' partner", other, paper=paper["test"]["MADDPG"]),
+    tables.row("return, other pairs' listeners", other, paper=paper["test"]["MADDPG"]),
 ]
 values = {"rows": rows, "bound": bound, "cross_play": matrices[0], "shown": shown}
 values |= {"own_returns": own_returns, "other_returns": other_returns}
