@@ -271,9 +271,9 @@ plots.save_figure(wrestler_plots.training(values, most_lost=0.15), output, "wres
 # **What it means.** The wrestlers differ in how they move: for most statistics of style,
 # nearly all of the variance is between wrestlers. But who beats whom is mostly a matter of
 # strength. Ratings have a standard deviation of 124 points, and strengths alone predict
-# 66 % of all outcomes. There is more than strength ($\chi^2$ is 1.25 per degree of freedom,
-# $p = 0.003$; other matches of the same wrestlers gave 0.98 to 1.41), but not much: the
-# root mean square is 0.03 [0.02, 0.05] from $p_{ij}$ to true scores, and 0.22 from ½ to
+# 66 % of all outcomes. There is more than strength ($\chi^2$ is 1.26 per degree of freedom,
+# $p = 0.002$; other matches of the same wrestlers gave 0.98 to 1.41), but not much: the
+# root mean square is 0.04 [0.02, 0.05] from $p_{ij}$ to true scores, and 0.22 from ½ to
 # $p_{ij}$.
 #
 # **What was tried** ([pilots](../reproduction/recipes/pilots.md)). Ants learn about three
