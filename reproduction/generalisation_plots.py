@@ -56,8 +56,8 @@ def unseen_returns(drawn: Mapping[str, Any], counts: Sequence[int]) -> Figure:
     levels = {name: lines[name] for name in LEVELS if name in lines}
     cells = panels(lines)
     figure, axes = _grid(len(cells), height=2.7)
-    low = min(estimate.low for line in lines.values() for estimate in line)
-    high = max(estimate.high for line in lines.values() for estimate in line)
+    shown = [(e.mean, e.low, e.high) for line in lines.values() for e in line]
+    low, high = np.nanmin(shown), np.nanmax(shown)  # a single run has no interval
     for ax, (title, own) in zip(axes, cells.items(), strict=False):
         draw_returns(ax, {label: lines[name] for label, name in own.items()} | levels, counts)
         ax.set_title(title)

@@ -42,6 +42,12 @@ def test_every_cell_and_the_oracle_are_drawn(names):
         assert ax.get_ylim()[0] < -9.5 and ax.get_ylim()[1] > -7.5
 
 
+def test_a_single_run_is_drawn_without_intervals():
+    single = [[-9.0, None, None, 1], [-8.0, None, None, 1]]
+    (ax,) = generalisation_plots.unseen_returns({CELLS[-1]: single}, [1, 16]).axes
+    assert ax.get_ylim() == (-9.5, -7.5)
+
+
 def test_languages_show_means_and_every_population():
     counts = {
         "True 1": {"3": [-16.0, -15.0], "14": [-12.0, -13.0]},
