@@ -42,6 +42,12 @@ def one_of(name: str, value: Any, options: Sequence[str]) -> None:
         raise ValueError(f"{name} must be one of {options}, got {value!r}")
 
 
+def different(name: str, values: Sequence[Any]) -> None:
+    """Checks that no value is given twice."""
+    if len({*values}) < len(values):
+        raise ValueError(f"{name} must differ from each other, got {values}")
+
+
 def all_valid(values: np.ndarray, valid: NDArray[np.bool_], requirement: str) -> None:
     """Checks that all ``values`` are ``valid``; names the first that is not, and its index."""
     if not valid.all():

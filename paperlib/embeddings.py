@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from paperlib import _dataset_checks, files, objectives
+from paperlib import _dataset_checks, files, objectives, streams
 from paperlib.batches import EpisodeBatch, in_parts, join_episodes
 from paperlib.datasets import InteractionDataset
 from paperlib.encoders import (
@@ -274,11 +274,7 @@ def learn(
     optimiser = torch.optim.Adam(parameters, lr=settings.learning_rate, fused=True)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, settings.num_updates)
     losses = torch.zeros(settings.num_updates, device=generator.device)
-    with torch.random.fork_rng([generator.device] if generator.device.type == "cuda" else []):
-        torch.default_generator.manual_seed(start)  # for dropout in the user's networks
-        if generator.device.type == "cuda":
-            with torch.cuda.device(generator.device):
-                torch.cuda.manual_seed(start)
+    with streams.global_seed(start, generator.device):  # for dropout in the user's networks
         for update in range(settings.num_updates):
             triplets = draw_triplets(
                 dataset,

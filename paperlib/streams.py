@@ -5,8 +5,9 @@ Keys of different length never give the same stream.
 
 from __future__ import annotations
 
+import contextlib
 import enum
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -48,6 +49,19 @@ def make_generator(*key: int, device: torch.device | str = "cpu") -> torch.Gener
     except RuntimeError:
         raise ValueError(f"device: PyTorch cannot use {str(device)!r} here") from None
     return generator.manual_seed(int(state[0]) % 2**63)
+
+
+@contextlib.contextmanager
+def global_seed(seed: int, device: torch.device) -> Iterator[None]:
+    """Inside, PyTorch's global generators of the CPU and of ``device`` have this seed; afterwards,
+    they go on as before. Those of other devices are left alone."""
+    on_gpu = device.type == "cuda"
+    with torch.random.fork_rng([device] if on_gpu else []):
+        torch.default_generator.manual_seed(seed)
+        if on_gpu:
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(seed)
+        yield
 
 
 def uniform(generators: Generators, *shape: int, dtype: torch.dtype = torch.float32) -> Tensor:

@@ -85,11 +85,9 @@ class Benchmark:
         objectives = [name for name in OBJECTIVES if name != SUPERVISED]
         known = {"worlds": WORLDS, "encoders": comparison.ENCODERS, "objectives": objectives}
         for name, options in known.items():
-            values = getattr(self, name)
-            for value in values:
+            _checks.different(name, getattr(self, name))
+            for value in getattr(self, name):
                 _checks.one_of(name, value, tuple(options))
-            if len({*values}) < len(values):
-                raise ValueError(f"{name} must differ from each other, got {values}")
         make_generator(0, device=self.device)  # raises if the machine has no such device
         if missing := {*self.worlds} - {*self.num_updates}:
             raise ValueError(f"num_updates: there is no number for {', '.join(sorted(missing))}")
@@ -229,10 +227,9 @@ class Benchmark:
             agents_per_update=min(self.anchors_per_update, num_agents),
             likelihood="categorical" if data.num_actions else "gaussian",
         )
+        generator = make_generator(*key, 2, device="cpu" if objective == UNTRAINED else self.device)
         if objective == UNTRAINED:
-            generator = make_generator(*key, 2)
             return PolicyEmbedder(*sizes, encoder=scaled, settings=settings, generator=generator)
-        generator = make_generator(*key, 2, device=self.device)
         hybrid = Hybrid(choice.identification_weight)
         loss = hybrid if objective == PAPERS[1] else OBJECTIVES[objective]
         return comparison.train(data, scaled, loss, settings=settings, generator=generator)
@@ -263,11 +260,6 @@ def run_cells(
     return rows
 
 
-def _device_name(device: str) -> str:
-    """The GPU's name, or "cpu"."""
-    return torch.cuda.get_device_name(device) if device.startswith("cuda") else device
-
-
 def _measured(
     benchmark: Benchmark,
     task: Task,
@@ -285,7 +277,8 @@ def _measured(
         return [{**case._asdict(), **row} for row in references(task, generator)]
     data = learning_data(task, encoder, objective, seen)
     options = {"num_updates": benchmark.num_updates[case.world], "key": key}
-    clock = time.process_time if benchmark.device == "cpu" else time.perf_counter
+    on_gpu = benchmark.device.startswith("cuda")
+    clock = time.perf_counter if on_gpu else time.process_time
     start = clock()  # a pause costs no time of the processor
     model = benchmark.train(data, encoder, objective, choice, few_steps=task.few_steps, **options)
     seconds = clock() - start
@@ -297,7 +290,7 @@ def _measured(
             "encoder": encoder,
             "objective": objective,
             "seconds": seconds,
-            "device": _device_name(benchmark.device),
+            "device": torch.cuda.get_device_name(benchmark.device) if on_gpu else "cpu",
             "num_weights": count_weights(model.encoder),
             "losses": window_means(model.losses, num_windows=30),
         }

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from paperlib import files
+from paperlib import _checks, files
 
 ROOT = Path(__file__).parents[1]  # of the repository
 FILE_NAME = "result.json"
@@ -43,9 +43,8 @@ class Run:
 
     def __init__(self, item: str, parameters: Mapping[str, Any]) -> None:
         for name, value in parameters.items():
-            listed = name.endswith("seeds") and isinstance(value, Sequence)
-            if listed and len({*value}) < len(value):
-                raise ValueError(f"{name} must differ from each other, got {value}")
+            if name.endswith("seeds") and isinstance(value, Sequence):
+                _checks.different(name, value)
         self.item = item
         self.started = time.perf_counter()
         self.parameters = dict(parameters)

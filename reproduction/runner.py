@@ -279,8 +279,7 @@ def main(arguments: list[str] | None = None) -> None:
     os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     os.environ["PYTHONUTF8"] = "1"  # they write UTF-8, whatever the locale says
     try:
-        pairs = [text.partition("=") for text in options.parameter]
-        given = {name: yaml.safe_load(value) for name, _, value in pairs}
+        given = {n: yaml.safe_load(v) for n, _, v in (t.partition("=") for t in options.parameter)}
         target = run(
             options.notebook,
             profile=options.profile,

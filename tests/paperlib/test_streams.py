@@ -46,3 +46,12 @@ def test_a_row_depends_on_its_own_generator_alone():
 def test_each_row_needs_a_generator(generator):
     with pytest.raises(ValueError, match="got 1 for 2 rows"):
         streams.uniform([generator], 2, 3)
+
+
+def test_the_global_generator_has_a_seed_for_a_while():
+    torch.manual_seed(5)
+    wanted = torch.rand(3)
+    before = torch.get_rng_state()
+    with streams.global_seed(5, torch.device("cpu")):
+        assert torch.equal(torch.rand(3), wanted)
+    assert torch.equal(torch.get_rng_state(), before)
