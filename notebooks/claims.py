@@ -147,10 +147,11 @@ body = []
 for claim in values["claims"]:
     for part in claim["parts"] if claim["claim"] in ("C1", "C4") else ():
         if part["num_runs"] > 1:
-            numbers = [
-                p_value_of_splits(part["differences"], test_to_training=r) for r in (0.0, 1 / 3)
-            ]
-            body.append((part["item"], *(f"{p:.3f}" for p in numbers)))
+            row = [part["item"]]
+            for shared in (0.0, 1 / 3):
+                p = p_value_of_splits(part["differences"], test_to_training=shared)
+                row.append(f"{p:.3f}" if p >= 0.001 else "< 0.001")
+            body.append(row)
 tables.show(tables.markdown_table(("part", "p, these wrestlers", "p, others like them"), body))
 
 # %% [markdown]
