@@ -224,7 +224,7 @@ plots.save_figure(figure, output, "explorer")
 # single outlying episodes.)
 #
 # **What it means.** From single episodes, unseen agents overlap in this view, and their
-# ratios, 0.85 to 0.97, are not far below one. Look on the page whether the third
+# ratios, 0.84 to 0.97, are not far below one. Look on the page whether the third
 # dimension or another colouring says more.
 #
 # ## Ours against the paper
