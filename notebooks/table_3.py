@@ -66,6 +66,7 @@ num_evaluation_episodes = 256  # real ones with each listener, of MADDPG's speak
 num_workers = 2  # processes; does not affect the results
 device = "cpu"  # or "cuda"
 population_folder = "results/laptop/population"  # results of population.py
+table_2_folder = "results/laptop/table_2"  # results of table_2.py
 encoders_folder = "results/laptop/encoders"  # encoders of table_2.py
 generalisation_folder = "results/laptop/generalisation"  # results of generalisation.py
 checkpoint_folder = "results/laptop/checkpoints/table_3"  # checkpoints, kept between runs
@@ -111,6 +112,13 @@ output, checkpoints = results.resolve(output_folder), results.resolve(checkpoint
 # training listeners (except with gated pooling, whose training returns are those at the
 # end of training), and on episodes of test listeners with test speakers. Embeddings are
 # centred and divided by one number, the same for all dimensions.
+
+# %%
+drawn_alike = ["num_populations", "num_validation", "num_test"]
+results.load_alike(results.resolve(table_2_folder), parameters, [*drawn_alike, "episodes_per_edge"])
+gated = results.load_alike(
+    results.resolve(generalisation_folder), parameters, [*drawn_alike, "seeds", "episode_counts"]
+)
 
 # %%
 encoders, populations = results.resolve(encoders_folder), [s % num_populations for s in seeds]
@@ -177,14 +185,11 @@ for part in ("train", "test"):
             measured.setdefault(f"{part} {name}", []).append(numbers)
 
 # %%
-other = results.load(results.resolve(generalisation_folder))
-if other["seeds"] != seeds or other["parameters"]["episode_counts"] != episode_counts:
-    raise ValueError("seeds and episode_counts must be those of generalisation.py")
 returns = speakers.returns_by_count(measured, episode_counts)
 for k in episode_counts:
     for part, side in (("train", "training"), ("test", "unseen")):
         name = f"{GATED}, symmetries, Emb-Im, {side}, k = {k}"
-        returns[f"{part} {GATED}, k = {k}"] = other["values"]["measured"][name]
+        returns[f"{part} {GATED}, k = {k}"] = gated["values"]["measured"][name]
 
 # %% [markdown]
 # ## Result

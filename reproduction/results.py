@@ -104,6 +104,25 @@ def load(folder: str | Path) -> dict[str, Any]:
     return content
 
 
+def load_alike(
+    folder: str | Path, parameters: Mapping[str, Any], names: Sequence[str]
+) -> dict[str, Any]:
+    """Content of the results file in ``folder``, if its notebook ran with the same parameters.
+
+    Args:
+        folder: of the results.
+        parameters: of the notebook that uses them.
+        names: parameters that both notebooks have, and that must be equal.
+
+    Raises:
+        ValueError: if some differ.
+    """
+    found = load(folder)
+    if different := [name for name in names if found["parameters"][name] != parameters[name]]:
+        raise ValueError(f"{', '.join(different)} must be as in {shorten(folder)}")
+    return found
+
+
 def cost(folder: str | Path) -> str:
     """Wall time, memory, machine and versions of the results in ``folder``, to be printed."""
     result = load(folder)

@@ -112,3 +112,11 @@ def test_a_notebook_resolves_its_folders(notebook):
 def test_a_seed_counts_once():
     with pytest.raises(ValueError, match=r"^egocentric_seeds must differ from each other, got \["):
         results.Run("table_1", {"seeds": [0, 1], "egocentric_seeds": [0, 0]})
+
+
+def test_results_of_other_parameters_are_named(tmp_path):
+    results.Run("table_2", {"count": 2, "seeds": [0, 1], "rate": 0.5}).save(tmp_path, {}, seeds=[0])
+    own = {"count": 3, "seeds": [0, 1], "rate": 0.1}
+    assert results.load_alike(tmp_path, own, ["seeds"])["item"] == "table_2"
+    with pytest.raises(ValueError, match=rf"^count, rate must be as in {tmp_path}$"):
+        results.load_alike(tmp_path, own, ["count", "seeds", "rate"])
