@@ -16,7 +16,7 @@ import pytest
 import torch
 
 from paperlib import files
-from reproduction import results
+from reproduction import results, runner
 
 ROOT = Path(__file__).parents[2]
 ASKED = ("table_2", "figure_1")
@@ -118,6 +118,21 @@ def test_interrupted_workflow_ends_with_the_same_numbers(tmp_path, request):
     output, _ = process.communicate(timeout=300)
     assert process.returncode == 1
     assert "figure_1/result.json is damaged" in output.splitlines()[-1]
+
+
+@pytest.mark.parametrize("profile", ["smoke", "laptop", "long", "paper"])
+def test_table_3_fits_what_it_takes_from_others(profile):
+    own, table_2, generalisation = (
+        runner.parameters_of(name, profile, "results")
+        for name in ("table_3", "table_2", "generalisation")
+    )
+    shared = ["num_populations", "num_validation", "num_test"]
+    for other, more in (
+        (table_2, ["episodes_per_edge"]),
+        (generalisation, ["seeds", "episode_counts"]),
+    ):
+        assert {n: other[n] for n in shared + more} == {n: own[n] for n in shared + more}
+    assert {*own["seeds"]} <= {*table_2["seeds"]}
 
 
 @pytest.mark.slow
