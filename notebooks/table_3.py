@@ -46,10 +46,6 @@
 
 # %% tags=["parameters"]
 seeds = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]  # runs of Table 2: episodes, splits and encoders
-num_populations = 5  # run s plays with population s mod num_populations
-episodes_per_edge = 64  # as in Table 2, and new ones for the evaluation with training listeners
-num_validation = 7  # as in Table 2
-num_test = 7  # as in Table 2
 episode_counts = [1, 2, 4, 8, 16]  # k, episodes that one embedding averages over
 averages_per_count = 128  # for each training listener and each k
 num_updates = 600  # of Adam, for each exact speaker
@@ -92,12 +88,10 @@ from reproduction.jobs import run_jobs
 from reproduction.listener_tables import GATED, GROUPS
 
 # %%
-parameters = dict(seeds=seeds, num_populations=num_populations, episodes_per_edge=episodes_per_edge,
-    num_validation=num_validation, num_test=num_test, episode_counts=episode_counts,
-    averages_per_count=averages_per_count, num_updates=num_updates,
-    num_word_episodes=num_word_episodes, num_without=num_without, num_iterations=num_iterations,
-    hidden_size=hidden_size, learning_rate=learning_rate, discount=discount,
-    logit_penalty=logit_penalty, episodes_per_listener=episodes_per_listener,
+parameters = dict(seeds=seeds, episode_counts=episode_counts, averages_per_count=averages_per_count,
+    num_updates=num_updates, num_word_episodes=num_word_episodes, num_without=num_without,
+    num_iterations=num_iterations, hidden_size=hidden_size, learning_rate=learning_rate,
+    discount=discount, logit_penalty=logit_penalty, episodes_per_listener=episodes_per_listener,
     transitions_per_listener=transitions_per_listener,
     num_evaluation_episodes=num_evaluation_episodes, num_workers=num_workers,
     device=device)  # fmt: skip
@@ -114,15 +108,17 @@ output, checkpoints = results.resolve(output_folder), results.resolve(checkpoint
 # centred and divided by one number, the same for all dimensions.
 
 # %%
-drawn_alike = ["num_populations", "num_validation", "num_test"]
-results.load_alike(results.resolve(table_2_folder), parameters, [*drawn_alike, "episodes_per_edge"])
+table_2 = results.load(results.resolve(table_2_folder))["parameters"]
+num_populations = table_2["num_populations"]  # run s plays with population s mod this number
+drawn = {name: table_2[name] for name in ("episodes_per_edge", "num_validation", "num_test")}
 gated = results.load_alike(
-    results.resolve(generalisation_folder), parameters, [*drawn_alike, "seeds", "episode_counts"]
+    results.resolve(generalisation_folder),
+    {**table_2, **parameters},
+    ["num_populations", "num_validation", "num_test", "seeds", "episode_counts"],
 )
 
 # %%
 encoders, populations = results.resolve(encoders_folder), [s % num_populations for s in seeds]
-drawn = dict(episodes_per_edge=episodes_per_edge, num_validation=num_validation, num_test=num_test)
 loaded = listeners.load_populations(results.resolve(population_folder), num_populations)
 tasks = []
 for seed, number in zip(seeds, populations, strict=True):
@@ -131,7 +127,7 @@ for seed, number in zip(seeds, populations, strict=True):
             seed,
             listeners.make_run(seed, population=loaded[number], **drawn),
             encoders=encoders,  # refused if they saw test agents in training
-            num_new_episodes=episodes_per_edge,
+            num_new_episodes=drawn["episodes_per_edge"],
             episode_counts=episode_counts,
         )
     )
