@@ -81,8 +81,7 @@ def load_contextual_policies(parameters: Mapping[str, Any]) -> ContextualPolicie
         "learning_rate": made["recipe"]["ppo"]["learning_rate"],
     }
     known |= {n: made["recipe"][n] for n in ("num_iterations", "num_rollouts", "num_envs")}
-    for training in made["trainings"].values():
-        known["games_every"] = training["curve"][1]["iteration"]
+    known["games_every"] = next(iter(made["trainings"].values()))["curve"][1]["iteration"]
     _compare(parameters, known, "shipped policies", FROM_SCRATCH)
     return trained
 

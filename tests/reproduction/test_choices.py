@@ -2,25 +2,42 @@
 
 import itertools
 
+import pytest
+
 from reproduction.choices import choose_in_first_seed, choose_one_by_one, settings_of
 from reproduction.comparisons import CONTROL, IDENTIFICATION, IMITATION, Choice, Comparison
 
 
-def test_settings_are_chosen_one_after_another(comparison, monkeypatch):
+@pytest.fixture
+def choose_by(monkeypatch):
+    """Replaces `Comparison.choose` by a rule: what is best for a method in a seed. Returns a list
+    that grows with every method, seed and candidates that it is asked for."""
+
+    def replace(best):
+        asked = []
+
+        def choose(self, candidates, ratio, *, methods, kinds):
+            chosen = {}
+            for kind, method, seed in itertools.product(kinds, methods, self.seeds):
+                found = candidates(kind, method, seed)
+                asked.append((method, seed, found))
+                chosen[kind, method, seed] = best(method, seed, found)
+            return chosen, [{"asked": len(asked)}]
+
+        monkeypatch.setattr(Comparison, "choose", choose)
+        return asked
+
+    return replace
+
+
+def test_settings_are_chosen_one_after_another(comparison, choose_by):
     """The ratio is lowest at λ = 0.1, then at the higher rate, then with the fewest updates."""
-    asked = []
 
-    def choose(self, candidates, ratio, *, methods, kinds):
-        chosen = {}
-        for kind, method, seed in itertools.product(kinds, methods, self.seeds):
-            found = candidates(kind, method, seed)
-            asked.append((method, seed, found))
-            weight, rate, count = zip(*found, strict=True)
-            best = (0.1 if method == "Emb-Hyb" else weight[0]), max(rate), min(count)
-            chosen[kind, method, seed] = Choice(*best)
-        return chosen, [{"asked": len(asked)}]
+    def best(method, seed, found):
+        weight, rate, count = zip(*found, strict=True)
+        return Choice(0.1 if method == "Emb-Hyb" else weight[0], max(rate), min(count))
 
-    monkeypatch.setattr(Comparison, "choose", choose)
+    asked = choose_by(best)
     chosen, rows = choose_one_by_one(
         comparison,
         lambda embedded, agents: 0.0,
@@ -40,23 +57,15 @@ def test_settings_are_chosen_one_after_another(comparison, monkeypatch):
     assert len(chosen) == 8 and [row["asked"] for row in rows] == [2, 10, 18]
 
 
-def test_the_first_seed_chooses_for_all_but_the_weight(comparison, monkeypatch):
+def test_the_first_seed_chooses_for_all_but_the_weight(comparison, choose_by):
     """The ratio is lowest at λ = SEED / 10 and at the higher rate."""
-    asked = []
 
-    def choose(self, candidates, ratio, *, methods, kinds):
-        chosen = {}
-        for kind, method, seed in itertools.product(kinds, methods, self.seeds):
-            found = candidates(kind, method, seed)
-            asked.append((method, seed))
-            weights = [choice.identification_weight for choice in found]
-            best = min(found, key=lambda c: (abs(c.identification_weight - seed / 10), c[1]))
-            rate = max(choice.learning_rate for choice in found)
-            weight = best.identification_weight if method == "Emb-Hyb" else weights[0]
-            chosen[kind, method, seed] = Choice(weight, rate, found[0].num_updates)
-        return chosen, [{}]
+    def best(method, seed, found):
+        weight, rate, count = zip(*found, strict=True)
+        nearest = min(weight, key=lambda w: abs(w - seed / 10))
+        return Choice(nearest if method == "Emb-Hyb" else weight[0], max(rate), count[0])
 
-    monkeypatch.setattr(Comparison, "choose", choose)
+    asked = choose_by(best)
     candidates = {"learning_rates": [0.1, 0.2], "update_counts": [7]}
     options = {"kinds": ["weak"], "identification_weights": [0.3, 0.5], **candidates}
     chosen, rows = choose_in_first_seed(comparison, lambda embedded, agents: 0.0, **options)
@@ -66,6 +75,7 @@ def test_the_first_seed_chooses_for_all_but_the_weight(comparison, monkeypatch):
     ]
     assert chosen["weak", "Emb-Id", 5] == Choice(IDENTIFICATION, 0.2, 7)
     assert len(chosen) == 6 and len(rows) == 4
-    assert CONTROL not in dict(asked) and ("Emb-Im", 5) not in asked
+    cases = [(method, seed) for method, seed, _ in asked]
+    assert CONTROL not in dict(cases) and ("Emb-Im", 5) not in cases
     settings = settings_of(chosen, ["weak"], ["Emb-Hyb"], [3, 5])
     assert settings["weak Emb-Hyb chosen identification_weight"] == [0.3, 0.5]

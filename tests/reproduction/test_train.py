@@ -47,21 +47,21 @@ def test_a_wrestler_is_trained_into_the_folder_of_its_notebook(tmp_path, monkeyp
     assert metadata["training"]["key"] == [0, 400, 0] and metadata["names"] == ["a"]
 
 
-def test_the_population_is_trained_with_the_parameters_of_its_notebook(tmp_path, monkeypatch):
-    given = {}
-    monkeypatch.setattr(
-        train.trainings, "train_population", lambda **options: given.update(options)
-    )
+@pytest.fixture
+def given(monkeypatch):
+    """What `train_population` is called with."""
+    found = {}
+    monkeypatch.setattr(train.trainings, "train_population", lambda **given: found.update(given))
+    return found
+
+
+def test_the_population_is_trained_with_the_parameters_of_its_notebook(tmp_path, given):
     main(tmp_path, "population 1")
     assert given["num_pairs"] == 8 and given["settings"].num_iterations == 12
     assert given["folder"] == tmp_path / "smoke/checkpoints/population/1"
 
 
-def test_results_in_the_repository_are_found_from_any_folder(tmp_path, monkeypatch):
-    given = {}
-    monkeypatch.setattr(
-        train.trainings, "train_population", lambda **options: given.update(options)
-    )
+def test_results_in_the_repository_are_found_from_any_folder(tmp_path, given, monkeypatch):
     monkeypatch.setattr(results, "ROOT", tmp_path)
     (tmp_path / "notebooks").mkdir()
     monkeypatch.chdir(tmp_path / "notebooks")
