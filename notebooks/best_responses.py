@@ -63,6 +63,7 @@ from reproduction import (
     shipped_agents,
     statistics,
     tables,
+    wrestlers,
 )
 from reproduction.best_responses import ALL, SEEN, BestResponses
 from reproduction.jobs import run_jobs
@@ -87,11 +88,17 @@ output = results.resolve(output_folder)
 # what is reported.
 
 # %%
-study = BestResponses(
+population = wrestlers.load_population(results.resolve(wrestlers_folder))
+groups = best_responses.draw_groups(
+    list(population),
     encoder_seed=encoder_seed,
     num_opponents=num_opponents,
     num_validation=num_validation,
     num_test=num_test,
+)
+study = BestResponses(
+    population=population,
+    groups=groups,
     start=start,
     num_iterations=num_iterations,
     num_response_iterations=num_response_iterations,
@@ -99,8 +106,7 @@ study = BestResponses(
     num_envs=num_envs,
     learning_rate=learning_rate,
     num_games=num_games,
-    wrestlers_folder=wrestlers_folder,
-    responses_folder=responses_folder,
+    folder=responses_folder,
 )
 for part, names in study.groups.items():
     print(f"{part}:", ", ".join(names))
@@ -125,8 +131,8 @@ spent = sum(provenance[name]["seconds"] for name in study.policies)
 # Every policy, and the wrestler where the first one started, plays every opponent.
 
 # %%
-players = {start: study.population[start]} | {name: policies[name] for name in study.policies}
-opponents = [study.population[name] for name in study.opponents]
+players = {start: population[start]} | {name: policies[name] for name in study.policies}
+opponents = [population[name] for name in study.opponents]
 jobs = [
     {"policy": policy, "key": (seed, Stream.BEST_RESPONSES_GAMES, number)}
     | {"opponents": opponents, "num_games": num_last_games, "seed": seed}

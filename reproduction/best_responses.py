@@ -15,13 +15,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from paperlib import _checks
 from paperlib.agents import matches
 from paperlib.agents.players import Player
 from paperlib.agents.robosumo_policies import Wrestler
 from paperlib.environments.robosumo import RoboSumo
 from paperlib.streams import make_generator
 from paperlib.training import Progress, no_progress
-from reproduction import policy_training, results, statistics, wrestlers
+from reproduction import policy_training, results, statistics
 from reproduction.policy_games import mean_score, score
 from reproduction.policy_study import SEEN, draw_opponents
 from reproduction.statistics import Estimate
@@ -31,7 +32,33 @@ from reproduction.wrestler_measures import strong_split
 ALL = "all"  # goes on from there against all opponents
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+def draw_groups(
+    names: Sequence[str],
+    *,
+    encoder_seed: int,
+    num_opponents: int,
+    num_validation: int,
+    num_test: int,
+) -> dict[str, list[str]]:
+    """Names of opponents from Table 1's strong split: "train" and "test".
+
+    Args:
+        names: of all wrestlers.
+        encoder_seed: of Table 1.
+        num_opponents: from the training part of the split; and as many from its test part.
+        num_validation, num_test: wrestlers in parts of that split.
+
+    Raises:
+        ValueError: if there are too few of them.
+    """
+    options = {"num_validation": num_validation, "num_test": num_test}
+    split = strong_split(encoder_seed, len(names), **options)
+    parts = {part: list(getattr(split, part).agents) for part in ("train", "test")}
+    drawn = draw_opponents(parts, num_opponents, seed=encoder_seed)
+    return {part: [names[agent] for agent in own] for part, own in drawn.items()}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class BestResponses:
     """Everything that best responses have in common.
 
@@ -39,77 +66,64 @@ class BestResponses:
     that trains against that opponent alone, in as many iterations.
 
     Attributes:
-        encoder_seed: of Table 1: opponents are drawn from parts of its strong split.
-        num_opponents: from its training part; and as many from its test part.
-        num_validation, num_test: wrestlers in parts of that split.
+        population: all wrestlers, by name.
+        groups: names of the opponents, by group. `SEEN` trains against "train".
         start: the wrestler that `SEEN` starts from, none of the opponents.
+        at_once: whether all others start from it, too, instead of from `SEEN`, which is left out.
         num_iterations: of the training of `SEEN`.
         num_response_iterations: of each of the others.
         num_rollouts: in an iteration, for each opponent.
         num_envs: matches played at a time.
         learning_rate: of Adam, at the start.
         num_games: against each opponent, after each iteration.
-        wrestlers_folder: results of wrestlers.py.
-        responses_folder: where the policies go.
+        key: of the random streams.
+        folder: where the policies go, relative to the repository.
+
+    Raises:
+        ValueError: if the start or an opponent is no wrestler, or the start is an opponent.
     """
 
-    encoder_seed: int
-    num_opponents: int
-    num_validation: int
-    num_test: int
+    population: Mapping[str, Wrestler]
+    groups: Mapping[str, Sequence[str]]
     start: str
+    at_once: bool = False
     num_iterations: int
     num_response_iterations: int
     num_rollouts: int
     num_envs: int
     learning_rate: float
     num_games: int
-    wrestlers_folder: str | Path
-    responses_folder: str | Path
+    key: Sequence[int] = (Stream.BEST_RESPONSES,)
+    folder: str | Path
 
-    @functools.cached_property
-    def population(self) -> dict[str, Wrestler]:
-        """All wrestlers, by name."""
-        return wrestlers.load_population(results.resolve(self.wrestlers_folder))
-
-    @functools.cached_property
-    def groups(self) -> dict[str, list[str]]:
-        """Names of the opponents: "train" and "test".
-
-        Raises:
-            ValueError: if there are too few of them, or the start is one of them or nobody.
-        """
-        names = list(self.population)
-        split = strong_split(
-            self.encoder_seed,
-            len(names),
-            num_validation=self.num_validation,
-            num_test=self.num_test,
-        )
-        parts = {part: list(getattr(split, part).agents) for part in ("train", "test")}
-        drawn = draw_opponents(parts, self.num_opponents, seed=self.encoder_seed)
-        groups = {part: [names[agent] for agent in own] for part, own in drawn.items()}
-        known = [name for name in names if name not in groups["train"] + groups["test"]]
+    def __post_init__(self) -> None:
+        if unknown := [name for name in self.opponents if name not in self.population]:
+            raise ValueError(
+                f"opponents: {unknown[0]!r} is no wrestler; "
+                f"{_checks.hint(unknown[0], self.population)}"
+            )
+        known = [name for name in self.population if name not in self.opponents]
         if self.start not in known:
             raise ValueError(
                 f"start must be a wrestler that is no opponent, one of {', '.join(known)}; got "
                 f"{self.start!r}"
             )
-        return groups
 
     @property
     def opponents(self) -> list[str]:
         """Names of all opponents."""
-        return self.groups["train"] + self.groups["test"]
+        return [name for own in self.groups.values() for name in own]
 
     @property
     def policies(self) -> list[str]:
         """Names of the policies: those of the opponents that they respond to, `ALL` and `SEEN`."""
-        return [*self.opponents, ALL, SEEN]
+        return [*self.opponents, ALL] + [SEEN] * (not self.at_once)
 
     def met_by(self, policy: str) -> list[str]:
         """Names of the opponents that a policy trains against."""
-        return {ALL: self.opponents, SEEN: self.groups["train"]}.get(policy, [policy])
+        if policy == SEEN:
+            return list(self.groups["train"])
+        return self.opponents if policy == ALL else [policy]
 
     def job(self, name: str) -> dict[str, Any]:
         """Arguments of `policy_training.train_policy`.
@@ -120,18 +134,19 @@ class BestResponses:
         Raises:
             FileNotFoundError: if `SEEN`, where it starts, is not trained yet.
         """
-        met, first = self.met_by(name), name == SEEN
+        met = self.met_by(name)
+        first = self.at_once or name == SEEN
         start = self.population[self.start] if first else self.trained(SEEN)[0]
         recipe = policy_training.outcome_recipe(
-            num_iterations=self.num_iterations if first else self.num_response_iterations,
+            num_iterations=self.num_iterations if name == SEEN else self.num_response_iterations,
             num_rollouts=self.num_rollouts * len(met),
             num_envs=self.num_envs,
             learning_rate=self.learning_rate,
         )
         return {
             "name": name,
-            "folder": results.resolve(self.responses_folder),
-            "key": (Stream.BEST_RESPONSES, self.policies.index(name)),
+            "folder": results.resolve(self.folder),
+            "key": (*self.key, self.policies.index(name)),
             "recipe": recipe,
             "initial_policy": start.state_dict(),
             "opponents": [self.population[opponent].state_dict() for opponent in met],
@@ -146,7 +161,7 @@ class BestResponses:
         Args:
             name: one of `policies`.
         """
-        return policy_training.load_policy(results.resolve(self.responses_folder), name)
+        return policy_training.load_policy(results.resolve(self.folder), name)
 
     def assemble(self) -> tuple[dict[str, Wrestler], dict[str, Any]]:
         """All policies that were trained, and of each its provenance: whom it met, the learning

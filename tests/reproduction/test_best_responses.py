@@ -18,31 +18,52 @@ from reproduction.policy_training import train_policy
 NAMES = [f"w{k}" for k in range(9)]
 
 
+POPULATION = {name: Wrestler(generator=make_generator(k)) for k, name in enumerate(NAMES)}
+DRAW = {"encoder_seed": 0, "num_opponents": 2, "num_validation": 2, "num_test": 2}
+
+
 @pytest.fixture
 def study(tmp_path):
-    members = {name: Wrestler(generator=make_generator(k)) for k, name in enumerate(NAMES)}
-    robosumo_policies.save(tmp_path / "population.safetensors", members, {})
-    options = {
-        "encoder_seed": 0,
-        "num_opponents": 2,
-        "num_validation": 2,
-        "num_test": 2,
-        "start": "w1",
-        **{"num_iterations": 1, "num_response_iterations": 2, "num_rollouts": 1, "num_envs": 4},
-        **{"learning_rate": 1e-3, "num_games": 1},
-        **{"wrestlers_folder": tmp_path, "responses_folder": tmp_path / "responses"},
-    }
-    return BestResponses(**options)
+    return BestResponses(
+        population=POPULATION,
+        groups=best_responses.draw_groups(NAMES, **DRAW),
+        start="w1",
+        num_iterations=1,
+        num_response_iterations=2,
+        num_rollouts=1,
+        num_envs=4,
+        learning_rate=1e-3,
+        num_games=1,
+        folder=tmp_path,
+    )
 
 
-def test_opponents_come_from_both_parts_and_the_start_is_none(study):
+def test_opponents_come_from_both_parts(study):
+    assert [len(own) for own in study.groups.values()] == [2, 2]
     assert len(set(study.opponents)) == 4 and study.start not in study.opponents
     assert study.policies == [*study.opponents, ALL, SEEN]
     assert study.met_by(SEEN) == study.groups["train"] and study.met_by(ALL) == study.opponents
-    with pytest.raises(ValueError, match="start must be a wrestler that is no opponent, one of w"):
-        _ = dataclasses.replace(study, start=study.opponents[0]).groups
     with pytest.raises(ValueError, match=r"num_opponents must be 1 to 2, .* got 3"):
-        _ = dataclasses.replace(study, num_opponents=3).groups
+        best_responses.draw_groups(NAMES, **DRAW | {"num_opponents": 3})
+
+
+def test_opponents_are_wrestlers_and_the_start_is_another(study):
+    with pytest.raises(ValueError, match="start must be a wrestler that is no opponent, one of w"):
+        dataclasses.replace(study, start=study.opponents[0])
+    with pytest.raises(ValueError, match="opponents: 'w10' is no wrestler; did you mean 'w1'"):
+        dataclasses.replace(study, groups={"train": ["w10"]})
+
+
+def test_responses_at_once_start_where_the_generalist_does(study):
+    study = dataclasses.replace(study, groups={"train": ["w2", "w3"]}, at_once=True)
+    assert study.policies == ["w2", "w3", ALL] and study.met_by(ALL) == ["w2", "w3"]
+    start = study.population["w1"].state_dict()
+    for name in study.policies:
+        first = study.job(name)["initial_policy"]
+        assert all(first[key].equal(tensor) for key, tensor in start.items())
+        assert study.job(name)["recipe"].num_iterations == study.num_response_iterations
+    again = dataclasses.replace(study, key=(*study.key, 1))
+    assert again.job("w2")["key"] != study.job("w2")["key"]
 
 
 @pytest.mark.usefixtures("short_games")
@@ -66,7 +87,7 @@ def test_everybody_gets_as_many_samples_with_each_opponent(study):
 
 
 @pytest.mark.usefixtures("short_games")
-def test_trained_assembled_and_held_against_the_wrestlers(study, tmp_path):
+def test_trained_assembled_and_held_against_the_wrestlers(study):
     with pytest.raises(FileNotFoundError, match="all-seen"):
         study.job(ALL)
     for name in (SEEN, *study.policies):
@@ -77,8 +98,7 @@ def test_trained_assembled_and_held_against_the_wrestlers(study, tmp_path):
     assert len(provenance[ALL]["curve"]) == 3
     study.check(policies, provenance)
     members = {name: Wrestler(generator=make_generator(k + 50)) for k, name in enumerate(NAMES)}
-    robosumo_policies.save(tmp_path / "population.safetensors", members, {})
-    other = dataclasses.replace(study)
+    other = dataclasses.replace(study, population=members)
     with pytest.raises(ValueError, match="met other wrestlers in training than those here"):
         other.check(policies, provenance)
     with pytest.raises(ValueError, match="no best response to 'all' is shipped"):
@@ -86,12 +106,12 @@ def test_trained_assembled_and_held_against_the_wrestlers(study, tmp_path):
 
 
 def test_shipped_best_responses_are_to_the_shipped_wrestlers(tmp_path):
-    wrestlers = pretrained.load("robosumo/wrestlers")
-    robosumo_policies.save(tmp_path / "population.safetensors", wrestlers, {})
+    population = pretrained.load("robosumo/wrestlers")
     parameters = runner.read_parameters(ROOT / "notebooks/best_responses.py")
-    parameters |= {"wrestlers_folder": tmp_path, "responses_folder": tmp_path}
+    groups = best_responses.draw_groups(list(population), **{n: parameters[n] for n in DRAW})
     fields = [field.name for field in dataclasses.fields(BestResponses)]
-    study = BestResponses(**{name: parameters[name] for name in fields})
+    given = {name: parameters[name] for name in fields if name in parameters}
+    study = BestResponses(population=population, groups=groups, folder=tmp_path, **given)
     policies = pretrained.load("robosumo/wrestlers-best-responses")
     provenance = pretrained.provenance("robosumo/wrestlers-best-responses")
     study.check(policies, provenance)
