@@ -30,26 +30,37 @@
 # ## Parameters
 
 # %% tags=["parameters"]
-from_scratch = False  # train the policies (hours), or take the shipped ones
-encoder_seed = 0  # of Table 1: opponents are drawn from both sides of its strong split
-num_opponents = 5  # training wrestlers of that split; and as many test wrestlers
-num_validation = 5  # wrestlers in the split's validation part
-num_test = 5  # and in its test part
-start = "self-balanced"  # the wrestler that the first policy starts from; no opponent
-num_iterations = 61  # of its training, against the training opponents
-num_response_iterations = 30  # of all others, which start there
-num_rollouts = 10  # in an iteration, for each opponent
-num_envs = 128  # matches played at a time, for 64 steps in a rollout
-learning_rate = 0.0003  # of Adam, at the start
-num_games = 20  # against each opponent, for a point of a learning curve
-num_last_games = 400  # against each opponent, in the matrix
-seed = 1  # of the games in the matrix
-num_workers = 2  # processes; does not affect the results
+from_scratch = False  # True: train the policies (hours); False: load the shipped ones
+encoder_seed = 0  # seed of Table 1 from whose strong split opponents are drawn
+num_opponents = 5  # opponents among the split's training wrestlers, and among its test wrestlers
+num_validation = 5  # validation wrestlers in the split
+num_test = 5  # test wrestlers in the split
+start = "self-balanced"  # wrestler where training starts; must not be an opponent
+num_iterations = 61  # training iterations of `all-seen`
+num_response_iterations = 30  # training iterations of `all` and of each best response
+specialist_opponents = [
+    "pair-rushing-2",
+    "self-hasty",
+    "pair-circling-left-2",
+    "self-circling-right",
+    "self-waiting",
+]  # opponents of the specialists, from weak to strong
+num_specialist_iterations = 61  # training iterations of each specialist, and of their `all`
+num_rollouts = 10  # rollouts per iteration and opponent
+num_envs = 128  # parallel matches in a rollout, of 64 steps each
+learning_rate = 0.0003  # initial learning rate of Adam
+num_games = 20  # games per opponent at each point of a learning curve
+num_last_games = 400  # games in each cell of a matrix
+seed = 1  # random seed of these games
+num_workers = 2  # parallel processes; does not affect the results
 wrestlers_folder = "results/laptop/wrestlers"  # results of wrestlers.py
-responses_folder = "results/laptop/responses"  # trained policies, kept between runs
-output_folder = "results/laptop/best_responses"  # where the results go
+responses_folder = "results/laptop/responses"  # trained policies; kept between runs
+output_folder = "results/laptop/best_responses"  # results of this notebook
 
 # %%
+import dataclasses
+from functools import partial
+
 import numpy as np
 
 from paperlib import pretrained
@@ -72,20 +83,31 @@ from reproduction.streams import Stream
 # %%
 parameters = dict(from_scratch=from_scratch, encoder_seed=encoder_seed, num_opponents=num_opponents,
     num_validation=num_validation, num_test=num_test, start=start, num_iterations=num_iterations,
-    num_response_iterations=num_response_iterations, num_rollouts=num_rollouts, num_envs=num_envs,
-    learning_rate=learning_rate, num_games=num_games, num_last_games=num_last_games, seed=seed,
-    num_workers=num_workers)  # fmt: skip
+    num_response_iterations=num_response_iterations, specialist_opponents=specialist_opponents,
+    num_specialist_iterations=num_specialist_iterations, num_rollouts=num_rollouts,
+    num_envs=num_envs, learning_rate=learning_rate, num_games=num_games,
+    num_last_games=num_last_games, seed=seed, num_workers=num_workers)  # fmt: skip
 run = results.Run("best_responses", parameters)
 output = results.resolve(output_folder)
 
 # %% [markdown]
 # ## Training
-# The first policy, `all-seen`, starts from a wrestler that is no opponent, and trains
-# against the training opponents together, five million samples with each; Figure 4
-# starts from it, too. All others start from `all-seen`, and train for another 2.5
-# million samples with *each* opponent that they face: a best response faces one, `all`
-# ten. The reward is 1 for a win, -1 for a loss and nothing else: what is learned is
-# what is reported.
+# We ask twice, of different opponents.
+#
+# **Best responses.** The first policy, `all-seen`, starts from a wrestler that is no
+# opponent, and trains against the training opponents together, five million samples
+# with each; Figure 4 starts from it, too. All others start from `all-seen`, and train
+# for another 2.5 million samples with *each* opponent that they face: a best response
+# faces one, `all` ten.
+#
+# **Specialists.** The ten opponents are drawn at random and happen to be among the
+# stronger wrestlers, and `all-seen` may leave little to gain. So five other opponents,
+# from weak to strong, are each met by a specialist that starts from the same wrestler
+# as `all-seen` and has five million samples; a second `all` meets the five together,
+# five million samples with each.
+#
+# The reward is 1 for a win, -1 for a loss and nothing else: what is learned is what is
+# reported.
 
 # %%
 population = wrestlers.load_population(results.resolve(wrestlers_folder))
@@ -108,82 +130,113 @@ study = BestResponses(
     num_games=num_games,
     folder=responses_folder,
 )
-for part, names in study.groups.items():
+
+# %%
+specialists = dataclasses.replace(
+    study,
+    groups={"train": specialist_opponents},
+    at_once=True,
+    num_response_iterations=num_specialist_iterations,
+    key=(Stream.SPECIALISTS, 0),
+    folder=f"{responses_folder}/specialists",
+)
+for part, names in {**study.groups, "specialists": specialists.opponents}.items():
     print(f"{part}:", ", ".join(names))
 
 # %%
 if from_scratch:
-    for names, length in (([SEEN], num_iterations), (study.policies, num_response_iterations)):
-        jobs = [study.job(name) for name in names]  # what is trained already is kept
-        options = dict(num_workers=num_workers, units=len(jobs) * (length + 1))
-        run_jobs(policy_training.train_policy, jobs, name="responses", **options)
-    policies, provenance = study.assemble()
+    for one, names in ((study, [SEEN]), (study, study.policies), (specialists, None)):
+        jobs = [one.job(name) for name in names or one.policies]  # what is trained is kept
+        units = sum(job["recipe"].num_iterations + 1 for job in jobs)
+        options = dict(num_workers=num_workers, units=units, name="responses")
+        run_jobs(policy_training.train_policy, jobs, **options)
+    trained = {one: one.assemble() for one in (study, specialists)}
 else:
-    policies = pretrained.load("robosumo/wrestlers-best-responses")
-    provenance = pretrained.provenance("robosumo/wrestlers-best-responses")
-    shipped_agents.check_best_responses(provenance, parameters)
-    study.check(policies, provenance)
-robosumo_policies.save(output / "responses.safetensors", policies, provenance)
-spent = sum(provenance[name]["seconds"] for name in study.policies)
+    shipped = {study: "wrestlers-best-responses", specialists: "wrestlers-specialists"}
+    trained = {
+        one: (pretrained.load(f"robosumo/{name}"), pretrained.provenance(f"robosumo/{name}"))
+        for one, name in shipped.items()
+    }
+    shipped_agents.check_best_responses(trained[study][1], parameters)
+    shipped_agents.check_specialists(trained[specialists][1], parameters)
+
+# %%
+for one, name in ((study, "responses"), (specialists, "specialists")):
+    one.check(*trained[one])
+    robosumo_policies.save(output / f"{name}.safetensors", *trained[one])
+spent = sum(made["seconds"] for _, provenance in trained.values() for made in provenance.values())
 
 # %% [markdown]
-# ## The best-response matrix
+# ## The matrices
 # Every policy, and the wrestler where the first one started, plays every opponent.
 
 # %%
-players = {start: population[start]} | {name: policies[name] for name in study.policies}
-opponents = [population[name] for name in study.opponents]
-jobs = [
-    {"policy": policy, "key": (seed, Stream.BEST_RESPONSES_GAMES, number)}
-    | {"opponents": opponents, "num_games": num_last_games, "seed": seed}
-    for number, policy in enumerate(players.values())
-]
-options = dict(num_workers=num_workers, units=len(jobs), name="games")
-found = np.array(run_jobs(best_responses.scores, jobs, **options))  # (policies, opponents)
-scores = dict(zip(players, found, strict=True))
+options = dict(num_games=num_last_games, seed=seed, num_workers=num_workers)
+play = partial(best_responses.play_matrix, **options)
+scores = play(study, trained[study][0], key=(seed, Stream.BEST_RESPONSES_GAMES))
+special = play(specialists, trained[specialists][0], key=(seed, Stream.SPECIALISTS_GAMES))
 
 # %% [markdown]
 # ## Result
 # Means over opponents with 95 % intervals (Student's $t$). `all` meets each opponent as
-# often as its best response does, but plays ten times as many matches, and may learn
-# what helps against everybody; `all-seen` does not learn meanwhile. $V$, the lead of
-# the best responses over `all`, is therefore a low estimate, their lead over `all-seen`
-# a high one.
+# often as its best response does, but plays ten times as many matches (five times, with
+# specialists), and may learn what helps against everybody; `all-seen` does not learn
+# meanwhile. $V$, the lead of the best responses over `all`, is therefore a low
+# estimate, their lead over `all-seen` a high one.
+
 
 # %%
-responses = np.array([scores[name][k] for k, name in enumerate(study.opponents)])
-rows, titles = [], {"train": "training opponents", "test": "test opponents"}
-chosen = {"all opponents": np.ones(len(opponents), dtype=bool)}
+def own_and_other(scores: dict, names: list) -> tuple:
+    """Scores of the response to each opponent, and the mean of responses to the others, (Q,)."""
+    matrix = np.array([scores[name] for name in names])  # (Q, Q)
+    own = np.diag(matrix)
+    return own, (matrix.sum(0) - own) / (len(own) - 1)
+
+
+responses, others = own_and_other(scores, study.opponents)
+titles = {"train": "training opponents", "test": "test opponents"}
+chosen = {"all opponents": np.ones(len(responses), dtype=bool)}
 for part, title in titles.items():
     chosen[title] = np.isin(study.opponents, study.groups[part])
-for title, own in chosen.items():
-    against = [responses, scores[ALL], scores[SEEN], scores[start]]
-    found = best_responses.values(*(part[own] for part in against))
-    rows += [
-        tables.row(f"V: best responses minus all, {title}", found.over_all),
-        tables.row(f"best responses minus all-seen, {title}", found.over_seen),
-        tables.row(f"all-seen minus {start}, {title}", found.of_training),
-    ]
+differences = {
+    f"{name}, {title}": difference[own]
+    for title, own in chosen.items()
+    for name, difference in {
+        "V: best responses minus all": responses - scores[ALL],
+        "best responses minus all-seen": responses - scores[SEEN],
+        f"all-seen minus {start}": scores[SEEN] - scores[start],
+    }.items()
+}
 
 # %%
-others = [
-    np.mean([scores[name][k] for name in study.opponents if name != opponent])
-    for k, opponent in enumerate(study.opponents)
-]
-gain = statistics.t_interval(responses - np.array(others))
-rows.append(tables.row("best responses minus those to other opponents", gain))
+specialised, unspecialised = own_and_other(special, specialists.opponents)
+differences |= {
+    "best responses minus those to other opponents": responses - others,
+    "V: specialists minus all": specialised - special[ALL],
+    f"specialists minus {start}": specialised - special[start],
+    f"all minus {start}, of the specialists' opponents": special[ALL] - special[start],
+    "specialists minus those of other opponents": specialised - unspecialised,
+}
+rows = [tables.row(name, statistics.t_interval(d)) for name, d in differences.items()]
 values = {"rows": rows, "scores": scores, "opponents": study.opponents, "groups": study.groups}
-values["curves"] = {name: provenance[name]["curve"] for name in study.policies}
-run.save(output, values, seeds=[seed])
+values["specialists"] = {
+    "scores": special,
+    "opponents": specialists.opponents,
+    "groups": specialists.groups,
+}
+for one, found in ((study, values), (specialists, values["specialists"])):
+    found["curves"] = {name: trained[one][1][name]["curve"] for name in one.policies}
+run.save(output, values, seeds=[seed], training_seconds=spent)
 tables.save_rows(output, "best_responses", rows)
+
+# %%
 runs = [
-    {"policy": policy, "opponent": opponent, "quantity": "score", "value": value}
-    for policy, own in scores.items()
-    for opponent, value in zip(study.opponents, own, strict=True)
+    {"policy": policy, "opponent": opponent, "quantity": f"score{title}", "value": value}
+    for title, one, found in (("", study, scores), (", specialists", specialists, special))
+    for policy, own in found.items()
+    for opponent, value in zip(one.opponents, own, strict=True)
 ]
 tables.save_runs(output, "best_responses", runs)
-
-# %%
 values = results.load(output)["values"]
 tables.show((output / "best_responses.md").read_text())
 
@@ -201,6 +254,14 @@ plots.save_figure(policy_plots.best_responses(values, generalists, start), outpu
 # points over the fraction of each training, of each policy against those that it trains
 # with. The best responses' mean has a 95 % band over opponents; `all-seen` trained
 # before the others started.
+#
+# %%
+special = values["specialists"]
+figure = policy_plots.best_responses(special, {ALL: "black"}, start)
+plots.save_figure(figure, output, "best_responses_specialists")
+
+# %% [markdown]
+# The same for the specialists, whose opponents stand from weak to strong.
 #
 # **What it means** (default profile). Training helps: `all-seen` scores 0.17 [0.14,
 # 0.19] more than the wrestler where it started, against unseen opponents as much as

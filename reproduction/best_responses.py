@@ -10,7 +10,7 @@ import dataclasses
 import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,10 +22,10 @@ from paperlib.agents.robosumo_policies import Wrestler
 from paperlib.environments.robosumo import RoboSumo
 from paperlib.streams import make_generator
 from paperlib.training import Progress, no_progress
-from reproduction import policy_training, results, statistics
+from reproduction import policy_training, results
+from reproduction.jobs import run_jobs
 from reproduction.policy_games import mean_score, score
 from reproduction.policy_study import SEEN, draw_opponents
-from reproduction.statistics import Estimate
 from reproduction.streams import Stream
 from reproduction.wrestler_measures import strong_split
 
@@ -233,37 +233,32 @@ def scores(
     return [score(played.select(second == 1 + k).shares()) for k in range(len(opponents))]
 
 
-class Values(NamedTuple):
-    """What best responses gain, means over opponents with 95 % intervals (Student's t).
-
-    The value of knowing the opponent lies between the first two, as far as PPO finds best
-    responses: `ALL` meets each opponent as often as its best response does, but ten times as many
-    matches; `SEEN` does not learn at all meanwhile.
-
-    Attributes:
-        over_all: score of the best response to each opponent minus that of `ALL`.
-        over_seen: minus that of `SEEN`, where it started.
-        of_training: score of `SEEN` minus that of the wrestler where it started.
-    """
-
-    over_all: Estimate
-    over_seen: Estimate
-    of_training: Estimate
-
-
-def values(
-    responses: NDArray[np.float64],
-    everyone: NDArray[np.float64],
-    seen: NDArray[np.float64],
-    start: NDArray[np.float64],
-) -> Values:
-    """Gains from scores against each opponent.
+def play_matrix(
+    study: BestResponses,
+    policies: Mapping[str, Player],
+    *,
+    num_games: int,
+    key: Sequence[int],
+    seed: int,
+    num_workers: int = 1,
+) -> dict[str, NDArray[np.float64]]:
+    """`scores` of the start and of all policies against all opponents, (Q,) each, by name.
 
     Args:
-        responses: of the best response to each, against that one, (Q,).
-        everyone: of `ALL`, (Q,).
-        seen: of `SEEN`, (Q,).
-        start: of the wrestler where it started, (Q,).
+        study: who plays whom.
+        policies: trained ones, by name.
+        num_games: of each policy with each opponent.
+        key: of the actions.
+        seed: of the games.
+        num_workers: processes; does not affect the results.
     """
-    differences = responses - everyone, responses - seen, seen - start
-    return Values(*map(statistics.t_interval, differences))
+    players = {study.start: study.population[study.start]}
+    players |= {name: policies[name] for name in study.policies}
+    opponents = [study.population[name] for name in study.opponents]
+    jobs = [
+        {"policy": policy, "opponents": opponents, "key": (*key, number)}
+        | {"num_games": num_games, "seed": seed}
+        for number, policy in enumerate(players.values())
+    ]
+    found = run_jobs(scores, jobs, num_workers=num_workers, units=len(jobs), name="games")
+    return dict(zip(players, np.array(found), strict=True))

@@ -104,7 +104,31 @@ def check_best_responses(provenance: Mapping[str, Any], parameters: Mapping[str,
         "num_response_iterations": len(provenance[ALL]["curve"]) - 1,
     }
     _compare(parameters, known, "shipped best responses", FROM_SCRATCH)
-    rollouts = parameters["num_response_iterations"] * parameters["num_rollouts"]
+    _check_samples(provenance, parameters, parameters["num_response_iterations"])
+
+
+def check_specialists(provenance: Mapping[str, Any], parameters: Mapping[str, Any]) -> None:
+    """Refuses specialists that were trained with other parameters; see `check_best_responses`.
+
+    Args:
+        provenance: of the shipped ones.
+        parameters: of best_responses.py.
+
+    Raises:
+        ValueError: if one differs.
+    """
+    known = {
+        "specialist_opponents": provenance[ALL]["opponents"],
+        "num_specialist_iterations": len(provenance[ALL]["curve"]) - 1,
+    }
+    _compare(parameters, known, "shipped specialists", FROM_SCRATCH)
+    _check_samples(provenance, parameters, parameters["num_specialist_iterations"])
+
+
+def _check_samples(
+    provenance: Mapping[str, Any], parameters: Mapping[str, Any], num_iterations: int
+) -> None:
+    rollouts = num_iterations * parameters["num_rollouts"]
     num_samples = rollouts * parameters["num_envs"] * Recipe.rollout_length
     num_samples *= len(provenance[ALL]["opponents"])
     if num_samples != provenance[ALL]["samples"]:

@@ -133,14 +133,10 @@ def test_scores_of_policies_against_opponents():
     assert (found == again).all() and done == [1, 1]
 
 
-def test_values_are_differences_against_each_opponent():
-    found = best_responses.values(
-        responses=np.array([0.8, 0.6, 0.7]),
-        everyone=np.array([0.7, 0.6, 0.5]),
-        seen=np.array([0.5, 0.4, 0.3]),
-        start=np.array([0.1, 0.2, 0.3]),
-    )
-    assert found.over_all.mean == pytest.approx(0.1)
-    assert found.over_seen.mean == pytest.approx(0.3)
-    assert found.of_training.mean == pytest.approx(0.2)
-    assert found.over_all.low < 0.1 < found.over_all.high
+def test_the_matrix_has_a_row_for_the_start_and_each_policy(study):
+    study = dataclasses.replace(study, groups={"train": ["w2", "w3"]}, at_once=True)
+    policies = {name: ZeroAction(8) for name in study.policies}
+    options = {"num_games": 2, "key": (1,), "seed": 3}
+    found = best_responses.play_matrix(study, policies, **options)
+    assert list(found) == ["w1", "w2", "w3", ALL]
+    assert all(row.shape == (2,) and ((row >= 0) & (row <= 1)).all() for row in found.values())
