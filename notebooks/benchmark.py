@@ -57,6 +57,7 @@ identification_weights = [1.0]  # λ of Emb-Hyb, likewise
 num_workers = 2  # processes; does not affect the results
 device = "cpu"  # or "cuda"
 population_folder = "results/laptop/population"  # results of population.py
+wrestlers_folder = "results/laptop/wrestlers"  # results of wrestlers.py
 sumo_encoders_folder = "results/laptop/sumo_encoders"  # where table_1.py keeps its matches
 benchmark_cells_folder = "results/laptop/benchmark_cells"  # finished cells, kept between runs
 output_folder = "results/laptop/benchmark"  # where the results go, relative to the repository
@@ -113,6 +114,7 @@ sizes = Sizes(
 )
 folders = {
     "ParticleWorld": results.resolve(population_folder),
+    "wrestlers": results.resolve(wrestlers_folder),
     "RoboSumo": results.resolve(sumo_encoders_folder),
 }
 
@@ -182,12 +184,14 @@ rows = benchmark_answers.result_rows(cells)
 curves = ("losses", "by_labels", "by_steps")
 numbers = [{k: v for k, v in cell.items() if k not in curves} for cell in cells]
 tables.save_runs(output, "benchmark", numbers)
+tables.save_runs(output, "benchmark_curves", benchmark_answers.curve_points(cells))
 lasting = [  # costs differ from run to run
     [{k: v for k, v in row.items() if k not in ("seconds", "device")} for row in part]
     for part in (cells, candidates)
 ]
 values = {"rows": rows, "cells": lasting[0], "candidates": lasting[1], "answers": answered}
-run.save(output, values, seeds=seeds)
+seconds = benchmark_answers.training_seconds(cells)
+run.save(output, values, seeds=seeds, training_seconds=seconds)
 tables.save_rows(output, "benchmark", rows)
 
 # %% [markdown]

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from reproduction import claims, poker, tables, verdicts
-from reproduction.benchmark_measures import Row
+from reproduction.benchmark_measures import STEP_SHARES, Row
 from reproduction.benchmark_worlds import GAMES
 from reproduction.statistics import Estimate, t_interval
 
@@ -87,8 +87,15 @@ def table(rows: Sequence[Row]) -> str:
             body.append((*cell[:2], "published", method, *both, *"––––"))
     titles = [title for title, _ in MEASURES.values()]
     header = ("world", "split", "encoder", "objective", *titles, "seconds", "weights")
-    hours = np.nansum([np.median(found) * len(found) for found in on_cpu.values()]) / 3600
+    hours = training_seconds(rows) / 3600
     return f"{tables.markdown_table(header, body)}\nAll trainings: {hours:.1f} core hours.\n"
+
+
+def training_seconds(rows: Iterable[Row]) -> float:
+    """Of one core, for all trainings on CPUs: of each cell the median over seeds, times their
+    number; cells that were not timed are left out."""
+    on_cpu = by_cell((row for row in rows if not _has_gpu(row)), "seconds")
+    return float(np.nansum([np.median(found) * len(found) for found in on_cpu.values()]))
 
 
 def _has_gpu(row: Row) -> bool:
@@ -104,6 +111,24 @@ def _text(estimate: Estimate | None, factor: float) -> str:
     return mean if math.isnan(estimate.low) else f"{mean} [{low}, {high}]"
 
 
+def curve_points(rows: Iterable[Row]) -> list[Row]:
+    """Accuracies of nearest neighbours against the number of labelled episodes and against the
+    share of an episode that is seen, means over seeds with 95 % intervals: a row for each point."""
+    curves: dict[tuple[Cell, str], list[list[float]]] = {}
+    for row, name in product(rows, ("by_labels", "by_steps")):
+        if row.get(name):
+            cell = Cell(*(row[part] for part in Cell._fields))
+            curves.setdefault((cell, name), []).append(row[name])
+    points = []
+    for (cell, name), found in curves.items():
+        shares = range(1, len(found[0]) + 1) if name == "by_labels" else STEP_SHARES
+        for share, numbers in zip(shares, np.transpose(found), strict=True):
+            mean, low, high, _ = t_interval(numbers)
+            measured = {"nearest": mean, "low": low, "high": high}
+            points.append({**cell._asdict(), "curve": name, "at": share, **measured})
+    return points
+
+
 def best_cell(rows: Iterable[Row], task: tuple[str, str], *, measure: str = "linear") -> Cell:
     """The cell with the highest mean among those that are trained without labels."""
     found = {c: e.mean for c, e in estimates(rows, measure).items() if c[:2] == task}
@@ -115,13 +140,13 @@ def _is_learned(cell: Cell) -> bool:
     return bool(cell.encoder) and cell.objective not in ("supervised", "untrained")
 
 
-def ties(rows: Sequence[Row], task: tuple[str, str]) -> list[str]:
+def ties(rows: Sequence[Row], task: tuple[str, str], *, measure: str = "linear") -> list[str]:
     """Cells trained without labels, and "summary statistics", that are not shown to be worse than
-    the best cell by the linear layer, or by less than the smallest effect of an accuracy: by
-    `verdicts.judge_parts`, all together; none if there are too few seeds. The best cell is chosen
-    by the same numbers, which shortens the list.
+    the best cell, or by less than the smallest effect of an accuracy: by `verdicts.judge_parts`,
+    all together; none if there are too few seeds. The best cell is chosen by the same numbers,
+    which shortens the list.
     """
-    best, found = best_cell(rows, task), by_cell(rows, "linear")
+    best, found = best_cell(rows, task, measure=measure), by_cell(rows, measure)
     parts = [
         verdicts.Part(cell.name, np.subtract(found[best], own), claims.smallest_effect("accuracy"))
         for cell, own in found.items()
@@ -134,46 +159,60 @@ def ties(rows: Sequence[Row], task: tuple[str, str]) -> list[str]:
 
 
 def answers(
-    rows: Sequence[Row], *, encoders: Sequence[str], objectives: Sequence[str]
+    rows: Sequence[Row],
+    *,
+    encoders: Sequence[str],
+    objectives: Sequence[str],
+    measures: Sequence[str] = ("linear", "nearest"),
 ) -> list[dict[str, Any]]:
     """For every task, whether another encoder or objective identifies more agents than the paper's,
-    one changed at a time, by the linear layer.
+    one changed at a time.
 
-    The differences of one task are judged together (`verdicts.judge_parts`), with the smallest
-    effect of an accuracy.
+    The differences of one task and measure are judged together (`verdicts.judge_parts`), with the
+    smallest effect of an accuracy.
 
     Returns:
-        For each task "world", "kind"; "best", the best cell's name; "ties", see `ties`; "encoders"
+        For each task "world", "kind", and each "measure"; "best", the best cell's name; "ties", see
+        `ties`, without cells that are "worse" than the best one by these differences; "encoders"
         and "objectives", by name "better", "equivalent", "worse", "open" or "too few runs";
         "enough", whether the paper's suffice: "no" if another is better, "yes" if none is better or
         open, else "open".
     """
-    found = by_cell(rows, "linear")
     answered = []
-    for task in dict.fromkeys(cell[:2] for cell in found):
-        own = np.array(found[Cell(*task, *PAPERS)])
-        changed = [(e, PAPERS[1]) for e in encoders if e != PAPERS[0]]
-        changed += [(PAPERS[0], o) for o in objectives if o != PAPERS[1]]
-        changed = [pair for pair in changed if Cell(*task, *pair) in found]  # some are left out
+    tasks = dict.fromkeys((row["world"], row["kind"]) for row in rows)
+    for task, measure in product(tasks, measures):
+        found = by_cell(rows, measure)
+        papers = Cell(*task, *PAPERS)
+        changed = [Cell(*task, e, PAPERS[1]) for e in encoders if e != PAPERS[0]]
+        changed += [Cell(*task, PAPERS[0], o) for o in objectives if o != PAPERS[1]]
+        changed = [cell for cell in changed if cell in found]  # some are left out
         parts = [
             verdicts.Part(
-                encoder if objective == PAPERS[1] else objective,
-                np.array(found[Cell(*task, encoder, objective)]) - own,
+                cell.name,
+                np.subtract(found[cell], found[papers]),
                 claims.smallest_effect("accuracy"),
             )
-            for encoder, objective in changed
+            for cell in changed
         ]
         judged = verdicts.judge_parts(parts) if parts else []
         words = {one.part: WORDS.get(one.verdict, one.verdict) for one in judged}
+        best = best_cell(rows, task, measure=measure)
+        behind = {name for name, word in words.items() if best == papers and word == "worse"}
+        behind |= {
+            papers.name for name, word in words.items() if (name, word) == (best.name, "better")
+        }
         enough = "yes" if {*words.values()} <= {"equivalent", "worse"} else "open"
         answered.append(
             {
                 "world": task[0],
                 "kind": task[1],
-                "best": best_cell(rows, task).name,
-                "ties": ties(rows, task),
-                "encoders": {name: words[name] for name in encoders if name in words},
-                "objectives": {name: words[name] for name in objectives if name in words},
+                "measure": measure,
+                "best": best.name,
+                "ties": [n for n in ties(rows, task, measure=measure) if n not in behind],
+                "encoders": {c.encoder: words[c.name] for c in changed if c.encoder != PAPERS[0]},
+                "objectives": {
+                    c.objective: words[c.name] for c in changed if c.objective != PAPERS[1]
+                },
                 "enough": "no" if "better" in words.values() else enough,
             }
         )
@@ -193,13 +232,20 @@ def answers_table(answered: Sequence[Mapping[str, Any]]) -> str:
         among = f", {STATISTICS} among them" if STATISTICS in ties else ""
         return f"{len(ties)} others{among}"
 
-    header = ("world", "split", "best cell", "not shown to be worse, or by less than 2 points")
+    header = (
+        "world",
+        "split",
+        "measure",
+        "best cell",
+        "not shown to be worse, or by less than 2 points",
+    )
     header += ("encoders, with Emb-Hyb", "objectives, with mean-MLP", "the paper's are enough")
     body = []
     for row in answered:
         groups = [grouped(row[name]) for name in ("encoders", "objectives")]
         tied = named_or_counted(row["ties"])
-        body.append((row["world"], row["kind"], row["best"], tied, *groups, row["enough"]))
+        task = row["world"], row["kind"], MEASURES[row["measure"]][0].removesuffix(", %")
+        body.append((*task, row["best"], tied, *groups, row["enough"]))
     return tables.markdown_table(header, body)
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from paperlib.datasets import InteractionDataset
@@ -72,17 +72,22 @@ class Sizes:
 
 
 def label(
-    dataset: InteractionDataset, *, sizes: Sizes, generator: torch.Generator
-) -> tuple[InteractionDataset, InteractionDataset]:
-    """Random episodes of each agent: ``num_labelled``, and up to ``num_asked`` others. Agents
-    without any others are left out.
+    agents: Int[Tensor, " episode"], *, sizes: Sizes, generator: torch.Generator
+) -> tuple[Int[Tensor, " labelled"], Int[Tensor, " asked"]]:
+    """Indices of random episodes of each agent: ``num_labelled``, and up to ``num_asked`` others.
+    Agents without any others are left out.
+
+    Args:
+        agents: whose episodes they are.
+        sizes: how many.
+        generator: draws them.
 
     Raises:
         ValueError: if fewer than two agents are left.
     """
     most = sizes.num_labelled + sizes.num_asked
-    rows = measures.draw_of_each(dataset.agents, max_per_agent=most, generator=generator)
-    counts = dataset.agents[rows].unique(return_counts=True)[1]
+    rows = measures.draw_of_each(agents, max_per_agent=most, generator=generator)
+    counts = agents[rows].unique(return_counts=True)[1]
     ranks = torch.cat([torch.arange(int(count)) for count in counts])
     enough = (counts > sizes.num_labelled).repeat_interleave(counts)
     if (counts > sizes.num_labelled).sum() < 2:
@@ -91,7 +96,7 @@ def label(
             f"two agents; the most have {int(counts.max())}"
         )
     known = ranks < sizes.num_labelled
-    return dataset.select(rows[enough & known]), dataset.select(rows[enough & ~known])
+    return rows[enough & known], rows[enough & ~known]
 
 
 def with_score_distances(dataset: InteractionDataset, scores: Tensor, task: Task) -> Task:

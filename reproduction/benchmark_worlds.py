@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from paperlib import graphs, metrics
 from paperlib.agents import populations, word_speakers
@@ -25,6 +25,8 @@ from reproduction import (
     poker,
     results,
     roshambo,
+    wrestler_measures,
+    wrestlers,
 )
 from reproduction.benchmark_tasks import (
     Sizes,
@@ -80,8 +82,8 @@ def make_task(
         part: "test"; "validation", for choosing settings: the split's validation part, in poker
             separate agents, four fifths of them to learn from; or "trial", tiny.
         sizes: how much is played.
-        folders: results of the notebook ``population`` under "ParticleWorld", and the encoders'
-            folder of the notebook ``table_1`` under "RoboSumo".
+        folders: results of the notebooks ``population`` under "ParticleWorld" and ``wrestlers``
+            under "wrestlers", and the encoders' folder of ``table_1`` under "RoboSumo".
 
     Raises:
         ValueError: if files are damaged, or OpenSpiel, which RoShamBo needs, is not installed.
@@ -95,9 +97,10 @@ def make_task(
     if world in GAMES:
         return _poker_task(world, part, sizes, generators)
     collect = {"ParticleWorld": _listeners, "RoboSumo": _wrestlers, "RoShamBo": _bots}[world]
-    dataset, split, more = collect(kind, seed, sizes, folders.get(world), generators)
-    held = split.test if part == "test" else split.validation
-    known, asked = label(dataset.on_edges(held), sizes=sizes, generator=generators[3])
+    dataset, split, more = collect(kind, seed, sizes, folders, generators)
+    held = dataset.rows_on_edges(split.test if part == "test" else split.validation)
+    labelled = label(dataset.agents[held], sizes=sizes, generator=generators[3])
+    known, asked = (dataset.select(held[rows]) for rows in labelled)
     statistics = metrics.summary_statistics(InteractionDataset.concatenate([known, asked]))
     parts = tuple(statistics.split([len(known), len(asked)]))
     task = Task(
@@ -109,7 +112,7 @@ def make_task(
         ceilings={},
         few_steps=world == "RoShamBo",
     )
-    return task if part == "trial" else more(task)
+    return task if part == "trial" else more(task, held[labelled[1]])
 
 
 def _poker_task(world: str, part: str, sizes: Sizes, generators: list[torch.Generator]) -> Task:
@@ -152,7 +155,10 @@ def _poker_task(world: str, part: str, sizes: Sizes, generators: list[torch.Gene
     )
 
 
-Collected = tuple[InteractionDataset, Split, Callable[[Task], Task]]
+# All episodes, their split, and what adds differences and ceilings to a task, given the rows of the
+# episodes to identify
+Collected = tuple[InteractionDataset, Split, Callable[[Task, Tensor], Task]]
+Folders = Mapping[str, Path]
 
 
 def input_file(world: str, seed: int, folder: Path | None) -> Path | None:
@@ -176,9 +182,10 @@ def input_file(world: str, seed: int, folder: Path | None) -> Path | None:
 
 
 def _listeners(
-    kind: str, seed: int, sizes: Sizes, folder: Path, generators: list[torch.Generator]
+    kind: str, seed: int, sizes: Sizes, folders: Folders, generators: list[torch.Generator]
 ) -> Collected:
     """Population seed mod P of the notebook ``population``."""
+    folder = folders["ParticleWorld"]
     count = len(list(folder.glob("population_*.safetensors")))
     population = listeners.load_populations(folder, max(count, 1))[seed % max(count, 1)]
     num_pairs = population.num_pairs
@@ -202,7 +209,7 @@ def _listeners(
             generator=generators[2],
         )
 
-    def more(task: Task) -> Task:
+    def more(task: Task, rows: Tensor) -> Task:
         numbers = task.known.agents.unique() - num_pairs
         tables = word_speakers.word_returns(
             population.listeners,
@@ -213,10 +220,10 @@ def _listeners(
         ).mean(0)
         codes = languages.speaker_codes(population.speakers)
         losses = languages.language_distances(codes, tables.numpy())
-        rows = population.listeners.rows(numbers.tolist())
+        own = population.listeners.rows(numbers.tolist())
         seen = task.asked.observations.flatten(0, 1).expand(len(numbers), -1, -1)
         with torch.no_grad():
-            log_probs = rows(seen).log_softmax(-1).unflatten(1, task.asked.actions.shape)
+            log_probs = own(seen).log_softmax(-1).unflatten(1, task.asked.actions.shape)
         acted = task.asked.actions.long().expand(len(numbers), -1, -1).unsqueeze(-1)
         found = numbers[log_probs.gather(-1, acted).sum((-1, -2)).argmax(0)] + num_pairs
         right = (found == task.asked.agents).double().mean().item()
@@ -227,11 +234,12 @@ def _listeners(
 
 
 def _wrestlers(
-    kind: str, seed: int, sizes: Sizes, folder: Path, generators: list[torch.Generator]
+    kind: str, seed: int, sizes: Sizes, folders: Folders, generators: list[torch.Generator]
 ) -> Collected:
     """Matches of the notebook ``table_1``, thinned out, with normalised observations."""
-    matches = InteractionDataset.load(input_file("RoboSumo", seed, folder))
-    dataset = both_views(thin_out(matches, sizes.step_stride))
+    matches = InteractionDataset.load(input_file("RoboSumo", seed, folders["RoboSumo"]))
+    seen = thin_out(matches, sizes.step_stride)
+    dataset = both_views(seen)
     split = _split(kind, dataset, generators)
     rows = dataset.rows_on_edges(split.train)
     normalizer = RunningNormalizer(dataset.observation_size)
@@ -239,11 +247,21 @@ def _wrestlers(
     normalizer.update(dataset.observations[rows][within[rows]])
     scaled = normalizer(dataset.observations) * within.unsqueeze(-1)
     dataset = dataclasses.replace(dataset, observations=scaled)
-    return dataset, split, partial(with_score_distances, dataset, dataset.outcomes.double())
+
+    def more(task: Task, rows: Tensor) -> Task:
+        population = list(wrestlers.load_population(folders["wrestlers"]).values())
+        numbers = task.known.agents.unique()
+        own = [population[number] for number in numbers.tolist()]
+        found = numbers[wrestler_measures.log_likelihoods(own, seen.select(rows)).argmax(1)]
+        right = (found == task.asked.agents).double().mean().item()
+        task = with_score_distances(dataset, dataset.outcomes.double(), task)
+        return task._replace(ceilings={"true policies": right})
+
+    return dataset, split, more
 
 
 def _bots(
-    kind: str, seed: int, sizes: Sizes, folder: None, generators: list[torch.Generator]
+    kind: str, seed: int, sizes: Sizes, folders: Folders, generators: list[torch.Generator]
 ) -> Collected:
     """OpenSpiel's bots, each of which meets every other."""
     _, dataset = roshambo.round_robin(
@@ -251,7 +269,13 @@ def _bots(
     )
     dataset = both_views(dataset)
     split = _split(kind, dataset, generators)
-    return dataset, split, partial(with_score_distances, dataset, dataset.returns.double())
+
+    def more(task: Task, rows: Tensor) -> Task:
+        task = with_score_distances(dataset, dataset.returns.double(), task)
+        pooled = roshambo.pooled_accuracy(task.known, task.asked)
+        return task._replace(ceilings={"pooled counts": pooled})
+
+    return dataset, split, more
 
 
 def _split(kind: str, dataset: InteractionDataset, generators: list[torch.Generator]) -> Split:

@@ -18,6 +18,16 @@ CLAIMS = {
     "C7": "Speakers with Emb-Hyb match the oracle on seen listeners, beat no embedding on unseen.",
     "C7b": "Ours, not the paper's: C7 with gated pooling and relabelled channels.",
 }
+PLACES = {  # in the paper
+    "C1": "Table 1",
+    "C2": "Table 2",
+    "C3": "Table 2",
+    "C4": "Table 1",
+    "C5": "Figures 4, 5",
+    "C6": "Figure 4",
+    "C7": "Table 3",
+    "C7b": "–",
+}
 CONTROL = "control"  # the "claim" that two exchangeable methods are equal
 # The smallest differences that matter, by quantity, chosen before the runs: size, unit, reason
 SMALLEST_EFFECTS = {
@@ -167,10 +177,11 @@ def _sentence(parts: Sequence[tables.Row]) -> str:
 
 def table(judged: Sequence[Claim]) -> str:
     """The claims as a Markdown table, one line for each."""
-    header = ("claim", "what it says", "verdict", "evidence", "independent runs")
+    header = ("claim", "in the paper", "what it says", "verdict", "evidence", "runs")
     body = [
         (
             claim["claim"],
+            PLACES[claim["claim"]],
             claim["text"],
             f"**{claim['verdict']}**",
             claim["sentence"],

@@ -134,6 +134,26 @@ def likelihood_accuracy(
     return _share(labels.unique()[found] == labels)
 
 
+def pooled_accuracy(
+    counts: Float[Tensor, "episode state act"],
+    labels: Int[Tensor, " episode"],
+    *,
+    train: Shaped[Tensor, " train"],
+    test: Shaped[Tensor, " test"],
+    legal_actions: Shaped[Tensor, "state act"] | None = None,
+) -> float:
+    """`likelihood_accuracy` under `pooled_policies`, 0 to 1.
+
+    Args:
+        counts, labels: of all episodes.
+        train, test: which of them are pooled, and which are identified: indices or masks.
+        legal_actions: in each information state; all by default.
+    """
+    legal = torch.ones(counts.shape[1:]) if legal_actions is None else legal_actions
+    policies = pooled_policies(counts[train], labels[train], legal_actions=legal)
+    return likelihood_accuracy(counts[test], labels[test], policies)
+
+
 def action_frequencies(
     counts: Float[Tensor, "episode state act"],
 ) -> Float[Tensor, "episode feature"]:

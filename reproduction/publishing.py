@@ -140,7 +140,8 @@ def _made_by(entry: Mapping[str, Any]) -> str:
     """At which commit an item was made, in what time, and on what."""
     commit, minutes = entry["versions"]["commit"], entry["wall_time_seconds"] / 60
     machine = entry["machine"]
-    return f"Commit `{commit}`, {minutes:.1f} min on {machine['cores']} cores ({machine['cpu']})."
+    where = f"on {machine['cores']} cores ({machine['cpu']})"
+    return f"Commit `{commit}`, {minutes:.1f} min {where}{results.kept_trainings(entry)}."
 
 
 def _link(place: str, folder: Path) -> str:

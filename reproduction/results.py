@@ -55,6 +55,7 @@ class Run:
         values: Mapping[str, Any],
         *,
         seeds: Sequence[int],
+        training_seconds: float | None = None,
     ) -> None:
         """Writes ``result.json``, atomically and with a checksum, and prints where.
 
@@ -62,6 +63,8 @@ class Run:
             folder: where to.
             values: what the run found; arrays become lists.
             seeds: of the runs behind the values.
+            training_seconds: of one core, for the trainings behind the values, if these may be of
+                earlier runs, whose time is not in that of this one.
         """
         content = {
             "item": self.item,
@@ -73,6 +76,8 @@ class Run:
             "peak_memory_gb": peak_memory(),
             "values": values,
         }
+        if training_seconds is not None:
+            content["training_seconds"] = round(training_seconds, 1)
         files.save_json(Path(folder) / FILE_NAME, content)
         print(f"Results: {shorten(folder)}")
 
@@ -127,8 +132,15 @@ def cost(folder: str | Path) -> str:
     """Wall time, memory, machine and versions of the results in ``folder``, to be printed."""
     result = load(folder)
     used = f"{result['wall_time_seconds']:.1f} s, at most {result['peak_memory_gb']:.1f} GB"
+    used += kept_trainings(result)
     where = f"{result['machine']['cores']} cores of {result['machine']['cpu']}"
     return f"{used}, {where}\n{', '.join(map(' '.join, result['versions'].items()))}"
+
+
+def kept_trainings(result: Mapping[str, Any]) -> str:
+    """How long the trainings behind a result took, if they may be of earlier runs; or nothing."""
+    seconds = result.get("training_seconds")
+    return "" if seconds is None else f", trainings {seconds / 3600:.1f} core hours, kept once done"
 
 
 def versions() -> dict[str, str]:

@@ -8,16 +8,21 @@ matches are the first throws of such a match.
 from __future__ import annotations
 
 import ctypes
+import math
 from collections.abc import Sequence
+from functools import partial
 from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from jaxtyping import Float, Int
+from torch import Tensor
 
 from paperlib import _checks
 from paperlib.datasets import InteractionDataset
 from paperlib.graphs import InteractionGraph
+from reproduction import identification
 
 MATCH_LENGTH = 1000  # which the bots assume
 NUM_THROWS = 3  # rock, paper, scissors
@@ -167,3 +172,45 @@ def _last_throws(seen: np.ndarray, memory: int) -> np.ndarray:
         part[:, lag:] = one_hot[:, :-lag]
         parts.append(part)
     return np.concatenate(parts, axis=-1)
+
+
+def throw_states(
+    observations: Float[Tensor, "episode time obs"], memory: int
+) -> Int[Tensor, "episode time"]:
+    """What both threw in the last ``memory`` steps, as a number; 0 if all is before the match.
+
+    Args:
+        observations: see `round_robin`.
+        memory: at most that of the observations.
+    """
+    last = observations.unflatten(-1, (-1, 2, NUM_THROWS))[..., :memory, :, :]
+    throws = (last * torch.arange(1, NUM_THROWS + 1)).sum(-1).flatten(-2).long()  # 0: none
+    return (throws * (NUM_THROWS + 1) ** torch.arange(2 * memory)).sum(-1)
+
+
+def pooled_accuracy(known: InteractionDataset, asked: InteractionDataset) -> float:
+    """Top-1 accuracy of the likelihood under throws pooled over the labelled episodes, 0 to 1.
+
+    A bot's throws are counted by what both threw in the last M steps. M, from 1 to the memory of
+    the observations, is chosen by leaving out one labelled episode of each bot in turn.
+
+    Args:
+        known: labelled episodes, the same number of each bot, one bot after the other.
+        asked: episodes of the same bots, to identify.
+    """
+    both = InteractionDataset.concatenate([known, asked])
+    num_labelled = len(known) // len(known.agents.unique())
+    turn = torch.arange(len(both)) % num_labelled
+    labelled = torch.arange(len(both)) < len(known)
+    parts = [(labelled & (turn != k), labelled & (turn == k)) for k in range(num_labelled)]
+    best, found = -1.0, math.nan
+    for memory in range(1, both.observation_size // (2 * NUM_THROWS) + 1):
+        states, index = throw_states(both.observations, memory).unique(return_inverse=True)
+        counts = identification.count_actions(
+            index, both.actions, num_states=len(states), num_actions=NUM_THROWS
+        )
+        pooled = partial(identification.pooled_accuracy, counts, both.agents)
+        left_out = np.mean([pooled(train=train, test=test) for train, test in parts])
+        if left_out > best:
+            best, found = left_out, pooled(train=labelled, test=~labelled)
+    return found

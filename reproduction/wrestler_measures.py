@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from numpy.typing import NDArray
 from sklearn.cluster import AgglomerativeClustering
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
+from torch.nn import functional
 
 from paperlib import graphs, metrics
 from paperlib.agents.robosumo_features import egocentric
-from paperlib.batches import in_parts
+from paperlib.agents.robosumo_policies import Wrestler
+from paperlib.batches import in_parts, steps_before
 from paperlib.datasets import InteractionDataset
 from paperlib.embeddings import PolicyEmbedder
 from paperlib.graphs import InteractionGraph, Split
@@ -263,3 +266,32 @@ def ceilings(
         )
         found.setdefault(f"{kind} strengths", []).append(accuracy)
     return found
+
+
+@torch.no_grad()
+def log_likelihoods(
+    wrestlers: Sequence[Wrestler], dataset: InteractionDataset
+) -> Float[Tensor, "episode wrestler"]:
+    """How likely each wrestler's policy makes the actions of each episode: logarithms, (E, P).
+
+    Actions were clipped to [-1, 1], so that a limit stands for all that lies beyond it.
+
+    Args:
+        wrestlers: reactive ones.
+        dataset: matches, with observations as the environment returns them.
+    """
+    within = steps_before(dataset.lengths, dataset.observations.shape[1])
+    seen, actions = dataset.observations[within], dataset.actions[within].clamp(-1, 1)
+    columns = []
+    for wrestler in wrestlers:
+        inputs, turns = wrestler.inputs(seen)
+        network = wrestler.network
+        normalized = network.normalizer(functional.pad(inputs, (0, wrestler.critic_size)))
+        means = wrestler.front.torques(network.means(normalized), turns)
+        stds = wrestler.front.torques(network.log_std.exp().expand_as(means), turns).abs()
+        density = -((actions - means) / stds).square() / 2 - stds.log() - math.log(2 * math.pi) / 2
+        beyond = torch.special.log_ndtr((actions * means - 1) / stds)
+        steps = torch.zeros(within.shape)
+        steps[within] = torch.where(actions.abs() < 1, density, beyond).sum(-1)
+        columns.append(steps.sum(-1))
+    return torch.stack(columns, dim=-1)

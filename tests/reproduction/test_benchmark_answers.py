@@ -26,7 +26,11 @@ MEANS = {  # of a linear layer
     ("mean-MLP", "supervised"): 0.95,
     ("", "chance"): 0.01,
 }
-LISTS = {"encoders": ["mean-MLP", "GRU"], "objectives": ["Emb-Hyb", "InfoNCE", "VAE"]}
+LISTS = {
+    "encoders": ["mean-MLP", "GRU"],
+    "objectives": ["Emb-Hyb", "InfoNCE", "VAE"],
+    "measures": ["linear"],
+}
 
 
 def make_rows(*, num_seeds=5, world="Kuhn", noise=0.003):
@@ -83,6 +87,35 @@ def test_one_thing_is_changed_at_a_time():
     assert found["enough"] == "yes"
 
 
+def test_each_measure_has_its_own_answers():
+    rows = make_rows()
+    for row in rows:  # by neighbours, the paper's pair is the best one
+        if (row["encoder"], row["objective"]) == ("mean-MLP", "Emb-Hyb"):
+            row["nearest"] += 0.5
+    linear, nearest = answers(rows, **LISTS | {"measures": ["linear", "nearest"]})
+    assert (linear["measure"], linear["enough"]) == ("linear", "no")
+    assert (nearest["measure"], nearest["enough"]) == ("nearest", "yes")
+    assert nearest["best"] == "mean-MLP, Emb-Hyb"
+    text = answers_table([linear, nearest])
+    assert "| linear layer " in text and "| nearest neighbour " in text
+
+
+def test_a_cell_is_not_both_worse_and_tied(monkeypatch):
+    rows = make_rows()
+    everyone = [f"{encoder}, {objective}" for encoder, objective in MEANS]
+    monkeypatch.setattr(benchmark_answers, "ties", lambda rows, task, **options: everyone)
+    for row in rows:
+        if (row["encoder"], row["objective"]) == ("mean-MLP", "Emb-Hyb"):
+            row["linear"] += 0.3
+    (found,) = answers(rows, **LISTS)  # the paper's pair is the best one
+    assert {*everyone} - {*found["ties"]} == {"GRU, Emb-Hyb", "mean-MLP, InfoNCE", "mean-MLP, VAE"}
+    for row in rows:
+        if (row["encoder"], row["objective"]) == ("mean-MLP", "InfoNCE"):
+            row["linear"] += 0.3
+    (found,) = answers(rows, **LISTS)  # mean-MLP with InfoNCE is
+    assert {*everyone} - {*found["ties"]} == {"mean-MLP, Emb-Hyb"}
+
+
 def test_answers_are_grouped_in_the_table():
     text = answers_table(answers(make_rows(), **LISTS))
     assert "| GRU, InfoNCE | – " in " ".join(text.split())
@@ -118,6 +151,20 @@ def test_every_cell_and_the_published_numbers_are_in_the_table():
     assert chance.count("–") == 4
     (gru,) = (line for line in lines if "GRU" in line and "InfoNCE" in line and "Kuhn" in line)
     assert "| 7 " in gru and "| 9 " in gru
+
+
+def test_points_of_curves_are_means_over_seeds():
+    rows = [row for row in make_rows() if row["encoder"] == "GRU"]
+    for row in rows:
+        row["by_labels"] = [row["seed"] / 10, 0.5]
+        row["by_steps"] = [0.1, 0.2, 0.3, 0.4, 0.5]
+    points = benchmark_answers.curve_points(rows)
+    assert len(points) == 2 * (2 + 5)
+    first = points[0]
+    assert (first["encoder"], first["curve"], first["at"]) == ("GRU", "by_labels", 1)
+    assert first["nearest"] == pytest.approx(0.2) and first["low"] < 0.2 < first["high"]
+    assert [p["at"] for p in points if p["curve"] == "by_steps"][:5] == [0.05, 0.1, 0.25, 0.5, 1.0]
+    assert benchmark_answers.curve_points(make_rows()) == []
 
 
 def test_an_interrupted_training_does_not_count_as_its_cost():

@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 import torch
 
+from paperlib.agents import robosumo_policies
+from paperlib.agents.robosumo_policies import Wrestler
 from paperlib.graphs import InteractionGraph
+from paperlib.streams import make_generator
 from reproduction import benchmark_worlds, roshambo
 from reproduction.benchmark_tasks import Sizes
 from reproduction.benchmark_worlds import WORLDS, make_task
@@ -25,21 +28,24 @@ SIZES = Sizes(
 
 @pytest.fixture
 def folders(tmp_path, populations):
-    """Populations, and matches of eight wrestlers that are no wrestlers."""
+    """Populations, nine wrestlers, and matches that they did not play."""
     for number, population in enumerate(populations):
         population.save(tmp_path / f"population/population_{number}.safetensors")
     rng = np.random.default_rng(0)
     pairs = np.repeat(np.array(InteractionGraph.complete(9).edges), 4, axis=0)
     agents, scores = pairs.reshape(-1), rng.choice([-1, 0, 1], len(pairs))
     dataset = benchmark_worlds.InteractionDataset.from_arrays(
-        rng.normal(5.0, 3.0, (len(agents), 6, 3)),
-        rng.normal(size=(len(agents), 6, 2)),
+        rng.normal(5.0, 3.0, (len(agents), 6, 120)),
+        rng.normal(size=(len(agents), 6, 8)).clip(-1, 1),
         agents,
         partners=pairs[:, ::-1].reshape(-1),
         outcomes=np.stack([scores, -scores], 1).reshape(-1),
     )
     dataset.save(tmp_path / "sumo/episodes_0.safetensors")
-    return {"ParticleWorld": tmp_path / "population", "RoboSumo": tmp_path / "sumo"}
+    members = {f"w{k}": Wrestler(generator=make_generator(k)) for k in range(9)}
+    robosumo_policies.save(tmp_path / "wrestlers/population.safetensors", members, {})
+    named = {"ParticleWorld": "population", "RoboSumo": "sumo", "wrestlers": "wrestlers"}
+    return {name: tmp_path / folder for name, folder in named.items()}
 
 
 @pytest.fixture
@@ -67,7 +73,7 @@ def test_tasks(world, kind, folders, few_bots):
     for known, asked in task.references.values():
         assert len(known) == len(task.known) and len(asked) == len(task.asked)
     assert task.learning.has_partner_steps
-    assert all(0 <= accuracy <= 1 for accuracy in task.ceilings.values())
+    assert task.ceilings and all(0 <= accuracy <= 1 for accuracy in task.ceilings.values())
 
 
 @pytest.mark.parametrize("world", ["Kuhn", "ParticleWorld", "RoboSumo"])

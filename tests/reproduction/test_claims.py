@@ -140,7 +140,8 @@ def test_the_table_of_claims():
     assert lines[2].endswith("| **not tested** | No results file holds a test of it. | – |")
     (line,) = (line for line in lines if line.startswith("| C4 |"))
     assert "| **reproduced** | 1 of 1 parts reproduced; the least clear: part 0: 1.00" in line
-    assert line.endswith(" | 5 |")
+    assert line.startswith("| C4 | Table 1 |") and line.endswith(" | 5 |")
+    assert {*claims.PLACES} == {*claims.CLAIMS}
 
 
 def test_the_table_of_smallest_effects():

@@ -34,6 +34,14 @@ def test_a_result_comes_back_with_what_it_took(tmp_path):
     assert re.search(r"python \d\.\d+\.\d+, commit [\w-]+, torch \d", versions)
 
 
+def test_the_cost_of_kept_trainings_is_told_apart(tmp_path):
+    run = results.Run("benchmark", {})
+    run.save(tmp_path, {}, seeds=[0], training_seconds=7200.0)
+    assert ", trainings 2.0 core hours, kept once done, " in results.cost(tmp_path)
+    run.save(tmp_path, {}, seeds=[0])
+    assert "trainings" not in results.cost(tmp_path)
+
+
 def test_a_result_is_replaced_whole(tmp_path):
     save(tmp_path, a=1)
     with pytest.raises(TypeError):

@@ -2,6 +2,7 @@
 
 import sys
 
+import numpy as np
 import pytest
 import torch
 
@@ -45,6 +46,30 @@ def test_observations_are_the_last_throws_of_both():
     assert torch.equal(dataset.returns[0::2].long(), expected)
     assert torch.equal(dataset.outcomes[0::2].long(), expected.sign())
     assert torch.equal(dataset.returns[1::2], -dataset.returns[0::2])
+
+
+def test_states_are_the_last_throws_of_both():
+    _, dataset = play(memory=2)
+    own, other = dataset.actions[0::2].long(), dataset.actions[1::2].long()
+    states = roshambo.throw_states(dataset.observations[0::2], 1)
+    assert (states[:, 0] == 0).all()
+    assert torch.equal(states[:, 1:], own[:, :-1] + 1 + 4 * (other[:, :-1] + 1))
+    twice = roshambo.throw_states(dataset.observations[0::2], 2)
+    assert torch.equal(twice % 16, states) and torch.equal(twice[:, 1:] // 16, states[:, :-1])
+
+
+def test_pooled_counts_identify_bots_by_what_they_throw_after_what():
+    """Cycling through throws upwards or downwards shows with a memory of one step only."""
+    up = torch.arange(12) % 3
+    throws = torch.stack([up, up.flip(0), (up + 1) % 3, (up + 2).flip(0) % 3]).repeat(2, 1)
+    labels = torch.tensor([0, 1]).repeat(4)
+    seen = np.stack([throws, np.zeros_like(throws)], axis=-1)
+    dataset = roshambo.InteractionDataset.from_arrays(
+        roshambo._last_throws(seen, 2), throws.numpy(), labels.numpy(), num_actions=3
+    )
+    order = labels.argsort(stable=True)
+    known, asked = dataset.select(order[[0, 1, 4, 5]]), dataset.select(order[[2, 3, 6, 7]])
+    assert roshambo.pooled_accuracy(known, asked) == 1
 
 
 def test_a_seed_determines_all_throws():

@@ -9,6 +9,7 @@ import torch
 from paperlib import embeddings, graphs, metrics
 from paperlib.agents import matches, robosumo_features
 from paperlib.agents.players import UniformlyRandom
+from paperlib.agents.robosumo_policies import Wrestler
 from paperlib.datasets import InteractionDataset
 from paperlib.streams import make_generator
 from reproduction import measures, strengths, wrestler_measures
@@ -173,3 +174,30 @@ def test_egocentric_features_take_the_place_of_observations():
     expected = robosumo_features.egocentric(dataset.observations[1], "ant")
     assert torch.equal(found.observations[1], expected)
     assert torch.equal(found.actions, dataset.actions)
+
+
+def test_likelihoods_find_the_wrestler_that_acted():
+    players = [Wrestler(generator=make_generator(k), action_std=0.3) for k in range(3)]
+    for k, player in enumerate(players):
+        player.network.policy[-1].bias.data.fill_((-0.9, 0.0, 0.9)[k])
+    generator = make_generator(9)
+    observations = torch.randn(6, 5, 120, generator=generator)
+    acted = [
+        players[k % 3].act(seen, generator=generator)[0] for k, seen in enumerate(observations)
+    ]
+    dataset = InteractionDataset.from_arrays(
+        observations.numpy(), torch.stack(acted).clamp(-1, 1).numpy(), np.arange(6) % 3
+    )
+    found = wrestler_measures.log_likelihoods(players, dataset)
+    assert found.shape == (6, 3) and found.argmax(1).tolist() == [0, 1, 2, 0, 1, 2]
+    assert (dataset.actions.abs() == 1).any()
+
+
+def test_likelihoods_of_clipped_actions_are_probabilities():
+    player = Wrestler(generator=make_generator(0), action_std=0.5)
+    actions = np.linspace(-1, 1, 401)[:, None, None].repeat(8, axis=2)  # (401, 1, 8)
+    dataset = InteractionDataset.from_arrays(np.zeros((401, 1, 120)), actions, np.arange(401))
+    density = wrestler_measures.log_likelihoods([player], dataset)[:, 0].double().exp()
+    # All eight torques are equal here; each has the eighth root of the density
+    each = density ** (1 / 8)
+    assert each[0] + each[-1] + each[1:-1].sum() * 2 / 400 == pytest.approx(1, abs=0.01)
