@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from paperlib.agents import contextual_games
@@ -26,6 +27,16 @@ def score(shares: Mapping[str, float]) -> float:
 def mean_score(opponents: Sequence[Mapping[str, float]]) -> float:
     """Mean of the `score` against several opponents."""
     return float(np.mean([score(shares) for shares in opponents]))
+
+
+def score_error(scores: NDArray[np.float64], num_games: int) -> float:
+    """Standard error of a policy's mean score over opponents; less if games are drawn.
+
+    Args:
+        scores: against each of them, (Q,).
+        num_games: independent ones, against each.
+    """
+    return float(np.sqrt(np.mean(scores * (1 - scores)) / (num_games * len(scores))))
 
 
 def make_opponent_context(
