@@ -51,7 +51,7 @@ from sklearn.decomposition import PCA
 from paperlib import embeddings, metrics, objectives
 from paperlib.datasets import InteractionDataset
 from paperlib.streams import make_generator
-from reproduction import measures, plots, results
+from reproduction import measures, plots, results, tables
 
 # %%
 parameters = dict(seed=seed, num_agents=num_agents, num_unseen=num_unseen,
@@ -190,10 +190,15 @@ plots.save_figure(figure, output, "start_here")
 # most.
 
 # %%
-print("IICR of unseen agents (lower is better):", values["iicr"])
-print("correlation of predicted with true traits:", values["correlation"])
-nearest, chance = values["accuracy"]["nearest"], values["accuracy"]["chance"]
-print(f"unseen agents named by nearest neighbour: {nearest:.0%} right, {chance:.0%} by chance")
+quality = values["accuracy"]
+found = {
+    **{f"IICR, {name} (lower is better)": x for name, x in values["iicr"].items()},
+    **{f"correlation with the true trait, {name}": x for name, x in values["correlation"].items()},
+    "accuracy of the nearest neighbour": quality["nearest"],
+    "chance": quality["chance"],
+}
+body = [(name, tables.number(number)) for name, number in found.items()]
+tables.show(tables.markdown_table(("unseen agents", "ours"), body))
 
 # %% [markdown]
 # **What it means** (default profile: the parameters above). Embeddings of unseen agents

@@ -256,8 +256,10 @@ colours = np.where(np.arange(len(points)) < values["num_seen_points"], "#0072B2"
 bars = {name: t_interval([q["ratio"] for q in qs]) for name, qs in values["qualities"].items()}
 tables.show((output / "your_own_agents.md").read_text())
 compared = pd.DataFrame(values["compared"]).groupby(["encoder", "objective"])
-compared = compared[["nearest", "linear", "ratio"]].agg(["mean", "std"])
-print(compared.sort_values(("nearest", "mean"), ascending=False).round(2))
+compared = compared[["linear", "nearest", "ratio"]].agg(["mean", "std"]).round(2)
+compared = compared.sort_values(("linear", "mean"), ascending=False)
+compared.columns = [" ".join(names) for names in compared.columns]
+tables.show(compared.reset_index().to_markdown(index=False))
 
 # %% tags=["path"]
 plots.use_style()
@@ -277,24 +279,21 @@ plots.save_figure(figure, output, "your_own_agents")
 # has found the circle of tastes. By IICR, embeddings are far ahead of both baselines. The
 # nearest neighbour identifies seen hunters best from embeddings, but unseen ones (fewer, so
 # chance is higher) at least as well from the baselines. **Which encoder to take?** Among
-# methods without labels, one whose lead exceeds the spread over seeds: here the mean-MLP with
-# Emb-Hyb by `linear` (0.66) and `ratio` (0.48); by `nearest`, summary statistics match it.
+# methods without labels, one whose lead exceeds the spread over seeds (`std`): here the
+# mean-MLP with Emb-Hyb by `linear` and `ratio`; by `nearest`, summary statistics match it.
 #
 # ## Ours against the paper
 # The paper has no such game. **Where we deviate:** policies are matrices, where the paper's are
-# networks. Intervals are over the encoders' seeds, for one set of agents; with another `seed`,
-# unseen hunters' ratio changes by more.
+# networks. Intervals are over the encoders' seeds; other agents differ more.
 #
 # ## What it cost
-# Without imports, training of the agents, comparison and saving, the way from the environment
-# to the figure (cells tagged `path`) takes fewer than 40 lines of code.
+# From the environment to the figure (cells tagged `path`) it takes fewer than 40 lines of code.
 
 # %%
 print(results.cost(output))
 
 # %% [markdown]
 # ## Things to try
-# - Another game: put `simple_adversary_v3` or your own environment into `play`, with your own
-#   policies.
+# - Another game: put `simple_adversary_v3` or your own environment and policies into `play`.
 # - `num_episodes = 1`: how few meetings of each pair are enough? And with `num_seen = 16`?
 # - Embed `test.first_steps(10)` instead of `test`: how soon does a hunter give itself away?
