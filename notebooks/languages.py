@@ -284,9 +284,9 @@ plots.save_figure(figure, output, "languages_distances")
 # namely how often a listener does nothing. So near neighbours among embeddings are no guide to a
 # listener's language.
 #
-# **Limits.** The paper does not study languages, so there is nothing to compare. Tables assume one word
-# per episode, while speakers draw bits anew at each step. We read embeddings only by distances between
-# their means, and look only at Emb-Im; others find more (below).
+# **Where we deviate.** The paper does not study languages: there is nothing to compare. Tables assume one
+# word per episode, while speakers draw bits anew at each step. We read embeddings only by distances
+# between their means, and look only at Emb-Im; others find more (below).
 #
 # ## What it cost
 
