@@ -1,7 +1,7 @@
 """Settings of the web book: ``make book``, or ``sphinx-build docs build/book``.
 
-The book shows the executed notebooks in RESULTS, an environment variable, or else the published
-ones. Neither building nor reading it needs a network.
+The book shows the executed notebooks in RESULTS, an environment variable, and the published ones of
+those that have not run there. Neither building nor reading it needs a network.
 """
 
 import os

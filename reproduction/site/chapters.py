@@ -54,10 +54,10 @@ EXPLORER = (
 
 
 def find(results_dir: Path) -> dict[str, Path]:
-    """Executed notebooks by name: those of a profile, or if there are none, the published ones."""
+    """Executed notebooks by name: those of a profile, and for all others the published ones."""
+    published = {path.stem: path for path in (results.ROOT / "notebooks").glob("*.ipynb")}
     made = results_dir.glob(f"[!.]*/{executed_notebooks.FILE_NAME}")
-    found = {path.parent.name: path for path in made}
-    return found or {path.stem: path for path in (results.ROOT / "notebooks").glob("*.ipynb")}
+    return published | {path.parent.name: path for path in made}
 
 
 def link_notebooks(text: str, names: Set[str]) -> str:

@@ -36,7 +36,9 @@ def add_notebook(folder, name, *cells):
 
 
 @pytest.fixture
-def results_dir(tmp_path):
+def results_dir(tmp_path, monkeypatch):
+    """Of a profile; nothing is published beside it."""
+    monkeypatch.setattr(results, "ROOT", tmp_path)
     results_dir = tmp_path / "laptop"
     data = {"image/png": base64.b64encode(picture()).decode()}
     code = v4.new_code_cell("1", outputs=[v4.new_output("display_data", data)])
@@ -91,6 +93,17 @@ def test_the_explorer_joins_the_book_where_it_is_there(made, results_dir):
 def test_published_notebooks_where_there_are_no_results(tmp_path):
     found = chapters.find(tmp_path / "nothing")
     assert found == {p.stem: p for p in (ROOT / "notebooks").glob("*.ipynb")} and found
+
+
+def test_what_has_not_run_is_there_as_published(results_dir, tmp_path):
+    (tmp_path / "notebooks").mkdir()
+    for name in ("table_1", "table_2"):
+        (tmp_path / f"notebooks/{name}.ipynb").touch()
+    assert chapters.find(results_dir) == {
+        "start_here": results_dir / "start_here/notebook.ipynb",
+        "table_1": tmp_path / "notebooks/table_1.ipynb",
+        "table_2": results_dir / "table_2/notebook.ipynb",
+    }
 
 
 def test_nothing_to_read(tmp_path, monkeypatch):
