@@ -168,8 +168,10 @@ run.save(output, {"shown": shown, "seeds": seeds, "names": names}, seeds=[seed])
 # %% [markdown]
 # ## Result
 # The page is a single file that works offline: drawing, data and pictures are in it,
-# and it loads nothing. It names the profile, seed and commit behind it. "Colour by"
-# helps to read it:
+# and it loads nothing. It names the profile, seed and commit behind it. Its pictures of
+# matches make it some 6 MB large, too much for the repository, which holds only the
+# figure below: `make reproduce ITEMS=explorer` makes the page, and `make book` then adds
+# it to the book. "Colour by" helps to read it:
 #
 # - *wrestler* or *listener*, the agent: if an embedding identifies agents, each colour
 #   forms a cluster. Turn the map before you decide: what overlaps from one side may be

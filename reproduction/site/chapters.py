@@ -51,6 +51,11 @@ EXPLORER = (
     '<p><a href="{}">The embedding explorer</a>: turn the embeddings of both worlds, and see the '
     "episode behind every point.</p>\n\n"
 )
+NO_EXPLORER = """[The embedding explorer](chapters/explorer.ipynb), a page where each embedding
+shows its episode, is missing from this copy of the book: at some 6 MB, it is too large for the
+repository. `make reproduce ITEMS=explorer` makes it, and `make book` then adds it.
+
+"""
 
 
 def find(results_dir: Path) -> dict[str, Path]:
@@ -103,7 +108,7 @@ def make_contents(cards: Mapping[str, str]) -> str:
 
 def collect(folder: Path, results_dir: Path) -> None:
     """Writes notebooks and their cards to ``folder/chapters``, and the page of the embedding
-    explorer, if it was made, to ``folder/extra``.
+    explorer, if the profile has it, to ``folder/extra``; it is too large to be published.
 
     Args:
         folder: the sources of the book.
@@ -130,4 +135,6 @@ def collect(folder: Path, results_dir: Path) -> None:
         text = page.read_text().replace("<nav hidden>", "<nav>", 1)
         (folder / "extra" / explorer.FILE_NAME).write_text(text)
         lead = EXPLORER.format(explorer.FILE_NAME)
+    elif "explorer" in found:
+        lead = NO_EXPLORER
     (folder / "chapters/contents.md").write_text(lead + make_contents(cards))

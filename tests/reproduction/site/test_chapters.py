@@ -80,14 +80,18 @@ def test_contents(made):
 
 
 def test_the_explorer_joins_the_book_where_it_is_there(made, results_dir):
-    assert explorer.FILE_NAME not in (made / "contents.md").read_text()
+    assert "explorer" not in (made / "contents.md").read_text()
+    add_notebook(results_dir, "explorer", v4.new_markdown_cell("# The explorer"))
+    chapters.collect(made.parent, results_dir)
+    text = (made / "contents.md").read_text()
+    assert text.startswith(chapters.NO_EXPLORER) and explorer.FILE_NAME not in text
     page = explorer.make_page({"worlds": {}})
-    (results_dir / "explorer").mkdir()
     (results_dir / "explorer" / explorer.FILE_NAME).write_text(page)
     chapters.collect(made.parent, results_dir)
     copy = (made.parent / "extra" / explorer.FILE_NAME).read_text()
     assert "<nav hidden>" in page and copy == page.replace("<nav hidden>", "<nav>")
-    assert f'href="{explorer.FILE_NAME}"' in (made / "contents.md").read_text()
+    text = (made / "contents.md").read_text()
+    assert f'href="{explorer.FILE_NAME}"' in text and chapters.NO_EXPLORER not in text
 
 
 def test_published_notebooks_where_there_are_no_results(tmp_path):
