@@ -18,6 +18,7 @@ author = "The paperlib authors"
 version = release = metadata.version("paperlib")
 extensions = [
     "myst_nb",
+    "reproduction.site.chapters",
     "reproduction.site.docstrings",
     "reproduction.site.mathml",
     "sphinx.ext.autodoc",
@@ -34,7 +35,6 @@ smartquotes_action = "D"  # dashes
 nb_execution_mode = "off"
 nb_render_markdown_format = "myst"  # with tables
 nb_output_stderr = "remove"
-nb_render_image_options = {"alt": "The figure that the text describes"}
 myst_enable_extensions = ["amsmath", "colon_fence", "dollarmath"]
 
 autodoc_default_options = {"members": True, "member-order": "bysource", "show-inheritance": True}

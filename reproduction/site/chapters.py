@@ -1,6 +1,7 @@
 """What the web book has beside its written pages: executed notebooks, and cards that lead to them.
 
-``docs/conf.py`` calls `collect` before Sphinx reads its sources.
+``docs/conf.py`` calls `collect` before Sphinx reads its sources, and names this module as an
+extension, which describes figures to readers who do not see them.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ import shutil
 from collections.abc import Mapping, Set
 from pathlib import Path
 
+from docutils import nodes
 from nbformat import NotebookNode
+from sphinx.application import Sphinx
 
 from reproduction import executed_notebooks, results
 from reproduction.site import explorer
@@ -138,3 +141,19 @@ def collect(folder: Path, results_dir: Path) -> None:
     elif "explorer" in found:
         lead = NO_EXPLORER
     (folder / "chapters/contents.md").write_text(lead + make_contents(cards))
+
+
+def describe_figures(app: Sphinx, doctree: nodes.document) -> None:
+    """Gives each figure of a chapter the chapter's title as alternative text, and its number among
+    several."""
+    if app.env.current_document.docname.startswith("chapters/"):
+        title, images = doctree.next_node(nodes.title).astext(), [*doctree.findall(nodes.image)]
+        for number, image in enumerate(images, start=1):
+            part = f", {number} of {len(images)}" if len(images) > 1 else ""
+            image["alt"] = f"Figure of “{title}”{part}"
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Makes a Sphinx extension of this module."""
+    app.connect("doctree-read", describe_figures)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

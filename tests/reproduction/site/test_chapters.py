@@ -4,11 +4,15 @@ import base64
 import io
 import re
 from pathlib import Path
+from unittest.mock import Mock
 
 import nbformat
 import pytest
+from docutils import nodes
+from docutils.utils import new_document
 from nbformat import v4
 from PIL import Image
+from sphinx.application import Sphinx
 
 from reproduction import results
 from reproduction.site import chapters, explorer
@@ -92,6 +96,25 @@ def test_the_explorer_joins_the_book_where_it_is_there(made, results_dir):
     assert "<nav hidden>" in page and copy == page.replace("<nav hidden>", "<nav>")
     text = (made / "contents.md").read_text()
     assert f'href="{explorer.FILE_NAME}"' in text and chapters.NO_EXPLORER not in text
+
+
+@pytest.mark.parametrize(
+    ("place", "number", "expected"),
+    [
+        ("chapters/table_2", 1, ["Figure of “Who?”"]),
+        ("chapters/table_2", 2, ["Figure of “Who?”, 1 of 2", "Figure of “Who?”, 2 of 2"]),
+        ("index", 1, ["written"]),
+    ],
+)
+def test_figures_are_described_by_title_and_number(place, number, expected):
+    doctree = new_document("page")
+    doctree += nodes.section("", nodes.title("", "Who?"))
+    doctree[0] += [nodes.image(alt="written") for _ in range(number)]
+    app = Mock(Sphinx)
+    app.env = Mock()
+    app.env.current_document.docname = place
+    chapters.describe_figures(app, doctree)
+    assert [image["alt"] for image in doctree.findall(nodes.image)] == expected
 
 
 def test_published_notebooks_where_there_are_no_results(tmp_path):
