@@ -11,12 +11,11 @@ from html.parser import HTMLParser
 from urllib.parse import unquote
 
 import pytest
-from browsing import CHROMIUM, Browser
+from browsing import Browser, needs_browser
 from sources import ROOT, modules
 
 from reproduction.site import explorer
 
-needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no chromium")
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("book")]
 PUBLISHED = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
