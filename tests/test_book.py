@@ -95,6 +95,7 @@ def test_every_figure_is_described_by_a_text_of_its_own(book, pages):
     texts = [text for targets in chapters for text in targets.described]
     images = [tag for targets in chapters for tag, _ in targets.found if tag == "img"]
     assert len(images) == len(texts) == len({*texts}) >= len(PUBLISHED)
+    assert all(text.startswith("Figure of “") for text in texts)
 
 
 def test_shapes_and_sources_stand_in_the_reference(book):
