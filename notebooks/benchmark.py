@@ -93,8 +93,8 @@ output = results.resolve(output_folder)
 # | RoShamBo | OpenSpiel's 43 bots | one match; each step shows the last three throws | bots against opponents new to them (weak), unseen bots (strong) |
 #
 # Poker has no weak split, since the agents to identify take no part in the episodes that encoders learn from.
-# Hands are dealt by a vectorised sampler, which `tests/paperlib/environments/test_poker.py` checks against
-# OpenSpiel's own game, step by step.
+# Hands are played by a vectorised sampler. Tests check its rules against OpenSpiel's own game and replay its
+# trajectories there, move by move.
 #
 # A *cell* is one encoder with one objective in one world. Before any training, every cell does one update on
 # tiny data, so that errors, such as a missing file, stop the notebook here.

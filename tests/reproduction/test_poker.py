@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 import torch
+from replaying import replay
 
 from paperlib import streams
 from paperlib.environments import poker as games
@@ -11,7 +12,6 @@ from reproduction.poker import (
     likelihood_ceilings,
     make_protocol,
     policy_distances,
-    replay,
     with_replies,
 )
 
