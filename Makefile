@@ -92,7 +92,7 @@ lab: $(READY)  ## open the notebooks in JupyterLab
 notebooks: $(READY)  ## bring the prose of the executed notebooks/*.ipynb up to date with notebooks/*.py
 	$(BIN)/python -m reproduction.executed_notebooks notebooks/*.ipynb
 
-book: $(READY)  ## build the web book in build/book, from results/PROFILE or else the published notebooks
+book: $(READY)  ## build the web book in build/book, from results/PROFILE, and published notebooks for what is not there
 	rm -rf build/book
 	RESULTS="$(abspath results/$(PROFILE))" $(BIN)/sphinx-build --fresh-env --fail-on-warning --keep-going --quiet docs build/book
 	@echo "The book: build/book/index.html"

@@ -16,6 +16,7 @@ from paperlib.environments.particleworld import EPISODE_LENGTH
 SIZES = (256, 4096, 32768)  # parallel episodes
 NUM_PAIRS = 28
 SUMO_GOALS = {64: 0.9, 256: 0.95}  # share of the physical limit, for each number of matches
+CELL_WORLDS = ("Kuhn poker", "RoboSumo", "RoboSumo, drawn")  # see ours/cells.py
 AGILERL_ENVS = (1, 8, 64)  # few, as in AgileRL's tutorials, and as many as a round of ours has
 
 
@@ -253,10 +254,12 @@ def wrestler_groups(arguments: argparse.Namespace) -> Iterator[Group]:
 
 def cell_surveys(arguments: argparse.Namespace) -> Iterator[Survey]:
     """7: learning embeddings with every encoder and objective."""
-    yield Survey(
-        "Embeddings: batched against episode by episode",
-        Contender("cells", "ours.cells", "ours", {"threads": 1}),
-    )
+    for world in CELL_WORLDS:
+        options = {"world": world, "quick": arguments.quick}
+        yield Survey(
+            f"Embeddings, {world}: batched against episode by episode",
+            Contender("cells", "ours.cells", "ours", options),
+        )
 
 
 PARTS: dict[int, Callable[[argparse.Namespace], Iterator[Group | Survey]]] = {

@@ -1,7 +1,7 @@
 """Settings of the web book: ``make book``, or ``sphinx-build docs build/book``.
 
-The book shows the executed notebooks in RESULTS, an environment variable, or else the published
-ones. Neither building nor reading it needs a network.
+The book shows the executed notebooks in RESULTS, an environment variable, and the published ones of
+those that have not run there. Neither building nor reading it needs a network.
 """
 
 import os
@@ -18,6 +18,7 @@ author = "The paperlib authors"
 version = release = metadata.version("paperlib")
 extensions = [
     "myst_nb",
+    "reproduction.site.chapters",
     "reproduction.site.docstrings",
     "reproduction.site.mathml",
     "sphinx.ext.autodoc",
@@ -34,7 +35,6 @@ smartquotes_action = "D"  # dashes
 nb_execution_mode = "off"
 nb_render_markdown_format = "myst"  # with tables
 nb_output_stderr = "remove"
-nb_render_image_options = {"alt": "The figure that the text describes"}
 myst_enable_extensions = ["amsmath", "colon_fence", "dollarmath"]
 
 autodoc_default_options = {"members": True, "member-order": "bysource", "show-inheritance": True}

@@ -93,12 +93,11 @@ output = results.resolve(output_folder)
 # | RoShamBo | OpenSpiel's 43 bots | one match; each step shows the last three throws | bots against opponents new to them (weak), unseen bots (strong) |
 #
 # Poker has no weak split, since the agents to identify take no part in the episodes that encoders learn from.
-# Hands are dealt by a vectorised sampler, which `tests/paperlib/environments/test_poker.py` checks against
-# OpenSpiel's own game, step by step.
+# Hands are played by a vectorised sampler. Tests check its rules against OpenSpiel's own game and replay its
+# trajectories there, move by move.
 #
 # A *cell* is one encoder with one objective in one world. Before any training, every cell does one update on
-# tiny data. Errors, such as a missing file or OpenSpiel not being installed, therefore stop the notebook
-# here, with one line.
+# tiny data, so that errors, such as a missing file, stop the notebook here.
 
 # %%
 sizes = Sizes(
@@ -143,9 +142,8 @@ benchmark.check()
 # **Objectives**: *Emb-Im*, *Emb-Id* and *Emb-Hyb* are the paper's: imitation, identification and their
 # weighted sum ([start_here](start_here.py)). *InfoNCE* picks out the agent's other episodes among those of
 # all agents. *LIAM* reconstructs what the other agent saw and did. *VAE* is a variational autoencoder of
-# actions. All get the same number of updates, with the same number of reference episodes $e^*$; Emb-Id,
-# Emb-Hyb and InfoNCE also use $e_+$ and $e_-$, Emb-Im only $e_+$. In poker, supervised training takes half as
-# many updates, each on all agents.
+# actions. All get equal numbers of updates and reference episodes $e^*$; Emb-Id, Emb-Hyb and InfoNCE also use
+# $e_+$ and $e_-$, Emb-Im only $e_+$. In poker, supervised training takes half the updates, on all agents.
 #
 # We make one change before every training: the encoder's output is centred and scaled by constants, such that
 # embeddings of the episodes have unit variance. A mean over 200 steps hardly differs between episodes, so
@@ -174,9 +172,10 @@ cells = benchmark.measure(choices, seeds)
 #
 # **Floors and ceilings.** *Chance*, *summary statistics*, the *untrained* encoder and *action frequencies*
 # learn nothing. *Supervised* encoders learn from the training agents' labels. *Pooled counts* and *true
-# policies* are the likelihoods above; counts need discrete states, the bots' probabilities are hidden, and
-# RoboSumo's are left out. *Discriminants of counts* are Fisher's, fitted with labels: a reference for
-# embeddings that are linear in counts, as the mean-MLP's is.
+# policies* are the likelihoods above. Counts need discrete states: information states in poker, and for the
+# bots the last one to three throws of both (how many is chosen by leaving one labelled episode out in turn).
+# The bots' probabilities are hidden; the wrestlers' policies are densities. *Discriminants of counts* are
+# Fisher's, fitted with labels: a reference for embeddings that are linear in counts, as the mean-MLP's is.
 
 # %%
 answered = benchmark_answers.answers(cells, encoders=encoders, objectives=objectives)
@@ -204,14 +203,14 @@ plots.save_figure(benchmark_plots.overview(values["cells"]), output, "benchmark"
 
 # %% [markdown]
 # Each dot is an encoder with an objective; means over seeds. The paper's pair is mean-MLP with Emb-Hyb.
-# Ceiling: true policies where they are known, else the best supervised encoder.
+# Ceiling: true policies where they are known, else pooled counts.
 #
 # **Answers.** We change one thing at a time: the encoder, with Emb-Hyb, or the objective, with the mean-MLP.
-# By the rule of the notebook [claims](claims.py), each change in the linear layer's accuracy, seed by seed,
-# is *better* than the paper's pair, *worse*, *equivalent* (within 2 points) or *open*. All differences in one
-# world and split are judged together, and with fewer than five seeds there is no verdict. The best cell is
-# compared in the same way with all others, and with summary statistics; those not shown to be worse are
-# listed or, if there are many, counted.
+# By the rule of the notebook [claims](claims.py), each change in accuracy, seed by seed, is *better* than the
+# paper's pair, *worse*, *equivalent* (within 2 points) or *open*. All differences in one world, split and
+# measure are judged together, and with fewer than five seeds there is no verdict. The best cell (picked by
+# the same runs, so that its mean is somewhat too high) is compared in the same way with all others, and with
+# summary statistics; those not shown to be worse are listed or, if there are many, counted.
 
 # %%
 answers = benchmark_answers.answers_table(values["answers"])
@@ -243,36 +242,38 @@ plots.save_figure(benchmark_plots.learning_curves(values["cells"]), output, "ben
 # Learning curves: losses in units of their first value, means over seeds with 95 % bands.
 #
 # ## Ours against the published numbers
-# *Kuhn.* The paper's pair names 27.8 % of the agents, slightly more than the 25.7 % published for it, and it
-# probably cannot name many more: its embedding is linear in counts of (observation, action), and with labels,
-# discriminants of these counts name 32 % and the same encoder 35 %. Gated Deep Sets can divide counts by each
-# other. With InfoNCE they name 51.2 % [49.3, 53.2], more than the published Transformer's 47.9 %; the
-# likelihood of pooled counts names 56.5 %. In trials, other temperatures, learning rates, sizes and numbers
-# of updates named at most half a point more.
+# *Kuhn.* The paper's pair identifies 27.8 % of the agents, slightly more than the 25.7 % published for it.
+# With five labels and this linear layer, few more seem possible for an embedding that is linear in counts of
+# (observation, action): with labels to train on, discriminants of these counts reach 32 % and the same
+# encoder 35 %. Gated Deep Sets can divide counts by each other. With InfoNCE they reach 51.2 % [49.3, 53.2],
+# more than the published Transformer's 47.9 %; the likelihood of pooled counts reaches 56.5 %. Other
+# temperatures, learning rates, sizes and numbers of updates gained at most half a point.
 #
 # Beyond the default, we ran five encoders of `long`, all but the GRU, with six objectives in all worlds
 # ([figure](../figures/long/benchmark.png), [cells](../figures/long/benchmark_cells.md)), some 11 core hours.
 #
 # - *Kuhn.* With Emb-Hyb, gated Deep Sets (45 %) and the Transformer (44 %) beat the mean-MLP; by nearest
-#   neighbours gated pooling names 41 %, about as many as the best. VAE names at most 19 %, LIAM 13 %.
-# - *Leduc.* There are many more states than in Kuhn poker, and a mean is enough: the paper's pair names 66 %
-#   (by nearest neighbours 55 %), the published Transformer 57.8 % (45.3 %), ours with InfoNCE 79 % (72 %),
-#   gated Deep Sets 82 % with either objective; by nearest neighbours, gated pooling with Emb-Hyb 77 %.
-# - *ParticleWorld.* Most listeners are not recognised: nothing that learns without labels is shown to beat
-#   summary statistics; the true policies name nearly all. In the weak split, InfoNCE beats Emb-Hyb (12 %
-#   against 8 %), and the speaker helps to name a listener, whose test episodes share one: LIAM, which
-#   reconstructs what the speaker says, is best there without labels (up to 20 %), worst in the strong split.
-# - *RoboSumo.* Of 25 wrestlers with new opponents, the paper's pair names 21 %, mean-MLP with InfoNCE 25 %, a
-#   supervised Transformer 33 %. Of five unseen ones, the paper's pair names 51 %, gated pooling with Emb-Hyb
-#   or Emb-Id 60 %, InfoNCE at most 47 %, but with five seeds the differences are inconclusive.
-# - *RoShamBo.* Of OpenSpiel's 43 bots with new opponents, no pair names more than the paper's: 31 %; with
-#   labels, encoders name 31 to 33 %. Of eight unseen bots it names 36 %, but five seeds do not decide.
+#   neighbours gated pooling does, too (41 %, about as many as the best). VAE reaches at most 19 %, LIAM 13 %.
+# - *Leduc.* With many more states, a mean is enough: the paper's pair reaches 66 % (by nearest neighbours
+#   55 %), the published Transformer 57.8 % (45.3 %), ours with InfoNCE 79 % (72 %), gated Deep Sets 82 % with
+#   either objective; by nearest neighbours, gated pooling with Emb-Hyb 77 %.
+# - *ParticleWorld.* The true policies identify nearly all listeners, encoders few. With new partners (weak),
+#   the test episodes of a listener share a speaker, which LIAM reconstructs: it reaches 20 % (27 % by nearest
+#   neighbours), the paper's pair 8 % (9 %). Nothing else is shown to beat summary statistics.
+# - *RoboSumo.* The wrestlers' true policies identify all of them by every tenth step of a match. No encoder
+#   comes close: with new opponents, the paper's pair identifies 21 % of 25 wrestlers, mean-MLP with InfoNCE
+#   25 %, a supervised Transformer 33 %. Of five unseen ones, the paper's pair identifies 51 %, gated pooling
+#   with Emb-Id 61 %, but with five seeds the differences are inconclusive.
+# - *RoShamBo.* No pair is shown to beat the paper's: 31 % of OpenSpiel's 43 bots with new opponents, 36 % of
+#   eight unseen ones; with labels, encoders reach 31 to 33 % and 38 to 39 %. Counts of what a bot throws
+#   after which throws identify more than any encoder: 39 % and 52 %.
 #
-# **What it means.** In poker, gated Deep Sets name more agents than the paper's pair; in RoboSumo, no encoder
-# is shown to beat the mean-MLP, but InfoNCE beats Emb-Hyb (weak); for RoShamBo's bots, the paper's pair is
-# enough. *Identifying agents is not measuring how alike they play*, though: InfoNCE's distances say little
-# about how differently poker players play (rank correlations with gated Deep Sets 0.21 and, in Leduc, 0.37),
-# while Emb-Hyb's do (0.91 to 0.96). If neighbours should play alike, take Emb-Hyb.
+# **What it means.** In poker, gated Deep Sets identify more agents than the paper's pair, by both measures.
+# Elsewhere no encoder is shown to beat the mean-MLP; with weak splits, InfoNCE (in RoboSumo, by the linear
+# layer) and LIAM (in ParticleWorld) beat Emb-Hyb. The likelihoods show how much they all miss. *Identifying
+# agents is not measuring how alike they play*, either: InfoNCE's distances say little about how differently
+# poker players play (rank correlations with gated Deep Sets 0.21 and, in Leduc, 0.37), while Emb-Hyb's do
+# (0.91 to 0.96). If neighbours should play alike, take Emb-Hyb.
 #
 # ## Where we deviate, and what was unclear
 # - Published code and text leave open who the opponents are, how many seeds there were and what follows ±.
@@ -283,11 +284,10 @@ plots.save_figure(benchmark_plots.learning_curves(values["cells"]), output, "ben
 #   only the profile `paper` chooses them for every cell.
 # - Equal steps of an episode are merged for all encoders but the GRU, and an update computes equal steps
 #   once. Neither changes sums over steps.
-# - A linear layer trained for 200 epochs on raw embeddings favours embeddings of high dimension and large
-#   scale, which is why we evaluate 100 random linear combinations of the discriminants. So compare cells by
-#   their nearest neighbours too.
-# - Seeds of RoboSumo share wrestlers and matches, and those of RoShamBo the bots. Their intervals are over
-#   splits, weights and, for bots, matches; they say nothing about other populations.
+# - A linear layer trained for 200 epochs on raw embeddings favours high dimension and large scale. So the
+#   discriminants are 100 random combinations, and cells should be compared by neighbours, too.
+# - Seeds of RoboSumo share wrestlers and matches, those of RoShamBo the bots: intervals are over splits,
+#   weights and, for bots, matches, and say nothing about other populations.
 #
 # ## What it cost (finished cells are kept)
 

@@ -9,9 +9,9 @@
 # %% [markdown]
 # # The embedding explorer
 #
-# **The question.** What does an embedding know about its episode? A clustering ratio is
-# a single number, and a two-dimensional plot a single view. This notebook makes a page,
-# `embedding_explorer.html`, on which the embeddings of both environments can be
+# **The question.** What does an embedding reveal about its episode? A clustering ratio
+# is a single number, and a two-dimensional plot a single view. This notebook makes a
+# page, `embedding_explorer.html`, on which the embeddings of both environments can be
 # rotated, zoomed, and coloured by agent, partner, outcome or split, and where every
 # point shows its episode.
 #
@@ -30,12 +30,12 @@
 # ## Parameters
 
 # %% tags=["parameters"]
-seed = 0  # draws the episodes that are shown, and initialises t-SNE
-num_agents = 10  # shown of each part: test agents, and agents that the encoder learned from
-num_episodes = 10  # shown of each agent
-num_neighbours = 5  # named on the page
-num_frames = 6  # pictures of each match
-perplexity = 30.0  # of t-SNE: about how many neighbours count
+seed = 0  # random seed of the choice of episodes, and of t-SNE
+num_agents = 10  # maximum number of agents shown per part (test, training) of a split
+num_episodes = 10  # maximum number of episodes shown per agent and part
+num_neighbours = 5  # nearest neighbours that the page lists for each point
+num_frames = 6  # pictures of each RoboSumo match
+perplexity = 30.0  # perplexity of t-SNE: roughly how many neighbours count
 table_1_folder = "results/laptop/table_1"  # results of table_1.py
 table_2_folder = "results/laptop/table_2"  # results of table_2.py
 sumo_encoders_folder = "results/laptop/sumo_encoders"  # episodes and encoders of table_1.py
@@ -69,8 +69,8 @@ output = results.resolve(output_folder)
 # on; loading it with other episodes raises an error. We show test episodes and, for
 # comparison, episodes that the encoder learned from. In the weak split both come from
 # the same agents, which meet other partners in the test; in the strong split the test
-# agents are unseen. Test episodes that keep apart from training episodes, agent by
-# agent, are a sign that the encoder fits its training episodes too closely.
+# agents are unseen. If an agent's test episodes lie apart from its training episodes,
+# the encoder probably overfits.
 
 # %%
 sources = {
@@ -117,7 +117,7 @@ for number, world in enumerate(sources):
 # Each encoder embeds its test and training episodes, which share one map. The page also
 # shows numbers that do not depend on the map: the IICR of the test episodes shown, and
 # the nearest neighbours of each point. Trust them more than the picture: a map to three
-# dimensions can draw clusters that are not there, and hide some.
+# dimensions can show clusters that do not exist, and hide some that do.
 
 # %%
 shown = {world: {} for world in sources}
@@ -168,8 +168,10 @@ run.save(output, {"shown": shown, "seeds": seeds, "names": names}, seeds=[seed])
 # %% [markdown]
 # ## Result
 # The page is a single file that works offline: drawing, data and pictures are in it,
-# and it loads nothing. It names the profile, seed and commit behind it. "Colour by"
-# helps to read it:
+# and it loads nothing. It names the profile, seed and commit behind it. Its pictures of
+# matches make it some 6 MB large, too much for the repository, which holds only the
+# figure below: `make reproduce ITEMS=explorer` makes the page, and `make book` then adds
+# it to the book. "Colour by" helps to read it:
 #
 # - *wrestler* or *listener*, the agent: if an embedding identifies agents, each colour
 #   forms a cluster. Turn the map before you decide: what overlaps from one side may be
@@ -181,7 +183,7 @@ run.save(output, {"shown": shown, "seeds": seeds, "names": names}, seeds=[seed])
 #   they lie apart, that suggests that the encoder overfits its training episodes.
 #
 # Nearest neighbours are computed in all 100 dimensions. Where they contradict the map,
-# believe them.
+# trust the neighbours.
 
 # %%
 values, profile = results.load(output)["values"], output.parent.name
@@ -224,14 +226,14 @@ plots.save_figure(figure, output, "explorer")
 # single outlying episodes.)
 #
 # **What it means.** From single episodes, unseen agents overlap in this view, and their
-# ratios, 0.84 to 0.97, are not far below one. Look on the page whether the third
-# dimension or another colouring says more.
+# ratios, 0.84 to 0.97, are not far below one. Check on the page whether the third
+# dimension or another colouring reveals more.
 #
 # ## Ours against the paper
 # The paper has no such page. **Where we deviate:** nothing new is claimed here; the
-# page shows some of the episodes of Tables 1 and 2. Its ratios are of these few
-# episodes and one seed, and differ from those in the tables, which average over seeds
-# and use all test episodes.
+# page shows some of the episodes of Tables 1 and 2. Its ratios come from these few
+# episodes and one seed, so they differ from those in the tables, which average over
+# seeds and use all test episodes.
 #
 # ## What it cost
 

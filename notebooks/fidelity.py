@@ -38,10 +38,10 @@
 # skipped with a message.
 
 # %% tags=["parameters"]
-seed = 0  # of all matches
-num_matches = 400  # that each policy plays in each condition
-num_random_steps = 200  # over which forces are compared with MuJoCo's own
-energy_seconds = 2.0  # of free flight
+seed = 0  # random seed of all matches
+num_matches = 400  # matches per published policy and condition (integrator, contact forces)
+num_random_steps = 200  # maximum number of steps in the comparison of forces, with random actions
+energy_seconds = 2.0  # duration of the free flight, in simulated seconds
 output_folder = "results/laptop/fidelity"  # where the results go, relative to the repository
 
 # %%
@@ -122,8 +122,8 @@ print(
 # %% [markdown]
 # ## Energy
 # Without contacts, joint limits and damping, a robot in free flight conserves its energy,
-# so its drift measures an integrator's error. Both integrators start from the first state
-# of a match, its velocities times ten.
+# so energy drift measures the integrator's error. Both integrators start from the first
+# state of a match, with velocities multiplied by ten.
 
 # %%
 env.reset(seeds=[seed])
@@ -274,16 +274,16 @@ plots.save_figure(figure, output, "robosumo_filmstrip")
 # it. For the highest fidelity, use `integrator="RK4"`.
 #
 # Without contact forces, `ant-mlp-v1` draws more often (14 and 8 % instead of 4 and 2 %)
-# and wins 7 (`implicitfast`) and 6 points (RK4) less. The other two policies that were
-# found do not measurably worse, so that they say nothing about our forces; only
-# `ant-mlp-v1` supports them.
+# and wins 7 (`implicitfast`) and 6 percentage points (RK4) less often. The other two
+# policies that were found do not measurably suffer, so they say nothing about our
+# forces; only `ant-mlp-v1` supports them.
 #
 # ## Ours against the original
 # The original let a match end *after* its 500th step, and so do we: the 501st is the last.
-# **Where we deviate:** actions beyond ±1 cost as much as the bound, since that is what the
-# motors apply; a match whose physics diverges is a draw with a reason, where the original
-# would have continued; with RK4, contact forces are those at the start of the last of the
-# five physics steps.
+# **Where we deviate:** actions beyond ±1 cost as much as ±1, since that is what the motors
+# apply; a match whose physics diverges is a draw with a reason, where the original would
+# have continued; with RK4, contact forces are those at the start of the last of the five
+# physics steps.
 #
 # ## What it cost
 

@@ -34,10 +34,10 @@
 # ## Parameters
 
 # %% tags=["parameters"]
-seed = 3  # of the splits that are drawn
-num_agents = 10  # in the complete graph (RoboSumo has 25)
+seed = 3  # random seed of the four splits
+num_agents = 10  # agents in the complete graph (RoboSumo has 25)
 num_pairs = 6  # speakers and listeners in the bipartite graph (ParticleWorld has 28 of each)
-train_fraction = 0.6  # of the complete graph's edges, in the weak split
+train_fraction = 0.6  # share of the complete graph's edges that the weak split trains on
 output_folder = "results/laptop/figure_1"  # where the results go, relative to the repository
 
 # %%

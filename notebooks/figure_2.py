@@ -28,10 +28,10 @@
 # ## Parameters
 
 # %% tags=["parameters"]
-message_size = 3  # bits
-embedding_size = 100  # D
-hidden_size = 100  # of the encoder
-speaker_hidden_size = 128  # of the new speaker
+message_size = 3  # bits per message
+embedding_size = 100  # dimension D of an embedding
+hidden_size = 100  # units in each hidden layer of the encoder
+speaker_hidden_size = 128  # units in each hidden layer of the new speaker
 output_folder = "results/laptop/figure_2"  # where the results go, relative to the repository
 
 # %%

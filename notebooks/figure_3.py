@@ -28,11 +28,11 @@
 # ## Parameters
 
 # %% tags=["parameters"]
-seed = 0  # draws the wrestlers and episodes that are shown
-num_wrestlers = 5  # that are shown
-num_episodes = 10  # of each
-perplexity = 10.0  # of t-SNE: about how many neighbours count as near
-methods = ["Emb-Im", "Emb-Id", "Emb-Hyb"]  # one figure each
+seed = 0  # random seed of the choice of wrestlers and episodes, and of t-SNE and PCA
+num_wrestlers = 5  # wrestlers shown per split
+num_episodes = 10  # test episodes shown of each wrestler
+perplexity = 10.0  # perplexity of t-SNE: roughly how many neighbours count as near
+methods = ["Emb-Im", "Emb-Id", "Emb-Hyb"]  # objectives of the encoders shown, one figure each
 table_1_folder = "results/laptop/table_1"  # results of table_1.py
 output_folder = "results/laptop/figure_3"  # where the results go, relative to the repository
 
@@ -131,9 +131,9 @@ for method in methods:
     plots.save_figure(figure, output, name)
 
 # %% [markdown]
-# Each point is one episode, which lasts some eight seconds on average, and each colour
-# is one wrestler, named after how it was trained. The last figure corresponds to the
-# paper's Figure 3.
+# Each point is one episode, about eight seconds long on average, and each colour is one
+# wrestler, named after how it was trained. The last figure corresponds to the paper's
+# Figure 3.
 #
 # **What it means.** In the weak split, Emb-Hyb has the lowest IICR (0.30, against 0.38
 # for Emb-Id and 0.42 for Emb-Im), and Emb-Id the highest silhouette (0.24, against

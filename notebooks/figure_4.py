@@ -14,8 +14,8 @@
 # opponent's last matches? Against the opponents it trained with, and against unseen
 # ones?
 #
-# The policy conditions on what the frozen encoder made of the last four matches
-# $e_{t-4}, \dots, e_{t-1}$ of the opponent,
+# The policy conditions on the frozen encoder's embeddings of the opponent's last four
+# matches $e_{t-4}, \dots, e_{t-1}$,
 #
 # $$ \pi_\psi\big(a \mid o, c\big), \quad c = W \big( \tfrac14 \textstyle\sum_k f_\theta(e_{t-k}) - m \big), $$
 #
@@ -32,25 +32,25 @@
 # ## Parameters
 
 # %% tags=["parameters"]
-from_scratch = False  # train the policies (hours), or take the shipped ones
-seeds = [0, 1, 2, 3, 4, 5, 6, 7]  # of the new policies
-encoder_seed = 0  # of Table 1: its strong split and its encoders are used
-num_opponents = 5  # from its training wrestlers; and as many of its test wrestlers
+from_scratch = False  # True trains the policies (hours), False loads the shipped ones
+seeds = [0, 1, 2, 3, 4, 5, 6, 7]  # random seeds; every variant is trained once per seed
+encoder_seed = 0  # seed of Table 1 whose strong split and encoders are used
+num_opponents = 5  # training opponents, and as many test opponents, from that split
 variants = ["no embedding", "Emb-Im", "Emb-Id", "Emb-Hyb", "offline", "random", "oracle"]  # trained
-more_variants = ["recurrent", "other conditioning"]  # which the paper does not have
+more_variants = ["recurrent", "other conditioning"]  # further variants, not in the paper
 num_components = 5  # principal components of an embedding that form a context
-num_episodes = 4  # how many last matches of an opponent online embeddings average over
-conditioning = "FiLM"  # or "concatenation": how contexts enter the policy
-num_iterations = 13  # of each training; the first fits the critic alone
-num_rollouts = 10  # in an iteration
-num_envs = 128  # matches played at a time, for 64 steps in a rollout
-learning_rate = 0.0003  # of Adam, at the start; falls by equal steps to a sixth, or further
-num_games = 4  # against each opponent, for each point of a learning curve
-games_every = 3  # iterations from one point of a learning curve to the next
-num_last_games = 16  # parallel games with each opponent, of variants that a claim compares
-num_other_games = 8  # the same, of other variants
-num_rounds = 4  # games in a row, in each of these
-num_workers = 2  # processes; does not affect the results
+num_episodes = 4  # last matches of an opponent that an online embedding averages over
+conditioning = "FiLM"  # how contexts enter the policy: "FiLM" or "concatenation"
+num_iterations = 13  # training iterations per policy; the first fits only the value function
+num_rollouts = 10  # rollouts per iteration, each followed by a PPO update
+num_envs = 128  # matches played in parallel, each for 64 steps per rollout
+learning_rate = 0.0003  # initial learning rate of Adam; falls linearly to a sixth, or lower
+num_games = 4  # games with each opponent per point of a learning curve
+games_every = 3  # iterations between two points of a learning curve
+num_last_games = 16  # parallel final games with each opponent, for variants that a claim compares
+num_other_games = 8  # parallel final games with each opponent, for all other variants
+num_rounds = 4  # scored rounds of these parallel games, one after the other
+num_workers = 2  # parallel processes; does not affect the results
 wrestlers_folder = "results/laptop/wrestlers"  # results of wrestlers.py
 table_1_folder = "results/laptop/table_1"  # results of table_1.py
 sumo_encoders_folder = "results/laptop/sumo_encoders"  # episodes and encoders of table_1.py
@@ -96,10 +96,10 @@ variants = [*variants, *more_variants]
 # %% [markdown]
 # ## Policies
 # All variants start from the same policy, trained against the training opponents
-# together, and go on against the same opponents in the same order. The reward is 1
-# for a win, -1 for a loss and nothing else. They differ in the policy's context; the
-# value function gets the opponent's identity in every variant, and learns alone for
-# the first iteration.
+# together, and continue training against the same opponents in the same order. The
+# reward is 1 for a win, -1 for a loss and nothing else. They differ in the policy's
+# context; the value function gets the opponent's identity in every variant, and is
+# trained alone in the first iteration.
 #
 # - **no embedding**: zeros. A constant input says nothing, so the paper's *no
 #   embedding* and *zeros* are one.
@@ -190,7 +190,7 @@ for (variant, _), found in zip(product(variants, seeds), played, strict=True):
 # ## Result
 # A run is one seed; its score is the mean over opponents of 1 for a win and ½ for a
 # draw. Intervals are Student's $t$ over seeds. The best responses' lead over no
-# embedding is what PPO found to gain with more data: 2.5 million samples with one
+# embedding is the gain that PPO found with more data: 2.5 million samples with one
 # opponent, where a variant has 0.2 million with each of five. A flat learning curve
 # shows no progress in this time; longer training might still help.
 
@@ -254,17 +254,19 @@ plots.use_style()
 plots.save_figure(policy_plots.learning_curves(values), output, "figure_4")
 
 # %% [markdown]
-# Scores in training, means over seeds; a point is 20 games a seed. Bands: 95 %
-# (Student's t), for no embedding and Emb-Hyb. **Above:** all embeddings, none, oracle
-# and recurrent. **Below:** Emb-Hyb, and what C6 compares it with.
+# Scores during training, means over seeds; each point is 20 games per seed. Bands:
+# 95 % intervals (Student's t) for no embedding and Emb-Hyb. **Above:** all
+# embeddings, no embedding, oracle and recurrent. **Below:** Emb-Hyb and the variants
+# that C6 compares it with.
 
 # %%
 plots.save_figure(policy_plots.gains(values, variants[1:]), output, "figure_4_gains")
 
 # %% [markdown]
-# Gains in score over the policy without embedding, with 95 % intervals (Student's t
-# over seeds). Dashed line and grey band: the lead of the best responses to the same
-# opponents, each trained once; the interval leaves out how trainings vary.
+# Gains in score over the policy without an embedding, with 95 % intervals (Student's
+# t over seeds). Dashed line and grey band: the lead of the best responses to the same
+# opponents, each trained once; the interval does not cover variation between
+# trainings.
 #
 # **What it means** (default profile). Conditioning on the opponent makes no
 # difference that matters. Emb-Hyb gains 0.01 [−0.02, 0.04] over no embedding against
@@ -272,12 +274,12 @@ plots.save_figure(policy_plots.gains(values, variants[1:]), output, "figure_4_ga
 # within ±0.05); it does as well as one fixed embedding and as random vectors (C6:
 # equivalent). PPO finds nothing to gain: the best responses lead by −0.00 [−0.02,
 # 0.01] and −0.00 [−0.01, 0.01], the oracle by 0.01 [−0.02, 0.04], and a memory of the
-# present match by −0.02 and −0.01. The start itself leads by 0.01 [−0.01, 0.03] and
-# 0.017 [0.005, 0.030], and no learning curve measurably rises: second half minus
-# first is −0.04 [−0.09, 0.02] for the oracle, −0.06 [−0.10, −0.03] for Emb-Im. So
-# these results do not tell whether knowing the opponent is worth little or PPO fails
-# to exploit it. The paper's gain does **not reproduce** with these wrestlers, from a
-# start that mostly beats them.
+# present match by −0.02 and −0.01. The starting policy itself leads by 0.01 [−0.01,
+# 0.03] and 0.017 [0.005, 0.030], and no learning curve measurably rises: second half
+# minus first is −0.04 [−0.09, 0.02] for the oracle, −0.06 [−0.10, −0.03] for Emb-Im.
+# So these results do not show whether knowing the opponent is worth little or PPO
+# fails to exploit it. The paper's gain does **not reproduce** with these wrestlers,
+# from a starting policy that mostly beats them.
 #
 # ## Where we deviate
 # Policies start from a strong one, not from scratch, and we report scores, not win

@@ -11,7 +11,7 @@
 #
 # **The question.** In Figure 4, new wrestlers meet those of the population. What if
 # they meet each other: one that conditions on embeddings against one that was trained
-# in the same way without? Each match is won, drawn or lost; what a policy scores
+# in the same way without them? Each match is won, drawn or lost; what a policy scores
 # beyond one half is
 #
 # $$ P(\text{win}) + \tfrac12 P(\text{draw}) - \tfrac12 = \tfrac12 \big( P(\text{win}) - P(\text{loss}) \big). $$
@@ -23,12 +23,12 @@
 # ## Parameters
 
 # %% tags=["parameters"]
-seeds = [0, 1, 2, 3, 4, 5, 6, 7]  # of the policies of Figure 4
-variants = ["no embedding", "Emb-Im", "Emb-Id", "Emb-Hyb"]  # each against each
-num_games = 40  # of each two policies, side by side
-num_rounds = 5  # of these games, one after the other
-max_steps = 501  # until a match is a draw, as in the original
-num_workers = 2  # processes; does not affect the results
+seeds = [0, 1, 2, 3, 4, 5, 6, 7]  # seeds of Figure 4's policies; only those of the same seed meet
+variants = ["no embedding", "Emb-Im", "Emb-Id", "Emb-Hyb"]  # variants of Figure 4 that are compared
+num_games = 40  # games that each pair of policies plays in parallel
+num_rounds = 5  # scored rounds of these parallel games, one after the other
+max_steps = 501  # steps after which a match is a draw, as in the original
+num_workers = 2  # parallel processes; does not affect the results
 figure_4_folder = "results/laptop/figure_4"  # results of figure_4.py, with the policies
 output_folder = "results/laptop/figure_5"  # where the results go, relative to the repository
 
@@ -76,10 +76,10 @@ if refused:
 
 # %% [markdown]
 # ## Method
-# Games are played in series of five that count. Where a side has embeddings, four
-# come before that do not: in the first, contexts are zeros, in later ones means of
-# the embeddings so far. A **negative control** plays the first variant against
-# itself: neither side is better, so that any lead is chance.
+# Games are played in series of five that are scored. If either side uses embeddings,
+# four unscored games come first: contexts are zeros in the first of them, and the mean
+# of the embeddings so far in later games. A **negative control** plays the first
+# variant against itself: neither side is better, so any lead is chance.
 
 
 # %%
@@ -132,9 +132,9 @@ plots.draw_outcomes(ax, outcomes)
 plots.save_figure(figure, output, "figure_5")
 
 # %% [markdown]
-# Shares of games that the first won (blue), drew (grey) and lost (orange): means over
-# the policies' seeds, 200 games each. Points: the score, wins and half the draws,
-# with its 95 % interval (Student's t over seeds).
+# Shares of games that the first-named policy won (blue), drew (grey) and lost (orange):
+# means over the policies' seeds, 200 games each. Points: the score, wins and half the
+# draws, with its 95 % interval (Student's t over seeds).
 #
 # **What it means** (default profile). No difference is significant: every score is
 # within 0.02 of ½, every interval contains ½, and none reaches further from it than
@@ -143,7 +143,7 @@ plots.save_figure(figure, output, "figure_5")
 # embeddings.
 #
 # ## Where we deviate
-# The paper draws these rates over training; here they are those of the trained
+# The paper plots these rates over the course of training; ours are those of the trained
 # policies. The numbers of games and seeds are in the parameters.
 #
 # ## What it cost
@@ -153,6 +153,6 @@ print(results.cost(output))
 
 # %% [markdown]
 # ## Things to try
-# - "offline" among the variants is refused: there are no matches of these opponents
-#   to embed. Which matches would you take?
+# - Add "offline" to the variants: it is refused, since there are no matches of these
+#   opponents to embed. Which matches would you take?
 # - `max_steps = 100`: who wins fast?

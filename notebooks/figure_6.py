@@ -28,8 +28,8 @@
 # ## Parameters
 
 # %% tags=["parameters"]
-seed = 2  # of both environments
-num_time_steps = 25  # of RoboSumo before the picture is taken: the robots drop from 75 cm
+seed = 2  # random seed of both environments
+num_time_steps = 25  # RoboSumo steps before the picture is taken: the robots drop from 75 cm
 output_folder = "results/laptop/figure_6"  # where the results go, relative to the repository
 
 # %%

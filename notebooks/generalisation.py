@@ -31,26 +31,26 @@
 # ## Parameters
 
 # %% tags=["parameters"]
-seeds = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]  # runs of Table 2, whose splits are used
-num_populations = 5  # run s plays with population s mod num_populations
-encoders = ["gated pooling"]  # and "mean-MLP"
-with_symmetries = [True]  # whether encoder and speaker learn behind all channels, or the plain one
-methods = ["Emb-Im"]  # and "Emb-Id", "Emb-Hyb"
-identification_weight = 0.01  # λ of Emb-Hyb
-pretraining_updates = 3000  # of Adam, on episodes divided by their message
-num_updates = 4000  # of Adam, after that
-learning_rate = 0.006  # of Adam
-hidden_size = 128  # of encoder and policy
-mean_mlp_sizes = [128]  # hidden sizes to choose from for the mean-MLP, on validation listeners
-mean_mlp_rates = [0.006]  # learning rates, likewise
-episode_counts = [1, 2, 4, 8, 16]  # k
-language_counts = []  # numbers of training listeners to compare, with symmetries; none by default
-plain_language_counts = []  # likewise, without symmetries
-num_validation = 7  # as in Table 2
-num_test = 7  # as in Table 2
-num_speaker_updates = 800  # of Adam, for each speaker
-num_word_episodes = 600  # of each word with each listener, for the tables of returns
-num_workers = 2  # processes; does not affect the results
+seeds = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]  # runs of Table 2, whose strong splits are used
+num_populations = 5  # number of populations; run s plays with population s mod num_populations
+encoders = ["gated pooling"]  # encoders compared: "gated pooling", "mean-MLP"
+with_symmetries = [True]  # whether encoder and speaker also learn behind relabelled channels
+methods = ["Emb-Im"]  # objectives compared: "Emb-Im" (needed for "mean-MLP"), "Emb-Id", "Emb-Hyb"
+identification_weight = 0.01  # weight λ of the identification loss in Emb-Hyb
+pretraining_updates = 3000  # updates of the first stage, on episodes grouped by message
+num_updates = 4000  # updates of the second stage, on whole listeners
+learning_rate = 0.006  # initial learning rate of Adam in both stages
+hidden_size = 128  # units in each hidden layer of encoder and policy
+mean_mlp_sizes = [128]  # candidate hidden sizes of the mean-MLP, chosen on validation listeners
+mean_mlp_rates = [0.006]  # candidate learning rates of the mean-MLP, chosen likewise
+episode_counts = [1, 2, 4, 8, 16]  # numbers k of episodes that one embedding summarises
+language_counts = []  # numbers of training listeners to compare, with symmetries; by default none
+plain_language_counts = []  # numbers of training listeners to compare, without symmetries
+num_validation = 7  # validation pairs of the strong split, as in Table 2
+num_test = 7  # test pairs of the strong split, as in Table 2
+num_speaker_updates = 800  # updates of Adam in the training of each speaker
+num_word_episodes = 600  # episodes of each word with each listener, for the tables of returns
+num_workers = 2  # parallel processes; does not affect the results
 population_folder = "results/laptop/population"  # results of population.py
 generalisation_encoders_folder = "results/laptop/generalisation_encoders"  # kept between runs
 output_folder = "results/laptop/generalisation"  # where the results go, relative to the repository
@@ -159,7 +159,7 @@ references = [tasks[seed].references(num_word_episodes=num_word_episodes) for se
 
 # %% [markdown]
 # How many listeners are enough? We vary the number that encoder and speaker learn from,
-# all of populations *other* than the test listeners'.
+# all from populations *other* than that of the test listeners.
 
 # %%
 counted = list(product([True], language_counts, seeds[:num_populations]))
@@ -198,7 +198,7 @@ for name, k in product(cells, episode_counts):
         rows.append(tables.row(f"oracle minus {name}, k = {k}", gap))
 languages = generalisation.by_languages(counts)
 rows += [tables.row(f"return, {name}", measures.estimate(languages, name)) for name in languages]
-for name in cells:  # no part of the result
+for name in cells:  # not part of the results
     seconds = [outcomes[name][seed]["seconds"] for seed in seeds]
     print(f"{name}: {np.mean(seconds):.0f} s to learn, {num_workers} at a time")
 curves = {name: [outcomes[name][seed]["losses"] for seed in seeds] for name in cells}
@@ -230,8 +230,8 @@ plots.save_figure(figure, output, "generalisation")
 # Mean return of exact speakers with unseen listeners, with 95 % intervals over
 # populations. **Oracle**: the best message for each listener (like Table 3's best
 # constant message). **One code**: the best single code (a message for each target) for
-# these listeners, which an ignorant speaker can only guess. **Training listeners'
-# code**: what it would use.
+# these listeners, which a speaker without embeddings can only guess. **Training
+# listeners' code**: the code that it would use.
 #
 # ## How many listeners?
 
@@ -263,14 +263,14 @@ plots.save_figure(figure, output, "generalisation_learning")
 # its references.
 #
 # **What it means** (default profile). A few episodes can tell a speaker how to address
-# an unseen listener: from sixteen, it comes to half a point below the oracle; from
-# four, it reaches -11.2, and from one -15.2. The best single code for these very
-# listeners gets -16.1, and the training listeners' code, which a speaker without
-# embeddings would use, -19.9. One episode cannot say much more, as it holds about one
-# message of eight: even with *training* listeners, whose languages encoder and speaker
-# know, a speaker gets -14.4 from one. Learning pays: a word statistic (mean push on
-# each message), with the same symmetries, stays 0.7 to 1.5 points below. Table 3 shows
-# the paper's encoder beside this one.
+# an unseen listener: with sixteen, its return is half a point below the oracle's; with
+# four, it is -11.2, and with one -15.2. The best single code for these very listeners
+# gets -16.1, and the training listeners' code, which a speaker without embeddings would
+# use, -19.9. One episode cannot say much more, as it holds about one message of eight:
+# even with *training* listeners, whose languages encoder and speaker know, a speaker
+# gets -14.4 from one. Learning pays: a word statistic (mean push on each message), with
+# the same symmetries, stays 0.7 to 1.5 points below. Table 3 shows the paper's encoder
+# beside this one.
 #
 # **What makes the difference** (profile `long`, 4,000 updates, five runs). Either part
 # alone stays far from the oracle: without symmetries, gated pooling gets -13.5 from

@@ -27,16 +27,16 @@
 # ## Parameters
 
 # %% tags=["parameters"]
-num_populations = 5  # trained independently
-seed = 0  # of all episodes, shuffles and trainings here
-num_table_episodes = 800  # of each word with each listener, a third for each target
-num_cross_play_episodes = 48  # of each speaker with each listener, to check the tables
-num_opening_episodes = 1000  # of each pair, with each opening
-threshold = 0.05  # least share of a word that counts as sent for a target
-tolerance = 1.0  # loss of return up to which a word is understood as well as the best one
-num_shuffles = 2000  # of words and of agents, in permutation tests
-episodes_per_edge = 8  # of each speaker with each listener, for the embeddings
-num_updates = 2000  # of each encoder
+num_populations = 5  # independently trained populations
+seed = 0  # random seed of all episodes, shuffles and trainings here
+num_table_episodes = 800  # episodes of each word with each listener, about a third per target
+num_cross_play_episodes = 48  # episodes of each speaker with each listener, to check the tables
+num_opening_episodes = 1000  # episodes of each pair with each of the three openings
+threshold = 0.05  # smallest probability at which a word counts as sent for a target
+tolerance = 1.0  # largest shortfall from the best word's return that counts as understood
+num_shuffles = 2000  # random permutations of words, or of listeners, in each permutation test
+episodes_per_edge = 8  # episodes of each speaker with each listener, for the embeddings
+num_updates = 2000  # optimiser updates in the training of each encoder
 population_folder = "results/laptop/population"  # results of population.py
 output_folder = "results/laptop/languages"  # where the results go, relative to the repository
 
@@ -98,11 +98,11 @@ for number, population in enumerate(pairs):
 # well. We report their share.
 #
 # Two common measures of emergent languages do not apply. *Positional disentanglement* (Chaabouni et al.
-# 2020) compares, for each symbol, the attribute that it tells most about with the runner-up; our targets
-# have only one attribute, their colour. *Topographic similarity* (Brighton and Kirby 2006) correlates
-# distances between messages with distances between meanings; our three colours are equally far apart, and
-# nothing correlates with a constant. For a listener, though, meanings have distances: a word means its
-# returns at three targets.
+# 2020) compares, for each symbol, the attribute about which it carries most information with the
+# runner-up; our targets have only one attribute, their colour. *Topographic similarity* (Brighton and
+# Kirby 2006) correlates distances between messages with distances between meanings; our three colours are
+# equally far apart, and nothing correlates with a constant. For a listener, though, meanings have
+# distances: a word means its returns at three targets.
 
 # %%
 measured = {"mutual information (bits)": [languages.mutual_information(c).mean() for c in codes]}
@@ -259,10 +259,10 @@ plots.save_figure(figure, output, "languages")
 # differ, the more alike two words are understood. The 48 relabellings that permute and flip bits
 # (`agents/symmetries.py`) preserve this structure; most others do not.
 #
-# **Silence.** Listeners do not wait for a word: they push to the middle of the landmarks, and somewhat
-# more to one of them. Standing still would cost about 1, while a message from the start would gain only
-# 0.2. The gain is larger for listeners that lean more, as most of those whose speaker sends 000 do: for
-# them, silence already names a target. Speakers send 000 less often than other words.
+# **Silence.** Listeners do not wait for a word: they push towards the middle of the landmarks, and
+# somewhat more towards one of them. Standing still would cost about 1, while a message from the start
+# would gain only 0.2. The gain is larger for listeners that lean more, as most of those whose speaker
+# sends 000 do: for them, silence already names a target. Speakers send 000 less often than other words.
 
 # %%
 figure, axes = plt.subplot_mosaic("ac;bc", figsize=(6.75, 4.4), width_ratios=[1, 1.35])
@@ -274,9 +274,9 @@ plots.save_figure(figure, output, "languages_distances")
 # %% [markdown]
 # **Above:** percentiles of the distances between embeddings (Emb-Im) and between languages, for all pairs
 # of listeners within a population. **Below:** rank correlations with the distance between languages (last
-# two rows: of the two halves of the tables; of Emb-Im with idle steps); intervals over populations
-# (dots). **Right:** all languages in a plane, by multidimensional scaling, which roughly preserves
-# distances. Pairs with one word for red (colours) lie together.
+# two rows: between the two halves of the tables, and between Emb-Im and idle steps); intervals over
+# populations (dots). **Right:** all languages in a plane, by multidimensional scaling, which roughly
+# preserves distances. Pairs with one word for red (colours) lie together.
 #
 # **What it means.** The distance between two embeddings says hardly anything about that between two
 # languages, whitened or not, although the encoder has seen these listeners. Their episodes do contain the
@@ -284,9 +284,9 @@ plots.save_figure(figure, output, "languages_distances")
 # namely how often a listener does nothing. So near neighbours among embeddings are no guide to a
 # listener's language.
 #
-# **Limits.** The paper does not study languages, so there is nothing to compare. Tables assume one word
-# per episode, while speakers draw bits anew at each step. We read embeddings only by distances between
-# their means, and look only at Emb-Im; others find more (below).
+# **Where we deviate.** The paper does not study languages: there is nothing to compare. Tables assume one
+# word per episode, while speakers draw bits anew at each step. We read embeddings only by distances
+# between their means, and look only at Emb-Im; others find more (below).
 #
 # ## What it cost
 

@@ -40,23 +40,23 @@
 # the other profiles.
 
 # %% tags=["parameters"]
-num_populations = 5  # independent of each other
-trained = [0]  # populations that are trained here; the others come with the package
-num_pairs = 28  # pairs of a speaker and a listener in each
-seed = 0  # of everything; population p is trained with seed + p
-num_iterations = 300  # of training; 1,600 steps and 25 updates of each pair in one
-learning_rate = 0.003  # of Adam, for actors and critics
-discount = 0.9  # γ
+num_populations = 5  # populations, independent of each other
+trained = [0]  # numbers of the populations trained here; the others come with the package
+num_pairs = 28  # speaker-listener pairs in each population
+seed = 0  # random seed; population p is trained with seed + p
+num_iterations = 300  # training iterations, each of 1,600 steps and 25 updates per pair
+learning_rate = 0.003  # initial learning rate of Adam, for actors and critics
+discount = 0.9  # discount factor γ
 logit_penalty = 0.00001  # weight of the mean squared logits in the actors' loss
-message_size = 3  # bits
-dynamics = "mpe2"  # or "2018"
-floor = -12.5  # mean return below which a pair starts again
-max_restarts = 5  # of one pair
-num_evaluation_episodes = 1000  # of each pair with itself
-num_cross_play_episodes = 50  # of each speaker with each listener
-num_bound_episodes = 20000  # that the bound averages over
-num_workers = 2  # processes; the numbers do not depend on it
-device = "cpu"  # or "cuda"
+message_size = 3  # bits per message
+dynamics = "mpe2"  # physics: "mpe2", or "2018" for the original
+floor = -12.5  # mean return below which a pair is trained again from new weights
+max_restarts = 5  # maximum number of restarts per pair
+num_evaluation_episodes = 1000  # episodes of each pair in each evaluation
+num_cross_play_episodes = 50  # episodes of each speaker with each listener in cross-play
+num_bound_episodes = 20000  # random episodes over which the upper bound is averaged
+num_workers = 2  # parallel processes; does not affect the results
+device = "cpu"  # device that trains: "cpu" or "cuda"
 output_folder = "results/laptop/population"  # where the results go, relative to the repository
 checkpoint_folder = "results/laptop/checkpoints/population"  # checkpoints, kept between runs
 
@@ -269,12 +269,12 @@ tables.show((output / "population.md").read_text())
 # interval for it: our pairs do better with their own partner and worse with others.
 #
 # The paper's numbers are quoted from memory, not verified. They are the training and
-# test returns of MADDPG, the baseline of its Table 3: the nearest that it reports to a
-# speaker with its own and with other listeners. Our intervals are Student's $t$ over
-# populations: training a population again, with another seed or on another CPU, shifts
-# its mean by a few tenths, which an interval over the pairs of one population does not
-# cover. Later notebooks on ParticleWorld use all populations: run $s$ of a table plays
-# with population $s$ mod 5.
+# test returns of MADDPG, the baseline of its Table 3: the closest that it reports to
+# the returns of a speaker with its own and with other listeners. Our intervals are
+# Student's $t$ over populations: training a population again, with another seed or on
+# another CPU, shifts its mean by a few tenths, which an interval over the pairs of one
+# population does not cover. Later notebooks on ParticleWorld use all populations: run
+# $s$ of a table plays with population $s$ mod 5.
 #
 # **Where we deviate.** The paper names MADDPG but gives no details of how its pairs
 # were trained. Our listeners sample one-hot moves and our speakers independent bits, in

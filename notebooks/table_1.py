@@ -12,7 +12,7 @@
 # **The question.** Two robot ants wrestle for at most 25 seconds. The encoder maps each
 # ant's view of the match to a vector, without labels or rewards. Does it identify
 # wrestlers that were seen in training with other opponents (*weak* generalisation) or
-# never (*strong*)? And do two vectors predict who will win?
+# never seen (*strong*)? And do two vectors predict who will win?
 #
 # As in Table 2, $f_\theta$ learns by imitation (Emb-Im), agent identification (Emb-Id),
 # or both (Emb-Hyb),
@@ -33,27 +33,27 @@
 # ## Parameters
 
 # %% tags=["parameters"]
-seeds = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]  # each draws its own splits, weights and steps
-egocentric_seeds = [0, 1, 2, 3, 4]  # whose encoders also learn from egocentric features
+seeds = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]  # seeds; each draws splits, weights and training steps
+egocentric_seeds = [0, 1, 2, 3, 4]  # seeds whose encoders are also trained on egocentric features
 episodes_per_edge = 10  # matches of each pair of wrestlers
-max_steps = 501  # until a match is a draw, as in the original
-train_fraction = 0.6  # of the edges, in the weak split; the rest is halved
+max_steps = 501  # steps after which a match is a draw, as in the original
+train_fraction = 0.6  # share of the edges that the weak split trains on; the rest is halved
 num_validation = 5  # wrestlers held out for validation in the strong split
 num_test = 5  # wrestlers held out for test in the strong split
-update_counts = [400, 1200]  # of Adam; chosen on validation matches, like the next two
-learning_rates = [0.002, 0.005]  # of Adam
-identification_weights = [0.003, 0.03, 0.3]  # λ of Emb-Hyb
-anchors_per_step = 50  # most reference episodes in an update: agents times repetitions
-steps_per_episode = 20  # drawn from an episode for an update, of up to 501
-embedding_size = 100  # D
-hidden_size = 100  # of the encoder
-triplet_form = "softmax"  # or "margin"
-episode_counts = [1, 2, 4, 8]  # episodes that one embedding averages over
-step_counts = [10, 25, 50, 100, 200, 501]  # first steps of an episode that the encoder sees
-num_labels = 3  # embeddings of each wrestler that probes are trained on
-num_groups = 5  # of wrestlers that fight alike
-num_workers = 2  # processes; does not affect the results
-device = "cpu"  # or "cuda"
+update_counts = [400, 1200]  # candidate numbers of updates, chosen on validation matches
+learning_rates = [0.002, 0.005]  # candidate learning rates of Adam, chosen likewise
+identification_weights = [0.003, 0.03, 0.3]  # candidate weights λ of Emb-Hyb, chosen likewise
+anchors_per_step = 50  # maximum number of reference episodes per update: agents times repetitions
+steps_per_episode = 20  # random steps of each episode (of up to 501) that an update uses
+embedding_size = 100  # dimension D of an embedding
+hidden_size = 100  # units in each hidden layer of the encoder
+triplet_form = "softmax"  # form of the identification loss: "softmax" or "margin"
+episode_counts = [1, 2, 4, 8]  # numbers of episodes that one embedding averages over
+step_counts = [10, 25, 50, 100, 200, 501]  # numbers of first steps that the encoder sees
+num_labels = 3  # labelled embeddings of each wrestler that probes are trained on
+num_groups = 5  # groups of wrestlers with similar fighting styles
+num_workers = 2  # parallel processes; does not affect the results
+device = "cpu"  # device that trains: "cpu" or "cuda"
 wrestlers_folder = "results/laptop/wrestlers"  # results of wrestlers.py
 sumo_encoders_folder = "results/laptop/sumo_encoders"  # episodes and encoders, kept between runs
 output_folder = "results/laptop/table_1"  # where the results go, relative to the repository
@@ -163,7 +163,7 @@ comparison.learn(chosen, supervised=True)
 # %% [markdown]
 # - *Identification.* A classifier (linear probe or nearest neighbour) is trained on
 #   three labelled embeddings per wrestler, however many episodes each averages over,
-#   and names the rest.
+#   and identifies the rest.
 # - *Outcomes.* A classifier learns from training matches and predicts test matches,
 #   from embeddings of random **other** episodes of both wrestlers (or means of
 #   several); in the strong split both are unseen. Its accuracy is compared with what
@@ -240,7 +240,7 @@ plots.use_style()
 plots.save_figure(wrestler_plots.table_1(values, paper), output, "table_1")
 
 # %% [markdown]
-# One episode each; means over seeds, 95 % intervals (Student's t). Claims compare
+# From single episodes: means over seeds, 95 % intervals (Student's t). Claims compare
 # methods seed by seed: two may differ although their intervals overlap. The control's
 # differences are equivalent, except in the strong split's accuracy, which is undecided.
 
@@ -254,9 +254,9 @@ plots.save_figure(figure, output, "table_1_learning")
 # ## How few observations suffice?
 # **Left:** the encoder sees the first steps of one episode; **right:** means over
 # several whole episodes. From the top: IICR; how often a linear probe and the nearest
-# neighbour name the wrestler (dotted: chance, from one episode). Wrestlers with fewer
-# than four means are left out: at eight episodes, up to a third of those in the weak
-# split, so that chance is higher there.
+# neighbour identify the wrestler (dotted: chance, from one episode). Wrestlers with
+# fewer than four means are left out: at eight episodes, up to a third of those in the
+# weak split, so that chance is higher there.
 
 # %%
 for kind in kinds:
@@ -265,10 +265,11 @@ for kind in kinds:
 
 # %% [markdown]
 # **What it means.** A hundred steps do about as well as a whole episode; averaging over
-# episodes helps all methods. The lowest ratio need not mean the best identification:
-# from one episode, a linear probe names 31 % with Emb-Id, 28 % with Emb-Hyb (weak;
-# chance 4 %), 51 and 44 % (strong; 20 %). Emb-Hyb's outcome accuracy is 0.63 and 0.61;
-# the majority class has 0.48, strengths 0.66, untrained encoders 0.59 and 0.57.
+# episodes helps all methods. The lowest ratio need not mean the best identification: a
+# linear probe identifies the wrestler in 31 % of episodes with Emb-Id and 28 % with
+# Emb-Hyb (weak; chance 4 %), and in 51 and 44 % (strong; chance 20 %). The accuracy of
+# predicted outcomes is 0.63 and 0.61 with Emb-Hyb, against 0.59 and 0.57 with untrained
+# encoders, 0.48 for the majority class and 0.66 from strengths.
 #
 # **What did and did not reproduce.** Emb-Hyb has the lowest ratio in both splits, as in
 # the paper, but not as low: 0.37 instead of 0.22 for unseen edges, 0.55 instead of 0.21
@@ -283,9 +284,9 @@ for kind in kinds:
 # - The wrestlers are ours, so ratios compare only indirectly with the paper's. All
 #   seeds share them and their matches; intervals are over splits, weights and steps.
 #   One seed's validation data can be another's test data.
-# - The imitation loss is a mean over steps (the paper: a sum), 20 random ones.
-#   Egocentric encoders reuse the settings chosen for the others, the supervised one
-#   those of Emb-Im.
+# - The imitation loss is a mean over steps (the paper: a sum), 20 random ones. 1,200
+#   updates were chosen in all runs: with more, ratios may fall further. Egocentric
+#   encoders reuse the others' settings, the supervised one those of Emb-Im.
 #
 # ## What it cost
 

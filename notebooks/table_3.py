@@ -45,22 +45,22 @@
 # ## Parameters
 
 # %% tags=["parameters"]
-seeds = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]  # runs of Table 2: episodes, splits and encoders
-episode_counts = [1, 2, 4, 8, 16]  # k, episodes that one embedding averages over
-averages_per_count = 128  # for each training listener and each k
-num_updates = 600  # of Adam, for each exact speaker
-num_word_episodes = 600  # of each word with each listener, for the tables of returns
-num_without = 16  # exact trainings without an embedding
-num_iterations = 160  # of MADDPG
-hidden_size = 128  # of MADDPG's speakers and critics
-learning_rate = 0.003  # of MADDPG's Adam
-discount = 0.9  # γ
-logit_penalty = 0.001  # weight of the mean squared logits
-episodes_per_listener = 4  # in one iteration
-transitions_per_listener = 9  # in one update
-num_evaluation_episodes = 256  # real ones with each listener, of MADDPG's speakers and a check
-num_workers = 2  # processes; does not affect the results
-device = "cpu"  # or "cuda"
+seeds = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]  # runs of Table 2, whose data and encoders are used
+episode_counts = [1, 2, 4, 8, 16]  # numbers k of episodes that one embedding averages over
+averages_per_count = 128  # mean embeddings to learn from, per training listener and k
+num_updates = 600  # updates of Adam in the training of each exact speaker
+num_word_episodes = 600  # episodes of each word with each listener, for the tables of returns
+num_without = 16  # exact speakers trained without an embedding, whose returns are averaged
+num_iterations = 160  # training iterations of MADDPG
+hidden_size = 128  # units in each hidden layer of MADDPG's speakers and critics
+learning_rate = 0.003  # initial learning rate of Adam in MADDPG
+discount = 0.9  # discount factor γ of MADDPG
+logit_penalty = 0.001  # weight of the mean squared logits in MADDPG's actor loss
+episodes_per_listener = 4  # MADDPG's episodes with each listener per iteration
+transitions_per_listener = 9  # MADDPG's transitions with each listener per update
+num_evaluation_episodes = 256  # real episodes per listener, to test MADDPG's speakers and tables
+num_workers = 2  # parallel processes; does not affect the results
+device = "cpu"  # device that trains MADDPG's speakers: "cpu" or "cuda"
 population_folder = "results/laptop/population"  # results of population.py
 table_2_folder = "results/laptop/table_2"  # results of table_2.py
 encoders_folder = "results/laptop/encoders"  # encoders of table_2.py
@@ -226,7 +226,7 @@ plots.save_figure(figure, output, "table_3")
 
 # %% [markdown]
 # Mean return of exact speakers, with 95 % intervals (Student's $t$ over populations).
-# Lines: references.
+# Horizontal lines: references.
 #
 # **What did and did not reproduce** (default profile). With the paper's encoder, C7
 # does not hold. With training listeners, an embedding helps a little from one episode

@@ -29,10 +29,10 @@
 # ## Parameters
 
 # %% tags=["parameters"]
-seed = 0  # of episodes and players
-num_populations = 5  # of listeners, and of poker players in each game
-num_players = 20  # in each population of poker players
-num_word_episodes = 600  # of each word with each listener, for the tables of returns
+seed = 0  # random seed of episodes and poker players
+num_populations = 5  # populations of listeners, and of poker players per game
+num_players = 20  # players in each population of poker players
+num_word_episodes = 600  # episodes of each word with each listener, for the tables of returns
 population_folder = "results/laptop/population"  # results of population.py
 output_folder = "results/laptop/value_of_knowing"  # where the results go
 

@@ -10,8 +10,8 @@
 # # The wrestlers: twenty-five ants
 #
 # **The question.** Embeddings of policies can only be studied on policies that differ. Can
-# we train 25 ants that wrestle well, each in its own style? And is who beats whom more than
-# a matter of strength?
+# we train 25 ants that wrestle well, each in its own style? And does strength alone decide
+# who beats whom?
 #
 # All ants are trained with PPO (Schulman et al. 2017): a Gaussian policy $\pi_\psi$
 # maximises
@@ -38,13 +38,13 @@
 # ## Parameters
 
 # %% tags=["parameters"]
-from_scratch = False  # train all of them (hours; see workflow/README.md), or take the shipped ones
-seed = 0  # of the trainings and of the matches with references
-num_agents = 25  # how many of them take part
-matches_per_edge = 10  # of each two wrestlers, for each evaluation seed
-evaluation_seeds = [1, 2, 3, 4]  # of the matches among them
-num_reference_matches = 100  # of each wrestler with each reference
-num_workers = 2  # processes; does not affect the results
+from_scratch = False  # True trains all (hours; workflow/README.md), False loads the shipped ones
+seed = 0  # random seed of everything except the tournaments
+num_agents = 25  # wrestlers that take part
+matches_per_edge = 10  # matches of each pair of wrestlers per evaluation seed
+evaluation_seeds = [1, 2, 3, 4]  # random seeds of the tournaments, one tournament each
+num_reference_matches = 100  # matches of each wrestler with each reference opponent
+num_workers = 2  # parallel processes; does not affect the results
 training_runs_folder = "results/laptop/training_runs"  # trained wrestlers, kept between runs
 output_folder = "results/laptop/wrestlers"  # where the results go, relative to the repository
 
@@ -81,8 +81,8 @@ output, runs_folder = results.resolve(output_folder), results.resolve(training_r
 # Each training run is a separate job that resumes from its last checkpoint. The shipped
 # weights come from exactly these runs. When they play, all wrestlers act with the same
 # standard deviation of 0.15 around their mean actions, so that the noise does not give away
-# who is acting. As a check, a linear probe tries to name wrestlers from nothing but the
-# means and standard deviations of their action noise. It should do no better than chance.
+# who is acting. As a check, a linear probe tries to identify wrestlers from the means and
+# standard deviations of their action noise alone. It should do no better than chance.
 
 # %%
 if from_scratch:
@@ -261,12 +261,13 @@ plots.save_figure(wrestler_plots.training(values, most_lost=0.15), output, "wres
 # with exploration noise, as means over five iterations. Blue: self-play; orange: pairs.
 # Dotted: 15 % lost.
 #
-# **What was reached, and what was not.** Seventeen of the 25 win at least 40 % against
-# `ant-mlp-v1`, and the best of them 76 %. Two lose more than 15 % against a motionless ant:
-# `self-central` (19 %), whose training was short on purpose, and `pair-rushing-2` (31 %),
-# which still improved when it ended: with exploration noise it lost 66 % in the middle
-# third of its training and 60 % in the last. In other matches, `pair-balanced-1` lost 17 %,
-# too. Action noise does not identify the wrestlers: the probe does no better than chance.
+# **What was reached, and what was not.** Seventeen of the 25 win at least 40 % of matches
+# against `ant-mlp-v1`, the best of them 76 %. Two lose more than 15 % against a motionless
+# ant: `self-central` (19 %), whose training was short on purpose, and `pair-rushing-2`
+# (31 %), which still improved when it ended: with exploration noise it lost 66 % in the
+# middle third of its training and 60 % in the last. In other matches, `pair-balanced-1`
+# lost 17 %, too. Action noise does not identify the wrestlers: the probe does no better
+# than chance.
 #
 # **What it means.** The wrestlers differ in how they move: for most statistics of style,
 # nearly all of the variance is between wrestlers. But who beats whom is mostly a matter of
@@ -292,7 +293,7 @@ print(f"{max(spent.values()) / 60:.0f} min\nnotebook: {results.cost(output)}")
 
 # %% [markdown]
 # ## Things to try
-# - `evaluation_seeds = [1, 2]`: which ratings can no longer be told apart?
+# - `evaluation_seeds = [1, 2]`: which ratings can no longer be distinguished?
 # - Invent a style: add it, and a training run that uses it, to
 #   `reproduction/recipes/wrestlers.yaml`. Then `python -m reproduction.train NAME` trains
 #   it.

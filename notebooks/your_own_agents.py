@@ -10,13 +10,13 @@
 # # Your own agents
 #
 # **The question.** You have an environment and some agents that act in it. Do embeddings of
-# *their* episodes show who acted, and how agents differ? This notebook goes the whole way with
-# a game that the rest of the package does not use: `simple_tag` of mpe2, in which hunters chase
-# prey.
+# *their* episodes show who acted, and how agents differ? This notebook goes through all the
+# steps with a game that the rest of the package does not use: `simple_tag` of mpe2, in which
+# hunters chase prey.
 #
 # All you need is **three arrays**: `observations` (episodes, steps, numbers); `actions`
-# (episodes, steps), as integers, or as floats with a third axis; and `agents` (episodes,), who
-# acted, as integers.
+# (episodes, steps), as integers, or as floats with a third axis; and `agents` (episodes,),
+# integers that say who acted.
 #
 # **The agents.** Every hunter has its own taste: an angle $\alpha$, the direction in which it
 # likes to move relative to its prey. Each step, its reward is its velocity $v$ in that
@@ -35,18 +35,18 @@
 # ## Parameters
 
 # %% tags=["parameters"]
-seed = 0  # of the agents and their episodes
-seeds = [0, 1, 2]  # of the encoders
+seed = 0  # random seed of the agents and their episodes
+seeds = [0, 1, 2]  # random seeds of the encoders, one training each
 num_seen = 8  # hunters, each with a prey, whose episodes the encoder learns from
-num_unseen = 4  # hunters that it meets only afterwards
-num_generations = 12  # of the agents' training
+num_unseen = 4  # hunters, each with a prey, that only the tests contain
+num_generations = 12  # generations in the training of each hunter and its prey
 num_candidates = 32  # policies that each generation tries, for each role
-num_elites = 8  # that make the next generation
-episode_length = 25  # steps
-num_episodes = 4  # of each hunter with each prey
-identification_weight = 0.4  # λ
-num_updates = 600  # of the encoder's training
-num_comparison_updates = 200  # of each training of the comparison
+num_elites = 8  # best candidates, to which the next generation is fitted
+episode_length = 25  # steps per episode
+num_episodes = 4  # episodes of each hunter with each prey
+identification_weight = 0.4  # weight λ of the identification loss
+num_updates = 600  # optimiser updates in each training of the main encoder
+num_comparison_updates = 200  # optimiser updates in each training of the comparison
 output_folder = "results/laptop/your_own_agents"  # where the results go, relative to the repository
 
 # %%
@@ -121,9 +121,9 @@ couples = [
 ]
 
 # %% [markdown]
-# Did they learn? Each row shows a couple's mean returns, and each one's return with its own
-# weights at zero. With the default parameters every hunter learns its taste; most prey learn
-# too, but not all.
+# Did they learn? Each row shows the mean returns of a hunter and its prey, each beside its
+# return if its own weights are zero and it acts at random. With the default parameters every
+# hunter learns its taste; most prey learn too, but not all.
 
 # %%
 print("angle   hunter: trained, not   prey: trained, not")
@@ -182,7 +182,7 @@ for kind, test in tests.items():
 # %% [markdown]
 # The **intra-inter clustering ratio** (IICR) is the mean distance between episodes of one agent
 # over that between different agents; lower is better. For identification, every second test
-# episode is labelled, and the others get the name of their nearest labelled neighbour.
+# episode is labelled, and each of the others is identified by the nearest of these.
 
 # %% tags=["path"]
 qualities = {
@@ -195,9 +195,9 @@ points = PCA(2).fit_transform(torch.cat([vectors[kind, "Emb-Hyb"][0] for kind in
 # ## Which encoder, which objective?
 # `comparison.compare` trains each encoder with each objective on half of every hunter's
 # episodes. In the other half, every second episode is labelled; a linear classifier (`linear`)
-# and the nearest neighbour (`nearest`) name the hunters of the rest, and `ratio` is the IICR.
-# Without `encoders` and `objectives` it tries all that the library has. Add your own by name:
-# an encoder may pool steps in any way, and an objective returns a loss.
+# and the nearest neighbour (`nearest`) identify the hunters of the rest, and `ratio` is the
+# IICR. Without `encoders` and `objectives` it tries all that the library has. Add your own by
+# name: an encoder may pool steps in any way, and an objective returns a loss.
 
 
 # %%
@@ -214,7 +214,7 @@ class MaxPool(torch.nn.Module):
 
 def nearer_than_others(networks, triplets):  # each embedded: (repetitions, agents, numbers)
     reference, positive, negative = (networks.encoder(*episodes) for episodes in triplets)
-    own, other = reference - positive, reference.roll(1, 1) - negative  # of different agents
+    own, other = reference - positive, reference.roll(1, 1) - negative  # different agents
     return (1 + own.square().mean(-1) - other.square().mean(-1)).relu().mean()
 
 
@@ -256,8 +256,9 @@ colours = np.where(np.arange(len(points)) < values["num_seen_points"], "#0072B2"
 bars = {name: t_interval([q["ratio"] for q in qs]) for name, qs in values["qualities"].items()}
 tables.show((output / "your_own_agents.md").read_text())
 compared = pd.DataFrame(values["compared"]).groupby(["encoder", "objective"])
-compared = compared[["nearest", "linear", "ratio"]].agg(["mean", "std"])
-print(compared.sort_values(("nearest", "mean"), ascending=False).round(2))
+compared = compared[["linear", "nearest", "ratio"]].agg(["mean", "std"]).round(2).reset_index()
+compared.columns = [" ".join(names).strip() for names in compared.columns]
+tables.show(compared.sort_values("linear mean", ascending=False).to_markdown(index=False))
 
 # %% tags=["path"]
 plots.use_style()
@@ -273,17 +274,17 @@ plots.save_figure(figure, output, "your_own_agents")
 # is straight above. The encoder never saw these directions. **Right:** IICR, 95 % intervals
 # over seeds (Student's $t$).
 #
-# **What it means** (default parameters). Arrows turn as one goes round the picture: the encoder
+# **What it means** (default parameters). Arrows turn as you go round the picture: the encoder
 # has found the circle of tastes. By IICR, embeddings are far ahead of both baselines. The
-# nearest neighbour names seen hunters best from embeddings, but unseen ones (fewer, so that
-# chance is higher) as well or better from the baselines. **Which encoder to take?** Take one
-# whose lead exceeds the spread over seeds: here the mean-MLP with Emb-Hyb, by `linear` (0.66)
-# and `ratio` (0.48). By nearest neighbours, summary statistics are as good.
+# nearest neighbour identifies seen hunters best from embeddings, but unseen ones (fewer, so
+# chance is higher) at least as well from the baselines. **Which encoder to take?** Among
+# methods without labels, one whose lead exceeds the spread over seeds (`std`): here the
+# mean-MLP with Emb-Hyb by `linear` and `ratio`; by `nearest`, summary statistics match it.
 #
 # ## Ours against the paper
 # The paper has no such game. **Where we deviate:** policies are matrices, where the paper's are
-# networks. Intervals are over the encoders' seeds, for one set of agents; another `seed` moves
-# unseen hunters' ratio more.
+# networks. Intervals are over the encoders' seeds, for one set of agents; with another `seed`,
+# unseen hunters' ratio changes by more.
 #
 # ## What it cost
 # Without imports, training of the agents, comparison and saving, the way from the environment
@@ -294,7 +295,6 @@ print(results.cost(output))
 
 # %% [markdown]
 # ## Things to try
-# - Another game: put `simple_adversary_v3` or your own environment into `play`, with your own
-#   policies.
+# - Another game: put `simple_adversary_v3` or your own environment and policies into `play`.
 # - `num_episodes = 1`: how few meetings of each pair are enough? And with `num_seen = 16`?
 # - Embed `test.first_steps(10)` instead of `test`: how soon does a hunter give itself away?

@@ -1,4 +1,4 @@
-"""Pretrained models by name: encoders of the paper's tables, and the agents that they embed.
+"""Pretrained models by name: encoders of the paper's tables, and agents of both environments.
 
 `names` lists them, `load` loads one, and `provenance` says how it was made. Model cards with
 data, training, numbers and limits stand beside the files: ``paperlib/weights/README.md`` on
@@ -26,7 +26,7 @@ def _encoders() -> dict[str, Traversable]:
 
 
 def _agents() -> dict[str, Traversable]:
-    """Files of populations and wrestlers."""
+    """Files of populations, and of wrestlers of all kinds."""
     found = {}
     for file in _weights("paperlib.agents").iterdir():
         stem = file.name.removesuffix(SUFFIX)
@@ -53,8 +53,11 @@ def load(name: str) -> Any:
             training edges they learned from.
 
     Returns:
-        `PolicyEmbedder` for an encoder, `agents.populations.Population` for a population, and for
-        "robosumo/wrestlers" a dictionary of `agents.robosumo_policies.Wrestler` by name.
+        `PolicyEmbedder` for an encoder, `agents.populations.Population` for a population, and a
+        dictionary of `agents.robosumo_policies.Wrestler` for all others: by name in
+        "robosumo/wrestlers"; by opponent, beside "all" and "all-seen", in
+        "robosumo/wrestlers-best-responses"; and in "robosumo/wrestlers-contextual" by variant
+        and seed, such as "Emb-Hyb 0".
 
     Raises:
         ValueError: if there is no such model, or its file is damaged.

@@ -101,10 +101,10 @@ def label(
 
 def with_score_distances(dataset: InteractionDataset, scores: Tensor, task: Task) -> Task:
     """The task with differences: the Euclidean distances between agents' mean scores against
-    everybody.
+    everybody. Against itself an agent scores 0, as it can expect in a symmetric zero-sum game.
 
     Args:
-        dataset: all episodes.
+        dataset: all episodes, of every two agents.
         scores: of each of them, (E,).
         task: without differences.
     """

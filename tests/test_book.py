@@ -11,12 +11,11 @@ from html.parser import HTMLParser
 from urllib.parse import unquote
 
 import pytest
-from browsing import CHROMIUM, Browser
+from browsing import Browser, needs_browser
 from sources import ROOT, modules
 
 from reproduction.site import explorer
 
-needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no chromium")
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("book")]
 PUBLISHED = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
@@ -42,17 +41,19 @@ def book(tmp_path_factory):
 
 
 class Targets(HTMLParser):
-    """Collects what a page points to, (tag, address) of every src and href, and its ids."""
+    """Collects what a page points to, (tag, address) of every src and href, its ids, and the
+    alternative texts of its images."""
 
     def __init__(self, page):
         super().__init__()
-        self.found, self.ids, self.formulas = [], set(), 0
+        self.found, self.ids, self.described, self.formulas = [], set(), [], 0
         self.feed(page.read_text())
 
     def handle_starttag(self, tag, attrs):
         self.formulas += tag == "math"
         self.found += [(tag, value) for name, value in attrs if name in ("src", "href")]
         self.ids |= {value for name, value in attrs if name == "id"}
+        self.described += [value for name, value in attrs if tag == "img" and name == "alt"]
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +88,14 @@ def test_every_link_resolves(pages):
             assert target.is_file(), f"{page}: {address}"
             if part and target in pages:
                 assert unquote(part) in pages[target].ids, f"{page}: {address}"
+
+
+def test_every_figure_is_described_by_a_text_of_its_own(book, pages):
+    chapters = [targets for page, targets in pages.items() if page.parent == book / "chapters"]
+    texts = [text for targets in chapters for text in targets.described]
+    images = [tag for targets in chapters for tag, _ in targets.found if tag == "img"]
+    assert len(images) == len(texts) == len({*texts}) >= len(PUBLISHED)
+    assert all(text.startswith("Figure of “") for text in texts)
 
 
 def test_shapes_and_sources_stand_in_the_reference(book):

@@ -213,8 +213,9 @@ def test_version_and_title_are_the_same_everywhere():
 
 def test_hosted_ci_calls_our_own_and_builds_the_book():
     (job,) = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())["jobs"].values()
-    commands = [step["run"] for step in job["steps"] if "run" in step]
-    assert commands[-2:] == [".ci/run", "make book"]
+    steps = [step for step in job["steps"] if "run" in step]
+    assert [step["run"] for step in steps][-2:] == [".ci/run", "make book"]
+    assert steps[-2]["env"] == {"PAPERLIB_NEEDS_BROWSER": 1}
 
 
 def test_commands_and_files_that_contributors_are_told_of_exist():

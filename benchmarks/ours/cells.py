@@ -1,12 +1,19 @@
 """Every encoder with every objective: `learn`, and the same episode by episode.
 
 The loop draws as many episodes for an update as `learn` does, takes each out of the dataset by
-itself, and calls encoder, policy and decoders on one episode at a time; objective and optimiser are
-the same. Before anything is timed, both must give one loss for one draw. Episodes are as long as
-Kuhn poker's of the published protocol, with as many different observations and actions. Where the
-order of steps does not matter to the encoder, `learn` is given equal steps as one, which changes no
-embedding; merging takes place before, once for all updates. And it computes equal steps of an
-update once, as trainings in poker do.
+itself, without padding, and calls encoder, policy and decoders on one episode at a time; objective
+and optimiser are the same. Before anything is timed, both must give one loss for one draw.
+
+| world           | episodes of an update | steps of each, and what they are                      |
+|-----------------|-----------------------|-------------------------------------------------------|
+| Kuhn poker      | 3 × 64 agents         | 200, of 6 observations and 2 actions                  |
+| RoboSumo        | 3 × 25 agents × 4     | every tenth of 20 to 500, all different, as in the    |
+|                 |                       | benchmark; as long as matches of the notebook table_1 |
+| RoboSumo, drawn | 3 × 25 agents × 4     | 20 random ones of the same matches, as in table_1     |
+
+In poker, where the order of steps does not matter to the encoder, `learn` is given equal steps as
+one, which changes no embedding; merging takes place before, once for all updates. And it computes
+equal steps of an update once, as trainings in poker do.
 """
 
 from __future__ import annotations
@@ -15,57 +22,103 @@ import copy
 import dataclasses
 import time
 from collections.abc import Callable
+from functools import partial
 from statistics import median
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from protocol import Table, serve_table
 from torch import Tensor, nn
+from torch.nn import functional
 
 from paperlib import embeddings, objectives
 from paperlib.alternatives.merging import merge_steps, on_distinct_steps
 from paperlib.alternatives.objectives import LIAM
 from paperlib.alternatives.sequence_encoders import GRUEncoder
 from paperlib.batches import EpisodeBatch, PartnerSteps
-from paperlib.comparison import OBJECTIVES, matched_encoders
+from paperlib.comparison import ENCODERS, OBJECTIVES, matched_encoders
 from paperlib.datasets import InteractionDataset
 from paperlib.encoders import ConditionalPolicy
+from paperlib.environments.robosumo_observations import observation_size
 from paperlib.streams import make_generator
 
-NUM_AGENTS, NUM_EPISODES, NUM_STEPS = 64, 4, 200  # agents of an update, episodes of each
-OBSERVATION_SIZE, NUM_ACTIONS, NUM_STATES = 11, 2, 6
-NUM_UPDATES = 30  # of one call of `learn`; trainings have hundreds, beside which a start is little
 GOAL = 10
-SETTINGS = embeddings.Settings(num_updates=NUM_UPDATES, repetitions=1)
 
 
-def make_dataset() -> InteractionDataset:
-    """Random episodes of the shape of a poker player's, and of its partner's: each of them meets
-    `NUM_STATES` information states."""
-    rng, count = np.random.default_rng(0), NUM_AGENTS * NUM_EPISODES
-    states = rng.integers(2, size=(NUM_STATES, OBSERVATION_SIZE)).astype(float)
-    shape = count, NUM_STEPS
-    met, done, coin, reply = rng.integers((NUM_STATES, 2, 2, 2), size=(*shape, 4)).transpose(
-        2, 0, 1
-    )
+class World(NamedTuple):
+    """Episodes to learn from, and how.
+
+    Attributes:
+        dataset: with the partners' steps.
+        settings: of `learn`; with fewer updates than trainings, whose start takes as long.
+        encoders: names, of `ENCODERS`.
+        few_steps: whether many steps are equal.
+    """
+
+    dataset: InteractionDataset
+    settings: embeddings.Settings
+    encoders: tuple[str, ...]
+    few_steps: bool
+
+
+def poker(quick: bool) -> World:
+    """Random episodes of the shape of a poker player's, and of its partner's, with six information
+    states and two actions."""
+    rng, count = np.random.default_rng(0), 64 * 4
+    states = rng.integers(2, size=(6, 11)).astype(float)
+    met, done, coin, reply = rng.integers((6, 2, 2, 2), size=(count, 200, 4)).transpose(2, 0, 1)
     # Who bets or passes first is answered, with one of two cards; the second time it is not
     answered = met < 3
-    partner_met = np.where(answered, (met + 1 + coin) % 3, 3)
-    partner_done = np.where(answered, reply, 0)
-    seen, partner_seen = states[met], states[partner_met]
-    return InteractionDataset.from_arrays(
+    dataset = InteractionDataset.from_arrays(
+        states[met],
+        done,
+        np.arange(count) % 64,
+        num_actions=2,
+        partner_observations=states[np.where(answered, (met + 1 + coin) % 3, 3)],
+        partner_actions=np.where(answered, reply, 0),
+        num_partner_actions=2,
+    )
+    settings = embeddings.Settings(num_updates=30, repetitions=1)
+    return World(dataset, settings, tuple(ENCODERS), True)
+
+
+def robosumo(quick: bool, *, stride: int = 10, steps_per_episode: int = 0) -> World:
+    """Random episodes of the shape of a wrestler's, and of its opponent's."""
+    rng, count = np.random.default_rng(0), 25 * 16
+    lengths = np.exp(rng.normal(np.log(119), 0.6, size=count)).clip(20, 500).astype(int) // stride
+    sizes = observation_size("ant"), 8
+
+    def draw(size: int) -> list[np.ndarray]:
+        return [rng.normal(size=(length, size)).astype(np.float32) for length in lengths]
+
+    (seen, done), (partner_seen, partner_done) = (tuple(map(draw, sizes)) for _ in range(2))
+    dataset = InteractionDataset.from_arrays(
         seen,
         done,
-        np.arange(count) % NUM_AGENTS,
-        num_actions=NUM_ACTIONS,
+        np.arange(count) % 25,
         partner_observations=partner_seen,
         partner_actions=partner_done,
-        num_partner_actions=NUM_ACTIONS,
     )
+    settings = embeddings.Settings(
+        num_updates=10 if quick else 30,
+        repetitions=4,
+        likelihood="gaussian",
+        steps_per_episode=steps_per_episode,
+    )
+    encoders = tuple(name for name in ENCODERS if name != "Transformer (sequence)")
+    return World(dataset, settings, encoders, False)
+
+
+WORLDS: dict[str, Callable[[bool], World]] = {
+    "Kuhn poker": poker,
+    "RoboSumo": robosumo,
+    "RoboSumo, drawn": partial(robosumo, stride=1, steps_per_episode=20),
+}
 
 
 class OneByOne(nn.Module):
-    """An encoder or a policy that is called on one episode after the other."""
+    """An encoder or a policy that is called on one episode after the other, without padding."""
 
     def __init__(self, module: nn.Module) -> None:
         super().__init__()
@@ -75,12 +128,19 @@ class OneByOne(nn.Module):
         return self._each(self.module, batch, ndim=batch[-1].ndim - 1)
 
     def log_prob(self, *batch: Tensor) -> Tensor:
-        return self._each(self.module.log_prob, batch, ndim=batch[1].ndim - 1)
+        def padded(*episode: Tensor) -> Tensor:
+            found = self.module.log_prob(*episode)
+            return functional.pad(found, (0, batch[0].shape[-2] - len(found)))
+
+        return self._each(padded, batch, ndim=batch[1].ndim - 1)
 
     def _each(self, function: Callable, batch: tuple[Tensor, ...], *, ndim: int) -> Tensor:
-        shape = batch[0].shape[:ndim]
+        shape, num_steps = batch[0].shape[:ndim], batch[0].shape[ndim]
         flat = [part.flatten(0, ndim - 1) for part in batch]
-        found = [function(*episode) for episode in zip(*flat, strict=True)]
+        lengths = flat[0].any(-1).sum(-1).tolist()  # observations are 0 in the padding
+        found = []
+        for length, *episode in zip(lengths, *flat, strict=True):
+            found.append(function(*(x[:length] if len(x) == num_steps else x for x in episode)))
         return torch.stack(found).unflatten(0, shape)
 
 
@@ -92,38 +152,53 @@ def one_by_one(module: nn.Module) -> nn.Module:
     return module
 
 
-def draw(dataset: InteractionDataset, generator: torch.Generator) -> objectives.Triplets:
+def draw(world: World, generator: torch.Generator) -> objectives.Triplets:
     """Algorithm 1's draws for all agents, one episode at a time."""
+    dataset, settings = world.dataset, world.settings
     order, starts, counts = dataset.episodes_of_agents()
+    take = dataset.batch
+    if settings.steps_per_episode:
+        take = partial(
+            dataset.draw_steps, num_time_steps=settings.steps_per_episode, generator=generator
+        )
     rows = []
     for start, count in zip(starts.tolist(), counts.tolist(), strict=True):
         own = order[start : start + count]
-        reference, positive = own[torch.randperm(count, generator=generator)[:2]]
-        negative = own[torch.randint(count, (), generator=generator)]
-        rows.append([dataset.batch(episode) for episode in (reference, positive, negative)])
-    return objectives.Triplets(*(_stack(batches) for batches in zip(*rows, strict=True)))
+        for _ in range(settings.repetitions):
+            reference, positive = own[torch.randperm(count, generator=generator)[:2]]
+            negative = own[torch.randint(count, (), generator=generator)]
+            rows.append([take(episode) for episode in (reference, positive, negative)])
+    parts = (_stack(batches) for batches in zip(*rows, strict=True))
+    shape = len(counts), settings.repetitions
+    return objectives.Triplets(
+        *(part.map(lambda x: x.unflatten(0, shape).transpose(0, 1)) for part in parts)
+    )
 
 
 def _stack(batches: tuple[EpisodeBatch, ...]) -> EpisodeBatch:
-    """Shapes (1, N, T, ·)."""
-    stacked = EpisodeBatch(*(torch.stack(parts)[None] for parts in zip(*batches, strict=True)))
+    """Shapes (episodes, T, ·)."""
+    stacked = EpisodeBatch(*(torch.stack(parts) for parts in zip(*batches, strict=True)))
     partners = zip(*(batch.partner for batch in batches), strict=True)
-    return stacked.with_partner(PartnerSteps(*(torch.stack(parts)[None] for parts in partners)))
+    return stacked.with_partner(PartnerSteps(*(torch.stack(parts) for parts in partners)))
 
 
 class Cell:
     """An encoder and an objective, with both ways to train them."""
 
-    def __init__(self, dataset: InteractionDataset, encoder: nn.Module, kind: object) -> None:
-        self.dataset, self.generator = dataset, make_generator(1)
-        self.encoder = on_distinct_steps(copy.deepcopy(encoder))  # of `learn`
+    def __init__(self, world: World, encoder: nn.Module, kind: object) -> None:
+        self.world, self.generator, dataset = world, make_generator(1), world.dataset
+        self.encoder = copy.deepcopy(encoder)  # of `learn`
         without = {"partner_observations": None, "partner_actions": None, "num_partner_actions": 0}
         self.given = dataset if kind is LIAM else dataclasses.replace(dataset, **without)
-        if not (isinstance(encoder, GRUEncoder) or getattr(encoder, "positions", False)):
-            self.given = merge_steps(self.given)
+        if world.few_steps:
+            self.encoder = on_distinct_steps(self.encoder)
+            if not (isinstance(encoder, GRUEncoder) or getattr(encoder, "positions", False)):
+                self.given = merge_steps(self.given)
         self.objective = kind(dataset, 100) if isinstance(kind, type) else kind
         sizes = dataset.observation_size, dataset.action_size
-        self.model = embeddings.PolicyEmbedder(*sizes, encoder=encoder, generator=self.generator)
+        self.model = embeddings.PolicyEmbedder(
+            *sizes, settings=world.settings, encoder=encoder, generator=self.generator
+        )
         self.networks = objectives.Networks(
             OneByOne(self.model.encoder), OneByOne(self.model.policy), self.generator
         )
@@ -131,11 +206,11 @@ class Cell:
         if isinstance(self.objective, nn.Module):
             self.looped = one_by_one(copy.deepcopy(self.objective))
             parameters += self.looped.parameters()
-        self.optimiser = torch.optim.Adam(parameters, lr=SETTINGS.learning_rate, fused=True)
+        self.optimiser = torch.optim.Adam(parameters, lr=world.settings.learning_rate, fused=True)
 
     def require_same_loss(self) -> None:
         """Checks that both forms compute one loss for one draw."""
-        triplets = draw(self.dataset, self.generator)
+        triplets = draw(self.world, self.generator)
         batched = self.encoder, self.networks.policy.module
         losses = [
             objective(objectives.Networks(*networks, make_generator(2)), triplets).item()
@@ -149,47 +224,53 @@ class Cell:
 
     def learn(self) -> None:
         """So many updates of the library."""
-        options = {"objective": self.objective, "settings": SETTINGS, "generator": self.generator}
-        embeddings.learn(self.given, encoder=self.encoder, **options)
+        embeddings.learn(
+            self.given,
+            encoder=self.encoder,
+            objective=self.objective,
+            settings=self.world.settings,
+            generator=self.generator,
+        )
 
     def loop(self) -> None:
         """One update, episode by episode."""
         self.optimiser.zero_grad()
-        self.looped(self.networks, draw(self.dataset, self.generator)).backward()
+        self.looped(self.networks, draw(self.world, self.generator)).backward()
         self.optimiser.step()
 
 
 def seconds_of(block: Callable[[], None]) -> float:
-    start = time.perf_counter()
+    start = time.process_time()  # on one thread; other programs' time does not count
     block()
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
-def make_table(threads: int, repeats: int, seconds: float) -> Table:
+def make_table(world: str, quick: bool, repeats: int, seconds: float) -> Table:
     """A row for each encoder and objective: milliseconds of an update, batched and looped, median
     of three at most."""
-    torch.set_num_threads(threads)
-    dataset, rows, fewest = make_dataset(), [], []
-    makers = matched_encoders(dataset.observation_size, dataset.action_size)
-    for encoder_name, make in makers.items():
-        sizes = dataset.observation_size, dataset.action_size
+    torch.set_num_threads(1)
+    given, rows, fewest = WORLDS[world](quick), [], []
+    sizes, num_updates = (
+        (given.dataset.observation_size, given.dataset.action_size),
+        given.settings.num_updates,
+    )
+    for encoder_name, make in matched_encoders(*sizes, names=given.encoders).items():
         for name, kind in OBJECTIVES.items():
-            cell = Cell(dataset, make(*sizes, generator=make_generator(0)), kind)
+            cell = Cell(given, make(*sizes, generator=make_generator(0)), kind)
             cell.require_same_loss()
             cell.learn()
             pairs = [
-                (seconds_of(cell.learn), seconds_of(cell.loop)) for _ in range(min(repeats, 3))
+                (seconds_of(cell.learn) / num_updates, seconds_of(cell.loop))
+                for _ in range(min(repeats, 3))
             ]
-            batched, looped = (median(times) for times in zip(*pairs, strict=True))
-            batched /= NUM_UPDATES
-            ratios = [NUM_UPDATES * loop / learn for learn, loop in pairs]
-            fewest.append(median(ratios))
-            numbers = [f"{1e3 * batched:.0f}", f"{1e3 * looped:.0f}", f"{median(ratios):.1f}"]
-            rows.append([encoder_name, name, *numbers])
+            ratio = median(looped / batched for batched, looped in pairs)
+            fewest.append(ratio)
+            times = (f"{1e3 * median(part):.0f}" for part in zip(*pairs, strict=True))
+            rows.append([encoder_name, name, *times, f"{ratio:.1f}"])
             print(*rows[-1], sep=", ", flush=True)
     note = (
-        f"Milliseconds of an update with {3 * NUM_AGENTS} episodes of {NUM_STEPS} steps; the goal "
-        f"is a ratio of {GOAL}, the smallest is {min(fewest):.1f}."
+        f"Milliseconds of a core for an update; the goal is a ratio of {GOAL}, the smallest is "
+        f"{min(fewest):.1f}."
     )
     header = ["encoder", "objective", "learn, ms", "episode by episode, ms", "ratio"]
     return {"header": header, "rows": rows, "note": note}

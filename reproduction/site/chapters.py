@@ -1,6 +1,7 @@
 """What the web book has beside its written pages: executed notebooks, and cards that lead to them.
 
-``docs/conf.py`` calls `collect` before Sphinx reads its sources.
+``docs/conf.py`` calls `collect` before Sphinx reads its sources, and names this module as an
+extension, which describes figures to readers who do not see them.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ import shutil
 from collections.abc import Mapping, Set
 from pathlib import Path
 
+from docutils import nodes
 from nbformat import NotebookNode
+from sphinx.application import Sphinx
 
 from reproduction import executed_notebooks, results
 from reproduction.site import explorer
@@ -51,13 +54,18 @@ EXPLORER = (
     '<p><a href="{}">The embedding explorer</a>: turn the embeddings of both worlds, and see the '
     "episode behind every point.</p>\n\n"
 )
+NO_EXPLORER = """[The embedding explorer](chapters/explorer.ipynb), a page where each embedding
+shows its episode, is missing from this copy of the book: at some 6 MB, it is too large for the
+repository. `make reproduce ITEMS=explorer` makes it, and `make book` then adds it.
+
+"""
 
 
 def find(results_dir: Path) -> dict[str, Path]:
-    """Executed notebooks by name: those of a profile, or if there are none, the published ones."""
+    """Executed notebooks by name: those of a profile, and for all others the published ones."""
+    published = {path.stem: path for path in (results.ROOT / "notebooks").glob("*.ipynb")}
     made = results_dir.glob(f"[!.]*/{executed_notebooks.FILE_NAME}")
-    found = {path.parent.name: path for path in made}
-    return found or {path.stem: path for path in (results.ROOT / "notebooks").glob("*.ipynb")}
+    return published | {path.parent.name: path for path in made}
 
 
 def link_notebooks(text: str, names: Set[str]) -> str:
@@ -103,7 +111,7 @@ def make_contents(cards: Mapping[str, str]) -> str:
 
 def collect(folder: Path, results_dir: Path) -> None:
     """Writes notebooks and their cards to ``folder/chapters``, and the page of the embedding
-    explorer, if it was made, to ``folder/extra``.
+    explorer, if the profile has it, to ``folder/extra``; it is too large to be published.
 
     Args:
         folder: the sources of the book.
@@ -130,4 +138,22 @@ def collect(folder: Path, results_dir: Path) -> None:
         text = page.read_text().replace("<nav hidden>", "<nav>", 1)
         (folder / "extra" / explorer.FILE_NAME).write_text(text)
         lead = EXPLORER.format(explorer.FILE_NAME)
+    elif "explorer" in found:
+        lead = NO_EXPLORER
     (folder / "chapters/contents.md").write_text(lead + make_contents(cards))
+
+
+def describe_figures(app: Sphinx, doctree: nodes.document) -> None:
+    """Gives each figure of a chapter the chapter's title as alternative text, and its number among
+    several."""
+    if app.env.current_document.docname.startswith("chapters/"):
+        title, images = doctree.next_node(nodes.title).astext(), [*doctree.findall(nodes.image)]
+        for number, image in enumerate(images, start=1):
+            part = f", {number} of {len(images)}" if len(images) > 1 else ""
+            image["alt"] = f"Figure of “{title}”{part}"
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Makes a Sphinx extension of this module."""
+    app.connect("doctree-read", describe_figures)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

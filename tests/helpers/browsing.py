@@ -1,13 +1,20 @@
-"""A browser for tests: Chromium without a window, told over a pipe what a reader's hands do."""
+"""A browser for tests: Chromium without a window, told over a pipe what a reader's hands do.
+
+Tests that need one are skipped where there is none; PAPERLIB_NEEDS_BROWSER, an environment
+variable, makes that an error.
+"""
 
 import json
+import os
 import shutil
 import socket
 import subprocess
 import sys
 import time
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
+import pytest
+
+NAMES = ("chromium", "chromium-browser", "chrome", "google-chrome", "google-chrome-stable")
 OPTIONS = ("--headless", "--no-sandbox", "--disable-gpu", "--host-resolver-rules=MAP * ~NOTFOUND")
 # Chromium reads commands from file 3 and writes answers to file 4.
 LAUNCH = """import os, sys
@@ -15,6 +22,18 @@ place = int(sys.argv[1])
 os.dup2(place, 3), os.dup2(place, 4)
 os.execvp(sys.argv[2], sys.argv[2:])
 """
+
+
+def find():
+    """The browser's path; None if there is none and that is no error."""
+    found = next(filter(None, map(shutil.which, NAMES)), None)
+    if found is None and os.environ.get("PAPERLIB_NEEDS_BROWSER"):
+        raise RuntimeError(f"PAPERLIB_NEEDS_BROWSER is set, but PATH has none of {NAMES}")
+    return found
+
+
+CHROMIUM = find()
+needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no chromium")
 
 
 class Browser:

@@ -1,11 +1,19 @@
 """The protocol: sizes, who plays, scales, determinism, and errors."""
 
+import dataclasses
+
 import pytest
 import torch
+from replaying import replay
 
 from paperlib import streams
 from paperlib.environments import poker as games
-from reproduction.poker import likelihood_ceilings, make_protocol, policy_distances, with_replies
+from reproduction.poker import (
+    likelihood_ceilings,
+    make_protocol,
+    policy_distances,
+    with_replies,
+)
 
 SMALL = {
     "num_pretraining_agents": 4,
@@ -68,6 +76,31 @@ def test_true_policies_identify_best():
     protocol = make(num_train_episodes=5, **sizes)
     found = likelihood_ceilings(protocol)
     assert 0.6 < found["pooled"] <= found["true"] + 0.02
+
+
+@pytest.mark.parametrize("name", games.GAMES)
+def test_trajectories_are_openspiels_games(name):
+    pytest.importorskip("pyspiel")
+    protocol = make(name, num_steps=100)
+    found = replay(protocol, protocol.pretraining)
+    record = protocol.pretraining.trajectories
+    assert found["moves"] == record.states.numel() + (record.replies >= 0).sum()
+    assert found["hands"] > 900
+
+
+@pytest.mark.parametrize("part", ["actions", "replies", "rewards"])
+@pytest.mark.parametrize("name", games.GAMES)
+def test_a_replay_notices_any_wrong_entry(name, part):
+    """In any step but the last, whose hand may go on after the record."""
+    pytest.importorskip("pyspiel")
+    protocol = make(name, num_steps=25)
+    record = protocol.test.trajectories
+    for step in range(24):
+        changed = getattr(record, part).clone()
+        changed[0, step] += 1 if changed[0, step] <= 0 else -1
+        wrong = dataclasses.replace(protocol.test, trajectories=record._replace(**{part: changed}))
+        with pytest.raises(ValueError, match=r"OpenSpiel's game differs in step \d+ of episode 0"):
+            replay(protocol, wrong)
 
 
 def test_replies_are_what_the_opponent_saw_and_did():

@@ -4,11 +4,15 @@ import base64
 import io
 import re
 from pathlib import Path
+from unittest.mock import Mock
 
 import nbformat
 import pytest
+from docutils import nodes
+from docutils.utils import new_document
 from nbformat import v4
 from PIL import Image
+from sphinx.application import Sphinx
 
 from reproduction import results
 from reproduction.site import chapters, explorer
@@ -36,7 +40,9 @@ def add_notebook(folder, name, *cells):
 
 
 @pytest.fixture
-def results_dir(tmp_path):
+def results_dir(tmp_path, monkeypatch):
+    """Of a profile; nothing is published beside it."""
+    monkeypatch.setattr(results, "ROOT", tmp_path)
     results_dir = tmp_path / "laptop"
     data = {"image/png": base64.b64encode(picture()).decode()}
     code = v4.new_code_cell("1", outputs=[v4.new_output("display_data", data)])
@@ -78,19 +84,53 @@ def test_contents(made):
 
 
 def test_the_explorer_joins_the_book_where_it_is_there(made, results_dir):
-    assert explorer.FILE_NAME not in (made / "contents.md").read_text()
+    assert "explorer" not in (made / "contents.md").read_text()
+    add_notebook(results_dir, "explorer", v4.new_markdown_cell("# The explorer"))
+    chapters.collect(made.parent, results_dir)
+    text = (made / "contents.md").read_text()
+    assert text.startswith(chapters.NO_EXPLORER) and explorer.FILE_NAME not in text
     page = explorer.make_page({"worlds": {}})
-    (results_dir / "explorer").mkdir()
     (results_dir / "explorer" / explorer.FILE_NAME).write_text(page)
     chapters.collect(made.parent, results_dir)
     copy = (made.parent / "extra" / explorer.FILE_NAME).read_text()
     assert "<nav hidden>" in page and copy == page.replace("<nav hidden>", "<nav>")
-    assert f'href="{explorer.FILE_NAME}"' in (made / "contents.md").read_text()
+    text = (made / "contents.md").read_text()
+    assert f'href="{explorer.FILE_NAME}"' in text and chapters.NO_EXPLORER not in text
+
+
+@pytest.mark.parametrize(
+    ("place", "number", "expected"),
+    [
+        ("chapters/table_2", 1, ["Figure of “Who?”"]),
+        ("chapters/table_2", 2, ["Figure of “Who?”, 1 of 2", "Figure of “Who?”, 2 of 2"]),
+        ("index", 1, ["written"]),
+    ],
+)
+def test_figures_are_described_by_title_and_number(place, number, expected):
+    doctree = new_document("page")
+    doctree += nodes.section("", nodes.title("", "Who?"))
+    doctree[0] += [nodes.image(alt="written") for _ in range(number)]
+    app = Mock(Sphinx)
+    app.env = Mock()
+    app.env.current_document.docname = place
+    chapters.describe_figures(app, doctree)
+    assert [image["alt"] for image in doctree.findall(nodes.image)] == expected
 
 
 def test_published_notebooks_where_there_are_no_results(tmp_path):
     found = chapters.find(tmp_path / "nothing")
     assert found == {p.stem: p for p in (ROOT / "notebooks").glob("*.ipynb")} and found
+
+
+def test_what_has_not_run_is_there_as_published(results_dir, tmp_path):
+    (tmp_path / "notebooks").mkdir()
+    for name in ("table_1", "table_2"):
+        (tmp_path / f"notebooks/{name}.ipynb").touch()
+    assert chapters.find(results_dir) == {
+        "start_here": results_dir / "start_here/notebook.ipynb",
+        "table_1": tmp_path / "notebooks/table_1.ipynb",
+        "table_2": results_dir / "table_2/notebook.ipynb",
+    }
 
 
 def test_nothing_to_read(tmp_path, monkeypatch):

@@ -11,7 +11,7 @@ import mujoco
 import numpy as np
 import pytest
 import torch
-from browsing import CHROMIUM, Browser
+from browsing import Browser, needs_browser
 from PIL import Image
 from samples import make_dataset
 
@@ -25,7 +25,6 @@ from reproduction.site import explorer
 needs_opengl = pytest.mark.skipif(
     not (find_library("EGL") or find_library("OSMesa")), reason="needs EGL or OSMesa"
 )
-needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no chromium")
 
 
 def test_some_episodes_of_some_agents(generator):
