@@ -9,10 +9,9 @@
 # %% [markdown]
 # # Figure 4: do embeddings help to win?
 #
-# **The question.** A wrestler that is good against everybody meets opponents that
-# fight in different ways. Does it win more if it conditions on an embedding of the
-# opponent's last matches? Against the opponents it trained with, and against unseen
-# ones?
+# **The question.** A wrestler that is good against everybody meets opponents that fight
+# in different ways. Does it win more if it conditions on an embedding of the opponent's
+# last matches? Against the opponents it trained with, and against unseen ones?
 #
 # The policy conditions on the frozen encoder's embeddings of the opponent's last four
 # matches $e_{t-4}, \dots, e_{t-1}$,
@@ -26,8 +25,7 @@
 #
 # **What to expect.** In the paper, Emb-Hyb wins more often than no embedding (claim
 # C5), and than fixed or random ones (C6; see [claims](claims.py)). Here knowing the
-# opponent is worth less than 0.05 in score (win 1, draw ½), so we expect no
-# difference.
+# opponent is worth less than 0.05 in score (win 1, draw ½), so we expect no difference.
 #
 # ## Parameters
 
@@ -105,23 +103,22 @@ variants = [*variants, *more_variants]
 #   embedding* and *zeros* are one.
 # - **Emb-Im, Emb-Id, Emb-Hyb**, online: principal components of the mean embedding of
 #   the opponent's last matches, in units of the first component's standard deviation.
-# - **offline**: one fixed embedding of each opponent (Emb-Hyb); **random**: fresh
-#   noise in each match.
+# - **offline**: one fixed embedding of each opponent (Emb-Hyb); **random**: fresh noise
+#   in each match.
 # - **oracle**, beyond the paper: the identity of the training opponent; it does not
 #   know unseen ones.
 # - **recurrent**, beyond the paper: no context, but a GRU that reads what the policy
 #   sees in the present match.
 #
-# Each variant answers a question. If *oracle* does not lead *no embedding*, knowing
-# the opponent is worth nothing to this learner; if *recurrent* leads, what there is
-# to know shows within a match; if *offline* does as well as *Emb-Hyb*, one embedding
-# of each opponent is enough; and if *random* does as well as *Emb-Hyb*, embeddings do
-# not help. *Random* against *no embedding* is the negative control: neither knows the
-# opponent.
+# Each variant answers a question. If *oracle* does not lead *no embedding*, knowing the
+# opponent is worth nothing to this learner; if *recurrent* leads, what there is to know
+# shows within a match; if *offline* does as well as *Emb-Hyb*, one embedding of each
+# opponent is enough; and if *random* does as well as *Emb-Hyb*, embeddings do not help.
+# *Random* against *no embedding* is the negative control: neither knows the opponent.
 #
 # Contexts scale and shift the first hidden layer (FiLM), or enter the policy like
-# observations (concatenation); **other conditioning** is Emb-Hyb in the other of
-# these ways.
+# observations (concatenation); **other conditioning** is Emb-Hyb in the other of these
+# ways.
 
 # %%
 study = Study(
@@ -147,11 +144,11 @@ for part, found in trained.provenance["groups"].items():
 
 # %% [markdown]
 # ## Games
-# Every policy plays 32 scored games with every opponent, or 64 if a claim compares
-# its variant. With online contexts they come in series: four games that are not
-# scored, then four that are. The oracle does not play unseen opponents. To compare
-# FiLM with concatenation, both Emb-Hyb variants also play validation wrestlers, on
-# which neither encoder nor policy was trained.
+# Every policy plays 32 scored games with every opponent, or 64 if a claim compares its
+# variant. With online contexts they come in series: four games that are not scored,
+# then four that are. The oracle does not play unseen opponents. To compare FiLM with
+# concatenation, both Emb-Hyb variants also play validation wrestlers, on which neither
+# encoder nor policy was trained.
 
 # %%
 names, states = list(study.population), [w.state_dict() for w in study.population.values()]
@@ -254,32 +251,31 @@ plots.use_style()
 plots.save_figure(policy_plots.learning_curves(values), output, "figure_4")
 
 # %% [markdown]
-# Scores during training, means over seeds; each point is 20 games per seed. Bands:
-# 95 % intervals (Student's t) for no embedding and Emb-Hyb. **Above:** all
-# embeddings, no embedding, oracle and recurrent. **Below:** Emb-Hyb and the variants
-# that C6 compares it with.
+# Scores during training, means over seeds; each point is 20 games per seed. Bands: 95 %
+# intervals (Student's t) for no embedding and Emb-Hyb. **Above:** all embeddings, no
+# embedding, oracle and recurrent. **Below:** Emb-Hyb and the variants that C6 compares
+# it with.
 
 # %%
 plots.save_figure(policy_plots.gains(values, variants[1:]), output, "figure_4_gains")
 
 # %% [markdown]
-# Gains in score over the policy without an embedding, with 95 % intervals (Student's
-# t over seeds). Dashed line and grey band: the lead of the best responses to the same
-# opponents, each trained once; the interval does not cover variation between
-# trainings.
+# Gains in score over the policy without an embedding, with 95 % intervals (Student's t
+# over seeds). Dashed line and grey band: the lead of the best responses to the same
+# opponents, each trained once; the interval does not cover variation between trainings.
 #
-# **What it means** (default profile). Conditioning on the opponent makes no
-# difference that matters. Emb-Hyb gains 0.01 [−0.02, 0.04] over no embedding against
-# training opponents, and −0.01 [−0.04, 0.02] against unseen ones (C5: equivalent,
-# within ±0.05); it does as well as one fixed embedding and as random vectors (C6:
-# equivalent). PPO finds nothing to gain: the best responses lead by −0.00 [−0.02,
-# 0.01] and −0.00 [−0.01, 0.01], the oracle by 0.01 [−0.02, 0.04], and a memory of the
-# present match by −0.02 and −0.01. The starting policy itself leads by 0.01 [−0.01,
-# 0.03] and 0.017 [0.005, 0.030], and no learning curve measurably rises: second half
-# minus first is −0.04 [−0.09, 0.02] for the oracle, −0.06 [−0.10, −0.03] for Emb-Im.
-# So these results do not show whether knowing the opponent is worth little or PPO
-# fails to exploit it. The paper's gain does **not reproduce** with these wrestlers,
-# from a starting policy that mostly beats them.
+# **What it means** (default profile). Conditioning on the opponent makes no difference
+# that matters. Emb-Hyb gains 0.01 [−0.02, 0.04] over no embedding against training
+# opponents, and −0.01 [−0.04, 0.02] against unseen ones (C5: equivalent, within ±0.05);
+# it does as well as one fixed embedding and as random vectors (C6: equivalent). PPO
+# finds nothing to gain: the best responses lead by −0.00 [−0.02, 0.01] and −0.00
+# [−0.01, 0.01], the oracle by 0.01 [−0.02, 0.04], and a memory of the present match by
+# −0.02 and −0.01. The starting policy itself leads by 0.01 [−0.01, 0.03] and 0.017
+# [0.005, 0.030], and no learning curve measurably rises: second half minus first is
+# −0.04 [−0.09, 0.02] for the oracle, −0.06 [−0.10, −0.03] for Emb-Im. So these results
+# do not show whether knowing the opponent is worth little or PPO fails to exploit it.
+# The paper's gain does **not reproduce** with these wrestlers, from a starting policy
+# that mostly beats them.
 #
 # ## Where we deviate
 # Policies start from a strong one, not from scratch, and we report scores, not win
