@@ -209,6 +209,7 @@ values = {
 run.save(output, values, seeds=evaluation_seeds)
 tables.save_rows(output, "wrestlers", rows)
 tables.save_runs(output, "wrestlers", runs)
+tables.save_runs(output, "wrestlers_matches", evaluation.match_rows(counts, names))
 
 # %%
 values = results.load(output)["values"]

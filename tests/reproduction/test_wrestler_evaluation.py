@@ -91,3 +91,10 @@ def test_counts_add_up_and_have_intervals():
     assert [found[k][k] for k in range(3)] == [None] * 3
     assert found[0][2] == wilson_interval([True, True, False])
     assert found[2][1] == wilson_interval([True, False, False])
+
+
+def test_matches_have_a_row_for_each_ordered_pair():
+    rows = evaluation.match_rows(evaluation.total_counts(PLAYED), ["a", "b", "c"])
+    assert len(rows) == 6 and sum(row["won"] for row in rows) == sum(row["lost"] for row in rows)
+    (row,) = (r for r in rows if (r["wrestler"], r["opponent"]) == ("a", "b"))
+    assert (row["won"], row["lost"], row["drawn"]) == (4, 0, 0)
