@@ -104,11 +104,20 @@ def check_best_responses(provenance: Mapping[str, Any], parameters: Mapping[str,
         "num_response_iterations": len(provenance[ALL]["curve"]) - 1,
     }
     _compare(parameters, known, "shipped best responses", FROM_SCRATCH)
-    _check_samples(provenance, parameters, parameters["num_response_iterations"])
+    rollouts = parameters["num_response_iterations"] * parameters["num_rollouts"]
+    num_samples = rollouts * parameters["num_envs"] * Recipe.rollout_length
+    num_samples *= len(provenance[ALL]["opponents"])
+    if num_samples != provenance[ALL]["samples"]:
+        raise ValueError(
+            f"num_rollouts, num_envs: {ALL!r} would learn from {num_samples} samples, but the "
+            f"shipped one did from {provenance[ALL]['samples']}; {FROM_SCRATCH}"
+        )
 
 
 def check_specialists(provenance: Mapping[str, Any], parameters: Mapping[str, Any]) -> None:
-    """Refuses specialists that were trained with other parameters; see `check_best_responses`.
+    """Refuses specialists that were trained with other parameters.
+
+    `BestResponses.check` does so for other wrestlers by the same names, and another start.
 
     Args:
         provenance: of the shipped ones.
@@ -117,25 +126,16 @@ def check_specialists(provenance: Mapping[str, Any], parameters: Mapping[str, An
     Raises:
         ValueError: if one differs.
     """
+    opponents = provenance[ALL]["opponents"]
+    recipe = provenance[opponents[0]]["recipe"]
     known = {
-        "specialist_opponents": provenance[ALL]["opponents"],
-        "num_specialist_iterations": len(provenance[ALL]["curve"]) - 1,
+        "specialist_opponents": opponents,
+        "num_specialist_iterations": recipe["num_iterations"],
+        "learning_rate": recipe["ppo"]["learning_rate"],
+        "num_rollouts": recipe["num_rollouts"],
+        "num_envs": recipe["num_envs"],
     }
     _compare(parameters, known, "shipped specialists", FROM_SCRATCH)
-    _check_samples(provenance, parameters, parameters["num_specialist_iterations"])
-
-
-def _check_samples(
-    provenance: Mapping[str, Any], parameters: Mapping[str, Any], num_iterations: int
-) -> None:
-    rollouts = num_iterations * parameters["num_rollouts"]
-    num_samples = rollouts * parameters["num_envs"] * Recipe.rollout_length
-    num_samples *= len(provenance[ALL]["opponents"])
-    if num_samples != provenance[ALL]["samples"]:
-        raise ValueError(
-            f"num_rollouts, num_envs: {ALL!r} would learn from {num_samples} samples, but the "
-            f"shipped one did from {provenance[ALL]['samples']}; {FROM_SCRATCH}"
-        )
 
 
 def _compare(given: Mapping[str, Any], made: Mapping[str, Any], what: str, remedy: str) -> None:

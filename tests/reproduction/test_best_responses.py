@@ -95,6 +95,7 @@ def test_trained_assembled_and_held_against_the_wrestlers(study):
     assert list(policies) == study.policies and provenance[ALL]["opponents"] == study.opponents
     assert provenance[ALL]["samples"] == 4 * provenance[study.opponents[0]]["samples"]
     assert len(provenance[ALL]["curve"]) == 3
+    assert provenance[ALL]["recipe"]["num_iterations"] == 2 and provenance[ALL]["key"][-1] == 4
     study.check(policies, provenance)
     members = {name: Wrestler(generator=make_generator(k + 50)) for k, name in enumerate(NAMES)}
     other = dataclasses.replace(study, population=members)

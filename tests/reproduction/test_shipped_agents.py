@@ -123,3 +123,23 @@ def test_best_responses_of_another_number_of_samples_are_refused(parameters, nam
     other = changed(parameters("best_responses"), name)
     with pytest.raises(ValueError, match=r"^num_rollouts, num_envs: 'all' would learn from \d+"):
         shipped_agents.check_best_responses(pretrained.provenance(RESPONSES), other)
+
+
+@pytest.mark.parametrize(
+    "name", ["num_specialist_iterations", "num_rollouts", "num_envs", "learning_rate"]
+)
+def test_specialists_of_other_parameters_are_refused(parameters, name):
+    default = parameters("best_responses")
+    recipe = {"num_iterations": default["num_specialist_iterations"]}
+    recipe |= {key: default[key] for key in ("num_rollouts", "num_envs")}
+    recipe |= {"ppo": {"learning_rate": default["learning_rate"]}}
+    opponents = default["specialist_opponents"]
+    provenance = {"all": {"opponents": opponents}, opponents[0]: {"recipe": recipe}}
+    shipped_agents.check_specialists(provenance, default)
+    other = changed(default, name)
+    match = message(name, other[name], default[name]) + "specialists; train from scratch: .*True$"
+    with pytest.raises(ValueError, match=match):
+        shipped_agents.check_specialists(provenance, other)
+    fewer = {**default, "specialist_opponents": opponents[1:]}
+    with pytest.raises(ValueError, match=r"^specialist_opponents is \["):
+        shipped_agents.check_specialists(provenance, fewer)
