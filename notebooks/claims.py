@@ -61,7 +61,7 @@ import numpy as np
 from paperlib import files
 from reproduction import claims, plots, results, tables, verdicts
 from reproduction.comparison_files import METHODS
-from reproduction.statistics import p_value_of_splits, t_interval
+from reproduction.statistics import Estimate, p_value_of_splits, t_interval
 
 # %%
 parameters = dict(show_parts=show_parts, num_simulated=num_simulated)
@@ -116,7 +116,14 @@ print(f"{len(designs)} designs; a claim with too few runs has none")
 # where even ten thousand would not be enough.
 
 # %%
-run.save(output, {"claims": judged, "controls": controls, "errors": errors}, seeds=[])
+measured = found["table_1"]["values"]["measured"] if "table_1" in found else {}
+gains = {}  # in accuracy, over untrained encoders
+for kind, method in product(("weak", "strong"), METHODS):
+    numbers = [measured.get(f"{kind} {m} outcome, 1 episodes") for m in (method, "untrained")]
+    if all(numbers):
+        gains[f"{kind}, {method}"] = t_interval(np.subtract(*numbers))
+content = {"claims": judged, "controls": controls, "errors": errors, "gains": gains}
+run.save(output, content, seeds=[])
 with files.replacing(output / "claims.md") as temporary:
     temporary.write_text(claims.table(judged))
 for claim in judged:
@@ -161,13 +168,8 @@ tables.show(tables.markdown_table(("part", "p, these wrestlers", "p, others like
 # intervals:
 
 # %%
-measured = found["table_1"]["values"]["measured"] if "table_1" in found else {}
-body = []
-for kind, method in product(("weak", "strong"), METHODS):
-    numbers = [measured.get(f"{kind} {m} outcome, 1 episodes") for m in (method, "untrained")]
-    if all(numbers):
-        body.append((kind, method, str(t_interval(np.subtract(*numbers)))))
-tables.show(tables.markdown_table(("split", "embedding", "gain over untrained"), body))
+body = [(name, str(Estimate(*gain))) for name, gain in values["gains"].items()]
+tables.show(tables.markdown_table(("split, embedding", "gain over untrained"), body))
 
 # %% [markdown]
 # **What it means.** In the run in `figures/`, Emb-Hyb clusters best on RoboSumo, as the

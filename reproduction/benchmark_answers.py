@@ -8,6 +8,7 @@ from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from reproduction import claims, poker, tables, verdicts
 from reproduction.benchmark_measures import STEP_SHARES, Row
@@ -111,9 +112,10 @@ def _text(estimate: Estimate | None, factor: float) -> str:
     return mean if math.isnan(estimate.low) else f"{mean} [{low}, {high}]"
 
 
-def curve_points(rows: Iterable[Row]) -> list[Row]:
-    """Accuracies of nearest neighbours against the number of labelled episodes and against the
-    share of an episode that is seen, means over seeds with 95 % intervals: a row for each point."""
+def curve_points(rows: Iterable[Row]) -> pd.DataFrame:
+    """Accuracies of nearest neighbours against the number of labelled episodes ("by_labels") and
+    against the share of an episode that is seen ("by_steps"): a row for each point, "at" a number
+    or share, with the mean over seeds, "nearest", and its 95 % interval, "low" and "high"."""
     curves: dict[tuple[Cell, str], list[list[float]]] = {}
     for row, name in product(rows, ("by_labels", "by_steps")):
         if row.get(name):
@@ -126,7 +128,7 @@ def curve_points(rows: Iterable[Row]) -> list[Row]:
             mean, low, high, _ = t_interval(numbers)
             measured = {"nearest": mean, "low": low, "high": high}
             points.append({**cell._asdict(), "curve": name, "at": share, **measured})
-    return points
+    return pd.DataFrame(points)
 
 
 def best_cell(rows: Iterable[Row], task: tuple[str, str], *, measure: str = "linear") -> Cell:
@@ -198,9 +200,8 @@ def answers(
         words = {one.part: WORDS.get(one.verdict, one.verdict) for one in judged}
         best = best_cell(rows, task, measure=measure)
         behind = {name for name, word in words.items() if best == papers and word == "worse"}
-        behind |= {
-            papers.name for name, word in words.items() if (name, word) == (best.name, "better")
-        }
+        if words.get(best.name) == "better":
+            behind.add(papers.name)
         enough = "yes" if {*words.values()} <= {"equivalent", "worse"} else "open"
         answered.append(
             {

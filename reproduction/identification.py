@@ -140,16 +140,14 @@ def pooled_accuracy(
     *,
     train: Shaped[Tensor, " train"],
     test: Shaped[Tensor, " test"],
-    legal_actions: Shaped[Tensor, "state act"] | None = None,
 ) -> float:
-    """`likelihood_accuracy` under `pooled_policies`, 0 to 1.
+    """`likelihood_accuracy` under `pooled_policies`, where every action is legal, 0 to 1.
 
     Args:
         counts, labels: of all episodes.
         train, test: which of them are pooled, and which are identified: indices or masks.
-        legal_actions: in each information state; all by default.
     """
-    legal = torch.ones(counts.shape[1:]) if legal_actions is None else legal_actions
+    legal = torch.ones(counts.shape[1:])
     policies = pooled_policies(counts[train], labels[train], legal_actions=legal)
     return likelihood_accuracy(counts[test], labels[test], policies)
 

@@ -197,20 +197,14 @@ def likelihood_ceilings(protocol: PokerProtocol) -> dict[str, float]:
         ``true``, by the agents' own policies; ``pooled``, by their action frequencies over the
         labelled episodes, see `identification.pooled_policies`.
     """
+    legal = protocol.game.legal_actions
     counts = [action_counts(protocol, part) for part in (protocol.train, protocol.test)]
     agents, labels = protocol.train.dataset.agents, protocol.test.dataset.agents
-    rows = torch.arange(len(agents) + len(labels))
+    pooled = identification.pooled_policies(counts[0], agents, legal_actions=legal)
+    own = protocol.policies[agents.unique()]
     return {
-        "true": identification.likelihood_accuracy(
-            counts[1], labels, protocol.policies[agents.unique()]
-        ),
-        "pooled": identification.pooled_accuracy(
-            torch.cat(counts),
-            torch.cat([agents, labels]),
-            train=rows < len(agents),
-            test=rows >= len(agents),
-            legal_actions=protocol.game.legal_actions,
-        ),
+        "true": identification.likelihood_accuracy(counts[1], labels, own),
+        "pooled": identification.likelihood_accuracy(counts[1], labels, pooled),
     }
 
 

@@ -250,10 +250,8 @@ def make_table(world: str, quick: bool, repeats: int, seconds: float) -> Table:
     of three at most."""
     torch.set_num_threads(1)
     given, rows, fewest = WORLDS[world](quick), [], []
-    sizes, num_updates = (
-        (given.dataset.observation_size, given.dataset.action_size),
-        given.settings.num_updates,
-    )
+    sizes = given.dataset.observation_size, given.dataset.action_size
+    num_updates = given.settings.num_updates
     for encoder_name, make in matched_encoders(*sizes, names=given.encoders).items():
         for name, kind in OBJECTIVES.items():
             cell = Cell(given, make(*sizes, generator=make_generator(0)), kind)

@@ -7,6 +7,7 @@ import pytest
 from sources import ROOT
 
 from paperlib import pretrained
+from paperlib.agents import robosumo_policies
 from paperlib.agents.players import UniformlyRandom, ZeroAction
 from paperlib.agents.robosumo_policies import Wrestler
 from paperlib.streams import make_generator
