@@ -18,10 +18,10 @@
 #
 # $$ V = \frac1N \sum_i \Big( u(\pi_i, i) - u(\pi_\text{all}, i) \Big), $$
 #
-# the mean lead of each specialist over the generalist against the specialist's own
-# opponent. If $V$ is about zero and PPO finds good responses, the state of the match
-# shows all that one needs to know, and no embedding of earlier matches helps. With
-# exact maxima over policies instead of trained ones, $V$ is never negative (see
+# the mean lead of each best response over the generalist against its own opponent. If
+# $V$ is about zero and PPO finds good responses, the state of the match shows all that
+# one needs to know, and no embedding of earlier matches helps. With exact maxima over
+# policies instead of trained ones, $V$ is never negative (see
 # [value_of_knowing](value_of_knowing.py) for poker and ParticleWorld); ours can be.
 #
 # **What to expect.** If knowing the opponent matters, scores on the diagonal of the
@@ -102,9 +102,10 @@ output = results.resolve(output_folder)
 #
 # **Specialists.** The ten opponents are drawn at random and happen to be among the
 # stronger wrestlers, and `all-seen` may leave little to gain. So five other opponents,
-# from weak to strong, are each met by a specialist that starts from the same wrestler
-# as `all-seen` and has five million samples; a second `all` meets the five together,
-# five million samples with each.
+# chosen beforehand for their ratings (−169, −127, 8, 76 and 109; see
+# [wrestlers](wrestlers.py)) and different styles, are each met by a specialist that
+# starts from the same wrestler as `all-seen` and has five million samples; a second
+# `all` meets the five together, five million samples with each.
 #
 # The reward is 1 for a win, -1 for a loss and nothing else: what is learned is what is
 # reported.
@@ -135,11 +136,12 @@ study = BestResponses(
 specialists = dataclasses.replace(
     study,
     groups={"train": specialist_opponents},
-    at_once=True,
+    from_start=True,
     num_response_iterations=num_specialist_iterations,
     key=(Stream.SPECIALISTS, 0),
     folder=f"{responses_folder}/specialists",
 )
+studies = {"best-responses": study, "specialists": specialists}
 for part, names in {**study.groups, "specialists": specialists.opponents}.items():
     print(f"{part}:", ", ".join(names))
 
@@ -150,20 +152,18 @@ if from_scratch:
         units = sum(job["recipe"].num_iterations + 1 for job in jobs)
         options = dict(num_workers=num_workers, units=units, name="responses")
         run_jobs(policy_training.train_policy, jobs, **options)
-    trained = {one: one.assemble() for one in (study, specialists)}
+    trained = {title: one.assemble() for title, one in studies.items()}
 else:
-    shipped = {study: "wrestlers-best-responses", specialists: "wrestlers-specialists"}
-    trained = {
-        one: (pretrained.load(f"robosumo/{name}"), pretrained.provenance(f"robosumo/{name}"))
-        for one, name in shipped.items()
-    }
-    shipped_agents.check_best_responses(trained[study][1], parameters)
-    shipped_agents.check_specialists(trained[specialists][1], parameters)
+    names = {title: f"robosumo/wrestlers-{title}" for title in studies}
+    trained = {t: (pretrained.load(n), pretrained.provenance(n)) for t, n in names.items()}
+    shipped_agents.check_best_responses(trained["best-responses"][1], parameters)
+    shipped_agents.check_specialists(trained["specialists"][1], parameters)
 
 # %%
-for one, name in ((study, "responses"), (specialists, "specialists")):
-    one.check(*trained[one])
-    robosumo_policies.save(output / f"{name}.safetensors", *trained[one])
+for title, one in studies.items():
+    one.check(*trained[title])
+    name = title.removeprefix("best-")
+    robosumo_policies.save(output / f"{name}.safetensors", *trained[title])
 spent = sum(made["seconds"] for _, provenance in trained.values() for made in provenance.values())
 
 # %% [markdown]
@@ -173,8 +173,8 @@ spent = sum(made["seconds"] for _, provenance in trained.values() for made in pr
 # %%
 options = dict(num_games=num_last_games, seed=seed, num_workers=num_workers)
 play = partial(best_responses.play_matrix, **options)
-scores = play(study, trained[study][0], key=(seed, Stream.BEST_RESPONSES_GAMES))
-special = play(specialists, trained[specialists][0], key=(seed, Stream.SPECIALISTS_GAMES))
+scores = play(study, trained["best-responses"][0], key=(seed, Stream.BEST_RESPONSES_GAMES))
+special = play(specialists, trained["specialists"][0], key=(seed, Stream.SPECIALISTS_GAMES))
 
 # %% [markdown]
 # ## Result
@@ -182,18 +182,12 @@ special = play(specialists, trained[specialists][0], key=(seed, Stream.SPECIALIS
 # often as its best response does, but plays ten times as many matches (five times, with
 # specialists), and may learn what helps against everybody; `all-seen` does not learn
 # meanwhile. $V$, the lead of the best responses over `all`, is therefore a low
-# estimate, their lead over `all-seen` a high one.
+# estimate, their lead over `all-seen` (or, of specialists, over the start) a high one;
+# own opponents minus others compares equal amounts of training.
 
 
 # %%
-def own_and_other(scores: dict, names: list) -> tuple:
-    """Scores of the response to each opponent, and the mean of responses to the others, (Q,)."""
-    matrix = np.array([scores[name] for name in names])  # (Q, Q)
-    own = np.diag(matrix)
-    return own, (matrix.sum(0) - own) / (len(own) - 1)
-
-
-responses, others = own_and_other(scores, study.opponents)
+responses, others = best_responses.own_and_other(scores, study.opponents)
 titles = {"train": "training opponents", "test": "test opponents"}
 chosen = {"all opponents": np.ones(len(responses), dtype=bool)}
 for part, title in titles.items():
@@ -209,7 +203,7 @@ differences = {
 }
 
 # %%
-specialised, unspecialised = own_and_other(special, specialists.opponents)
+specialised, unspecialised = best_responses.own_and_other(special, specialists.opponents)
 differences |= {
     "best responses minus those to other opponents": responses - others,
     "V: specialists minus all": specialised - special[ALL],
@@ -224,9 +218,9 @@ values["specialists"] = {
     "opponents": specialists.opponents,
     "groups": specialists.groups,
 }
-for one, found in ((study, values), (specialists, values["specialists"])):
-    found["curves"] = {name: trained[one][1][name]["curve"] for name in one.policies}
-run.save(output, values, seeds=[seed], training_seconds=spent)
+for title, found in (("best-responses", values), ("specialists", values["specialists"])):
+    found["curves"] = {name: made["curve"] for name, made in trained[title][1].items()}
+run.save(output, values, seeds=[seed])
 tables.save_rows(output, "best_responses", rows)
 
 # %%

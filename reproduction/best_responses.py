@@ -29,7 +29,7 @@ from reproduction.policy_study import SEEN, draw_opponents
 from reproduction.streams import Stream
 from reproduction.wrestler_measures import strong_split
 
-ALL = "all"  # goes on from there against all opponents
+ALL = "all"  # trains against all opponents
 
 
 def draw_groups(
@@ -69,7 +69,7 @@ class BestResponses:
         population: all wrestlers, by name.
         groups: names of the opponents, by group. `SEEN` trains against "train".
         start: the wrestler that `SEEN` starts from, none of the opponents.
-        at_once: whether all others start from it, too, instead of from `SEEN`, which is left out.
+        from_start: whether all others start there, too, instead of from `SEEN`, which is left out.
         num_iterations: of the training of `SEEN`.
         num_response_iterations: of each of the others.
         num_rollouts: in an iteration, for each opponent.
@@ -80,13 +80,14 @@ class BestResponses:
         folder: where the policies go, relative to the repository.
 
     Raises:
-        ValueError: if the start or an opponent is no wrestler, or the start is an opponent.
+        ValueError: if there are fewer than two opponents, one is listed twice or is no wrestler, or
+            the start is an opponent or no wrestler.
     """
 
     population: Mapping[str, Wrestler]
     groups: Mapping[str, Sequence[str]]
     start: str
-    at_once: bool = False
+    from_start: bool = False
     num_iterations: int
     num_response_iterations: int
     num_rollouts: int
@@ -97,6 +98,10 @@ class BestResponses:
     folder: str | Path
 
     def __post_init__(self) -> None:
+        if len({*self.opponents}) < max(2, len(self.opponents)):
+            raise ValueError(
+                f"opponents must be at least two different wrestlers; got {self.opponents}"
+            )
         if unknown := [name for name in self.opponents if name not in self.population]:
             raise ValueError(
                 f"opponents: {unknown[0]!r} is no wrestler; "
@@ -116,8 +121,10 @@ class BestResponses:
 
     @property
     def policies(self) -> list[str]:
-        """Names of the policies: those of the opponents that they respond to, `ALL` and `SEEN`."""
-        return [*self.opponents, ALL] + [SEEN] * (not self.at_once)
+        """Names of the policies: those of the opponents that they respond to, `ALL` and, unless
+        all begin at the start, `SEEN`."""
+        own = [*self.opponents, ALL]
+        return own if self.from_start else [*own, SEEN]
 
     def met_by(self, policy: str) -> list[str]:
         """Names of the opponents that a policy trains against."""
@@ -135,7 +142,7 @@ class BestResponses:
             FileNotFoundError: if `SEEN`, where it starts, is not trained yet.
         """
         met = self.met_by(name)
-        first = self.at_once or name == SEEN
+        first = self.from_start or name == SEEN
         start = self.population[self.start] if first else self.trained(SEEN)[0]
         recipe = policy_training.outcome_recipe(
             num_iterations=self.num_iterations if name == SEEN else self.num_response_iterations,
@@ -264,3 +271,18 @@ def play_matrix(
     ]
     found = run_jobs(scores, jobs, num_workers=num_workers, units=len(jobs), name="games")
     return dict(zip(players, np.array(found), strict=True))
+
+
+def own_and_other(
+    scores: Mapping[str, NDArray[np.float64]], opponents: Sequence[str]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Against each opponent, the score of its best response, and the mean score of those to other
+    opponents, (Q,) each.
+
+    Args:
+        scores: of each policy against each opponent, see `play_matrix`.
+        opponents: their names, at least two.
+    """
+    matrix = np.array([scores[name] for name in opponents])  # (Q, Q)
+    own = np.diag(matrix)
+    return own, (matrix.sum(0) - own) / (len(own) - 1)

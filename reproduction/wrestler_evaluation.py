@@ -175,12 +175,13 @@ def total_counts(played: Sequence[Tournament]) -> dict[str, NDArray[np.int64]]:
 def match_rows(
     counts: Mapping[str, NDArray[np.int64]], names: Sequence[str]
 ) -> list[dict[str, str | int]]:
-    """Matches of each wrestler with each other one, "won", "lost" and "drawn": a row for each."""
+    """How many matches of each two wrestlers the first one "won" and "lost", and how many were
+    "drawn": a row for each two."""
     return [
         {"wrestler": names[row], "opponent": names[column]}
         | {how: int(found[row, column]) for how, found in counts.items()}
         for row, column in np.ndindex(counts["won"].shape)
-        if row != column
+        if row < column
     ]
 
 

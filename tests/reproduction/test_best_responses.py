@@ -7,7 +7,6 @@ import pytest
 from sources import ROOT
 
 from paperlib import pretrained
-from paperlib.agents import robosumo_policies
 from paperlib.agents.players import UniformlyRandom, ZeroAction
 from paperlib.agents.robosumo_policies import Wrestler
 from paperlib.streams import make_generator
@@ -51,11 +50,14 @@ def test_opponents_are_wrestlers_and_the_start_is_another(study):
     with pytest.raises(ValueError, match="start must be a wrestler that is no opponent, one of w"):
         dataclasses.replace(study, start=study.opponents[0])
     with pytest.raises(ValueError, match="opponents: 'w10' is no wrestler; did you mean 'w1'"):
-        dataclasses.replace(study, groups={"train": ["w10"]})
+        dataclasses.replace(study, groups={"train": ["w0", "w10"]})
+    for names in (["w0"], ["w0", "w2", "w0"]):
+        with pytest.raises(ValueError, match="opponents must be at least two different wrestlers"):
+            dataclasses.replace(study, groups={"train": names})
 
 
-def test_responses_at_once_start_where_the_generalist_does(study):
-    study = dataclasses.replace(study, groups={"train": ["w2", "w3"]}, at_once=True)
+def test_responses_from_start_start_where_the_generalist_does(study):
+    study = dataclasses.replace(study, groups={"train": ["w2", "w3"]}, from_start=True)
     assert study.policies == ["w2", "w3", ALL] and study.met_by(ALL) == ["w2", "w3"]
     start = study.population["w1"].state_dict()
     for name in study.policies:
@@ -135,9 +137,18 @@ def test_scores_of_policies_against_opponents():
 
 
 def test_the_matrix_has_a_row_for_the_start_and_each_policy(study):
-    study = dataclasses.replace(study, groups={"train": ["w2", "w3"]}, at_once=True)
+    study = dataclasses.replace(study, groups={"train": ["w2", "w3"]}, from_start=True)
     policies = {name: ZeroAction(8) for name in study.policies}
     options = {"num_games": 2, "key": (1,), "seed": 3}
     found = best_responses.play_matrix(study, policies, **options)
     assert list(found) == ["w1", "w2", "w3", ALL]
     assert all(row.shape == (2,) and ((row >= 0) & (row <= 1)).all() for row in found.values())
+
+
+def test_own_and_other_scores_by_hand():
+    scores = {"a": [0.9, 0.2, 0.3], "b": [0.4, 0.8, 0.5], "c": [0.6, 0.4, 0.7], ALL: [0, 0, 0]}
+    own, other = best_responses.own_and_other(
+        {name: np.array(row) for name, row in scores.items()}, ["a", "b", "c"]
+    )
+    assert own.tolist() == [0.9, 0.8, 0.7]
+    assert other == pytest.approx([0.5, 0.3, 0.4])

@@ -93,8 +93,12 @@ def test_counts_add_up_and_have_intervals():
     assert found[2][1] == wilson_interval([True, False, False])
 
 
-def test_matches_have_a_row_for_each_ordered_pair():
+def test_matches_have_a_row_for_each_pair():
     rows = evaluation.match_rows(evaluation.total_counts(PLAYED), ["a", "b", "c"])
-    assert len(rows) == 6 and sum(row["won"] for row in rows) == sum(row["lost"] for row in rows)
+    assert [(row["wrestler"], row["opponent"]) for row in rows] == [
+        ("a", "b"),
+        ("a", "c"),
+        ("b", "c"),
+    ]
     (row,) = (r for r in rows if (r["wrestler"], r["opponent"]) == ("a", "b"))
     assert (row["won"], row["lost"], row["drawn"]) == (4, 0, 0)
