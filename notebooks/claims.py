@@ -61,7 +61,7 @@ import numpy as np
 from paperlib import files
 from reproduction import claims, plots, results, tables, verdicts
 from reproduction.comparison_files import METHODS
-from reproduction.statistics import Estimate, p_value_of_splits, t_interval
+from reproduction.statistics import p_value_of_splits, t_interval
 
 # %%
 parameters = dict(show_parts=show_parts, num_simulated=num_simulated)
@@ -117,11 +117,11 @@ print(f"{len(designs)} designs; a claim with too few runs has none")
 
 # %%
 measured = found["table_1"]["values"]["measured"] if "table_1" in found else {}
-gains = {}  # in accuracy, over untrained encoders
+gains = []  # in accuracy, over untrained encoders
 for kind, method in product(("weak", "strong"), METHODS):
     numbers = [measured.get(f"{kind} {m} outcome, 1 episodes") for m in (method, "untrained")]
     if all(numbers):
-        gains[f"{kind}, {method}"] = t_interval(np.subtract(*numbers))
+        gains.append(tables.row(f"{kind}, {method}", t_interval(np.subtract(*numbers))))
 content = {"claims": judged, "controls": controls, "errors": errors, "gains": gains}
 run.save(output, content, seeds=[])
 with files.replacing(output / "claims.md") as temporary:
@@ -168,7 +168,7 @@ tables.show(tables.markdown_table(("part", "p, these wrestlers", "p, others like
 # intervals:
 
 # %%
-body = [(name, str(Estimate(*gain))) for name, gain in values["gains"].items()]
+body = [(gain["item"], tables.interval(gain)) for gain in values["gains"]]
 tables.show(tables.markdown_table(("split, embedding", "gain over untrained"), body))
 
 # %% [markdown]

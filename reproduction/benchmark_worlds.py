@@ -225,8 +225,8 @@ def _listeners(
         with torch.no_grad():
             log_probs = own(seen).log_softmax(-1).unflatten(1, task.asked.actions.shape)
         acted = task.asked.actions.long().expand(len(numbers), -1, -1).unsqueeze(-1)
-        found = numbers[log_probs.gather(-1, acted).sum((-1, -2)).argmax(0)] + num_pairs
-        right = (found == task.asked.agents).double().mean().item()
+        likely = log_probs.gather(-1, acted).sum((-1, -2)).T
+        right = identification.most_likely_accuracy(likely, task.asked.agents)
         chosen = np.ix_(numbers, numbers)
         return task._replace(differences=losses[chosen], ceilings={"true policies": right})
 
@@ -250,10 +250,9 @@ def _wrestlers(
 
     def more(task: Task, rows: Tensor) -> Task:
         population = list(wrestlers.load_population(folders["wrestlers"]).values())
-        numbers = task.known.agents.unique()
-        own = [population[number] for number in numbers.tolist()]
-        found = numbers[wrestler_measures.log_likelihoods(own, seen.select(rows)).argmax(1)]
-        right = (found == task.asked.agents).double().mean().item()
+        own = [population[number] for number in task.known.agents.unique().tolist()]
+        likely = wrestler_measures.log_likelihoods(own, seen.select(rows))
+        right = identification.most_likely_accuracy(likely, task.asked.agents)
         task = with_score_distances(dataset, dataset.outcomes.double(), task)
         return task._replace(ceilings={"true policies": right})
 

@@ -130,8 +130,19 @@ def likelihood_accuracy(
         policies: of the agents, in ascending order of labels.
     """
     log_probs = policies.clamp(min=torch.finfo(policies.dtype).tiny).log()
-    found = (counts.flatten(1) @ log_probs.flatten(1).T).argmax(1)
-    return _share(labels.unique()[found] == labels)
+    return most_likely_accuracy(counts.flatten(1) @ log_probs.flatten(1).T, labels)
+
+
+def most_likely_accuracy(
+    log_likelihoods: Float[Tensor, "episode agent"], labels: Int[Tensor, " episode"]
+) -> float:
+    """Top-1 accuracy of the agent under whose policy an episode is most likely, 0 to 1.
+
+    Args:
+        log_likelihoods: of each episode under each agent's policy, in ascending order of labels.
+        labels: whose episodes they are; every agent has some.
+    """
+    return _share(labels.unique()[log_likelihoods.argmax(1)] == labels)
 
 
 def pooled_accuracy(
