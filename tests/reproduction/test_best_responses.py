@@ -13,6 +13,7 @@ from paperlib.streams import make_generator
 from reproduction import best_responses, runner
 from reproduction.best_responses import ALL, SEEN, BestResponses
 from reproduction.policy_training import train_policy
+from reproduction.streams import Stream
 
 NAMES = [f"w{k}" for k in range(9)]
 
@@ -122,6 +123,29 @@ def test_shipped_best_responses_are_to_the_shipped_wrestlers(tmp_path):
     assert len(one["curve"]) == study.num_response_iterations + 1
     assert provenance[ALL]["samples"] == len(study.opponents) * one["samples"]
     assert len(provenance[SEEN]["curve"]) == study.num_iterations + 1
+
+
+def test_shipped_specialists_are_to_the_shipped_wrestlers(tmp_path):
+    parameters = runner.read_parameters(ROOT / "notebooks/best_responses.py")
+    fields = [field.name for field in dataclasses.fields(BestResponses)]
+    given = {name: parameters[name] for name in fields if name in parameters}
+    given["num_response_iterations"] = parameters["num_specialist_iterations"]
+    study = BestResponses(
+        population=pretrained.load("robosumo/wrestlers"),
+        groups={"train": parameters["specialist_opponents"]},
+        folder=tmp_path,
+        from_start=True,
+        **given,
+    )
+    policies = pretrained.load("robosumo/wrestlers-specialists")
+    provenance = pretrained.provenance("robosumo/wrestlers-specialists")
+    study.check(policies, provenance)
+    assert list(policies) == study.policies
+    keys = [provenance[name]["key"] for name in study.policies]
+    assert keys == [[Stream.SPECIALISTS, 0, number] for number in range(len(keys))]
+    one = provenance[study.opponents[0]]
+    assert len(one["curve"]) == study.num_response_iterations + 1
+    assert provenance[ALL]["samples"] == len(study.opponents) * one["samples"]
 
 
 def test_scores_of_policies_against_opponents():

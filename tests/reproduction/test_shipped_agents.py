@@ -7,6 +7,7 @@ from reproduction import runner, shipped_agents
 
 PROFILES = ("laptop", "long", "smoke", "paper")
 RESPONSES = "robosumo/wrestlers-best-responses"
+SPECIALISTS = "robosumo/wrestlers-specialists"
 
 
 @pytest.fixture
@@ -82,6 +83,7 @@ def test_policies_fit_every_profile_that_takes_them(parameters, profile):
     given = parameters("best_responses", profile)
     if not given["from_scratch"]:
         shipped_agents.check_best_responses(pretrained.provenance(RESPONSES), given)
+        shipped_agents.check_specialists(pretrained.provenance(SPECIALISTS), given)
 
 
 @pytest.mark.parametrize(
@@ -129,17 +131,12 @@ def test_best_responses_of_another_number_of_samples_are_refused(parameters, nam
     "name", ["num_specialist_iterations", "num_rollouts", "num_envs", "learning_rate"]
 )
 def test_specialists_of_other_parameters_are_refused(parameters, name):
-    default = parameters("best_responses")
-    recipe = {"num_iterations": default["num_specialist_iterations"]}
-    recipe |= {key: default[key] for key in ("num_rollouts", "num_envs")}
-    recipe |= {"ppo": {"learning_rate": default["learning_rate"]}}
-    opponents = default["specialist_opponents"]
-    provenance = {"all": {"opponents": opponents}, opponents[0]: {"recipe": recipe}}
+    default, provenance = parameters("best_responses"), pretrained.provenance(SPECIALISTS)
     shipped_agents.check_specialists(provenance, default)
     other = changed(default, name)
     match = message(name, other[name], default[name]) + "specialists; train from scratch: .*True$"
     with pytest.raises(ValueError, match=match):
         shipped_agents.check_specialists(provenance, other)
-    fewer = {**default, "specialist_opponents": opponents[1:]}
+    fewer = {**default, "specialist_opponents": default["specialist_opponents"][1:]}
     with pytest.raises(ValueError, match=r"^specialist_opponents is \["):
         shipped_agents.check_specialists(provenance, fewer)
