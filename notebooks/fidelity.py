@@ -197,7 +197,9 @@ for number, ((robot, kind), path) in enumerate(found.items()):
         title = f"{robot}-{kind}-v1, {integrator}{'' if forces else ', forces zero'}"
         shares[title] = tournaments.outcome_shares(played)
         rows.append(tables.row(f"{title}: share won", shares[title]["won"]))
-        print(title, {how: str(share) for how, share in shares[title].items()})
+if shares:
+    body = [(title, *map(str, each.values())) for title, each in shares.items()]
+    tables.show(tables.markdown_table(("policy", *shares[title]), body))
 
 # %% [markdown]
 # ## A match
@@ -292,9 +294,7 @@ print(results.cost(output))
 
 # %% [markdown]
 # ## Things to try
-# - Put two different robots into the ring: `RoboSumo(seeds, robots=("ant", "spider"))`.
-#   Which fields of `env.fields` change their size?
-# - Let `ant-mlp-v1` and `ant-lstm-v1` wrestle with each other: `matches.play` takes any
-#   players.
+# - `RoboSumo(seeds, robots=("ant", "spider"))`: which of `env.fields` change their size?
+# - Let two published policies wrestle with each other: `matches.play` takes any players.
 # - A larger ring: `tatami_size=3.0`. The policies never saw one. Do they know where the
 #   border is?
