@@ -66,6 +66,7 @@ import numpy as np
 from paperlib import pretrained
 from paperlib.agents import robosumo_policies
 from reproduction import (
+    best_response_games,
     best_responses,
     plots,
     policy_plots,
@@ -92,7 +93,7 @@ output = results.resolve(output_folder)
 
 # %% [markdown]
 # ## Training
-# We ask twice, of different opponents.
+# We run two studies, with different opponents.
 #
 # **Best responses.** The first policy, `all-seen`, starts from a wrestler that is no
 # opponent, and trains against the training opponents together, five million samples
@@ -141,30 +142,35 @@ specialists = dataclasses.replace(
     key=(Stream.SPECIALISTS, 0),
     folder=f"{responses_folder}/specialists",
 )
-studies = {"best-responses": study, "specialists": specialists}
 for part, names in {**study.groups, "specialists": specialists.opponents}.items():
     print(f"{part}:", ", ".join(names))
 
-# %%
-if from_scratch:
-    for one, names in ((study, [SEEN]), (study, study.policies), (specialists, None)):
-        jobs = [one.job(name) for name in names or one.policies]  # what is trained is kept
-        units = sum(job["recipe"].num_iterations + 1 for job in jobs)
-        options = dict(num_workers=num_workers, units=units, name="responses")
-        run_jobs(policy_training.train_policy, jobs, **options)
-    trained = {title: one.assemble() for title, one in studies.items()}
-else:
-    names = {title: f"robosumo/wrestlers-{title}" for title in studies}
-    trained = {t: (pretrained.load(n), pretrained.provenance(n)) for t, n in names.items()}
-    shipped_agents.check_best_responses(trained["best-responses"][1], parameters)
-    shipped_agents.check_specialists(trained["specialists"][1], parameters)
 
 # %%
-for title, one in studies.items():
-    one.check(*trained[title])
-    name = title.removeprefix("best-")
-    robosumo_policies.save(output / f"{name}.safetensors", *trained[title])
-spent = sum(made["seconds"] for _, provenance in trained.values() for made in provenance.values())
+def train(jobs):  # what is trained already is kept
+    units = sum(job["recipe"].num_iterations + 1 for job in jobs)
+    options = dict(num_workers=num_workers, units=units, name="responses")
+    run_jobs(policy_training.train_policy, jobs, **options)
+
+
+def take_shipped(name, study):
+    policies, provenance = pretrained.load(name), pretrained.provenance(name)
+    study.check(policies, provenance)
+    return policies, provenance
+
+
+# %%
+if from_scratch:
+    train([study.job(SEEN), *map(specialists.job, specialists.policies)])
+    train([study.job(name) for name in study.policies])  # they start from the first
+    trained, specialised = study.assemble(), specialists.assemble()
+else:
+    trained = take_shipped("robosumo/wrestlers-best-responses", study)
+    shipped_agents.check_best_responses(trained[1], parameters)
+    specialised = take_shipped("robosumo/wrestlers-specialists", specialists)
+robosumo_policies.save(output / "responses.safetensors", *trained)
+robosumo_policies.save(output / "specialists.safetensors", *specialised)
+seconds = [made["seconds"] for _, found in (trained, specialised) for made in found.values()]
 
 # %% [markdown]
 # ## The matrices
@@ -172,9 +178,9 @@ spent = sum(made["seconds"] for _, provenance in trained.values() for made in pr
 
 # %%
 options = dict(num_games=num_last_games, seed=seed, num_workers=num_workers)
-play = partial(best_responses.play_matrix, **options)
-scores = play(study, trained["best-responses"][0], key=(seed, Stream.BEST_RESPONSES_GAMES))
-special = play(specialists, trained["specialists"][0], key=(seed, Stream.SPECIALISTS_GAMES))
+play = partial(best_response_games.play_matrix, **options)
+scores = play(study, trained[0], key=(seed, Stream.BEST_RESPONSES_GAMES))
+specialist_scores = play(specialists, specialised[0], key=(seed, Stream.SPECIALISTS_GAMES))
 
 # %% [markdown]
 # ## Result
@@ -182,53 +188,37 @@ special = play(specialists, trained["specialists"][0], key=(seed, Stream.SPECIAL
 # often as its best response does, but plays ten times as many matches (five times, with
 # specialists), and may learn what helps against everybody; `all-seen` does not learn
 # meanwhile. $V$, the lead of the best responses over `all`, is therefore a low
-# estimate, their lead over `all-seen` (or, of specialists, over the start) a high one;
-# own opponents minus others compares equal amounts of training.
-
-
-# %%
-responses, others = best_responses.own_and_other(scores, study.opponents)
-titles = {"train": "training opponents", "test": "test opponents"}
-chosen = {"all opponents": np.ones(len(responses), dtype=bool)}
-for part, title in titles.items():
-    chosen[title] = np.isin(study.opponents, study.groups[part])
-differences = {
-    f"{name}, {title}": difference[own]
-    for title, own in chosen.items()
-    for name, difference in {
-        "V: best responses minus all": responses - scores[ALL],
-        "best responses minus all-seen": responses - scores[SEEN],
-        f"all-seen minus {start}": scores[SEEN] - scores[start],
-    }.items()
-}
+# estimate, their lead over `all-seen` (or, of specialists, over the start) a high one.
+# Their lead over the best responses to *other* opponents is between policies with the
+# same amount of training.
 
 # %%
-specialised, unspecialised = best_responses.own_and_other(special, specialists.opponents)
-differences |= {
-    "best responses minus those to other opponents": responses - others,
-    "V: specialists minus all": specialised - special[ALL],
-    f"specialists minus {start}": specialised - special[start],
-    f"all minus {start}, of the specialists' opponents": special[ALL] - special[start],
-    "specialists minus those of other opponents": specialised - unspecialised,
-}
-rows = [tables.row(name, statistics.t_interval(d)) for name, d in differences.items()]
-values = {"rows": rows, "scores": scores, "opponents": study.opponents, "groups": study.groups}
-values["specialists"] = {
-    "scores": special,
+of_study = {"scores": scores, "opponents": study.opponents, "groups": study.groups}
+of_specialists = {
+    "scores": specialist_scores,
     "opponents": specialists.opponents,
     "groups": specialists.groups,
 }
-for title, found in (("best-responses", values), ("specialists", values["specialists"])):
-    found["curves"] = {name: made["curve"] for name, made in trained[title][1].items()}
-run.save(output, values, seeds=[seed])
-tables.save_rows(output, "best_responses", rows)
+for values, (_, provenance) in ((of_study, trained), (of_specialists, specialised)):
+    values["curves"] = {name: made["curve"] for name, made in provenance.items()}
+chosen = {"all opponents": np.ones(len(study.opponents), dtype=bool)}
+for part in ("train", "test"):
+    title = {"train": "training opponents", "test": "test opponents"}[part]
+    chosen[title] = np.isin(study.opponents, study.groups[part])
 
 # %%
+leads = best_response_games.leads("best responses", scores, study)
+differences = {f"{n}, {part}": d[own] for part, own in chosen.items() for n, d in leads.items()}
+for name, lead in best_response_games.leads("specialists", specialist_scores, specialists).items():
+    differences[f"{name}, the specialists' opponents"] = lead
+rows = [tables.row(name, statistics.t_interval(d)) for name, d in differences.items()]
+run.save(output, of_study | {"rows": rows, "specialists": of_specialists}, seeds=[seed])
+tables.save_rows(output, "best_responses", rows)
 runs = [
-    {"policy": policy, "opponent": opponent, "quantity": f"score{title}", "value": value}
-    for title, one, found in (("", study, scores), (", specialists", specialists, special))
-    for policy, own in found.items()
-    for opponent, value in zip(one.opponents, own, strict=True)
+    dict(study=title, policy=policy, opponent=opponent, quantity="score", value=value)
+    for title, values in (("best responses", of_study), ("specialists", of_specialists))
+    for policy, own in values["scores"].items()
+    for opponent, value in zip(values["opponents"], own, strict=True)
 ]
 tables.save_runs(output, "best_responses", runs)
 values = results.load(output)["values"]
@@ -248,30 +238,31 @@ plots.save_figure(policy_plots.best_responses(values, generalists, start), outpu
 # points over the fraction of each training, of each policy against those that it trains
 # with. The best responses' mean has a 95 % band over opponents; `all-seen` trained
 # before the others started.
-#
+
 # %%
-special = values["specialists"]
-figure = policy_plots.best_responses(special, {ALL: "black"}, start)
+options = dict(generalists={ALL: "black"}, start=start, label="specialists")
+figure = policy_plots.best_responses(values["specialists"], **options)
 plots.save_figure(figure, output, "best_responses_specialists")
 
 # %% [markdown]
-# The same for the specialists (in the legend, best responses), whose opponents stand
-# from weak to strong.
+# The same for the specialists, whose opponents stand from weak to strong.
 #
 # **What it means** (default profile). Training helps: `all-seen` scores 0.17 [0.14,
 # 0.19] more than the wrestler where it started, against unseen opponents as much as
-# against its own. Training against a single opponent helps, too, from the same
-# wrestler: specialists score 0.08 [0.03, 0.13] more than it does against their own
-# opponents. But they gain as much against each other's opponents (the difference is
-# 0.01 [−0.03, 0.06]), and a generalist gains no less: $V$ is −0.02 [−0.04, 0.00] for
-# best responses and −0.05 [−0.11, 0.01] for specialists. (In a
-# [pilot](../reproduction/recipes/pilots.md), `self-balanced` gained 0.15 against one
-# opponent, no more than `all-seen` gained against all.) So with this learner, these
-# opponents and this time, the value of knowing the opponent is below 0.05, the smallest
-# difference that matters ([claims](claims.py)): what helps against one wrestler helps
-# against all, and the state shows the rest. A better response to one of them may exist,
-# but five million samples do not find it. So we expect no gain from embeddings in
-# Figure 4.
+# against its own. Training against a single opponent helps, too: specialists, which
+# start from the same wrestler, score 0.08 [0.03, 0.13] more than it does against their
+# own opponents. (In a [pilot](../reproduction/recipes/pilots.md), `self-balanced`
+# gained 0.15 against one opponent.) But they learn little about this opponent in
+# particular. Generalists do no worse: $V$ is −0.02 [−0.04, 0.00] for best responses and
+# −0.05 [−0.11, 0.01] for specialists. And those that trained against other opponents do
+# about as well: best responses differ from them by −0.00 [−0.02, 0.01], specialists by
+# 0.01 [−0.03, 0.06]. So for the ten opponents of Figure 4, what this learner gains from
+# knowing its opponent is below 0.05, the smallest difference that matters
+# ([claims](claims.py)); for the specialists' five it is not measurable, but may be
+# 0.06. Either what helps against one of these wrestlers helps against all, and the
+# state shows the rest, or PPO does not find what would help against one alone; these
+# policies cannot tell which. In either case we expect no gain from embeddings in Figure
+# 4.
 #
 # ## Where we deviate
 # The paper has no such matrix. PPO finds *a* policy that does well against an opponent,
@@ -289,7 +280,7 @@ plots.save_figure(figure, output, "best_responses_specialists")
 # ## What it cost
 
 # %%
-print(f"training: {spent / 3600:.1f} core hours\nnotebook: {results.cost(output)}")
+print(f"training: {sum(seconds) / 3600:.1f} core hours\nnotebook: {results.cost(output)}")
 
 # %% [markdown]
 # ## Things to try

@@ -12,19 +12,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from paperlib import _checks
-from paperlib.agents import matches
-from paperlib.agents.players import Player
+from paperlib import _checks, files
 from paperlib.agents.robosumo_policies import Wrestler
-from paperlib.environments.robosumo import RoboSumo
-from paperlib.streams import make_generator
-from paperlib.training import Progress, no_progress
+from paperlib.agents.selfplay import Recipe
 from reproduction import policy_training, results
-from reproduction.jobs import run_jobs
-from reproduction.policy_games import mean_score, score
+from reproduction.policy_games import mean_score
 from reproduction.policy_study import SEEN, draw_opponents
 from reproduction.streams import Stream
 from reproduction.wrestler_measures import strong_split
@@ -132,6 +124,19 @@ class BestResponses:
             return list(self.groups["train"])
         return self.opponents if policy == ALL else [policy]
 
+    def recipe(self, name: str) -> Recipe:
+        """How a policy is trained.
+
+        Args:
+            name: one of `policies`.
+        """
+        return policy_training.outcome_recipe(
+            num_iterations=self.num_iterations if name == SEEN else self.num_response_iterations,
+            num_rollouts=self.num_rollouts * len(self.met_by(name)),
+            num_envs=self.num_envs,
+            learning_rate=self.learning_rate,
+        )
+
     def job(self, name: str) -> dict[str, Any]:
         """Arguments of `policy_training.train_policy`.
 
@@ -144,17 +149,11 @@ class BestResponses:
         met = self.met_by(name)
         first = self.from_start or name == SEEN
         start = self.population[self.start] if first else self.trained(SEEN)[0]
-        recipe = policy_training.outcome_recipe(
-            num_iterations=self.num_iterations if name == SEEN else self.num_response_iterations,
-            num_rollouts=self.num_rollouts * len(met),
-            num_envs=self.num_envs,
-            learning_rate=self.learning_rate,
-        )
         return {
             "name": name,
             "folder": results.resolve(self.folder),
             "key": (*self.key, self.policies.index(name)),
-            "recipe": recipe,
+            "recipe": self.recipe(name),
             "initial_policy": start.state_dict(),
             "opponents": [self.population[opponent].state_dict() for opponent in met],
             "groups": {"train": list(range(len(met)))},
@@ -195,7 +194,8 @@ class BestResponses:
         return {n: policy_training.checksum_of(self.population[n]) for n in own}
 
     def check(self, policies: Mapping[str, Any], provenance: Mapping[str, Any]) -> None:
-        """Refuses policies that were trained with other wrestlers.
+        """Refuses policies that were trained against other wrestlers or, where the provenance holds
+        the recipe, in another way.
 
         Raises:
             ValueError: if they were.
@@ -205,84 +205,24 @@ class BestResponses:
                 f"no best response to {missing[0]!r} is shipped; train it from scratch"
             )
         for name in self.policies:
-            if provenance[name]["checksums"] != self.checksums:
+            made = provenance[name]
+            met = made["opponents"], made["checksums"]
+            if met != (self.met_by(name), self.checksums):
                 raise ValueError(
                     f"the shipped best response to {name!r} met other wrestlers in training than "
                     "those here; train it from scratch"
                 )
+            asked = _flat(files.plain(dataclasses.asdict(self.recipe(name))))
+            found = _flat(made.get("recipe", asked))
+            if changed := [key for key in asked if found[key] != asked[key]]:
+                raise ValueError(
+                    f"the shipped best response to {name!r} was trained with {changed[0]} = "
+                    f"{found[changed[0]]}, not {asked[changed[0]]}; train it from scratch"
+                )
 
 
-def scores(
-    *,
-    policy: Player,
-    opponents: Sequence[Player],
-    num_games: int,
-    key: Sequence[int],
-    seed: int,
-    progress: Progress = no_progress,
-) -> list[float]:
-    """A job for `jobs.run_jobs`: the `score` of a policy against each opponent.
-
-    Args:
-        policy: plays the first robot.
-        opponents: play the second.
-        num_games: against each.
-        key: of the actions.
-        seed: of the games, which begin alike for all policies.
-        progress: called after all games.
-    """
-    second = 1 + np.arange(len(opponents)).repeat(num_games)
-    played = matches.play(
-        RoboSumo(range(seed, seed + len(second)), auto_reset=False, num_threads=1),
-        [policy, *opponents],
-        player_ids=np.stack([np.zeros_like(second), second], axis=1),
-        generator=make_generator(*key),
-    )
-    progress(1)
-    return [score(played.select(second == 1 + k).shares()) for k in range(len(opponents))]
-
-
-def play_matrix(
-    study: BestResponses,
-    policies: Mapping[str, Player],
-    *,
-    num_games: int,
-    key: Sequence[int],
-    seed: int,
-    num_workers: int = 1,
-) -> dict[str, NDArray[np.float64]]:
-    """`scores` of the start and of all policies against all opponents, (Q,) each, by name.
-
-    Args:
-        study: who plays whom.
-        policies: trained ones, by name.
-        num_games: of each policy with each opponent.
-        key: of the actions.
-        seed: of the games.
-        num_workers: processes; does not affect the results.
-    """
-    players = {study.start: study.population[study.start]}
-    players |= {name: policies[name] for name in study.policies}
-    opponents = [study.population[name] for name in study.opponents]
-    jobs = [
-        {"policy": policy, "opponents": opponents, "key": (*key, number)}
-        | {"num_games": num_games, "seed": seed}
-        for number, policy in enumerate(players.values())
-    ]
-    found = run_jobs(scores, jobs, num_workers=num_workers, units=len(jobs), name="games")
-    return dict(zip(players, np.array(found), strict=True))
-
-
-def own_and_other(
-    scores: Mapping[str, NDArray[np.float64]], opponents: Sequence[str]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Against each opponent, the score of its best response, and the mean score of those to other
-    opponents, (Q,) each.
-
-    Args:
-        scores: of each policy against each opponent, see `play_matrix`.
-        opponents: their names, at least two.
-    """
-    matrix = np.array([scores[name] for name in opponents])  # (Q, Q)
-    own = np.diag(matrix)
-    return own, (matrix.sum(0) - own) / (len(own) - 1)
+def _flat(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in recipe.items():
+        flat |= value if isinstance(value, Mapping) else {name: value}
+    return flat

@@ -30,7 +30,8 @@ def mean_score(opponents: Sequence[Mapping[str, float]]) -> float:
 
 
 def score_error(scores: NDArray[np.float64], num_games: int) -> float:
-    """Standard error of a policy's mean score over opponents; less if games are drawn.
+    """Standard error of a mean score over opponents, of one policy or of one for each opponent;
+    an upper bound if games are drawn.
 
     Args:
         scores: against each of them, (Q,).

@@ -89,7 +89,8 @@ def load_contextual_policies(parameters: Mapping[str, Any]) -> ContextualPolicie
 def check_best_responses(provenance: Mapping[str, Any], parameters: Mapping[str, Any]) -> None:
     """Refuses best responses that were trained with other parameters.
 
-    `BestResponses.check` does so for other opponents, and another start.
+    `BestResponses.check` does so for other opponents and another start, and compares whole recipes
+    where the provenance holds them.
 
     Args:
         provenance: of the shipped ones.
@@ -112,30 +113,6 @@ def check_best_responses(provenance: Mapping[str, Any], parameters: Mapping[str,
             f"num_rollouts, num_envs: {ALL!r} would learn from {num_samples} samples, but the "
             f"shipped one did from {provenance[ALL]['samples']}; {FROM_SCRATCH}"
         )
-
-
-def check_specialists(provenance: Mapping[str, Any], parameters: Mapping[str, Any]) -> None:
-    """Refuses specialists that were trained with other parameters.
-
-    `BestResponses.check` does so for other wrestlers by the same names, and another start.
-
-    Args:
-        provenance: of the shipped ones.
-        parameters: of best_responses.py.
-
-    Raises:
-        ValueError: if one differs.
-    """
-    opponents = provenance[ALL]["opponents"]
-    recipe = provenance[opponents[0]]["recipe"]
-    known = {
-        "specialist_opponents": opponents,
-        "num_specialist_iterations": recipe["num_iterations"],
-        "learning_rate": recipe["ppo"]["learning_rate"],
-        "num_rollouts": recipe["num_rollouts"],
-        "num_envs": recipe["num_envs"],
-    }
-    _compare(parameters, known, "shipped specialists", FROM_SCRATCH)
 
 
 def _compare(given: Mapping[str, Any], made: Mapping[str, Any], what: str, remedy: str) -> None:

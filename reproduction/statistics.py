@@ -56,11 +56,11 @@ def t_interval(values: ArrayLike) -> Estimate:
 
 
 def widened(estimate: Estimate, standard_error: float) -> Estimate:
-    """The estimate with an interval that covers a further, independent error of its mean, such as
-    that of a number which is the same in all runs.
+    """The estimate with an interval for a further, independent error of its mean, such as that of a
+    number which is the same in all runs. Approximate: half-widths add as standard errors do.
 
     Args:
-        estimate: of runs.
+        estimate: of runs, with a symmetric interval.
         standard_error: of the further error; about normal.
     """
     half = math.hypot(estimate.high - estimate.mean, stats.norm.ppf(0.975) * standard_error)

@@ -175,8 +175,8 @@ def total_counts(played: Sequence[Tournament]) -> dict[str, NDArray[np.int64]]:
 def match_rows(
     counts: Mapping[str, NDArray[np.int64]], names: Sequence[str]
 ) -> list[dict[str, str | int]]:
-    """How many matches of each two wrestlers the first one "won" and "lost", and how many were
-    "drawn": a row for each two."""
+    """A row for each pair of wrestlers: how many of their matches the first one "won" and "lost",
+    and how many were "drawn"."""
     return [
         {"wrestler": names[row], "opponent": names[column]}
         | {how: int(found[row, column]) for how, found in counts.items()}

@@ -2,12 +2,10 @@
 
 import dataclasses
 
-import numpy as np
 import pytest
 from sources import ROOT
 
 from paperlib import pretrained
-from paperlib.agents.players import UniformlyRandom, ZeroAction
 from paperlib.agents.robosumo_policies import Wrestler
 from paperlib.streams import make_generator
 from reproduction import best_responses, runner
@@ -125,54 +123,63 @@ def test_shipped_best_responses_are_to_the_shipped_wrestlers(tmp_path):
     assert len(provenance[SEEN]["curve"]) == study.num_iterations + 1
 
 
-def test_shipped_specialists_are_to_the_shipped_wrestlers(tmp_path):
-    parameters = runner.read_parameters(ROOT / "notebooks/best_responses.py")
-    fields = [field.name for field in dataclasses.fields(BestResponses)]
-    given = {name: parameters[name] for name in fields if name in parameters}
-    given["num_response_iterations"] = parameters["num_specialist_iterations"]
-    study = BestResponses(
-        population=pretrained.load("robosumo/wrestlers"),
-        groups={"train": parameters["specialist_opponents"]},
-        folder=tmp_path,
-        from_start=True,
-        **given,
-    )
-    policies = pretrained.load("robosumo/wrestlers-specialists")
+@pytest.fixture
+def specialists(tmp_path):
+    """The study of the shipped specialists, by profile; None where they are trained."""
+
+    def of(profile):
+        parameters = runner.parameters_of("best_responses", profile, tmp_path)
+        if parameters["from_scratch"]:
+            return None
+        fields = [field.name for field in dataclasses.fields(BestResponses)]
+        given = {name: parameters[name] for name in fields if name in parameters}
+        return BestResponses(
+            population=pretrained.load("robosumo/wrestlers"),
+            groups={"train": parameters["specialist_opponents"]},
+            from_start=True,
+            key=(Stream.SPECIALISTS, 0),
+            folder=tmp_path,
+            **given | {"num_response_iterations": parameters["num_specialist_iterations"]},
+        )
+
+    return of
+
+
+@pytest.mark.parametrize("profile", ["laptop", "long", "smoke", "paper"])
+def test_shipped_specialists_fit_every_profile_that_takes_them(specialists, profile):
+    study = specialists(profile)
+    assert (study is None) == (profile in ("smoke", "paper"))
+    if study:
+        provenance = pretrained.provenance("robosumo/wrestlers-specialists")
+        study.check(pretrained.load("robosumo/wrestlers-specialists"), provenance)
+        keys = [provenance[name]["key"] for name in study.policies]
+        assert keys == [[Stream.SPECIALISTS, 0, number] for number in range(len(keys))]
+        one = provenance[study.opponents[0]]
+        assert len(one["curve"]) == study.num_response_iterations + 1
+        assert provenance[ALL]["samples"] == len(study.opponents) * one["samples"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *({"num_response_iterations": 3}, {"num_envs": 8}, {"num_rollouts": 1}),
+        {"learning_rate": 0.1},
+    ],
+)
+def test_shipped_specialists_of_another_recipe_are_refused(specialists, change):
+    ((name, value),) = change.items()
+    other = dataclasses.replace(specialists("laptop"), **change)
     provenance = pretrained.provenance("robosumo/wrestlers-specialists")
-    study.check(policies, provenance)
-    assert list(policies) == study.policies
-    keys = [provenance[name]["key"] for name in study.policies]
-    assert keys == [[Stream.SPECIALISTS, 0, number] for number in range(len(keys))]
-    one = provenance[study.opponents[0]]
-    assert len(one["curve"]) == study.num_response_iterations + 1
-    assert provenance[ALL]["samples"] == len(study.opponents) * one["samples"]
+    field = name.replace("_response", "")
+    match = rf"to 'pair-rushing-2' was trained with {field} = \S+, not {value}; train it from"
+    with pytest.raises(ValueError, match=match):
+        other.check(dict.fromkeys(other.policies), provenance)
 
 
-def test_scores_of_policies_against_opponents():
-    players = [ZeroAction(8), UniformlyRandom(8)]
-    options = {"opponents": players, "num_games": 4, "key": (1,), "seed": 3}
-    found = np.array([best_responses.scores(policy=policy, **options) for policy in players])
-    assert found.shape == (2, 2) and found[0, 0] == 0.5
-    assert ((found >= 0) & (found <= 1)).all()
-    done: list[int] = []
-    options["progress"] = done.append
-    again = np.array([best_responses.scores(policy=policy, **options) for policy in players])
-    assert (found == again).all() and done == [1, 1]
-
-
-def test_the_matrix_has_a_row_for_the_start_and_each_policy(study):
-    study = dataclasses.replace(study, groups={"train": ["w2", "w3"]}, from_start=True)
-    policies = {name: ZeroAction(8) for name in study.policies}
-    options = {"num_games": 2, "key": (1,), "seed": 3}
-    found = best_responses.play_matrix(study, policies, **options)
-    assert list(found) == ["w1", "w2", "w3", ALL]
-    assert all(row.shape == (2,) and ((row >= 0) & (row <= 1)).all() for row in found.values())
-
-
-def test_own_and_other_scores_by_hand():
-    scores = {"a": [0.9, 0.2, 0.3], "b": [0.4, 0.8, 0.5], "c": [0.6, 0.4, 0.7], ALL: [0, 0, 0]}
-    own, other = best_responses.own_and_other(
-        {name: np.array(row) for name, row in scores.items()}, ["a", "b", "c"]
-    )
-    assert own.tolist() == [0.9, 0.8, 0.7]
-    assert other == pytest.approx([0.5, 0.3, 0.4])
+def test_exchanged_opponents_are_noticed(specialists):
+    study = specialists("laptop")
+    provenance = pretrained.provenance("robosumo/wrestlers-specialists")
+    first, second = study.opponents[:2]
+    provenance |= {first: provenance[second], second: provenance[first]}
+    with pytest.raises(ValueError, match=f"to '{first}' met other wrestlers in training"):
+        study.check(dict.fromkeys(study.policies), provenance)

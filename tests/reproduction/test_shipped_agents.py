@@ -7,7 +7,6 @@ from reproduction import runner, shipped_agents
 
 PROFILES = ("laptop", "long", "smoke", "paper")
 RESPONSES = "robosumo/wrestlers-best-responses"
-SPECIALISTS = "robosumo/wrestlers-specialists"
 
 
 @pytest.fixture
@@ -83,7 +82,6 @@ def test_policies_fit_every_profile_that_takes_them(parameters, profile):
     given = parameters("best_responses", profile)
     if not given["from_scratch"]:
         shipped_agents.check_best_responses(pretrained.provenance(RESPONSES), given)
-        shipped_agents.check_specialists(pretrained.provenance(SPECIALISTS), given)
 
 
 @pytest.mark.parametrize(
@@ -125,18 +123,3 @@ def test_best_responses_of_another_number_of_samples_are_refused(parameters, nam
     other = changed(parameters("best_responses"), name)
     with pytest.raises(ValueError, match=r"^num_rollouts, num_envs: 'all' would learn from \d+"):
         shipped_agents.check_best_responses(pretrained.provenance(RESPONSES), other)
-
-
-@pytest.mark.parametrize(
-    "name", ["num_specialist_iterations", "num_rollouts", "num_envs", "learning_rate"]
-)
-def test_specialists_of_other_parameters_are_refused(parameters, name):
-    default, provenance = parameters("best_responses"), pretrained.provenance(SPECIALISTS)
-    shipped_agents.check_specialists(provenance, default)
-    other = changed(default, name)
-    match = message(name, other[name], default[name]) + "specialists; train from scratch: .*True$"
-    with pytest.raises(ValueError, match=match):
-        shipped_agents.check_specialists(provenance, other)
-    fewer = {**default, "specialist_opponents": default["specialist_opponents"][1:]}
-    with pytest.raises(ValueError, match=r"^specialist_opponents is \["):
-        shipped_agents.check_specialists(provenance, fewer)
