@@ -24,8 +24,8 @@
 # [best_responses](best_responses.py) measures: look there first.
 #
 # **What to expect.** In the paper, Emb-Hyb wins more often than no embedding (claim
-# C5), and than fixed or random ones (C6; see [claims](claims.py)). Here knowing the
-# opponent is worth less than 0.05 in score (win 1, draw ½), so we expect no difference.
+# C5), and than fixed or random ones (C6; see [claims](claims.py)). Here best responses
+# gain less than 0.05 in score (win 1, draw ½): we expect no difference.
 #
 # ## Parameters
 
@@ -186,10 +186,11 @@ for (variant, _), found in zip(product(variants, seeds), played, strict=True):
 # %% [markdown]
 # ## Result
 # A run is one seed; its score is the mean over opponents of 1 for a win and ½ for a
-# draw. Intervals are Student's $t$ over seeds. The best responses' lead over no
-# embedding is the gain that PPO found with more data: 2.5 million samples with one
-# opponent, where a variant has 0.2 million with each of five. A flat learning curve
-# shows no progress in this time; longer training might still help.
+# draw. Intervals are Student's $t$ over seeds; those of best responses and start also
+# allow for chance in their games. The best responses' lead over no embedding is the
+# gain that PPO found with more data: 2.5 million samples with one opponent, where a
+# variant has 0.2 million with each of five. A flat learning curve shows no progress in
+# this time; longer training might still help.
 
 # %%
 means = {name: np.mean(own, axis=1) for name, own in scores.items()}  # (seeds,)
@@ -262,20 +263,20 @@ plots.save_figure(policy_plots.gains(values, variants[1:]), output, "figure_4_ga
 # %% [markdown]
 # Gains in score over the policy without an embedding, with 95 % intervals (Student's t
 # over seeds). Dashed line and grey band: the lead of the best responses to the same
-# opponents, each trained once; the interval does not cover variation between trainings.
+# opponents; its interval covers chance in their games, but not in their training.
 #
 # **What it means** (default profile). Conditioning on the opponent makes no difference
 # that matters. Emb-Hyb gains 0.01 [−0.02, 0.04] over no embedding against training
 # opponents, and −0.01 [−0.04, 0.02] against unseen ones (C5: equivalent, within ±0.05);
 # it does as well as one fixed embedding and as random vectors (C6: equivalent). PPO
-# finds nothing to gain: the best responses lead by −0.00 [−0.02, 0.01] and −0.00
-# [−0.01, 0.01], the oracle by 0.01 [−0.02, 0.04], and a memory of the present match by
-# −0.02 and −0.01. The starting policy itself leads by 0.01 [−0.01, 0.03] and 0.017
-# [0.005, 0.030], and no learning curve measurably rises: second half minus first is
-# −0.04 [−0.09, 0.02] for the oracle, −0.06 [−0.10, −0.03] for Emb-Im. So these results
-# do not show whether knowing the opponent is worth little or PPO fails to exploit it.
-# The paper's gain does **not reproduce** with these wrestlers, from a starting policy
-# that mostly beats them.
+# finds nothing to gain: the best responses lead by −0.00 [−0.03, 0.02] and −0.00
+# [−0.02, 0.02], the oracle by 0.01 [−0.02, 0.04], and a memory of the present match by
+# −0.02 and −0.01. The starting policy does as well (0.01 [−0.01, 0.04] and 0.017
+# [−0.004, 0.039] more), and no learning curve measurably rises: second half minus first
+# is −0.04 [−0.09, 0.02] for the oracle, −0.06 [−0.10, −0.03] for Emb-Im. So these
+# results do not show whether knowing the opponent is worth little or PPO fails to
+# exploit it. The paper's gain does **not reproduce** with these wrestlers, from a
+# starting policy that mostly beats them.
 #
 # ## Where we deviate
 # Policies start from a strong one, not from scratch, and we report scores, not win
