@@ -135,7 +135,7 @@ def draw_correlations(ax: Axes, comparisons: Mapping[str, Mapping[str, Any]]) ->
 
     Args:
         ax: to draw on.
-        comparisons: saved `distances.Comparison`, by name.
+        comparisons: saved `distances.Agreement`, by name.
     """
     places = np.arange(len(comparisons))[::-1]
     for place, comparison in zip(places, comparisons.values(), strict=True):

@@ -88,7 +88,7 @@ def evaluate(
     players = [Wrestler.from_state(opponents[number]) for number in chosen]
     # One thread: policies are jobs of one core each
     played = contextual_games.meet(
-        [(learner, context)], players, numbers, key=key, num_games=num_rounds, num_threads=1
+        [(learner, context)], players, numbers, key=key, num_rounds=num_rounds, num_threads=1
     )
     whom = np.tile(numbers, num_rounds)
     return [played.select(whom == k).shares() for k in range(len(chosen))]
@@ -138,7 +138,7 @@ def meet(
     """
     players = [(policy, make_opponent_context(spec, num_games, [0])) for policy, spec in sides]
     opponent = np.zeros(num_games, dtype=np.int64)
-    options = {"num_games": num_rounds, "max_cycles": max_cycles, "num_threads": 1}
+    options = {"num_rounds": num_rounds, "max_cycles": max_cycles, "num_threads": 1}
     shares = contextual_games.meet(players, [], opponent, key=key, **options).shares()
     progress(1)
     return [shares[how] for how in ("won", "drawn", "lost")]

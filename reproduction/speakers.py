@@ -270,7 +270,7 @@ def _play_words(task: Task, speaker: StackedMLP, contexts: Tensor, num_episodes:
     listeners = task.listeners("test")
     key = task.seed, Stream.TABLE_3_CHECK
     world = ParticleWorld(
-        (1, len(listeners.biases[0]) * num_episodes),
+        (1, listeners.num_networks * num_episodes),
         generator=make_generator(*key, 1),
         message_size=task.population.message_size,
         dynamics=task.dynamics,

@@ -64,7 +64,7 @@ def word_returns(
         ValueError: if there are too many words, or a target came up in no episode of a table.
     """
     bits = words(message_size).to(generator.device)
-    num_listeners = len(listeners.biases[0])
+    num_listeners = listeners.num_networks
     world = ParticleWorld(
         (len(bits), num_listeners * num_episodes),
         generator=generator,

@@ -135,23 +135,22 @@ def particle_episode(
 
 
 def match_positions(
-    dataset: InteractionDataset, row: int, steps: NDArray[np.int64], *, robot: str = "ant"
+    dataset: InteractionDataset, row: int, steps: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """Joint positions of both robots of a match.
+    """Joint positions of both ants of a match.
 
     Args:
         dataset: from `matches.collect`: rows 2m and 2m + 1 are the two views of a match.
         row: one of the views; its agent comes first.
         steps: of the episode, (F,).
-        robot: the kind of both.
 
     Returns:
-        Positions of `robosumo_models.make_spec((robot, robot))`, (F, nq).
+        Positions of `robosumo_models.make_spec()`, (F, nq).
 
     Raises:
         ValueError: if the neighbouring row is not a view of the same match.
     """
-    fields, views = observation_fields(robot), (row, row ^ 1)
+    fields, views = observation_fields("ant"), (row, row ^ 1)
     sides = [(dataset.agents[view], dataset.partners[view]) for view in views]
     if sides[0] != sides[1][::-1] or dataset.lengths[row] != dataset.lengths[row ^ 1]:
         raise ValueError(f"dataset: episodes {row} and {row ^ 1} are not two views of one match")
@@ -165,17 +164,14 @@ def match_positions(
 
 
 class Camera:
-    """Draws small pictures of matches, in a quarter of the usual time.
-
-    Args:
-        robot: the kind of both robots.
+    """Draws small pictures of matches between ants, in a quarter of the usual time.
 
     Raises:
         RuntimeError: if OpenGL is not available.
     """
 
-    def __init__(self, *, robot: str = "ant") -> None:
-        spec = make_spec((robot, robot))
+    def __init__(self) -> None:
+        spec = make_spec()
         width, height = 2 * FRAME_SIZE[0], 2 * FRAME_SIZE[1]  # shrunk, which smooths edges
         spec.visual.quality.shadowsize, spec.visual.quality.offsamples = 1024, 0
         spec.visual.global_.offwidth, spec.visual.global_.offheight = width, height
