@@ -66,7 +66,10 @@ def test_a_candidate_is_judged_by_validation_episodes(tmp_path, dataset):
     path, validation = tmp_path / "d.safetensors", graphs.InteractionGraph((0, 1), ((0, 1),))
     dataset.save(path)
     options = {"settings": dataclasses.replace(SMALL, num_updates=3), "key": (1,), "device": "cpu"}
-    options |= {"graph": graphs.InteractionGraph((0, 1, 2), ((1, 2),)), "objective": Hybrid()}
+    options |= {
+        "graph": graphs.InteractionGraph((0, 1, 2), ((0, 1), (1, 2))),
+        "objective": Hybrid(),
+    }
     judged = []
 
     def ratio(embedded, agents):
