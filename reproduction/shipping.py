@@ -82,8 +82,7 @@ def ship(
         (weights / CHECKSUMS, "\n".join([*lines, ""])),
         (weights / CARD, between(card, MARKS, table(weights))),
     ):
-        with files.replacing(path) as temporary:
-            temporary.write_text(text)
+        files.save_text(path, text)
     return list(made)
 
 
