@@ -38,13 +38,8 @@ num_test = 5  # test wrestlers in the split
 start = "self-balanced"  # wrestler where training starts; must not be an opponent
 num_iterations = 61  # training iterations of `all-seen`
 num_response_iterations = 30  # training iterations of `all` and of each best response
-specialist_opponents = [
-    "pair-rushing-2",
-    "self-hasty",
-    "pair-circling-left-2",
-    "self-circling-right",
-    "self-waiting",
-]  # opponents of the specialists, from weak to strong
+specialist_opponents = ["pair-rushing-2", "self-hasty", "pair-circling-left-2",  # weak to strong
+    "self-circling-right", "self-waiting"]  # opponents of the specialists  # fmt: skip
 num_specialist_iterations = 61  # training iterations of each specialist, and of their `all`
 num_rollouts = 10  # rollouts per iteration and opponent
 num_envs = 128  # parallel matches in a rollout, of 64 steps each

@@ -114,9 +114,9 @@ for _ in range(num_random_steps):
     touched.append((seen > 0).mean())
     if step.done[0]:
         break
+share = 100 * np.mean(touched)
 print(
-    f"{len(touched)} steps: largest force {largest:.1f}, {100 * np.mean(touched):.0f} % of the "
-    f"numbers not zero, largest difference {difference:g}"
+    f"{len(touched)} steps: forces up to {largest:.1f}, {share:.0f} % not zero; error {difference:g}"
 )
 
 # %% [markdown]
@@ -294,7 +294,8 @@ print(results.cost(output))
 
 # %% [markdown]
 # ## Things to try
-# - `RoboSumo(seeds, robots=("ant", "spider"))`: which of `env.fields` change their size?
+# - Put two different robots into the ring: `RoboSumo(seeds, robots=("ant", "spider"))`.
+#   Which fields of `env.fields` change their size?
 # - Let two published policies wrestle with each other: `matches.play` takes any players.
 # - A larger ring: `tatami_size=3.0`. The policies never saw one. Do they know where the
 #   border is?

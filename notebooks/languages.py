@@ -52,6 +52,7 @@ from paperlib.graphs import InteractionGraph
 from paperlib.streams import make_generator
 from reproduction import distances, languages, listening, measures, plots, results, tables
 from reproduction import language_plots as drawings
+from reproduction.listeners import load_populations
 from reproduction.statistics import t_interval
 from reproduction.streams import Stream
 
@@ -72,13 +73,12 @@ output, folder = results.resolve(output_folder), results.resolve(population_fold
 # cross-play, in which speakers draw bits anew at each step.
 
 # %%
-names = [f"population_{number}.safetensors" for number in range(num_populations)]
-pairs = [populations.Population.load(folder / name) for name in names]
+pairs = load_populations(folder, num_populations)
 codes, returns, halves, played = [], [], [], []
 for number, population in enumerate(pairs):
     world = {"dynamics": population.dynamics}
     codes.append(languages.speaker_codes(population.speakers))
-    options = {"num_episodes": num_table_episodes, "message_size": population.message_size}
+    options = {"num_episodes": num_table_episodes}
     stream = make_generator(seed, Stream.LANGUAGES_RETURNS, number)
     both = word_speakers.word_returns(population.listeners, **options, **world, generator=stream)
     returns.append(both.mean(0).double().numpy())

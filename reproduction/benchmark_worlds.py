@@ -211,7 +211,6 @@ def _listeners(
         numbers = task.known.agents.unique() - num_pairs
         tables = word_speakers.word_returns(
             population.listeners,
-            message_size=population.message_size,
             num_episodes=sizes.num_word_episodes,
             dynamics=population.dynamics,
             generator=generators[3],

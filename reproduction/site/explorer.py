@@ -16,7 +16,7 @@ import jinja2
 import mujoco
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from markupsafe import Markup
 from numpy.typing import NDArray
 from PIL import Image
@@ -46,32 +46,6 @@ TEMPLATE = Path(__file__).with_name("explorer.html")
 FRAME_SIZE = 160, 120  # pixels of each picture of a match
 FRAME_COLUMNS = 2
 QUALITY = 55  # of JPEGs: some 2 kB a picture
-
-
-def choose_episodes(
-    agents: Int[Tensor, " episode"],
-    *,
-    num_agents: int,
-    num_episodes: int,
-    generator: torch.Generator,
-) -> Int[Tensor, " chosen"]:
-    """Draws some agents, and some episodes of each.
-
-    Args:
-        agents: the agent of each episode.
-        num_agents: the most agents to draw.
-        num_episodes: the most episodes to draw of each.
-        generator: draws them.
-
-    Returns:
-        Indices into ``agents``, agent by agent.
-    """
-    ids = agents.unique()
-    chosen = []
-    for agent in ids[torch.randperm(len(ids), generator=generator)[:num_agents]].sort().values:
-        own = (agents == agent).nonzero()[:, 0]
-        chosen.append(own[torch.randperm(len(own), generator=generator)[:num_episodes]])
-    return torch.cat(chosen)
 
 
 def make_maps(
