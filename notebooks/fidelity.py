@@ -114,9 +114,9 @@ for _ in range(num_random_steps):
     touched.append((seen > 0).mean())
     if step.done[0]:
         break
-share = 100 * np.mean(touched)
+share = np.mean(touched)
 print(
-    f"{len(touched)} steps: forces up to {largest:.1f}, {share:.0f} % not zero; error {difference:g}"
+    f"{len(touched)} steps: forces up to {largest:.1f}, {share:.0%} not zero; off by {difference:g}"
 )
 
 # %% [markdown]
