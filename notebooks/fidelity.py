@@ -115,9 +115,7 @@ for _ in range(num_random_steps):
     if step.done[0]:
         break
 share = np.mean(touched)
-print(
-    f"{len(touched)} steps: forces up to {largest:.1f}, {share:.0%} not zero; off by {difference:g}"
-)
+print(f"{len(touched)} steps: forces to {largest:.1f}, {share:.0%} not zero; off by {difference:g}")
 
 # %% [markdown]
 # ## Energy
