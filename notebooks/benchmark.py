@@ -153,7 +153,7 @@ choices, candidates = benchmark.choose(
 cells = benchmark.measure(choices, seeds)
 
 # %% [markdown]
-# **Measures.** Agents are named by a *linear layer* on raw embeddings (Adam, learning rate 0.001, 200 epochs)
+# **Measures.** Agents are identified by a *linear layer* on raw embeddings (Adam, learning rate 0.001, 200 epochs)
 # and by the *nearest neighbour* in cosine distance, both as published. *IICR* is the mean distance within
 # agents over that between agents, on labelled episodes. The *rank correlation* (Spearman's, over all pairs of
 # agents) relates the distance between two agents' mean embeddings to how differently they play. In poker,

@@ -18,10 +18,10 @@
 #
 # $$ V = \frac1N \sum_i \Big( u(\pi_i, i) - u(\pi_\text{all}, i) \Big), $$
 #
-# the mean lead of each specialist over the generalist against the specialist's own
-# opponent. If $V$ is about zero and PPO finds good responses, the state of the match
-# shows all that one needs to know, and no embedding of earlier matches helps. With
-# exact maxima over policies instead of trained ones, $V$ is never negative (see
+# the mean lead of each best response over the generalist against its own opponent. If
+# $V$ is about zero and PPO finds good responses, the state of the match shows all that
+# one needs to know, and no embedding of earlier matches helps. With exact maxima over
+# policies instead of trained ones, $V$ is never negative (see
 # [value_of_knowing](value_of_knowing.py) for poker and ParticleWorld); ours can be.
 #
 # **What to expect.** If knowing the opponent matters, scores on the diagonal of the
@@ -30,31 +30,38 @@
 # ## Parameters
 
 # %% tags=["parameters"]
-from_scratch = False  # train the policies (hours), or take the shipped ones
-encoder_seed = 0  # of Table 1: opponents are drawn from both sides of its strong split
-num_opponents = 5  # training wrestlers of that split; and as many test wrestlers
-num_validation = 5  # wrestlers in the split's validation part
-num_test = 5  # and in its test part
-start = "self-balanced"  # the wrestler that the first policy starts from; no opponent
-num_iterations = 61  # of its training, against the training opponents
-num_response_iterations = 30  # of all others, which start there
-num_rollouts = 10  # in an iteration, for each opponent
-num_envs = 128  # matches played at a time, for 64 steps in a rollout
-learning_rate = 0.0003  # of Adam, at the start
-num_games = 20  # against each opponent, for a point of a learning curve
-num_last_games = 400  # against each opponent, in the matrix
-seed = 1  # of the games in the matrix
-num_workers = 2  # processes; does not affect the results
+from_scratch = False  # True: train the policies (hours); False: load the shipped ones
+encoder_seed = 0  # seed of Table 1 from whose strong split opponents are drawn
+num_opponents = 5  # opponents among the split's training wrestlers, and among its test wrestlers
+num_validation = 5  # validation wrestlers in the split
+num_test = 5  # test wrestlers in the split
+start = "self-balanced"  # wrestler where training starts; must not be an opponent
+num_iterations = 61  # training iterations of `all-seen`
+num_response_iterations = 30  # training iterations of `all` and of each best response
+specialist_opponents = ["pair-rushing-2", "self-hasty", "pair-circling-left-2",  # weak to strong
+    "self-circling-right", "self-waiting"]  # opponents of the specialists  # fmt: skip
+num_specialist_iterations = 61  # training iterations of each specialist, and of their `all`
+num_rollouts = 10  # rollouts per iteration and opponent
+num_envs = 128  # parallel matches in a rollout, of 64 steps each
+learning_rate = 0.0003  # initial learning rate of Adam
+num_games = 20  # games per opponent at each point of a learning curve
+num_last_games = 400  # games in each cell of a matrix
+seed = 1  # random seed of these games
+num_workers = 2  # parallel processes; does not affect the results
 wrestlers_folder = "results/laptop/wrestlers"  # results of wrestlers.py
-responses_folder = "results/laptop/responses"  # trained policies, kept between runs
-output_folder = "results/laptop/best_responses"  # where the results go
+responses_folder = "results/laptop/responses"  # trained policies; kept between runs
+output_folder = "results/laptop/best_responses"  # results of this notebook
 
 # %%
+import dataclasses
+from functools import partial
+
 import numpy as np
 
 from paperlib import pretrained
 from paperlib.agents import robosumo_policies
 from reproduction import (
+    best_response_games,
     best_responses,
     plots,
     policy_plots,
@@ -63,6 +70,7 @@ from reproduction import (
     shipped_agents,
     statistics,
     tables,
+    wrestlers,
 )
 from reproduction.best_responses import ALL, SEEN, BestResponses
 from reproduction.jobs import run_jobs
@@ -71,27 +79,45 @@ from reproduction.streams import Stream
 # %%
 parameters = dict(from_scratch=from_scratch, encoder_seed=encoder_seed, num_opponents=num_opponents,
     num_validation=num_validation, num_test=num_test, start=start, num_iterations=num_iterations,
-    num_response_iterations=num_response_iterations, num_rollouts=num_rollouts, num_envs=num_envs,
-    learning_rate=learning_rate, num_games=num_games, num_last_games=num_last_games, seed=seed,
-    num_workers=num_workers)  # fmt: skip
+    num_response_iterations=num_response_iterations, specialist_opponents=specialist_opponents,
+    num_specialist_iterations=num_specialist_iterations, num_rollouts=num_rollouts,
+    num_envs=num_envs, learning_rate=learning_rate, num_games=num_games,
+    num_last_games=num_last_games, seed=seed, num_workers=num_workers)  # fmt: skip
 run = results.Run("best_responses", parameters)
 output = results.resolve(output_folder)
 
 # %% [markdown]
 # ## Training
-# The first policy, `all-seen`, starts from a wrestler that is no opponent, and trains
-# against the training opponents together, five million samples with each; Figure 4
-# starts from it, too. All others start from `all-seen`, and train for another 2.5
-# million samples with *each* opponent that they face: a best response faces one, `all`
-# ten. The reward is 1 for a win, -1 for a loss and nothing else: what is learned is
-# what is reported.
+# We run two studies, with different opponents.
+#
+# **Best responses.** The first policy, `all-seen`, starts from a wrestler that is no
+# opponent, and trains against the training opponents together, five million samples
+# with each; Figure 4 starts from it, too. All others start from `all-seen`, and train
+# for another 2.5 million samples with *each* opponent that they face: a best response
+# faces one, `all` ten.
+#
+# **Specialists.** The ten opponents are drawn at random and happen to be among the
+# stronger wrestlers, and `all-seen` may leave little to gain. So five other opponents,
+# chosen beforehand for their ratings (−169, −127, 8, 76 and 109; see
+# [wrestlers](wrestlers.py)) and different styles, are each met by a specialist that
+# starts from the same wrestler as `all-seen` and has five million samples; a second
+# `all` meets the five together, five million samples with each.
+#
+# The reward is 1 for a win, -1 for a loss and nothing else: what is learned is what is
+# reported.
 
 # %%
-study = BestResponses(
+population = wrestlers.load_population(results.resolve(wrestlers_folder))
+groups = best_responses.draw_groups(
+    list(population),
     encoder_seed=encoder_seed,
     num_opponents=num_opponents,
     num_validation=num_validation,
     num_test=num_test,
+)
+study = BestResponses(
+    population=population,
+    groups=groups,
     start=start,
     num_iterations=num_iterations,
     num_response_iterations=num_response_iterations,
@@ -99,85 +125,97 @@ study = BestResponses(
     num_envs=num_envs,
     learning_rate=learning_rate,
     num_games=num_games,
-    wrestlers_folder=wrestlers_folder,
-    responses_folder=responses_folder,
+    folder=responses_folder,
 )
-for part, names in study.groups.items():
+
+# %%
+specialists = dataclasses.replace(
+    study,
+    groups={"train": specialist_opponents},
+    from_start=True,
+    num_response_iterations=num_specialist_iterations,
+    key=(Stream.SPECIALISTS, 0),
+    folder=f"{responses_folder}/specialists",
+)
+for part, names in {**study.groups, "specialists": specialists.opponents}.items():
     print(f"{part}:", ", ".join(names))
+
+
+# %%
+def train(jobs):  # what is trained already is kept
+    units = sum(job["recipe"].num_iterations + 1 for job in jobs)
+    options = dict(num_workers=num_workers, units=units, name="responses")
+    run_jobs(policy_training.train_policy, jobs, **options)
+
+
+def take_shipped(name, study):
+    policies, provenance = pretrained.load(name), pretrained.provenance(name)
+    study.check(policies, provenance)
+    return policies, provenance
+
 
 # %%
 if from_scratch:
-    for names, length in (([SEEN], num_iterations), (study.policies, num_response_iterations)):
-        jobs = [study.job(name) for name in names]  # what is trained already is kept
-        options = dict(num_workers=num_workers, units=len(jobs) * (length + 1))
-        run_jobs(policy_training.train_policy, jobs, name="responses", **options)
-    policies, provenance = study.assemble()
+    train([study.job(SEEN), *map(specialists.job, specialists.policies)])
+    train([study.job(name) for name in study.policies])  # they start from the first
+    trained, specialised = study.assemble(), specialists.assemble()
 else:
-    policies = pretrained.load("robosumo/wrestlers-best-responses")
-    provenance = pretrained.provenance("robosumo/wrestlers-best-responses")
-    shipped_agents.check_best_responses(provenance, parameters)
-    study.check(policies, provenance)
-robosumo_policies.save(output / "responses.safetensors", policies, provenance)
-spent = sum(provenance[name]["seconds"] for name in study.policies)
+    trained = take_shipped("robosumo/wrestlers-best-responses", study)
+    shipped_agents.check_best_responses(trained[1], parameters)
+    specialised = take_shipped("robosumo/wrestlers-specialists", specialists)
+robosumo_policies.save(output / "responses.safetensors", *trained)
+robosumo_policies.save(output / "specialists.safetensors", *specialised)
+seconds = [made["seconds"] for _, found in (trained, specialised) for made in found.values()]
 
 # %% [markdown]
-# ## The best-response matrix
+# ## The matrices
 # Every policy, and the wrestler where the first one started, plays every opponent.
 
 # %%
-players = {start: study.population[start]} | {name: policies[name] for name in study.policies}
-opponents = [study.population[name] for name in study.opponents]
-jobs = [
-    {"policy": policy, "key": (seed, Stream.BEST_RESPONSES_GAMES, number)}
-    | {"opponents": opponents, "num_games": num_last_games, "seed": seed}
-    for number, policy in enumerate(players.values())
-]
-options = dict(num_workers=num_workers, units=len(jobs), name="games")
-found = np.array(run_jobs(best_responses.scores, jobs, **options))  # (policies, opponents)
-scores = dict(zip(players, found, strict=True))
+options = dict(num_games=num_last_games, seed=seed, num_workers=num_workers)
+play = partial(best_response_games.play_matrix, **options)
+scores = play(study, trained[0], key=(seed, Stream.BEST_RESPONSES_GAMES))
+specialist_scores = play(specialists, specialised[0], key=(seed, Stream.SPECIALISTS_GAMES))
 
 # %% [markdown]
 # ## Result
 # Means over opponents with 95 % intervals (Student's $t$). `all` meets each opponent as
-# often as its best response does, but plays ten times as many matches, and may learn
-# what helps against everybody; `all-seen` does not learn meanwhile. $V$, the lead of
-# the best responses over `all`, is therefore a low estimate, their lead over `all-seen`
-# a high one.
+# often as its best response does, but plays ten times as many matches (five times, with
+# specialists), and may learn what helps against everybody; `all-seen` does not learn
+# meanwhile. $V$, the lead of the best responses over `all`, is therefore a low
+# estimate, their lead over `all-seen` (or, of specialists, over the start) a high one.
+# Their lead over the best responses to *other* opponents is between policies with the
+# same amount of training.
 
 # %%
-responses = np.array([scores[name][k] for k, name in enumerate(study.opponents)])
-rows, titles = [], {"train": "training opponents", "test": "test opponents"}
-chosen = {"all opponents": np.ones(len(opponents), dtype=bool)}
-for part, title in titles.items():
+of_study = {"scores": scores, "opponents": study.opponents, "groups": study.groups}
+of_specialists = {
+    "scores": specialist_scores,
+    "opponents": specialists.opponents,
+    "groups": specialists.groups,
+}
+for values, (_, provenance) in ((of_study, trained), (of_specialists, specialised)):
+    values["curves"] = {name: made["curve"] for name, made in provenance.items()}
+chosen = {"all opponents": np.ones(len(study.opponents), dtype=bool)}
+for part in ("train", "test"):
+    title = {"train": "training opponents", "test": "test opponents"}[part]
     chosen[title] = np.isin(study.opponents, study.groups[part])
-for title, own in chosen.items():
-    against = [responses, scores[ALL], scores[SEEN], scores[start]]
-    found = best_responses.values(*(part[own] for part in against))
-    rows += [
-        tables.row(f"V: best responses minus all, {title}", found.over_all),
-        tables.row(f"best responses minus all-seen, {title}", found.over_seen),
-        tables.row(f"all-seen minus {start}, {title}", found.of_training),
-    ]
 
 # %%
-others = [
-    np.mean([scores[name][k] for name in study.opponents if name != opponent])
-    for k, opponent in enumerate(study.opponents)
-]
-gain = statistics.t_interval(responses - np.array(others))
-rows.append(tables.row("best responses minus those to other opponents", gain))
-values = {"rows": rows, "scores": scores, "opponents": study.opponents, "groups": study.groups}
-values["curves"] = {name: provenance[name]["curve"] for name in study.policies}
-run.save(output, values, seeds=[seed])
+leads = best_response_games.leads("best responses", scores, study)
+differences = {f"{n}, {part}": d[own] for part, own in chosen.items() for n, d in leads.items()}
+for name, lead in best_response_games.leads("specialists", specialist_scores, specialists).items():
+    differences[f"{name}, the specialists' opponents"] = lead
+rows = [tables.row(name, statistics.t_interval(d)) for name, d in differences.items()]
+run.save(output, of_study | {"rows": rows, "specialists": of_specialists}, seeds=[seed])
 tables.save_rows(output, "best_responses", rows)
 runs = [
-    {"policy": policy, "opponent": opponent, "quantity": "score", "value": value}
-    for policy, own in scores.items()
-    for opponent, value in zip(study.opponents, own, strict=True)
+    dict(study=title, policy=policy, opponent=opponent, quantity="score", value=value)
+    for title, values in (("best responses", of_study), ("specialists", of_specialists))
+    for policy, own in values["scores"].items()
+    for opponent, value in zip(values["opponents"], own, strict=True)
 ]
 tables.save_runs(output, "best_responses", runs)
-
-# %%
 values = results.load(output)["values"]
 tables.show((output / "best_responses.md").read_text())
 
@@ -195,19 +233,31 @@ plots.save_figure(policy_plots.best_responses(values, generalists, start), outpu
 # points over the fraction of each training, of each policy against those that it trains
 # with. The best responses' mean has a 95 % band over opponents; `all-seen` trained
 # before the others started.
+
+# %%
+options = dict(generalists={ALL: "black"}, start=start, label="specialists")
+figure = policy_plots.best_responses(values["specialists"], **options)
+plots.save_figure(figure, output, "best_responses_specialists")
+
+# %% [markdown]
+# The same for the specialists, whose opponents stand from weak to strong.
 #
 # **What it means** (default profile). Training helps: `all-seen` scores 0.17 [0.14,
 # 0.19] more than the wrestler where it started, against unseen opponents as much as
-# against its own. Training against one opponent alone does not: the best responses do
-# no better than `all-seen` (−0.02 [−0.03, −0.00]) or than `all`, which plays ten times
-# as many matches (−0.02 [−0.04, 0.00]); against any opponent, responses to others do as
-# well. With this learner, population and time, the value of knowing the opponent is
-# below 0.05, the smallest difference that matters ([claims](claims.py)). Either what
-# helps against one of these wrestlers helps against all, and the state shows the rest,
-# or PPO, from this start, does not find what would help against one alone; these
-# policies cannot tell which. (In a [pilot](../reproduction/recipes/pilots.md),
-# `self-balanced` gained 0.15 against one opponent, no more than `all-seen` gained
-# against all.) In either case we expect no gain from embeddings in Figure 4.
+# against its own. Training against a single opponent helps, too: specialists, which
+# start from the same wrestler, score 0.08 [0.03, 0.13] more than it does against their
+# own opponents. (In a [pilot](../reproduction/recipes/pilots.md), `self-balanced`
+# gained 0.15 against one opponent.) But they learn little about this opponent in
+# particular. Generalists do no worse: $V$ is −0.02 [−0.04, 0.00] for best responses and
+# −0.05 [−0.11, 0.01] for specialists. And those that trained against other opponents do
+# about as well: best responses differ from them by −0.00 [−0.02, 0.01], specialists by
+# 0.01 [−0.03, 0.06]. So for the ten opponents of Figure 4, what this learner gains from
+# knowing its opponent is below 0.05, the smallest difference that matters
+# ([claims](claims.py)); for the specialists' five it is not measurable, but may be
+# 0.06. Either what helps against one of these wrestlers helps against all, and the
+# state shows the rest, or PPO does not find what would help against one alone; these
+# policies cannot tell which. In either case we expect no gain from embeddings in Figure
+# 4.
 #
 # ## Where we deviate
 # The paper has no such matrix. PPO finds *a* policy that does well against an opponent,
@@ -215,16 +265,17 @@ plots.save_figure(policy_plots.best_responses(values, generalists, start), outpu
 # trained once: chance in the training of the one generalist enters every difference,
 # and the intervals over opponents do not cover it. In Figure 4, mean scores against the
 # same ten differ between eight seeds of one variant by a standard deviation of 0.013;
-# if `all` varies as much, the interval of $V$ is [−0.05, 0.02]. The ten opponents were
-# drawn at random, and happen to be among the stronger wrestlers: their ratings range
-# from −33 to 130, where the population's range from −241 to 161
-# ([wrestlers](wrestlers.py)). Weaker opponents, and policies that start from a weaker
-# one, may have more to teach.
+# if `all` varies as much, the intervals of $V$ are [−0.05, 0.02] and [−0.12, 0.01].
+# Every training starts from the strongest wrestler or from a policy that was trained
+# from it; it scores 0.81, 0.81, 0.72, 0.64 and 0.54 against the specialists' opponents
+# before training. A weaker start may have more to learn about a single opponent. The
+# ten opponents were drawn at random, and their ratings range from −33 to 130, the
+# population's from −241 to 161 ([wrestlers](wrestlers.py)).
 #
 # ## What it cost
 
 # %%
-print(f"training: {spent / 3600:.1f} core hours\nnotebook: {results.cost(output)}")
+print(f"training: {sum(seconds) / 3600:.1f} core hours\nnotebook: {results.cost(output)}")
 
 # %% [markdown]
 # ## Things to try

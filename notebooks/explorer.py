@@ -51,7 +51,7 @@ import torch
 from paperlib import files, metrics
 from paperlib.graphs import InteractionGraph
 from paperlib.streams import make_generator
-from reproduction import comparison_files, plots, results
+from reproduction import comparison_files, measures, plots, results
 from reproduction.site import explorer
 from reproduction.streams import Stream
 
@@ -96,7 +96,7 @@ for world, (table, folder) in sources.items():
 def draw(rows: torch.Tensor, world: str, generator: torch.Generator) -> torch.Tensor:
     counts = {"num_agents": num_agents, "num_episodes": num_episodes}
     agents = episodes[world].agents[rows]
-    return rows[explorer.choose_episodes(agents, **counts, generator=generator)]
+    return rows[measures.choose_episodes(agents, **counts, generator=generator)]
 
 
 chosen = {}  # rows of the dataset, test episodes first, and how many test episodes there are

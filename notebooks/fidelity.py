@@ -114,10 +114,8 @@ for _ in range(num_random_steps):
     touched.append((seen > 0).mean())
     if step.done[0]:
         break
-print(
-    f"{len(touched)} steps: largest force {largest:.1f}, {100 * np.mean(touched):.0f} % of the "
-    f"numbers not zero, largest difference {difference:g}"
-)
+share = np.mean(touched)
+print(f"{len(touched)} steps: forces to {largest:.1f}, {share:.0%} not zero; off by {difference:g}")
 
 # %% [markdown]
 # ## Energy
@@ -197,7 +195,9 @@ for number, ((robot, kind), path) in enumerate(found.items()):
         title = f"{robot}-{kind}-v1, {integrator}{'' if forces else ', forces zero'}"
         shares[title] = tournaments.outcome_shares(played)
         rows.append(tables.row(f"{title}: share won", shares[title]["won"]))
-        print(title, {how: str(share) for how, share in shares[title].items()})
+if shares:
+    body = [(title, *map(str, each.values())) for title, each in shares.items()]
+    tables.show(tables.markdown_table(("policy", *shares[title]), body))
 
 # %% [markdown]
 # ## A match
@@ -294,7 +294,6 @@ print(results.cost(output))
 # ## Things to try
 # - Put two different robots into the ring: `RoboSumo(seeds, robots=("ant", "spider"))`.
 #   Which fields of `env.fields` change their size?
-# - Let `ant-mlp-v1` and `ant-lstm-v1` wrestle with each other: `matches.play` takes any
-#   players.
+# - Let two published policies wrestle with each other: `matches.play` takes any players.
 # - A larger ring: `tatami_size=3.0`. The policies never saw one. Do they know where the
 #   border is?

@@ -45,7 +45,7 @@ from sklearn.metrics import silhouette_score
 
 from paperlib import files, metrics
 from paperlib.streams import make_generator
-from reproduction import plots, results
+from reproduction import measures, plots, results
 from reproduction.streams import Stream
 
 # %%
@@ -75,12 +75,10 @@ for number, kind in enumerate(kinds):
             f"num_wrestlers must be at most {len(ids)}, the number of wrestlers with {num_episodes} "
             f"{kind} test episodes, got {num_wrestlers}"
         )
-    shown = ids[torch.randperm(len(ids), generator=generator)[:num_wrestlers]].sort().values
-    rows = []
-    for agent in shown.tolist():
-        own = (agents == agent).nonzero()[:, 0]
-        rows.append(own[torch.randperm(len(own), generator=generator)[:num_episodes]])
-    chosen[kind] = torch.cat(rows)
+    rows = torch.isin(agents, ids).nonzero()[:, 0]
+    counts = dict(num_agents=num_wrestlers, num_episodes=num_episodes)
+    drawn = measures.choose_episodes(agents[rows], **counts, generator=generator)
+    chosen[kind] = rows[drawn]
 
 # %% [markdown]
 # ## Method

@@ -9,10 +9,9 @@
 # %% [markdown]
 # # Figure 4: do embeddings help to win?
 #
-# **The question.** A wrestler that is good against everybody meets opponents that
-# fight in different ways. Does it win more if it conditions on an embedding of the
-# opponent's last matches? Against the opponents it trained with, and against unseen
-# ones?
+# **The question.** A wrestler that is good against everybody meets opponents that fight
+# in different ways. Does it win more if it conditions on an embedding of the opponent's
+# last matches? Against the opponents it trained with, and against unseen ones?
 #
 # The policy conditions on the frozen encoder's embeddings of the opponent's last four
 # matches $e_{t-4}, \dots, e_{t-1}$,
@@ -25,9 +24,8 @@
 # [best_responses](best_responses.py) measures: look there first.
 #
 # **What to expect.** In the paper, Emb-Hyb wins more often than no embedding (claim
-# C5), and than fixed or random ones (C6; see [claims](claims.py)). Here knowing the
-# opponent is worth less than 0.05 in score (win 1, draw ½), so we expect no
-# difference.
+# C5), and than fixed or random ones (C6; see [claims](claims.py)). Here best responses
+# gain less than 0.05 in score (win 1, draw ½): we expect no difference.
 #
 # ## Parameters
 
@@ -105,23 +103,22 @@ variants = [*variants, *more_variants]
 #   embedding* and *zeros* are one.
 # - **Emb-Im, Emb-Id, Emb-Hyb**, online: principal components of the mean embedding of
 #   the opponent's last matches, in units of the first component's standard deviation.
-# - **offline**: one fixed embedding of each opponent (Emb-Hyb); **random**: fresh
-#   noise in each match.
+# - **offline**: one fixed embedding of each opponent (Emb-Hyb); **random**: fresh noise
+#   in each match.
 # - **oracle**, beyond the paper: the identity of the training opponent; it does not
 #   know unseen ones.
 # - **recurrent**, beyond the paper: no context, but a GRU that reads what the policy
 #   sees in the present match.
 #
-# Each variant answers a question. If *oracle* does not lead *no embedding*, knowing
-# the opponent is worth nothing to this learner; if *recurrent* leads, what there is
-# to know shows within a match; if *offline* does as well as *Emb-Hyb*, one embedding
-# of each opponent is enough; and if *random* does as well as *Emb-Hyb*, embeddings do
-# not help. *Random* against *no embedding* is the negative control: neither knows the
-# opponent.
+# Each variant answers a question. If *oracle* does not lead *no embedding*, knowing the
+# opponent is worth nothing to this learner; if *recurrent* leads, what there is to know
+# shows within a match; if *offline* does as well as *Emb-Hyb*, one embedding of each
+# opponent is enough; and if *random* does as well as *Emb-Hyb*, embeddings do not help.
+# *Random* against *no embedding* is the negative control: neither knows the opponent.
 #
 # Contexts scale and shift the first hidden layer (FiLM), or enter the policy like
-# observations (concatenation); **other conditioning** is Emb-Hyb in the other of
-# these ways.
+# observations (concatenation); **other conditioning** is Emb-Hyb in the other of these
+# ways.
 
 # %%
 study = Study(
@@ -147,11 +144,11 @@ for part, found in trained.provenance["groups"].items():
 
 # %% [markdown]
 # ## Games
-# Every policy plays 32 scored games with every opponent, or 64 if a claim compares
-# its variant. With online contexts they come in series: four games that are not
-# scored, then four that are. The oracle does not play unseen opponents. To compare
-# FiLM with concatenation, both Emb-Hyb variants also play validation wrestlers, on
-# which neither encoder nor policy was trained.
+# Every policy plays 32 scored games with every opponent, or 64 if a claim compares its
+# variant. With online contexts they come in series: four games that are not scored,
+# then four that are. The oracle does not play unseen opponents. To compare FiLM with
+# concatenation, both Emb-Hyb variants also play validation wrestlers, on which neither
+# encoder nor policy was trained.
 
 # %%
 names, states = list(study.population), [w.state_dict() for w in study.population.values()]
@@ -189,10 +186,11 @@ for (variant, _), found in zip(product(variants, seeds), played, strict=True):
 # %% [markdown]
 # ## Result
 # A run is one seed; its score is the mean over opponents of 1 for a win and ½ for a
-# draw. Intervals are Student's $t$ over seeds. The best responses' lead over no
-# embedding is the gain that PPO found with more data: 2.5 million samples with one
-# opponent, where a variant has 0.2 million with each of five. A flat learning curve
-# shows no progress in this time; longer training might still help.
+# draw. Intervals are Student's $t$ over seeds; those of best responses and start also
+# allow for chance in their games. The best responses' lead over no embedding is the
+# gain that PPO found with more data: 2.5 million samples with one opponent, where a
+# variant has 0.2 million with each of five. A flat learning curve shows no progress in
+# this time; longer training might still help.
 
 # %%
 means = {name: np.mean(own, axis=1) for name, own in scores.items()}  # (seeds,)
@@ -211,20 +209,23 @@ for claim, pairs in compared.items():
     rows += tables.claim_rows(claim, parts) if parts else []
 
 # %%
-responses = results.load(results.resolve(best_responses_folder))["values"]
+matrix = results.load(results.resolve(best_responses_folder))
+responses, num_cell_games = matrix["values"], matrix["parameters"]["num_last_games"]
 own = {o: responses["scores"][o][k] for k, o in enumerate(responses["opponents"])}
 start = dict(zip(responses["opponents"], responses["scores"][SEEN], strict=True))
 gains = {}
 for part in ("train", "test"):
     base, faced = means[f"no embedding {part}"], trained.provenance["groups"][part]
-    lead = statistics.t_interval(np.mean([own[name] for name in faced]) - base)
-    rows.append(tables.row(f"{part}: best responses minus no embedding", lead))
-    before = statistics.t_interval(np.mean([start[name] for name in faced]) - base)
-    rows.append(tables.row(f"{part}: start of all variants minus no embedding", before))
+    leads = {}
+    for title, fixed in (("best responses", own), ("start of all variants", start)):
+        met = np.array([fixed[name] for name in faced])
+        lead = statistics.t_interval(met.mean() - base)
+        leads[title] = statistics.widened(lead, policy_games.score_error(met, num_cell_games))
+        rows.append(tables.row(f"{part}: {title} minus no embedding", leads[title]))
     told = [v for v in variants[1:] if f"{v} {part}" in means]
     found = {variant: means[f"{variant} {part}"] - base for variant in told}
     gains[part] = {variant: statistics.t_interval(gain) for variant, gain in found.items()}
-    gains[part]["best responses"] = lead
+    gains[part]["best responses"] = leads["best responses"]
 
 # %%
 curves = trained.curves(variants, seeds, ("train", "test"))
@@ -262,20 +263,20 @@ plots.save_figure(policy_plots.gains(values, variants[1:]), output, "figure_4_ga
 # %% [markdown]
 # Gains in score over the policy without an embedding, with 95 % intervals (Student's t
 # over seeds). Dashed line and grey band: the lead of the best responses to the same
-# opponents, each trained once; the interval does not cover variation between trainings.
+# opponents; its interval covers chance in their games, but not in their training.
 #
 # **What it means** (default profile). Conditioning on the opponent makes no difference
 # that matters. Emb-Hyb gains 0.01 [−0.02, 0.04] over no embedding against training
 # opponents, and −0.01 [−0.04, 0.02] against unseen ones (C5: equivalent, within ±0.05);
 # it does as well as one fixed embedding and as random vectors (C6: equivalent). PPO
-# finds nothing to gain: the best responses lead by −0.00 [−0.02, 0.01] and −0.00
-# [−0.01, 0.01], the oracle by 0.01 [−0.02, 0.04], and a memory of the present match by
-# −0.02 and −0.01 (its lead of 0.02 in an earlier run did not recur). The starting
-# policy itself leads by 0.01 [−0.01, 0.03] and 0.017 [0.005, 0.030], and no learning
-# curve measurably rises: second half minus first is −0.04 [−0.09, 0.02] for the oracle,
-# −0.06 [−0.10, −0.03] for Emb-Im. So these results do not show whether knowing the
-# opponent is worth little or PPO fails to exploit it. The paper's gain does **not
-# reproduce** with these wrestlers, from a starting policy that mostly beats them.
+# finds nothing to gain: the best responses lead by −0.00 [−0.03, 0.02] and −0.00
+# [−0.02, 0.02], the oracle by 0.01 [−0.02, 0.04], and a memory of the present match by
+# −0.02 and −0.01. The starting policy does as well (0.01 [−0.01, 0.04] and 0.017
+# [−0.004, 0.039] more), and no learning curve measurably rises: second half minus first
+# is −0.04 [−0.09, 0.02] for the oracle, −0.06 [−0.10, −0.03] for Emb-Im. So these
+# results do not show whether knowing the opponent is worth little or PPO fails to
+# exploit it. The paper's gain does **not reproduce** with these wrestlers, from a
+# starting policy that mostly beats them.
 #
 # ## Where we deviate
 # Policies start from a strong one, not from scratch, and we report scores, not win

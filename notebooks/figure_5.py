@@ -101,8 +101,6 @@ options = dict(num_workers=num_workers, units=len(jobs), name="games")
 played = run_jobs(policy_games.meet, jobs, **options)
 of_pairs = np.reshape(played, (len(pairs), len(seeds), 3)).tolist()
 outcomes = dict(zip(pairs, of_pairs, strict=True))  # (seeds, 3) each
-for name, found in outcomes.items():
-    print(name, np.mean(found, axis=0).round(2))
 
 # %% [markdown]
 # ## Result

@@ -52,6 +52,7 @@ from paperlib.graphs import InteractionGraph
 from paperlib.streams import make_generator
 from reproduction import distances, languages, listening, measures, plots, results, tables
 from reproduction import language_plots as drawings
+from reproduction.listeners import load_populations
 from reproduction.statistics import t_interval
 from reproduction.streams import Stream
 
@@ -72,13 +73,12 @@ output, folder = results.resolve(output_folder), results.resolve(population_fold
 # cross-play, in which speakers draw bits anew at each step.
 
 # %%
-names = [f"population_{number}.safetensors" for number in range(num_populations)]
-pairs = [populations.Population.load(folder / name) for name in names]
+pairs = load_populations(folder, num_populations)
 codes, returns, halves, played = [], [], [], []
 for number, population in enumerate(pairs):
     world = {"dynamics": population.dynamics}
     codes.append(languages.speaker_codes(population.speakers))
-    options = {"num_episodes": num_table_episodes, "message_size": population.message_size}
+    options = {"num_episodes": num_table_episodes}
     stream = make_generator(seed, Stream.LANGUAGES_RETURNS, number)
     both = word_speakers.word_returns(population.listeners, **options, **world, generator=stream)
     returns.append(both.mean(0).double().numpy())
@@ -99,10 +99,9 @@ for number, population in enumerate(pairs):
 #
 # Two common measures of emergent languages do not apply. *Positional disentanglement* (Chaabouni et al.
 # 2020) compares, for each symbol, the attribute about which it carries most information with the
-# runner-up; our targets have only one attribute, their colour. *Topographic similarity* (Brighton and
-# Kirby 2006) correlates distances between messages with distances between meanings; our three colours are
-# equally far apart, and nothing correlates with a constant. For a listener, though, meanings have
-# distances: a word means its returns at three targets.
+# runner-up; our targets have only one, their colour. *Topographic similarity* (Brighton and Kirby 2006)
+# correlates distances between messages with distances between meanings; our three colours are equally far
+# apart. For a listener, though, meanings have distances: a word means its returns at three targets.
 
 # %%
 measured = {"mutual information (bits)": [languages.mutual_information(c).mean() for c in codes]}
@@ -118,7 +117,8 @@ measured["further words that are understood"] = [languages.synonymy(*b, **limits
 all_codes, all_returns = np.concatenate(codes), np.concatenate(returns)
 classes = languages.code_classes(all_codes)
 num_different = len(np.unique(all_codes.argmax(-1), axis=0))
-print(f"{len(all_codes)} pairs, {num_different} codes; by bits between words: {classes}")
+print(f"{len(all_codes)} pairs, {num_different} codes")
+tables.show(tables.markdown_table(("bits between words", "pairs"), classes.items()))
 
 # %% [markdown]
 # **Do bits have a structure that pairs share?** If words were arbitrary labels, any relabelling would be
@@ -127,7 +127,7 @@ print(f"{len(all_codes)} pairs, {num_different} codes; by bits between words: {c
 # This preserves all that does not depend on bits: mutual information, numbers of words, synonyms.
 
 # %%
-tests, random = {}, np.random.default_rng((seed, Stream.LANGUAGES_SHUFFLES))
+tests, body, random = {}, [], np.random.default_rng((seed, Stream.LANGUAGES_SHUFFLES))
 for name, statistic, arrays in (
     ("bits between words for two targets", languages.bits_apart, codes),
     ("share of 000 among messages", languages.silent_share, codes),
@@ -137,7 +137,9 @@ for name, statistic, arrays in (
     options = {"num_shuffles": num_shuffles, "generator": random}
     tests[name] = found = languages.shuffle_test(statistic, arrays, **options)
     measured[f"{name}, minus shuffled"] = found.values - found.shuffled
-    print(f"{name}: {found.values.mean():.3f} ({found.shuffled:.3f}), p = {found.p_value:.4f}")
+    numbers = found.values.mean(), found.shuffled, found.p_value
+    body.append((name, *(f"{number:.3g}" for number in numbers)))
+tables.show(tables.markdown_table(("statistic", "real", "shuffled", "p"), body))
 
 # %% [markdown]
 # ## Silence
@@ -205,8 +207,8 @@ found["real cross-play"] = distances.compare(ours, played, **options)
 found["tables of two halves"] = distances.compare(*zip(*halves, strict=True), **options)
 manner = compared["Emb-Im"], compared["idle steps"]
 found["Emb-Im with idle steps"] = distances.compare(*manner, **options)
-for name, (_, mean, by_agents, p_value) in found.items():
-    print(f"{name}: {mean}, jackknife {by_agents}, p = {p_value:.4f}")
+body = [(n, str(r.over_groups), str(r.over_agents), f"{r.p_value:.4f}") for n, r in found.items()]
+tables.show(tables.markdown_table(("distances", "correlation", "jackknife", "p"), body))
 places, stress = distances.planar_map(languages.language_distances(all_codes, all_returns))
 
 # %% [markdown]
@@ -281,8 +283,7 @@ plots.save_figure(figure, output, "languages_distances")
 # **What it means.** The distance between two embeddings says hardly anything about that between two
 # languages, whitened or not, although the encoder has seen these listeners. Their episodes do contain the
 # language: the pushes on each word correlate strongly with it. What close embeddings share is style,
-# namely how often a listener does nothing. So near neighbours among embeddings are no guide to a
-# listener's language.
+# namely how often a listener does nothing.
 #
 # **Where we deviate.** The paper does not study languages: there is nothing to compare. Tables assume one
 # word per episode, while speakers draw bits anew at each step. We read embeddings only by distances
@@ -295,6 +296,5 @@ print(results.cost(output))
 
 # %% [markdown]
 # ## Things to try
-# - `message_size = 2`, `trained = [0, 1, 2, 3, 4]` in `population.py`: is silence (all zeros) still
-#   avoided?
+# - `message_size = 2`, `trained = [0, 1, 2, 3, 4]` in `population.py`: do speakers still avoid silence?
 # - `GatedPoolingEncoder`, `ReadingPolicy`, 3,000 updates: do whitened distances follow languages?

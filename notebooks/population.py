@@ -150,7 +150,7 @@ bound_generator = make_generator(seed, Stream.POPULATION_BOUND)
 world = ParticleWorld(num_bound_episodes, generator=bound_generator, dynamics=dynamics)
 world.reset()
 bound = best_returns(world.state, dynamics=dynamics).mean().item()
-print(f"means {own_returns.mean(1)}, worst pair {own_returns.min():.2f}, bound {bound:.2f}")
+print(f"upper bound of the mean return: {bound:.2f}")
 
 # %% [markdown]
 # ## Do they understand each other?
@@ -221,9 +221,11 @@ tables.save_rows(output, "population", rows)
 values = results.load(output)["values"]
 attempts = np.array(values["attempts"])
 print(f"{len(attempts)} pairs; {np.sum(attempts > 1)} restarted, {np.sum(attempts - 1)} restarts")
-for number, numbers in enumerate(np.array(values["own_returns"])):
-    print(f"population {number}: pairs from {numbers.min():.2f} to {numbers.max():.2f}", end=", ")
-    print(f"mean {numbers.mean():.2f}, with others {values['other_returns'][number]:.2f}")
+own, other = np.array(values["own_returns"]), np.array(values["other_returns"])
+numbers = np.stack([own.mean(1), own.min(1), own.max(1), other], axis=1)
+body = [(number, *(f"{mean:.2f}" for mean in means)) for number, means in enumerate(numbers)]
+header = ("population", "mean return", "of the worst pair", "of the best", "with others' listeners")
+tables.show(tables.markdown_table(header, body))
 plots.use_style()
 figure, (left, right) = plt.subplots(1, 2, width_ratios=[1.25, 1])
 curves = np.array(values["curves"])
@@ -291,8 +293,7 @@ print(results.cost(output))
 # ## Things to try
 # Each with `trained = [0, 1, 2, 3, 4]`, since the populations that come with the
 # package have the defaults:
-# - `message_size = 1`: two messages for three colours. Which two colours share a
-#   message?
+# - `message_size = 1`: two messages for three colours. Which two colours share one?
 # - `dynamics = "2018"`: in the original physics the listener moves one step earlier.
 #   How does the bound change, and do the returns of the pairs change with it?
 # - `message_size = 8`: with 256 messages for three colours, do any two pairs agree?

@@ -98,9 +98,8 @@ players = list(population.values())
 noise = evaluation.noise_accuracy(
     players, num_episodes=20, num_steps=100, generator=make_generator(seed, Stream.WRESTLERS_NOISE)
 )
-print(
-    f"{len(players)} wrestlers; named from noise alone: {noise:.3f}, chance {1 / len(players):.3f}"
-)
+chance = 1 / len(players)
+print(f"{len(players)} wrestlers; identified from noise alone: {noise:.3f}, chance {chance:.3f}")
 
 # %% [markdown]
 # ## Can they wrestle?
@@ -185,7 +184,7 @@ whole = {
     "χ² per degree of freedom around ratings": fit.ratio,
     "expected scores minus ½, root mean square": fit.strength,
     "accuracy of outcomes from strengths": accuracy,
-    "wrestlers named from noise alone (accuracy)": noise,
+    "wrestlers identified from noise alone (accuracy)": noise,
     **{f"share of variance between wrestlers: {name}": value for name, value in icc.items()},
 }
 for name, value in whole.items():
@@ -209,6 +208,7 @@ values = {
 run.save(output, values, seeds=evaluation_seeds)
 tables.save_rows(output, "wrestlers", rows)
 tables.save_runs(output, "wrestlers", runs)
+tables.save_runs(output, "wrestlers_matches", evaluation.match_rows(counts, names))
 
 # %%
 values = results.load(output)["values"]

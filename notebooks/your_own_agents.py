@@ -228,7 +228,7 @@ compared = comparison.compare(
 )
 
 # %%
-titles = {"IICR": "ratio", "named by nearest neighbour": "nearest"}
+titles = {"IICR": "ratio", "identified by nearest neighbour": "nearest"}
 measured = {
     f"{title} {name}": [quality[measure] for quality in found]
     for title, measure in titles.items()

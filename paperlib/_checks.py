@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
@@ -36,10 +36,10 @@ def positive(name: str, value: Any) -> None:
         raise ValueError(f"{name} must be positive and finite, got {value!r}")
 
 
-def one_of(name: str, value: Any, options: Sequence[str]) -> None:
+def one_of(name: str, value: Any, options: Collection[str | None]) -> None:
     """Checks that ``value`` is one of ``options``."""
     if value not in options:
-        raise ValueError(f"{name} must be one of {options}, got {value!r}")
+        raise ValueError(f"{name} must be one of {', '.join(map(str, options))}; got {value!r}")
 
 
 def different(name: str, values: Sequence[Any]) -> None:

@@ -127,7 +127,7 @@ def matched_encoders(
     num_weights = num_weights or count_weights(EpisodeEncoder(*sizes, generator=generator))
     found = {}
     for name in ENCODERS if names is None else names:
-        _checks.one_of("names", name, tuple(ENCODERS))
+        _checks.one_of("names", name, ENCODERS)
         make, multiple = ENCODERS[name]
         sized = partial(make, *sizes, generator=generator)
         hidden_size = matched_hidden_size(

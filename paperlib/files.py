@@ -138,14 +138,19 @@ def restore_optimiser(optimiser: torch.optim.Optimizer, tensors: Mapping[str, Te
     optimiser.load_state_dict(content)
 
 
+def save_text(path: str | Path, text: str) -> None:
+    """Writes a text file, atomically."""
+    with replacing(path) as temporary:
+        temporary.write_text(text)
+
+
 def save_json(path: str | Path, content: Mapping[str, Any]) -> None:
     """Writes a JSON object and its checksum, atomically; NaN and infinity become null."""
     content = plain(content)
     if "sha256" in content:
         raise ValueError("content: the key 'sha256' is taken by the checksum")
     document = {"sha256": text_checksum(content), **content}
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n")
+    save_text(path, json.dumps(document, indent=1, allow_nan=False) + "\n")
 
 
 def load_json(path: str | Path) -> dict[str, Any]:

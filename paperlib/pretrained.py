@@ -56,8 +56,8 @@ def load(name: str) -> Any:
         `PolicyEmbedder` for an encoder, `agents.populations.Population` for a population, and a
         dictionary of `agents.robosumo_policies.Wrestler` for all others: by name in
         "robosumo/wrestlers"; by opponent, beside "all" and "all-seen", in
-        "robosumo/wrestlers-best-responses"; and in "robosumo/wrestlers-contextual" by variant
-        and seed, such as "Emb-Hyb 0".
+        "robosumo/wrestlers-best-responses", and beside "all" in "robosumo/wrestlers-specialists";
+        and in "robosumo/wrestlers-contextual" by variant and seed, such as "Emb-Hyb 0".
 
     Raises:
         ValueError: if there is no such model, or its file is damaged.

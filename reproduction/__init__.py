@@ -6,7 +6,8 @@ Notebooks import it, the library never does.
   writes to; its numbers; work in several processes; random streams by name
 - `trainings`, `wrestlers`, `training_runs`, `train`: populations and speakers; wrestlers, and how
   each is trained; each training by name
-- `best_responses`: policies against one wrestler alone, and against all
+- `best_responses`, `best_response_games`: policies against one wrestler alone, and against all; how
+  much they score
 - `policy_study`, `policy_training`, `policy_games`, `contextual_policies`, `policy_plots`: the
   policies of Figure 4: who they meet, how they train, how they are judged, the files that hold
   them, and their figures

@@ -87,7 +87,7 @@ class Benchmark:
         for name, options in known.items():
             _checks.different(name, getattr(self, name))
             for value in getattr(self, name):
-                _checks.one_of(name, value, tuple(options))
+                _checks.one_of(name, value, options)
         make_generator(0, device=self.device)  # raises if the machine has no such device
         if missing := {*self.worlds} - {*self.num_updates}:
             raise ValueError(f"num_updates: there is no number for {', '.join(sorted(missing))}")

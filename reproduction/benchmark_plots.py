@@ -57,7 +57,7 @@ def overview(rows: Sequence[Row]) -> Figure:
     ax.plot([], [], "*", ms=9, color="white", mec="black", label="best cell")
     ax.plot([], [], color="0.85", lw=7, label="from chance to the ceiling")
     ax.set_yticks(range(len(tasks)), [", ".join(task) for task in reversed(tasks)])
-    ax.set(xlim=(0, 100), ylim=(-0.5, len(tasks)), xlabel="agents named by a linear layer, %")
+    ax.set(xlim=(0, 100), ylim=(-0.5, len(tasks)), xlabel="agents identified by a linear layer, %")
     figure.legend(loc="outside lower center", ncols=4)
     return figure
 
@@ -117,7 +117,9 @@ def curves(rows: Sequence[Row]) -> Figure:
                 places = range(1, len(mean) + 1) if name == "by_labels" else STEP_SHARES
                 label = ", ".join(task) if style == "-" else None
                 ax.plot(places, 100 * mean, style, color=colours[number], marker=".", label=label)
-    axes[0].set(xlabel="labelled episodes of each agent", ylabel="named by nearest neighbour, %")
+    axes[0].set(
+        xlabel="labelled episodes of each agent", ylabel="identified by nearest neighbour, %"
+    )
     axes[0].xaxis.set_major_locator(MaxNLocator(integer=True))
     for style, label in (("-", "best cell"), (":", "the paper's pair")):
         axes[0].plot([], [], style, color="0.3", label=label)

@@ -21,7 +21,6 @@ from paperlib.streams import make_generator
 from reproduction import (
     identification,
     languages,
-    listeners,
     poker,
     results,
     roshambo,
@@ -185,9 +184,8 @@ def _listeners(
     kind: str, seed: int, sizes: Sizes, folders: Folders, generators: list[torch.Generator]
 ) -> Collected:
     """Population seed mod P of the notebook ``population``."""
-    folder = folders["ParticleWorld"]
-    count = len(list(folder.glob("population_*.safetensors")))
-    population = listeners.load_populations(folder, max(count, 1))[seed % max(count, 1)]
+    path = input_file("ParticleWorld", seed, folders["ParticleWorld"])
+    population = populations.Population.load(path)
     num_pairs = population.num_pairs
     graph = InteractionGraph.bipartite(num_pairs, num_pairs)
     dataset = populations.collect(
@@ -213,7 +211,6 @@ def _listeners(
         numbers = task.known.agents.unique() - num_pairs
         tables = word_speakers.word_returns(
             population.listeners,
-            message_size=population.message_size,
             num_episodes=sizes.num_word_episodes,
             dynamics=population.dynamics,
             generator=generators[3],

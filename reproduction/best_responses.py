@@ -10,28 +10,47 @@ import dataclasses
 import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from paperlib.agents import matches
-from paperlib.agents.players import Player
+from paperlib import _checks, files
 from paperlib.agents.robosumo_policies import Wrestler
-from paperlib.environments.robosumo import RoboSumo
-from paperlib.streams import make_generator
-from paperlib.training import Progress, no_progress
-from reproduction import policy_training, results, statistics, wrestlers
-from reproduction.policy_games import mean_score, score
+from paperlib.agents.selfplay import Recipe
+from reproduction import policy_training, results
+from reproduction.policy_games import mean_score
 from reproduction.policy_study import SEEN, draw_opponents
-from reproduction.statistics import Estimate
 from reproduction.streams import Stream
 from reproduction.wrestler_measures import strong_split
 
-ALL = "all"  # goes on from there against all opponents
+ALL = "all"  # trains against all opponents
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+def draw_groups(
+    names: Sequence[str],
+    *,
+    encoder_seed: int,
+    num_opponents: int,
+    num_validation: int,
+    num_test: int,
+) -> dict[str, list[str]]:
+    """Names of opponents from Table 1's strong split: "train" and "test".
+
+    Args:
+        names: of all wrestlers.
+        encoder_seed: of Table 1.
+        num_opponents: from the training part of the split; and as many from its test part.
+        num_validation, num_test: wrestlers in parts of that split.
+
+    Raises:
+        ValueError: if there are too few of them.
+    """
+    options = {"num_validation": num_validation, "num_test": num_test}
+    split = strong_split(encoder_seed, len(names), **options)
+    parts = {part: list(getattr(split, part).agents) for part in ("train", "test")}
+    drawn = draw_opponents(parts, num_opponents, seed=encoder_seed)
+    return {part: [names[agent] for agent in own] for part, own in drawn.items()}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class BestResponses:
     """Everything that best responses have in common.
 
@@ -39,77 +58,84 @@ class BestResponses:
     that trains against that opponent alone, in as many iterations.
 
     Attributes:
-        encoder_seed: of Table 1: opponents are drawn from parts of its strong split.
-        num_opponents: from its training part; and as many from its test part.
-        num_validation, num_test: wrestlers in parts of that split.
+        population: all wrestlers, by name.
+        groups: names of the opponents, by group. `SEEN` trains against "train".
         start: the wrestler that `SEEN` starts from, none of the opponents.
+        from_start: whether all others start there, too, instead of from `SEEN`, which is left out.
         num_iterations: of the training of `SEEN`.
         num_response_iterations: of each of the others.
         num_rollouts: in an iteration, for each opponent.
         num_envs: matches played at a time.
         learning_rate: of Adam, at the start.
         num_games: against each opponent, after each iteration.
-        wrestlers_folder: results of wrestlers.py.
-        responses_folder: where the policies go.
+        key: of the random streams.
+        folder: where the policies go, relative to the repository.
+
+    Raises:
+        ValueError: if there are fewer than two opponents, one is listed twice or is no wrestler, or
+            the start is an opponent or no wrestler.
     """
 
-    encoder_seed: int
-    num_opponents: int
-    num_validation: int
-    num_test: int
+    population: Mapping[str, Wrestler]
+    groups: Mapping[str, Sequence[str]]
     start: str
+    from_start: bool = False
     num_iterations: int
     num_response_iterations: int
     num_rollouts: int
     num_envs: int
     learning_rate: float
     num_games: int
-    wrestlers_folder: str | Path
-    responses_folder: str | Path
+    key: Sequence[int] = (Stream.BEST_RESPONSES,)
+    folder: str | Path
 
-    @functools.cached_property
-    def population(self) -> dict[str, Wrestler]:
-        """All wrestlers, by name."""
-        return wrestlers.load_population(results.resolve(self.wrestlers_folder))
-
-    @functools.cached_property
-    def groups(self) -> dict[str, list[str]]:
-        """Names of the opponents: "train" and "test".
-
-        Raises:
-            ValueError: if there are too few of them, or the start is one of them or nobody.
-        """
-        names = list(self.population)
-        split = strong_split(
-            self.encoder_seed,
-            len(names),
-            num_validation=self.num_validation,
-            num_test=self.num_test,
-        )
-        parts = {part: list(getattr(split, part).agents) for part in ("train", "test")}
-        drawn = draw_opponents(parts, self.num_opponents, seed=self.encoder_seed)
-        groups = {part: [names[agent] for agent in own] for part, own in drawn.items()}
-        known = [name for name in names if name not in groups["train"] + groups["test"]]
+    def __post_init__(self) -> None:
+        if len({*self.opponents}) < max(2, len(self.opponents)):
+            raise ValueError(
+                f"opponents must be at least two different wrestlers; got {self.opponents}"
+            )
+        if unknown := [name for name in self.opponents if name not in self.population]:
+            raise ValueError(
+                f"opponents: {unknown[0]!r} is no wrestler; "
+                f"{_checks.hint(unknown[0], self.population)}"
+            )
+        known = [name for name in self.population if name not in self.opponents]
         if self.start not in known:
             raise ValueError(
                 f"start must be a wrestler that is no opponent, one of {', '.join(known)}; got "
                 f"{self.start!r}"
             )
-        return groups
 
     @property
     def opponents(self) -> list[str]:
         """Names of all opponents."""
-        return self.groups["train"] + self.groups["test"]
+        return [name for own in self.groups.values() for name in own]
 
     @property
     def policies(self) -> list[str]:
-        """Names of the policies: those of the opponents that they respond to, `ALL` and `SEEN`."""
-        return [*self.opponents, ALL, SEEN]
+        """Names of the policies: those of the opponents that they respond to, `ALL` and, unless
+        all begin at the start, `SEEN`."""
+        own = [*self.opponents, ALL]
+        return own if self.from_start else [*own, SEEN]
 
     def met_by(self, policy: str) -> list[str]:
         """Names of the opponents that a policy trains against."""
-        return {ALL: self.opponents, SEEN: self.groups["train"]}.get(policy, [policy])
+        if policy == SEEN:
+            return list(self.groups["train"])
+        return self.opponents if policy == ALL else [policy]
+
+    def recipe(self, name: str) -> Recipe:
+        """How a policy is trained.
+
+        Args:
+            name: one of `policies`.
+        """
+        return policy_training.outcome_recipe(
+            num_iterations=self.num_iterations if name == SEEN else self.num_response_iterations,
+            num_rollouts=self.num_rollouts * len(self.met_by(name)),
+            num_envs=self.num_envs,
+            learning_rate=self.learning_rate,
+        )
 
     def job(self, name: str) -> dict[str, Any]:
         """Arguments of `policy_training.train_policy`.
@@ -120,19 +146,14 @@ class BestResponses:
         Raises:
             FileNotFoundError: if `SEEN`, where it starts, is not trained yet.
         """
-        met, first = self.met_by(name), name == SEEN
+        met = self.met_by(name)
+        first = self.from_start or name == SEEN
         start = self.population[self.start] if first else self.trained(SEEN)[0]
-        recipe = policy_training.outcome_recipe(
-            num_iterations=self.num_iterations if first else self.num_response_iterations,
-            num_rollouts=self.num_rollouts * len(met),
-            num_envs=self.num_envs,
-            learning_rate=self.learning_rate,
-        )
         return {
             "name": name,
-            "folder": results.resolve(self.responses_folder),
-            "key": (Stream.BEST_RESPONSES, self.policies.index(name)),
-            "recipe": recipe,
+            "folder": results.resolve(self.folder),
+            "key": (*self.key, self.policies.index(name)),
+            "recipe": self.recipe(name),
             "initial_policy": start.state_dict(),
             "opponents": [self.population[opponent].state_dict() for opponent in met],
             "groups": {"train": list(range(len(met)))},
@@ -146,11 +167,12 @@ class BestResponses:
         Args:
             name: one of `policies`.
         """
-        return policy_training.load_policy(results.resolve(self.responses_folder), name)
+        return policy_training.load_policy(results.resolve(self.folder), name)
 
     def assemble(self) -> tuple[dict[str, Wrestler], dict[str, Any]]:
         """All policies that were trained, and of each its provenance: whom it met, the learning
-        curve of its score, samples, wall time, versions, and checksums of start and opponents."""
+        curve of its score, samples, wall time, versions, random stream and recipe, and checksums
+        of start and opponents."""
         policies, provenance = {}, {}
         for name in self.policies:
             policies[name], made = self.trained(name)
@@ -160,6 +182,7 @@ class BestResponses:
                 "curve": curve,
                 "samples": curve[-1][0],
                 **{key: made[key] for key in ("seconds", "versions")},
+                **{key: made["training"][key] for key in ("key", "recipe")},
                 "checksums": self.checksums,
             }
         return policies, provenance
@@ -171,7 +194,8 @@ class BestResponses:
         return {n: policy_training.checksum_of(self.population[n]) for n in own}
 
     def check(self, policies: Mapping[str, Any], provenance: Mapping[str, Any]) -> None:
-        """Refuses policies that were trained with other wrestlers.
+        """Refuses policies that were trained against other wrestlers or, where the provenance holds
+        the recipe, in another way.
 
         Raises:
             ValueError: if they were.
@@ -181,74 +205,24 @@ class BestResponses:
                 f"no best response to {missing[0]!r} is shipped; train it from scratch"
             )
         for name in self.policies:
-            if provenance[name]["checksums"] != self.checksums:
+            made = provenance[name]
+            met = made["opponents"], made["checksums"]
+            if met != (self.met_by(name), self.checksums):
                 raise ValueError(
                     f"the shipped best response to {name!r} met other wrestlers in training than "
                     "those here; train it from scratch"
                 )
+            asked = _flat(files.plain(dataclasses.asdict(self.recipe(name))))
+            found = _flat(made.get("recipe", asked))
+            if changed := [key for key in asked if found[key] != asked[key]]:
+                raise ValueError(
+                    f"the shipped best response to {name!r} was trained with {changed[0]} = "
+                    f"{found[changed[0]]}, not {asked[changed[0]]}; train it from scratch"
+                )
 
 
-def scores(
-    *,
-    policy: Player,
-    opponents: Sequence[Player],
-    num_games: int,
-    key: Sequence[int],
-    seed: int,
-    progress: Progress = no_progress,
-) -> list[float]:
-    """A job for `jobs.run_jobs`: the `score` of a policy against each opponent.
-
-    Args:
-        policy: plays the first robot.
-        opponents: play the second.
-        num_games: against each.
-        key: of the actions.
-        seed: of the games, which begin alike for all policies.
-        progress: called after all games.
-    """
-    second = 1 + np.arange(len(opponents)).repeat(num_games)
-    played = matches.play(
-        RoboSumo(range(seed, seed + len(second)), auto_reset=False, num_threads=1),
-        [policy, *opponents],
-        player_ids=np.stack([np.zeros_like(second), second], axis=1),
-        generator=make_generator(*key),
-    )
-    progress(1)
-    return [score(played.select(second == 1 + k).shares()) for k in range(len(opponents))]
-
-
-class Values(NamedTuple):
-    """What best responses gain, means over opponents with 95 % intervals (Student's t).
-
-    The value of knowing the opponent lies between the first two, as far as PPO finds best
-    responses: `ALL` meets each opponent as often as its best response does, but ten times as many
-    matches; `SEEN` does not learn at all meanwhile.
-
-    Attributes:
-        over_all: score of the best response to each opponent minus that of `ALL`.
-        over_seen: minus that of `SEEN`, where it started.
-        of_training: score of `SEEN` minus that of the wrestler where it started.
-    """
-
-    over_all: Estimate
-    over_seen: Estimate
-    of_training: Estimate
-
-
-def values(
-    responses: NDArray[np.float64],
-    everyone: NDArray[np.float64],
-    seen: NDArray[np.float64],
-    start: NDArray[np.float64],
-) -> Values:
-    """Gains from scores against each opponent.
-
-    Args:
-        responses: of the best response to each, against that one, (Q,).
-        everyone: of `ALL`, (Q,).
-        seen: of `SEEN`, (Q,).
-        start: of the wrestler where it started, (Q,).
-    """
-    differences = responses - everyone, responses - seen, seen - start
-    return Values(*map(statistics.t_interval, differences))
+def _flat(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in recipe.items():
+        flat |= value if isinstance(value, Mapping) else {name: value}
+    return flat

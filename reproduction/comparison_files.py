@@ -14,7 +14,7 @@ from paperlib import embeddings
 from paperlib.datasets import InteractionDataset
 from paperlib.embeddings import PolicyEmbedder, Settings
 from paperlib.graphs import InteractionGraph, Split
-from paperlib.objectives import Hybrid, Objective
+from paperlib.objectives import Objective
 from paperlib.streams import make_generator
 from reproduction import results
 from reproduction.streams import device_source
@@ -92,9 +92,9 @@ def load_encoders(folder: Path, kind: str, seed: int, **options: Any) -> dict[st
 
 def learn_to_file(
     *,
-    dataset: InteractionDataset | Path,
-    graph: InteractionGraph | None = None,
-    objective: Objective | None = None,
+    dataset: Path,
+    graph: InteractionGraph,
+    objective: Objective,
     settings: Settings,
     key: tuple[int, ...],
     device: str,
@@ -105,29 +105,24 @@ def learn_to_file(
     of the same objective, settings, key and data is kept.
 
     Args:
-        dataset: or the file that it was saved to, if it is too large to pass between processes.
+        dataset: the file that it was saved to, since it is too large to pass between processes.
         graph: see `learn`.
         objective: see `learn`; the file names it by its ``repr``.
 
     Raises:
         ValueError: if a file is there and damaged.
     """
-    if isinstance(dataset, Path):
-        dataset, data = load_episodes(dataset)
-    else:
-        data = dataset.checksum()
-    objective = Hybrid() if objective is None else objective
+    episodes, data = load_episodes(dataset)
     source = {"key": list(key), "data": data, "objective": repr(objective)}
     source |= device_source(device)
-    if graph is not None:
-        source["edges"] = [list(edge) for edge in graph.edges]
+    source["edges"] = [list(edge) for edge in graph.edges]
     if path.exists():
         present = PolicyEmbedder.load(path)
         if present.settings == settings and present.source == source:
             progress(settings.num_updates)
             return
     model = embeddings.learn(
-        dataset,
+        episodes,
         objective=objective,
         settings=settings,
         graph=graph,

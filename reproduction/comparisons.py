@@ -102,7 +102,6 @@ class Comparison:
         ratio: Ratio,
         *,
         methods: Sequence[str] = METHODS,
-        seeds: Sequence[int] | None = None,
         kinds: Sequence[str] | None = None,
     ) -> tuple[dict[tuple[str, str, int], Choice], list[dict[str, Any]]]:
         """Chooses the candidate with the lowest ratio on validation episodes, for each kind, method
@@ -112,7 +111,7 @@ class Comparison:
         Args:
             candidates: of a kind, method and seed.
             ratio: IICR of embeddings and their agents.
-            methods, seeds, kinds: for which; all by default.
+            methods, kinds: for which; all by default.
 
         Returns:
             The choices, and a row on each candidate with its ratio.
@@ -121,7 +120,7 @@ class Comparison:
             (kind, method, seed, choice)
             for kind in kinds or self.kinds
             for method in methods
-            for seed in seeds or self.seeds
+            for seed in self.seeds
             for choice in candidates(kind, method, seed)
         ]
         jobs = self._jobs([(*case, self._trial_path(*case)) for case in asked])
@@ -181,18 +180,14 @@ class Comparison:
             model.normalizer.load_state_dict(scale)
         return model
 
-    def embed(
-        self, kind: str, method: str, seed: int, rows: Tensor, *, num_time_steps: int | None = None
-    ) -> Tensor:
+    def embed(self, kind: str, method: str, seed: int, rows: Tensor) -> Tensor:
         """Embeddings of the episodes at ``rows``, by an encoder or one of the `REFERENCES`, (E, D).
 
         Args:
             kind, method, seed: which encoder.
             rows: indices of episodes.
-            num_time_steps: how many first steps of an episode the encoder sees; all by default.
         """
-        dataset = self.datasets[seed]
-        seen = dataset if num_time_steps is None else dataset.first_steps(num_time_steps)
+        seen = self.datasets[seed]
         if method == "summary statistics":
             return metrics.summary_statistics(seen.select(rows))
         if method == "untrained":

@@ -90,7 +90,7 @@ def mantel_test(
     return float((1 + extreme.sum()) / (1 + num_permutations))
 
 
-class Comparison(NamedTuple):
+class Agreement(NamedTuple):
     """How well two kinds of distance agree in several groups of agents.
 
     Attributes:
@@ -112,7 +112,7 @@ def compare(
     *,
     num_permutations: int,
     generator: np.random.Generator,
-) -> Comparison:
+) -> Agreement:
     """Rank correlation of two kinds of distance, with its intervals and its test.
 
     Args:
@@ -123,7 +123,7 @@ def compare(
     """
     runs = [rank_correlation(*both) for both in zip(ours, theirs, strict=True)]
     p_value = mantel_test(ours, theirs, num_permutations=num_permutations, generator=generator)
-    return Comparison(runs, t_interval(runs), jackknife_interval(ours, theirs), p_value)
+    return Agreement(runs, t_interval(runs), jackknife_interval(ours, theirs), p_value)
 
 
 def planar_map(

@@ -109,8 +109,7 @@ def read(path: str | Path) -> NotebookNode:
 
 def write(notebook: NotebookNode, path: str | Path) -> None:
     """Writes a notebook; equal ones give equal bytes."""
-    with files.replacing(path) as temporary:
-        temporary.write_text(nbformat.writes(notebook) + "\n")
+    files.save_text(path, nbformat.writes(notebook) + "\n")
 
 
 def prepare(

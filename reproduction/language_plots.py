@@ -14,7 +14,7 @@ from scipy import stats
 
 from paperlib.agents.word_speakers import words
 from paperlib.environments.particleworld import LANDMARK_COLOURS
-from reproduction import measures
+from reproduction import measures, plots
 from reproduction.statistics import Estimate
 
 LEAST, MOST = -22.0, -9.0  # returns that are drawn in white and in full colour
@@ -60,10 +60,9 @@ def draw_word_shares(ax: Axes, shares: Sequence[Estimate]) -> None:
         shares: of each word.
     """
     places = np.arange(len(shares))
-    mean = np.array([share.mean for share in shares])
-    spread = [[share.mean - share.low for share in shares], [s.high - s.mean for s in shares]]
+    mean, spread = plots.error_bars(shares)
     ax.bar(places, mean, color="0.75", width=0.7)
-    ax.errorbar(places, mean, np.nan_to_num(spread), fmt="none", ecolor="black", capsize=2, lw=0.9)
+    ax.errorbar(places, mean, spread, fmt="none", ecolor="black", capsize=2, lw=0.9)
     ax.axhline(1 / len(shares), color="black", ls=":", lw=1)
     ax.set_xticks(places, word_names(len(shares)), family="monospace", fontsize=6.5)
     ax.set(xlabel="word", ylabel="share of messages")
@@ -77,9 +76,8 @@ def draw_meaning(ax: Axes, meanings: Sequence[Estimate]) -> None:
         meanings: mean distances with 95 % intervals, for 1, 2, ... bits.
     """
     places = 1 + np.arange(len(meanings))
-    mean = np.array([each.mean for each in meanings])
-    spread = [[each.mean - each.low for each in meanings], [e.high - e.mean for e in meanings]]
-    ax.errorbar(places, mean, np.nan_to_num(spread), marker="o", color="black", capsize=2)
+    mean, spread = plots.error_bars(meanings)
+    ax.errorbar(places, mean, spread, marker="o", color="black", capsize=2)
     ax.set(xlabel="bits in which two words differ", ylabel="distance of meanings\n(return)")
     ax.set_xticks(places)
     ax.set_xlim(0.7, len(meanings) + 0.3)
@@ -135,7 +133,7 @@ def draw_correlations(ax: Axes, comparisons: Mapping[str, Mapping[str, Any]]) ->
 
     Args:
         ax: to draw on.
-        comparisons: saved `distances.Comparison`, by name.
+        comparisons: saved `distances.Agreement`, by name.
     """
     places = np.arange(len(comparisons))[::-1]
     for place, comparison in zip(places, comparisons.values(), strict=True):

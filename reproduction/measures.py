@@ -43,6 +43,32 @@ def draw_of_each(
     return torch.cat([rows[:max_per_agent] for rows in own])
 
 
+def choose_episodes(
+    agents: Int[Tensor, " episode"],
+    *,
+    num_agents: int,
+    num_episodes: int,
+    generator: torch.Generator,
+) -> Int[Tensor, " chosen"]:
+    """Draws some agents, and some episodes of each.
+
+    Args:
+        agents: the agent of each episode.
+        num_agents: the most agents to draw.
+        num_episodes: the most episodes to draw of each.
+        generator: draws them.
+
+    Returns:
+        Indices into ``agents``, agent by agent.
+    """
+    ids = agents.unique()
+    chosen = []
+    for agent in ids[torch.randperm(len(ids), generator=generator)[:num_agents]].sort().values:
+        own = (agents == agent).nonzero()[:, 0]
+        chosen.append(own[torch.randperm(len(own), generator=generator)[:num_episodes]])
+    return torch.cat(chosen)
+
+
 def averaged_quality(
     embeddings: Float[Tensor, "episode embedding"],
     agents: Int[Tensor, " episode"],

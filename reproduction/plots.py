@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from paperlib import files
 from reproduction import claims, statistics
@@ -89,6 +89,14 @@ def draw_matrix(ax: Axes, matrix: ArrayLike, *, label: str, xlabel: str, ylabel:
     ax.tick_params(length=0)
 
 
+def error_bars(
+    estimates: Iterable[Estimate],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Means, (N,), and lengths of the bars below and above them, (2, N); 0 where there is none."""
+    mean, low, high, _ = np.array([*estimates], dtype=float).T
+    return mean, np.nan_to_num([mean - low, high - mean])
+
+
 def draw_estimates(
     ax: Axes,
     series: Mapping[str, Sequence[Estimate]],
@@ -100,9 +108,7 @@ def draw_estimates(
 ) -> None:
     """Means with 95 % error bars against positions on a logarithmic axis, one line per method."""
     for place, (name, estimates) in enumerate(series.items()):
-        mean = np.array([estimate.mean for estimate in estimates])
-        spread = [[e.mean - e.low, e.high - e.mean] for e in estimates]
-        spread = np.nan_to_num(np.array(spread).T)
+        mean, spread = error_bars(estimates)
         x = np.asarray(positions) * 1.04 ** (place - (len(series) - 1) / 2)  # side by side
         ax.errorbar(x, mean, spread, label=name, marker="o", capsize=2, color=colours.get(name))
     ax.set(xlabel=xlabel, ylabel=ylabel, xscale="log")
@@ -116,10 +122,7 @@ def draw_bars(
     """Means with 95 % error bars, one row per name; the paper's numbers as open diamonds."""
     names = list(estimates)
     rows = np.arange(len(names))[::-1]
-    mean = np.array([estimates[name].mean for name in names])
-    low = np.array([estimates[name].low for name in names])
-    high = np.array([estimates[name].high for name in names])
-    spread = np.nan_to_num(np.stack([mean - low, high - mean]))
+    mean, spread = error_bars(estimates.values())
     colours = [METHOD_COLOURS.get(name, "0.45") for name in names]
     ax.barh(rows, mean, color=colours, height=0.62, alpha=0.85)
     ax.errorbar(mean, rows, xerr=spread, fmt="none", ecolor="black", capsize=2, lw=0.9)

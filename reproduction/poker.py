@@ -6,7 +6,7 @@ ssl-project, commit 0a6f3e3, the task of agent identification). What they leave 
 | question             | assumed here                                                              |
 |----------------------|---------------------------------------------------------------------------|
 | who the opponent is  | in each trajectory one of the pretraining agents, uniform; in one of its  |
-|                      | scripts the uniform policy: ``opponents``                                 |
+|                      | scripts it is the uniform policy                                          |
 | the scale of states  | [-1, 1] by smallest and largest value, as in the code; a number that does |
 |                      | not vary is -1                                                            |
 | what a transition is | observation and action; its third part, the reward of the action, depends |
@@ -23,12 +23,11 @@ from jaxtyping import Float32, Int64
 from torch import Tensor
 
 from paperlib import _checks
-from paperlib.agents.poker_policies import Trajectories, play, random_policies, uniform_policy
+from paperlib.agents.poker_policies import Trajectories, play, random_policies
 from paperlib.datasets import InteractionDataset
 from paperlib.environments.poker import PokerGame, make_game
 from reproduction import identification
 
-OPPONENTS = ("pretraining", "uniform")
 NUM_SCALED_AGENTS, NUM_SCALED_STEPS = 10, 50  # whose states give the scale
 
 # Top-1 in %, 500 held-out agents, as published: mean and what follows ± there
@@ -49,8 +48,8 @@ class PokerEpisodes:
     """Episodes, with the information states behind them.
 
     Attributes:
-        dataset: player 0's scaled information states and its actions; partners are opponents,
-            -1 for the uniform policy; returns are chips over the trajectory.
+        dataset: player 0's scaled information states and its actions; partners are opponents;
+            returns are chips over the trajectory.
         trajectories: the same episodes as indices of information states, with what the opponent
             saw and did.
     """
@@ -89,7 +88,6 @@ def make_protocol(
     num_train_episodes: int = 5,
     num_test_episodes: int = 5,
     num_steps: int = 200,
-    opponents: str = "pretraining",
     generator: torch.Generator,
 ) -> PokerProtocol:
     """Draws agents and lets them play; some ten seconds in Leduc poker at the published size.
@@ -102,30 +100,24 @@ def make_protocol(
         num_train_episodes: labelled ones of each evaluation agent.
         num_test_episodes: of each evaluation agent, to identify.
         num_steps: of player 0 in each.
-        opponents: "pretraining", or "uniform" for the uniform policy.
         generator: draws agents, cards and actions.
 
     Raises:
-        ValueError: if there is no such game or opponent, or a number is not positive.
+        ValueError: if there is no such game, or a number is not positive.
     """
     game = make_game(name)
-    _checks.one_of("opponents", opponents, OPPONENTS)
     counts = num_pretraining_agents, num_evaluation_agents
     names = "num_pretraining_agents", "num_evaluation_agents"
     for label, count in zip(names, counts, strict=True):
         _checks.integer(label, count, minimum=2)
     policies = random_policies(game, sum(counts), generator=generator)
-    pool = uniform_policy(game)[None]
-    if opponents == "pretraining":
-        pool = policies[: counts[0]]
+    pool = policies[: counts[0]]
     scaled = _scaled_states(game, policies, pool, generator=generator)
 
     def episodes(label: str, begin: int, end: int, count: int) -> PokerEpisodes:
         count = _checks.integer(label, count, minimum=1)
         agents = torch.arange(begin, end).repeat_interleave(count)
         record, partners = _record(game, policies, pool, agents, num_steps, generator=generator)
-        known = opponents == "pretraining"
-        partners = partners if known else torch.full_like(agents, -1)
         dataset = InteractionDataset(
             observations=scaled[record.states.long()],
             actions=record.actions.to(torch.uint8),

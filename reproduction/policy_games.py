@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from paperlib.agents import contextual_games
@@ -26,6 +27,17 @@ def score(shares: Mapping[str, float]) -> float:
 def mean_score(opponents: Sequence[Mapping[str, float]]) -> float:
     """Mean of the `score` against several opponents."""
     return float(np.mean([score(shares) for shares in opponents]))
+
+
+def score_error(scores: NDArray[np.float64], num_games: int) -> float:
+    """Standard error of a mean score over opponents, of one policy or of one for each opponent;
+    an upper bound if games are drawn.
+
+    Args:
+        scores: against each of them, (Q,).
+        num_games: independent ones, against each.
+    """
+    return float(np.sqrt(np.mean(scores * (1 - scores)) / (num_games * len(scores))))
 
 
 def make_opponent_context(
@@ -76,7 +88,7 @@ def evaluate(
     players = [Wrestler.from_state(opponents[number]) for number in chosen]
     # One thread: policies are jobs of one core each
     played = contextual_games.meet(
-        [(learner, context)], players, numbers, key=key, num_games=num_rounds, num_threads=1
+        [(learner, context)], players, numbers, key=key, num_rounds=num_rounds, num_threads=1
     )
     whom = np.tile(numbers, num_rounds)
     return [played.select(whom == k).shares() for k in range(len(chosen))]
@@ -126,7 +138,7 @@ def meet(
     """
     players = [(policy, make_opponent_context(spec, num_games, [0])) for policy, spec in sides]
     opponent = np.zeros(num_games, dtype=np.int64)
-    options = {"num_games": num_rounds, "max_cycles": max_cycles, "num_threads": 1}
+    options = {"num_rounds": num_rounds, "max_cycles": max_cycles, "num_threads": 1}
     shares = contextual_games.meet(players, [], opponent, key=key, **options).shares()
     progress(1)
     return [shares[how] for how in ("won", "drawn", "lost")]

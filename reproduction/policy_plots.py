@@ -68,13 +68,16 @@ def gains(values: Values, variants: Sequence[str]) -> Figure:
     return figure
 
 
-def best_responses(values: Values, generalists: Mapping[str, str], start: str) -> Figure:
+def best_responses(
+    values: Values, generalists: Mapping[str, str], start: str, *, label: str = "best responses"
+) -> Figure:
     """The best-response matrix, and learning curves.
 
     Args:
         values: of best_responses.py.
         generalists: policies against several opponents: their colours, by name.
         start: the wrestler where training started.
+        label: what the policies against one opponent are called.
     """
     names, num_train = values["opponents"], len(values["groups"]["train"])
     shown = [*names, *generalists, start]
@@ -87,13 +90,13 @@ def best_responses(values: Values, generalists: Mapping[str, str], start: str) -
     left.axhline(len(names) - 0.5, color="white", lw=2, zorder=0.9)
     left.set(xlabel="opponent", ylabel="trained against")
     scores = {name: [score for _, score in curve] for name, curve in values["curves"].items()}
-    drawn = {"best responses": ("#0072B2", [scores[name] for name in names])}
+    drawn = {label: ("#0072B2", [scores[name] for name in names])}
     drawn |= {name: (colour, [scores[name]]) for name, colour in generalists.items()}
-    for label, (colour, curves) in drawn.items():
+    for name, (colour, curves) in drawn.items():
         smooth = np.array([_means_of_five(curve) for curve in curves])
         first = 1 - (smooth.shape[1] - 1) / max(1, len(curves[0]) - 1)
         places = np.linspace(first, 1, smooth.shape[1])
-        plots.draw_band(right, places, smooth, label=label, color=colour)
+        plots.draw_band(right, places, smooth, label=name, color=colour)
     right.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3, fontsize=6)
     right.set(xlabel="fraction of the training", ylabel="score in training")
     return figure

@@ -201,10 +201,7 @@ class Study(Opponents):
     policies_folder: str | Path
 
     def __post_init__(self) -> None:
-        if self.conditioning not in CONDITIONINGS:
-            raise ValueError(
-                f"conditioning must be one of {', '.join(CONDITIONINGS)}; got {self.conditioning!r}"
-            )
+        _checks.one_of("conditioning", self.conditioning, CONDITIONINGS)
         for name in ("num_games", "games_every"):
             _checks.integer(name, getattr(self, name), minimum=1)
 

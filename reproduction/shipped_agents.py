@@ -89,7 +89,8 @@ def load_contextual_policies(parameters: Mapping[str, Any]) -> ContextualPolicie
 def check_best_responses(provenance: Mapping[str, Any], parameters: Mapping[str, Any]) -> None:
     """Refuses best responses that were trained with other parameters.
 
-    `BestResponses.check` does so for other opponents, and another start.
+    `BestResponses.check` does so for other opponents and another start, and compares whole recipes
+    where the provenance holds them.
 
     Args:
         provenance: of the shipped ones.

@@ -43,7 +43,6 @@ def ship(
     world: str,
     seed: int,
     kinds: Sequence[str] = ("weak", "strong"),
-    methods: Sequence[str] = METHODS,
     weights: str | Path = WEIGHTS,
 ) -> list[Path]:
     """Copies encoders of one seed, with their provenance and their measures on test episodes, and
@@ -55,7 +54,6 @@ def ship(
         world: folder of ``weights`` that they belong to.
         seed: of the run.
         kinds: of the splits.
-        methods: which objectives.
         weights: where to.
 
     Returns:
@@ -70,7 +68,7 @@ def ship(
     card = (weights / CARD).read_text()
     made = {}
     for kind in kinds:
-        for method in methods:
+        for method in METHODS:
             path = encoder_path(Path(encoders), kind, method, seed)
             model = PolicyEmbedder.load(path)
             _check(model, result, kind, method, seed)
@@ -84,8 +82,7 @@ def ship(
         (weights / CHECKSUMS, "\n".join([*lines, ""])),
         (weights / CARD, between(card, MARKS, table(weights))),
     ):
-        with files.replacing(path) as temporary:
-            temporary.write_text(text)
+        files.save_text(path, text)
     return list(made)
 
 

@@ -58,7 +58,6 @@ class Source:
         """See `word_speakers.word_returns`."""
         return word_speakers.word_returns(
             self.population.listeners.rows(list(self.pairs)),
-            message_size=self.population.message_size,
             num_episodes=num_episodes,
             generator=generator,
             dynamics=self.population.dynamics,

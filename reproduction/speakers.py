@@ -213,12 +213,11 @@ def train_exactly(
         and of `CONSTANT` and `CODE`, which have one number; and under "check" by how much the mean
         return of real episodes exceeds that from the table.
     """
-    message_size, counts = task.population.message_size, task.episode_counts
+    counts = task.episode_counts
     tables, found = {}, {}
     for number, part in enumerate(("train", "test")):
         tables[part] = word_speakers.word_returns(
             task.listeners(part),
-            message_size=message_size,
             num_episodes=num_word_episodes,
             generator=make_generator(task.seed, Stream.TABLE_3_CONSTANT_MESSAGES, number),
             dynamics=task.dynamics,
@@ -270,7 +269,7 @@ def _play_words(task: Task, speaker: StackedMLP, contexts: Tensor, num_episodes:
     listeners = task.listeners("test")
     key = task.seed, Stream.TABLE_3_CHECK
     world = ParticleWorld(
-        (1, len(listeners.biases[0]) * num_episodes),
+        (1, listeners.num_networks * num_episodes),
         generator=make_generator(*key, 1),
         message_size=task.population.message_size,
         dynamics=task.dynamics,

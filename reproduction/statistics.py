@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -52,6 +53,18 @@ def t_interval(values: ArrayLike) -> Estimate:
         raise ValueError(f"values must be at least one finite number, got {values}")
     mean, half = float(values.mean()), float(t_half_width(values))
     return Estimate(mean, mean - half, mean + half, len(values))
+
+
+def widened(estimate: Estimate, standard_error: float) -> Estimate:
+    """The estimate with an interval for a further, independent error of its mean, such as that of a
+    number which is the same in all runs. Approximate: half-widths add as standard errors do.
+
+    Args:
+        estimate: of runs, with a symmetric interval.
+        standard_error: of the further error; about normal.
+    """
+    half = math.hypot(estimate.high - estimate.mean, stats.norm.ppf(0.975) * standard_error)
+    return estimate._replace(low=estimate.mean - half, high=estimate.mean + half)
 
 
 def p_value_of_splits(values: ArrayLike, *, test_to_training: float) -> float:

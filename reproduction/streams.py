@@ -61,6 +61,8 @@ class Stream(enum.IntEnum):
     FIGURE_4_GAMES = 506  # (seed, _, group of opponents, game): evaluation games
     BEST_RESPONSES = 504  # (_, policy): trainings
     BEST_RESPONSES_GAMES = 505  # (seed, _, policy): games against all opponents
+    SPECIALISTS = 507  # (_, run, policy): trainings
+    SPECIALISTS_GAMES = 508  # (seed, _, policy): games against all opponents
     FIGURE_5_MATCHES = 510  # (seed of the policies, _, pair of variants, game)
 
     GENERALISATION = 220  # (seed, _): tables; (seed, _, encoder, ...): trainings and evaluations

@@ -24,6 +24,7 @@ from reproduction.statistics import Estimate
 
 INTERVAL = re.compile(r"(?<=\d) \[(-?[\d.]+), (?=-?[\d.]+\])")  # with its spaces
 Row = Mapping[str, Any]
+HEADER = ("item", "paper (unverified)", "ours [95 %]", "runs", "verdict")  # of tables for readers
 COLUMNS = ("item", "paper", "ours", "low", "high", "num_runs", "verdict")
 # Symbols that pandas leaves unchanged, but that LaTeX's usual fonts lack
 LATEX_SYMBOLS = str.maketrans(
@@ -129,23 +130,24 @@ def show(markdown: str) -> None:
     display({"text/markdown": rendered, "text/plain": markdown}, raw=True)
 
 
+def cells(entry: Row) -> tuple[Any, ...]:
+    """A row as the cells below `HEADER`."""
+    shown = number(entry["paper"]), interval(entry), entry["num_runs"]
+    return entry["item"], *shown, entry["verdict"] or "–"
+
+
 def save_rows(folder: str | Path, name: str, rows: Sequence[Row]) -> None:
     """Writes rows as CSV (full precision), Markdown and LaTeX."""
-    cells = [["" if r[name] is None else r[name] for name in COLUMNS] for r in rows]
-    frame = pd.DataFrame(cells, columns=[*COLUMNS], dtype=object)
-    header = ("item", "paper (unverified)", "ours [95 %]", "runs", "verdict")
-    body = [
-        (r["item"], number(r["paper"]), interval(r), r["num_runs"], r["verdict"] or "–")
-        for r in rows
-    ]
+    table = [["" if r[name] is None else r[name] for name in COLUMNS] for r in rows]
+    frame = pd.DataFrame(table, columns=[*COLUMNS], dtype=object)
+    body = [*map(cells, rows)]
     texts = {
         ".csv": frame.to_csv(index=False, na_rep="nan"),
-        ".md": markdown_table(header, body),
-        ".tex": latex_table(header, body),
+        ".md": markdown_table(HEADER, body),
+        ".tex": latex_table(HEADER, body),
     }
     for suffix, text in texts.items():
-        with files.replacing(Path(folder) / f"{name}{suffix}") as temporary:
-            temporary.write_text(text)
+        files.save_text(Path(folder) / f"{name}{suffix}", text)
 
 
 def save_runs(
@@ -164,8 +166,7 @@ def save_runs(
     frame = pd.DataFrame(runs)
     if frame.empty:
         raise ValueError(f"runs: {name} has none to save")
-    with files.replacing(Path(folder) / f"{name}_runs.csv") as temporary:
-        temporary.write_text(frame.to_csv(index=False, na_rep="nan"))
+    files.save_text(Path(folder) / f"{name}_runs.csv", frame.to_csv(index=False, na_rep="nan"))
 
 
 def load_all(results_dir: str | Path) -> dict[str, dict[str, Any]]:

@@ -32,7 +32,7 @@ def win_matrix(dataset: InteractionDataset, num_players: int) -> dict[str, NDArr
     }
 
 
-def behaviour(dataset: InteractionDataset, *, robot: str = "ant") -> dict[str, Tensor]:
+def behaviour(dataset: InteractionDataset) -> dict[str, Tensor]:
     """Simple statistics of each episode's style, (E,): means over its steps.
 
     Returns:
@@ -40,7 +40,7 @@ def behaviour(dataset: InteractionDataset, *, robot: str = "ant") -> dict[str, T
         "speed" in m/s, "contact", the share of steps in which a force acts on the opponent's torso,
         "effort", the mean squared action, and "from centre", the distance from it in m.
     """
-    fields, parts = observation_fields(robot), []
+    fields, parts = observation_fields("ant"), []
     for index in in_parts(torch.arange(len(dataset)), dataset.observations.shape[1]):
         batch = dataset.batch(index)
         seen = {name: batch.observations[..., at] for name, at in fields.items()}

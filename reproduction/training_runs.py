@@ -99,8 +99,7 @@ def find(name: str) -> TrainingRun:
     Raises:
         ValueError: if there is no such run.
     """
-    if name not in RUNS:
-        raise ValueError(f"name must be one of {', '.join(RUNS)}; got {name!r}")
+    _checks.one_of("name", name, RUNS)
     return RUNS[name]
 
 

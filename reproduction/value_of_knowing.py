@@ -57,7 +57,6 @@ def of_listeners(population: Population, *, num_episodes: int, generator: torch.
     """
     tables = word_speakers.word_returns(
         population.listeners,
-        message_size=population.message_size,
         num_episodes=num_episodes,
         dynamics=population.dynamics,
         generator=generator,

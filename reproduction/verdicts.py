@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import dataclasses
 import math
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from paperlib import _checks
 from reproduction import statistics
 
 Numbers = Sequence[float] | NDArray[np.floating]
@@ -55,10 +57,7 @@ class Part:
                 f"smallest_effect of {self.name!r} must be positive, finite and chosen before the "
                 f"runs; got {self.smallest_effect}"
             )
-        if self.expected not in EXPECTED:
-            raise ValueError(
-                f"expected must be one of {', '.join(EXPECTED)}; got {self.expected!r}"
-            )
+        _checks.one_of("expected", self.expected, EXPECTED)
         if self.clusters is not None and np.shape(self.clusters) != differences.shape:
             raise ValueError(
                 f"clusters of {self.name!r} must be {len(differences)}, one a run; got shape "
@@ -185,13 +184,10 @@ def required_num_runs(part: Part, *, num_parts: int = 1) -> int | None:
         p_values = (min(1.0, num_parts * p) for p in _p_values(part, mean, spread, count))
         return _decide(part, mean, *p_values) != "undecided"
 
-    low, high = num_runs - 1, MAX_RUNS
-    if not decided(high):
+    if not decided(MAX_RUNS):
         return None
-    while high - low > 1:  # more runs never undo a decision
-        middle = (low + high) // 2
-        low, high = (low, middle) if decided(middle) else (middle, high)
-    return high
+    counts = range(num_runs, MAX_RUNS)  # more runs never undo a decision
+    return num_runs + bisect.bisect_left(counts, True, key=decided)
 
 
 def judge(parts: Sequence[Part]) -> tuple[str, list[Verdict]]:

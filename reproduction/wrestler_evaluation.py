@@ -172,6 +172,19 @@ def total_counts(played: Sequence[Tournament]) -> dict[str, NDArray[np.int64]]:
     return {how: sum(part.counts[how] for part in played) for how in ("won", "lost", "drawn")}
 
 
+def match_rows(
+    counts: Mapping[str, NDArray[np.int64]], names: Sequence[str]
+) -> list[dict[str, str | int]]:
+    """A row for each pair of wrestlers: how many of their matches the first one "won" and "lost",
+    and how many were "drawn"."""
+    return [
+        {"wrestler": names[row], "opponent": names[column]}
+        | {how: int(found[row, column]) for how, found in counts.items()}
+        for row, column in np.ndindex(counts["won"].shape)
+        if row < column
+    ]
+
+
 def win_intervals(counts: Mapping[str, NDArray[np.int64]]) -> list[list[Estimate | None]]:
     """Share of matches that rows won against columns, with Wilson intervals; None with itself."""
     total = sum(counts.values())

@@ -66,10 +66,7 @@ def train_maddpg(listeners: StackedMLP, contexts: torch.Tensor, turn: int) -> tu
 def table_of(listeners: StackedMLP, *key: int, num_episodes: int) -> torch.Tensor:
     """Mean returns of each listener, target and word."""
     tables = word_speakers.word_returns(
-        listeners,
-        message_size=MESSAGE_SIZE,
-        num_episodes=num_episodes,
-        generator=make_generator(*key),
+        listeners, num_episodes=num_episodes, generator=make_generator(*key)
     )
     return tables.mean(0)
 

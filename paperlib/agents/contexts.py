@@ -18,51 +18,6 @@ from paperlib.encoders import RunningEmbedding
 KINDS = ("zeros", "random", "oracle", "offline", "online")
 
 
-class NoContext:
-    """Stands in for a context where a policy has none: vectors of size zero.
-
-    Args:
-        num_envs: N matches.
-
-    Attributes:
-        vectors, critic_vectors: (N, 0).
-        context_size, critic_size: 0.
-        name: "none".
-    """
-
-    context_size, critic_size, name = 0, 0, "none"
-
-    def __init__(self, num_envs: int) -> None:
-        self.vectors = self.critic_vectors = torch.zeros(num_envs, 0)
-
-    def begin(
-        self,
-        env_ids: NDArray[np.int64],
-        opponents: NDArray[np.int64],
-        *,
-        generator: torch.Generator,
-    ) -> None:
-        """Does nothing."""
-
-    def watch(
-        self,
-        observations: NDArray[np.float32],
-        actions: NDArray[np.float32],
-        playing: NDArray[np.bool_],
-    ) -> None:
-        """Does nothing."""
-
-    def end(self, env_ids: NDArray[np.int64], opponents: NDArray[np.int64]) -> None:
-        """Does nothing."""
-
-    def state(self) -> dict[str, Tensor]:
-        """Empty."""
-        return {}
-
-    def load_state(self, tensors: Mapping[str, Tensor]) -> None:
-        """Does nothing."""
-
-
 class OpponentContext:
     """A vector c about the opponent, for each of N matches.
 
@@ -114,8 +69,7 @@ class OpponentContext:
         tells_critic: bool = False,
         name: str = "",
     ) -> None:
-        if kind not in KINDS:
-            raise ValueError(f"kind must be one of {', '.join(KINDS)}; got {kind!r}")
+        _checks.one_of("kind", kind, KINDS)
         if kind == "oracle" and num_opponents > context_size:
             raise ValueError(
                 f"context_size must be at least {num_opponents}, the number of opponents, got "
@@ -177,7 +131,7 @@ class OpponentContext:
         if self.kind == "random":
             shape = len(env_ids), self.context_size
             self.vectors[env_ids] = torch.randn(shape, generator=generator)
-        else:
+        elif self.kind != "zeros":
             self.vectors[env_ids] = self.table[opponents]
         if self.critic_size:
             told = torch.from_numpy(opponents)
@@ -254,3 +208,14 @@ class OpponentContext:
         if self.running:
             self.table, self.recent = tensors["table"].clone(), tensors["recent"].clone()
             self.counts = tensors["counts"].clone()
+
+
+def no_context(num_envs: int, num_opponents: int) -> OpponentContext:
+    """Stands in for a context where a policy has none: vectors of size zero.
+
+    Args:
+        num_envs: N.
+        num_opponents: P.
+    """
+    sizes = {"num_envs": num_envs, "num_opponents": num_opponents, "context_size": 0}
+    return OpponentContext("zeros", **sizes, name="none")

@@ -47,7 +47,7 @@ def meet(
     opponents: NDArray[np.int64],
     *,
     key: Sequence[int],
-    num_games: int = 1,
+    num_rounds: int = 1,
     max_cycles: int = MAX_CYCLES,
     num_threads: int = 0,
 ) -> matches.Results:
@@ -61,7 +61,7 @@ def meet(
         fixed_opponents: play the second robot where there is one side.
         opponents: which of them plays in each match, (N,).
         key: of the random streams.
-        num_games: G, how many games of each match count; they are played one after the other.
+        num_rounds: G, how many games of each match count; they are played one after the other.
         max_cycles: steps until a match is a draw.
         num_threads: of the physics, 0 for all CPUs; does not affect the results.
 
@@ -77,7 +77,7 @@ def meet(
 
     before = max((c.num_episodes for _, c in sides if c.running), default=0)
     counted = []
-    for game in range(before + num_games):
+    for game in range(before + num_rounds):
         generator = streams.make_generator(*key, game)
         seeds = torch.randint(2**62, (len(opponents),), generator=generator)
         for _, context in sides:

@@ -113,7 +113,7 @@ class Learners:
         self.contexts, self.message_size = contexts, message_size
         self.source = dict(source or {})
         self.learns_listeners = listeners is None
-        self.num_groups = 1 if listeners is None else len(listeners.biases[0])
+        self.num_groups = 1 if listeners is None else listeners.num_networks
         _check_sizes(settings, len(self.generators), listeners=listeners, contexts=contexts)
         seen = listener_size(message_size)
         context_size = 0 if contexts is None else contexts.shape[-1]
@@ -285,7 +285,7 @@ def _check_sizes(
     listeners: StackedMLP | None,
     contexts: Tensor | None,
 ) -> None:
-    num_listeners = 1 if listeners is None else len(listeners.biases[0])
+    num_listeners = 1 if listeners is None else listeners.num_networks
     if settings.num_episodes % num_listeners or settings.batch_size < num_listeners:
         raise ValueError(
             f"num_episodes ({settings.num_episodes}) must be a multiple of the number of listeners "

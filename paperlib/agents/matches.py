@@ -47,12 +47,7 @@ class Results:
 
     def select(self, chosen: NDArray[Any]) -> Results:
         """The results of some of the matches, given by a mask or by their indices."""
-        return Results(
-            winner=self.winner[chosen],
-            lost=self.lost[chosen],
-            reasons=self.reasons[chosen],
-            lengths=self.lengths[chosen],
-        )
+        return Results(**{name: values[chosen] for name, values in vars(self).items()})
 
     def outcomes(self) -> dict[str, NDArray[np.bool_]]:
         """Which matches the first robot "won" and "lost", and which were "drawn", (N,) each."""

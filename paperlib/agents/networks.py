@@ -61,6 +61,11 @@ class StackedMLP(nn.Module):
         stack.biases.extend(nn.Parameter(bias) for bias in biases)
         return stack
 
+    @property
+    def num_networks(self) -> int:
+        """Rows of the stack, num_copies * K."""
+        return len(self.biases[0])
+
     def rows(self, rows: Sequence[int]) -> StackedMLP:
         """A new stack that holds copies of the networks of these rows."""
         state = self.state_dict()

@@ -94,7 +94,7 @@ def play(
 
 def against_each(listeners: StackedMLP) -> Policies:
     """Listeners as partners of every speaker: listener n // (N / L) plays episode n of N."""
-    num_listeners = len(listeners.biases[0])
+    num_listeners = listeners.num_networks
 
     def logits(observations: Tensor) -> Tensor:
         num_speakers = observations.shape[0]
@@ -126,7 +126,7 @@ def cross_play(
     Returns:
         The return (sum of 25 rewards) of each episode, (K, L, num_episodes).
     """
-    num_speakers, num_listeners = len(speakers.biases[0]), len(listeners.biases[0])
+    num_speakers, num_listeners = speakers.num_networks, listeners.num_networks
     world = ParticleWorld(
         (num_speakers, num_listeners * num_episodes),
         generator=generators,
@@ -160,7 +160,7 @@ class Population(nn.Module):
 
     @property
     def num_pairs(self) -> int:
-        return len(self.speakers.biases[0])
+        return self.speakers.num_networks
 
     @property
     def message_size(self) -> int:
@@ -203,7 +203,7 @@ class Population(nn.Module):
         expected = particleworld.SPEAKER_SIZE, particleworld.listener_size(0), FORCE_SIZE
         if sizes != expected:
             raise ValueError(f"sizes of the networks must be {expected}, got {sizes}")
-        counts = len(speakers.biases[0]), len(listeners.biases[0])
+        counts = speakers.num_networks, listeners.num_networks
         if counts[0] != counts[1]:
             raise ValueError(f"{counts[0]} speakers, but {counts[1]} listeners")
         return cls(speakers, listeners, provenance=provenance)

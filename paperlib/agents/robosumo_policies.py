@@ -56,7 +56,7 @@ class Wrestler(nn.Module):
         critic_size: int = 0,
     ) -> None:
         super().__init__()
-        _checks.one_of("robot", robot, tuple(ROBOTS))
+        _checks.one_of("robot", robot, ROBOTS)
         self.robot, self.front = robot, Front(robot)
         self.context_size, self.memory_size = context_size, memory_size
         self.critic_size = critic_size

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from paperlib.agents import ppo
-from paperlib.agents.contexts import NoContext, OpponentContext
+from paperlib.agents.contexts import OpponentContext
 from paperlib.agents.players import UNASSIGNED, Player, UniformlyRandom, ZeroAction, sample_actions
 from paperlib.agents.rewards import RewardWeights
 from paperlib.agents.robosumo_policies import Wrestler
@@ -152,7 +152,7 @@ class RolloutCollector:
         learners: Sequence[Wrestler],
         opponents: OpponentSampler,
         *,
-        context: OpponentContext | NoContext,
+        context: OpponentContext,
         rewards: RewardWeights,
     ) -> None:
         if len(context.vectors) != len(opponents.player_ids):
@@ -161,7 +161,7 @@ class RolloutCollector:
                 f"{len(opponents.player_ids)}"
             )
         fixed = len(opponents.fixed_opponents)
-        if isinstance(context, OpponentContext) and len(context.table) != fixed:
+        if len(context.table) != fixed:
             raise ValueError(
                 f"context: it is about {len(context.table)} opponents, there are {fixed} fixed ones"
             )

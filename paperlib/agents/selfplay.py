@@ -15,7 +15,7 @@ from torch import Tensor
 
 from paperlib import _checks, files
 from paperlib.agents import ppo
-from paperlib.agents.contexts import NoContext, OpponentContext
+from paperlib.agents.contexts import OpponentContext, no_context
 from paperlib.agents.rewards import RewardWeights
 from paperlib.agents.robosumo_policies import Wrestler
 from paperlib.agents.robosumo_symmetries import KINDS, Augmentation
@@ -154,7 +154,7 @@ class SelfPlay:
         if num_learners not in (1, 2) or counts[1] not in (0, num_learners):
             raise ValueError(f"num_learners is 1 or 2, with no parents or one each; got {counts}")
         self.key, self.recipe, self.robot = tuple(key), recipe, robot
-        self.context = context or NoContext(recipe.num_envs)
+        self.context = context or no_context(recipe.num_envs, len(fixed_opponents))
         self.learners = [self._make_learner(number, parents) for number in range(num_learners)]
         self.checksums = {
             "parents": [files.tensor_checksum(state, "") for state in parents],

@@ -17,7 +17,13 @@ from torch import Tensor
 from paperlib import _checks, streams
 from paperlib.agents.networks import StackedMLP
 from paperlib.agents.populations import Policies, against_each, play
-from paperlib.environments.particleworld import COLOURS, NUM_LANDMARKS, SPEAKER_SIZE, ParticleWorld
+from paperlib.environments.particleworld import (
+    COLOURS,
+    NUM_LANDMARKS,
+    SPEAKER_SIZE,
+    ParticleWorld,
+    listener_size,
+)
 
 MAX_MESSAGE_SIZE = 8  # 256 words
 SURE = 30.0  # logit of a bit that is sent with certainty
@@ -46,7 +52,6 @@ def word_numbers(bits: Float[Tensor, "*batch bit"]) -> Int[Tensor, "*batch"]:
 def word_returns(
     listeners: StackedMLP,
     *,
-    message_size: int,
     num_episodes: int,
     generator: torch.Generator,
     dynamics: str = "mpe2",
@@ -54,8 +59,7 @@ def word_returns(
     """Two tables R of mean returns, of independent episodes: choose on one, evaluate on the other.
 
     Args:
-        listeners: a stack of L.
-        message_size: M, at most 8.
+        listeners: a stack of L, for messages of at most 8 bits.
         num_episodes: of each word with each listener; about a sixth for each target and table.
         generator: draws the episodes.
         dynamics: of the world.
@@ -63,8 +67,9 @@ def word_returns(
     Raises:
         ValueError: if there are too many words, or a target came up in no episode of a table.
     """
+    message_size = listeners.sizes[0] - listener_size(0)
     bits = words(message_size).to(generator.device)
-    num_listeners = len(listeners.biases[0])
+    num_listeners = listeners.num_networks
     world = ParticleWorld(
         (len(bits), num_listeners * num_episodes),
         generator=generator,

@@ -9,6 +9,8 @@ from gymnasium.spaces import Box
 from numpy.typing import ArrayLike, NDArray
 from pettingzoo import ParallelEnv
 
+from paperlib import _checks
+
 Array = NDArray[np.float32]
 Answer = tuple[
     dict[str, Array], dict[str, float], dict[str, bool], dict[str, bool], dict[str, dict]
@@ -38,9 +40,7 @@ class FixedSpacesEnv(ParallelEnv):
         state_size: int,
         render_mode: str | None,
     ) -> None:
-        modes = (None, *self.metadata["render_modes"])
-        if render_mode not in modes:
-            raise ValueError(f"render_mode must be one of {modes}, got {render_mode!r}")
+        _checks.one_of("render_mode", render_mode, (None, *self.metadata["render_modes"]))
         self.render_mode = render_mode
         self.possible_agents = list(observation_sizes)
         self.agents: list[str] = []

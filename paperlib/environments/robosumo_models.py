@@ -8,6 +8,7 @@ from numbers import Real
 
 import mujoco
 
+from paperlib import _checks
 from paperlib.environments.robosumo_bodies import (
     ROBOTS,
     TATAMI_MARGIN,
@@ -49,8 +50,7 @@ def make_spec(
     robots = tuple(robots)
     if len(robots) != 2 or not all(name in ROBOTS for name in robots):
         raise ValueError(f"robots must be two of {', '.join(ROBOTS)}; got {robots}")
-    if integrator not in INTEGRATORS:
-        raise ValueError(f"integrator must be one of {', '.join(INTEGRATORS)}; got {integrator!r}")
+    _checks.one_of("integrator", integrator, INTEGRATORS)
     if not (isinstance(tatami_size, Real) and math.isfinite(tatami_size) and tatami_size >= 1.5):
         raise ValueError(f"tatami_size must be a number of at least 1.5 m, got {tatami_size}")
     if len(colours) != 2 or any(

@@ -26,6 +26,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from paperlib import _checks
 from paperlib.environments.robosumo_bodies import ROBOTS, TATAMI_TOP
 
 CONTACT_LIMIT = 100.0  # N m or N
@@ -42,8 +43,7 @@ def observation_fields(robot: str) -> dict[str, slice]:
     Raises:
         ValueError: if there is no such robot.
     """
-    if robot not in ROBOTS:
-        raise ValueError(f"robot must be one of {', '.join(ROBOTS)}; got {robot!r}")
+    _checks.one_of("robot", robot, ROBOTS)
     joints, bodies = ROBOTS[robot].num_joints, ROBOTS[robot].num_bodies
     sizes = {
         "position": 3,

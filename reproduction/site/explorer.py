@@ -16,7 +16,7 @@ import jinja2
 import mujoco
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from markupsafe import Markup
 from numpy.typing import NDArray
 from PIL import Image
@@ -46,32 +46,6 @@ TEMPLATE = Path(__file__).with_name("explorer.html")
 FRAME_SIZE = 160, 120  # pixels of each picture of a match
 FRAME_COLUMNS = 2
 QUALITY = 55  # of JPEGs: some 2 kB a picture
-
-
-def choose_episodes(
-    agents: Int[Tensor, " episode"],
-    *,
-    num_agents: int,
-    num_episodes: int,
-    generator: torch.Generator,
-) -> Int[Tensor, " chosen"]:
-    """Draws some agents, and some episodes of each.
-
-    Args:
-        agents: the agent of each episode.
-        num_agents: the most agents to draw.
-        num_episodes: the most episodes to draw of each.
-        generator: draws them.
-
-    Returns:
-        Indices into ``agents``, agent by agent.
-    """
-    ids = agents.unique()
-    chosen = []
-    for agent in ids[torch.randperm(len(ids), generator=generator)[:num_agents]].sort().values:
-        own = (agents == agent).nonzero()[:, 0]
-        chosen.append(own[torch.randperm(len(own), generator=generator)[:num_episodes]])
-    return torch.cat(chosen)
 
 
 def make_maps(
@@ -135,23 +109,22 @@ def particle_episode(
 
 
 def match_positions(
-    dataset: InteractionDataset, row: int, steps: NDArray[np.int64], *, robot: str = "ant"
+    dataset: InteractionDataset, row: int, steps: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """Joint positions of both robots of a match.
+    """Joint positions of both ants of a match.
 
     Args:
         dataset: from `matches.collect`: rows 2m and 2m + 1 are the two views of a match.
         row: one of the views; its agent comes first.
         steps: of the episode, (F,).
-        robot: the kind of both.
 
     Returns:
-        Positions of `robosumo_models.make_spec((robot, robot))`, (F, nq).
+        Positions of `robosumo_models.make_spec()`, (F, nq).
 
     Raises:
         ValueError: if the neighbouring row is not a view of the same match.
     """
-    fields, views = observation_fields(robot), (row, row ^ 1)
+    fields, views = observation_fields("ant"), (row, row ^ 1)
     sides = [(dataset.agents[view], dataset.partners[view]) for view in views]
     if sides[0] != sides[1][::-1] or dataset.lengths[row] != dataset.lengths[row ^ 1]:
         raise ValueError(f"dataset: episodes {row} and {row ^ 1} are not two views of one match")
@@ -165,17 +138,14 @@ def match_positions(
 
 
 class Camera:
-    """Draws small pictures of matches, in a quarter of the usual time.
-
-    Args:
-        robot: the kind of both robots.
+    """Draws small pictures of matches between ants, in a quarter of the usual time.
 
     Raises:
         RuntimeError: if OpenGL is not available.
     """
 
-    def __init__(self, *, robot: str = "ant") -> None:
-        spec = make_spec((robot, robot))
+    def __init__(self) -> None:
+        spec = make_spec()
         width, height = 2 * FRAME_SIZE[0], 2 * FRAME_SIZE[1]  # shrunk, which smooths edges
         spec.visual.quality.shadowsize, spec.visual.quality.offsamples = 1024, 0
         spec.visual.global_.offwidth, spec.visual.global_.offheight = width, height

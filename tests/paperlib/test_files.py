@@ -46,6 +46,13 @@ def test_a_failed_write_leaves_the_old_file_and_no_litter(error, tmp_path):
     assert file.read_text() == "old" and list(tmp_path.iterdir()) == [file]
 
 
+def test_text_replaces_a_file(tmp_path):
+    for text in ("old\n", "χ² = 1\n"):
+        files.save_text(tmp_path / "a.txt", text)
+        assert (tmp_path / "a.txt").read_text() == text
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+
+
 def test_files_have_ordinary_permissions(tmp_path):
     with files.replacing(tmp_path / "a.txt") as temporary:
         temporary.write_text("")

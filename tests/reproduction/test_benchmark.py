@@ -167,13 +167,13 @@ def test_a_world_without_partners_is_named(tmp_path, monkeypatch):
 
 
 def test_unknown_names_are_named(tmp_path):
-    with pytest.raises(ValueError, match=r"worlds must be one of .*, got 'Texas'"):
+    with pytest.raises(ValueError, match=r"worlds must be one of .*; got 'Texas'"):
         make(tmp_path, worlds=["Texas"])
-    with pytest.raises(ValueError, match=r"encoders must be one of .*, got 'MLP'"):
+    with pytest.raises(ValueError, match=r"encoders must be one of .*; got 'MLP'"):
         make(tmp_path, encoders=["MLP"])
-    with pytest.raises(ValueError, match=r"objectives must be one of .*, got 'Emb'"):
+    with pytest.raises(ValueError, match=r"objectives must be one of .*; got 'Emb'"):
         make(tmp_path, objectives=["Emb"])
-    with pytest.raises(ValueError, match=r"objectives must be one of .*, got 'supervised'"):
+    with pytest.raises(ValueError, match=r"objectives must be one of .*; got 'supervised'"):
         make(tmp_path, objectives=["Emb-Hyb", "supervised"])
     with pytest.raises(ValueError, match="objectives must differ from each other"):
         make(tmp_path, objectives=["Emb-Hyb", "Emb-Hyb"])

@@ -7,6 +7,7 @@ import torch
 
 from paperlib import graphs
 from paperlib.embeddings import PolicyEmbedder, Settings
+from paperlib.objectives import Hybrid
 from reproduction.comparison_files import (
     learn_candidate,
     learn_to_file,
@@ -15,21 +16,6 @@ from reproduction.comparison_files import (
 )
 
 SMALL = Settings(num_updates=100, embedding_size=4, hidden_size=8, policy_hidden_size=8)
-
-
-def test_datasets_may_come_as_files(tmp_path, dataset):
-    dataset.save(tmp_path / "d.safetensors")
-    rest = {
-        "settings": dataclasses.replace(SMALL, num_updates=3),
-        "key": (1,),
-        "device": "cpu",
-        "progress": lambda n: None,
-    }
-    paths = [tmp_path / f"{k}.safetensors" for k in (0, 1)]
-    for path, source in zip(paths, (dataset, tmp_path / "d.safetensors"), strict=True):
-        learn_to_file(dataset=source, path=path, **rest)
-    one, other = (PolicyEmbedder.load(path) for path in paths)
-    assert torch.equal(one.embed(dataset), other.embed(dataset)) and one.source == other.source
 
 
 def test_episodes_are_read_once_until_their_file_changes(tmp_path, dataset):
@@ -50,9 +36,11 @@ def test_episodes_are_read_once_until_their_file_changes(tmp_path, dataset):
 
 def test_encoders_are_of_these_episodes_and_edges(tmp_path, dataset):
     path, graph = tmp_path / "e.safetensors", graphs.InteractionGraph((0, 1, 2), ((0, 1), (1, 2)))
+    dataset.save(tmp_path / "d.safetensors")
     learn_to_file(
-        dataset=dataset,
+        dataset=tmp_path / "d.safetensors",
         graph=graph,
+        objective=Hybrid(),
         settings=dataclasses.replace(SMALL, num_updates=1),
         key=(1,),
         device="cpu",
@@ -78,6 +66,10 @@ def test_a_candidate_is_judged_by_validation_episodes(tmp_path, dataset):
     path, validation = tmp_path / "d.safetensors", graphs.InteractionGraph((0, 1), ((0, 1),))
     dataset.save(path)
     options = {"settings": dataclasses.replace(SMALL, num_updates=3), "key": (1,), "device": "cpu"}
+    options |= {
+        "graph": graphs.InteractionGraph((0, 1, 2), ((0, 1), (1, 2))),
+        "objective": Hybrid(),
+    }
     judged = []
 
     def ratio(embedded, agents):

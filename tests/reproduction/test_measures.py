@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from paperlib import files, metrics
+from paperlib.streams import make_generator
 from reproduction import measures
 from reproduction.statistics import Estimate, t_interval
 
@@ -118,3 +119,25 @@ def test_rise_compares_halves():
     assert measures.rise([0.2, 0.5]) == pytest.approx(0.3)
     with pytest.raises(ValueError, match="a curve of 1 points neither rises nor falls"):
         measures.rise([0.5])
+
+
+def test_some_episodes_of_some_agents(generator):
+    agents = torch.tensor([5, 2, 5, 9, 5, 2, 5, 9, 2, 2])
+    chosen = measures.choose_episodes(agents, num_agents=2, num_episodes=3, generator=generator)
+    assert len(set(chosen.tolist())) == len(chosen)
+    whose, counts = agents[chosen].unique_consecutive(return_counts=True)
+    assert len(whose) == 2 and whose[0] < whose[1]
+    assert counts.tolist() == [min(3, (agents == who).sum().item()) for who in whose]
+    again = measures.choose_episodes(agents, num_agents=9, num_episodes=9, generator=generator)
+    assert sorted(again.tolist()) == list(range(10))
+
+
+def test_draws_depend_on_the_generator_alone():
+    agents = torch.arange(100) % 7
+    first, same, other = (
+        measures.choose_episodes(
+            agents, num_agents=4, num_episodes=5, generator=make_generator(seed)
+        )
+        for seed in (0, 0, 1)
+    )
+    assert torch.equal(first, same) and not torch.equal(first, other)

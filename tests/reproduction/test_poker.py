@@ -57,12 +57,6 @@ def test_states_are_scaled_by_what_was_seen():
     assert set(own[:, 2:5].unique().tolist()) == {-1.0, 1.0}
 
 
-def test_opponents_change_what_is_played_against():
-    uniform = make(opponents="uniform")
-    assert (uniform.test.dataset.partners == -1).all()
-    assert torch.equal(uniform.policies, make().policies)
-
-
 def test_a_seed_determines_everything():
     one, again, other = make(seed=1), make(seed=1), make(seed=2)
     for part in ("pretraining", "train", "test"):
@@ -126,10 +120,8 @@ def test_distances_of_policies_by_hand():
 
 
 def test_bad_input_is_named():
-    with pytest.raises(ValueError, match=r"name must be one of .*, got 'holdem'"):
+    with pytest.raises(ValueError, match=r"name must be one of .*; got 'holdem'"):
         make("holdem")
-    with pytest.raises(ValueError, match=r"opponents must be one of .*, got 'nobody'"):
-        make(opponents="nobody")
     for name in SMALL:
         with pytest.raises(ValueError, match=f"{name} must be an integer of at least"):
             make(**{name: 0})

@@ -14,6 +14,7 @@ from reproduction.policy_games import (
     mean_score,
     meet,
     score,
+    score_error,
 )
 
 pytestmark = pytest.mark.usefixtures("short_games")
@@ -91,3 +92,10 @@ def test_two_policies_meet(specs):
 def test_a_draw_is_half_a_win():
     shares = {"won": 0.5, "drawn": 0.25, "lost": 0.25}
     assert score(shares) == mean_score([shares, shares]) == 0.625
+
+
+def test_the_error_of_a_mean_score_is_that_of_games():
+    scores = np.array([0.5, 0.9])
+    generator = np.random.default_rng(0)
+    means = (generator.random((20_000, 50, 2)) < scores).mean((1, 2))
+    assert score_error(scores, 50) == pytest.approx(means.std(), rel=0.03)

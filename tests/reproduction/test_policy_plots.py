@@ -63,5 +63,6 @@ def test_short_curves_are_not_smoothed():
         "scores": {name: [0.5] for name in ("a", "start")},
         "curves": {"a": CURVE[:2]},
     }
-    _, right = policy_plots.best_responses(values, {}, "start").axes
+    _, right = policy_plots.best_responses(values, {}, "start", label="specialists").axes
+    assert right.lines[0].get_label() == "specialists"
     assert right.lines[0].get_ydata() == pytest.approx([0.5, 0.55])

@@ -12,6 +12,7 @@ from reproduction.statistics import (
     p_value_of_splits,
     t_half_width,
     t_interval,
+    widened,
     wilson_interval,
 )
 
@@ -39,6 +40,12 @@ def test_t_interval_is_that_of_scipy():
     assert found == pytest.approx((0.25, test.low, test.high, 3))
     assert np.isnan(t_interval([0.3]).low) and t_interval([0.3]).mean == 0.3
     assert np.isnan(t_half_width([[1.0, 2.0]])).tolist() == [True, True]
+
+
+def test_a_further_error_widens_an_interval():
+    found = widened(Estimate(0.5, 0.2, 0.8, 4), 0.4 / 1.959964)
+    assert found == pytest.approx((0.5, 0.0, 1.0, 4), abs=1e-6)
+    assert widened(found, 0.0) == pytest.approx(found)
 
 
 def test_interval_over_clusters_is_that_of_their_means():

@@ -11,6 +11,8 @@ from paperlib.agents import maddpg
 from paperlib.agents.networks import StackedMLP
 from paperlib.agents.populations import play
 from paperlib.environments.particleworld import ParticleWorld
+from paperlib.graphs import InteractionGraph
+from paperlib.objectives import Hybrid
 from reproduction import comparison_files, trainings
 from reproduction.jobs import run_jobs
 
@@ -80,8 +82,11 @@ def test_speakers_learn_with_fixed_listeners_in_a_worker(generator):
 
 def test_representations_are_learned_once(tmp_path, dataset, monkeypatch):
     settings = embeddings.Settings(num_updates=3, repetitions=1, embedding_size=4, hidden_size=8)
+    dataset.save(tmp_path / "d.safetensors")
     job = {
-        "dataset": dataset,
+        "dataset": tmp_path / "d.safetensors",
+        "graph": InteractionGraph((0, 1, 2), ((0, 1), (1, 2))),
+        "objective": Hybrid(),
         "settings": settings,
         "key": (0,),
         "device": "cpu",
@@ -101,7 +106,13 @@ def test_representations_are_learned_once(tmp_path, dataset, monkeypatch):
 def test_a_damaged_representation_is_an_error_and_stays(tmp_path, dataset):
     path = tmp_path / "r.safetensors"
     path.write_bytes(b"nothing of the kind")
-    job = {"dataset": dataset, "settings": embeddings.Settings(), "key": (0,), "device": "cpu"}
+    dataset.save(tmp_path / "d.safetensors")
+    job = {"dataset": tmp_path / "d.safetensors", "settings": embeddings.Settings(), "key": (0,)}
+    job |= {
+        "graph": InteractionGraph((0, 1, 2), ((0, 1), (1, 2))),
+        "objective": Hybrid(),
+        "device": "cpu",
+    }
     with pytest.raises(ValueError, match=r"r\.safetensors is damaged"):
         comparison_files.learn_to_file(**job, path=path, progress=lambda done: None)
     assert path.read_bytes() == b"nothing of the kind"

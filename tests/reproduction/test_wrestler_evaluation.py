@@ -91,3 +91,14 @@ def test_counts_add_up_and_have_intervals():
     assert [found[k][k] for k in range(3)] == [None] * 3
     assert found[0][2] == wilson_interval([True, True, False])
     assert found[2][1] == wilson_interval([True, False, False])
+
+
+def test_matches_have_a_row_for_each_pair():
+    rows = evaluation.match_rows(evaluation.total_counts(PLAYED), ["a", "b", "c"])
+    assert [(row["wrestler"], row["opponent"]) for row in rows] == [
+        ("a", "b"),
+        ("a", "c"),
+        ("b", "c"),
+    ]
+    counts = [(row["won"], row["lost"], row["drawn"]) for row in rows]
+    assert counts[0] == (4, 0, 0) and counts[2] == (0, 1, 2)

@@ -83,7 +83,8 @@ def test_whole_summary_statistics_have_one_scale(comparison, measured):
 def test_quality_of_first_steps_and_of_several_episodes(comparison, measured):
     rows, agents, _ = part(comparison, "test")
     for title, steps, number in (("2 steps", 2, 1), ("5 steps", 5, 1), ("2 episodes", 5, 2)):
-        embedded = comparison.embed("weak", "untrained", 3, rows, num_time_steps=steps)
+        seen = comparison.datasets[3].first_steps(steps)
+        embedded = comparison.untrained("weak", 3).embed(seen, rows)
         for name, expected in quality(embedded, agents, number).items():
             assert measured[f"weak untrained {name}, {title}"] == expected
 

@@ -146,7 +146,10 @@ def test_notebooks_run_again_when_the_weights_that_they_load_change(tmp_path, pr
     agents, encoders = "agents/weights", "weights/robosumo"
     wrestlers = {
         "wrestlers": {f"{agents}/wrestlers"},
-        "best_responses": {f"{agents}/wrestlers_best_responses"},
+        "best_responses": {
+            f"{agents}/wrestlers_best_responses",
+            f"{agents}/wrestlers_specialists",
+        },
         "figure_4": {f"{agents}/wrestlers_contextual"}
         | {f"{encoders}/emb-{method}-strong" for method in ("hyb", "id", "im")},
         "population": {f"{agents}/population_{number}" for number in (1, 2, 3, 4)},

@@ -9,6 +9,7 @@ from opponent_contexts import make_context
 
 from paperlib import training
 from paperlib.agents.components import Components, principal_components
+from paperlib.agents.contexts import no_context
 from paperlib.agents.robosumo_policies import Wrestler
 from paperlib.agents.selfplay import Recipe, SelfPlay
 from paperlib.datasets import InteractionDataset
@@ -55,6 +56,14 @@ def test_tables_of_each_kind():
     components = Components(torch.ones(6), 2 * torch.eye(6))
     table = make_context("offline", components=components, offline=known[:2]).table
     torch.testing.assert_close(table, 2 * (known[:2] - 1))
+
+
+def test_no_context_is_of_size_zero_whoever_is_met():
+    context = no_context(3, 0)
+    context.begin(np.array([0, 2]), np.array([4, 7]), generator=make_generator(0))
+    assert context.vectors.shape == context.critic_vectors.shape == (3, 0)
+    assert (context.name, context.context_size, context.critic_size) == ("none", 0, 0)
+    assert context.state() == {}
 
 
 def test_the_critic_alone_is_told_the_opponent():

@@ -51,7 +51,7 @@ def test_series_of_games_that_count(model):
     spy, context = Spy(), make_context("online", model, num_episodes=2)
     opponents = [ZeroAction(8), UniformlyRandom(8)]
     options = {"key": (1,), "max_cycles": 5}
-    played = meet([(spy, context)], opponents, np.array([0, 1] * 4), num_games=3, **options)
+    played = meet([(spy, context)], opponents, np.array([0, 1] * 4), num_rounds=3, **options)
     assert len(spy.contexts) == 5 * 5 and len(played.winner) == 3 * 8
     assert len(context.games) == 2  # means over the last ones alone
     torch.testing.assert_close(spy.contexts[20], torch.stack(context.games).mean(0))

@@ -172,7 +172,7 @@ def test_what_one_file_cannot_hold(tmp_path):
 
 
 def test_what_a_wrestler_needs():
-    with pytest.raises(ValueError, match=r"robot must be one of .*, got 'wasp'"):
+    with pytest.raises(ValueError, match=r"robot must be one of .*; got 'wasp'"):
         Wrestler("wasp", generator=make_generator(0))
     wrestler = Wrestler(generator=make_generator(0), context_size=4)
     with pytest.raises(ValueError, match="context: this wrestler needs one of 4 numbers"):

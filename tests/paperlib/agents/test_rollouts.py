@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from paperlib.agents.contexts import NoContext
+from paperlib.agents.contexts import no_context
 from paperlib.agents.players import UNASSIGNED
 from paperlib.agents.rewards import RewardWeights
 from paperlib.agents.robosumo_policies import Wrestler
@@ -125,7 +125,11 @@ def collector(num_envs=8, num_learners=2, **options):
     opponents = sampler(num_envs, num_learners=num_learners, self_play_fraction=0.5, **options)
     learners = [Constant(0.1 * (k + 1)) for k in range(num_learners)]
     rollouts = RolloutCollector(
-        env, learners, opponents, context=NoContext(num_envs), rewards=RewardWeights()
+        env,
+        learners,
+        opponents,
+        context=no_context(num_envs, len(opponents.fixed_opponents)),
+        rewards=RewardWeights(),
     )
     generator = make_generator(3)
     rollouts.begin(

@@ -34,9 +34,7 @@ def test_words_are_all_bits_lowest_first():
 
 
 def test_the_best_word_is_found_by_trial(generator):
-    tables = word_speakers.word_returns(
-        obedient_listeners(), message_size=3, num_episodes=600, generator=generator
-    )
+    tables = word_speakers.word_returns(obedient_listeners(), num_episodes=600, generator=generator)
     assert tables.shape == (2, 1, 3, 8)
     # The listener never sees where a target is and best stands still: the mean squared distance of
     # two points in the square is 4/3, 25 times; 600 episodes give it to about 1.5.
@@ -121,9 +119,7 @@ def test_contexts_are_drawn_by_each_speakers_own_generator():
 def test_the_table_predicts_real_episodes():
     """By real episodes with drawn words: their mean lies within five standard errors."""
     listeners = obedient_listeners()
-    tables = word_speakers.word_returns(
-        listeners, message_size=3, num_episodes=4000, generator=make_generator(0)
-    )
+    tables = word_speakers.word_returns(listeners, num_episodes=4000, generator=make_generator(0))
     speakers = StackedMLP((3, 8, 8), generators=[make_generator(1)])  # random words
     expected = word_speakers.expected_returns(speakers, torch.zeros(1, 1, 1, 0), tables.mean(0))
     episodes = populations.play(
@@ -142,14 +138,12 @@ def test_too_many_words_for_a_table(generator):
     listeners = StackedMLP((17, 5), generators=[generator])
     options = {"num_episodes": 2, "generator": generator}
     with pytest.raises(ValueError, match="message_size must be at most 8"):
-        word_speakers.word_returns(listeners, message_size=9, **options)
+        word_speakers.word_returns(listeners, **options)
 
 
 def test_too_few_episodes_for_every_target(generator):
     with pytest.raises(ValueError, match="num_episodes: 2 of each word are too few"):
-        word_speakers.word_returns(
-            obedient_listeners(), message_size=3, num_episodes=2, generator=generator
-        )
+        word_speakers.word_returns(obedient_listeners(), num_episodes=2, generator=generator)
 
 
 def test_sizes_that_do_not_fit(unchecked):

@@ -123,7 +123,7 @@ def test_deals_are_uniform(generator):
 
 
 def test_unknown_games_and_illegal_actions_are_named():
-    with pytest.raises(ValueError, match=r"name must be one of .*, got 'holdem'"):
+    with pytest.raises(ValueError, match=r"name must be one of .*; got 'holdem'"):
         make_game("holdem")
     with pytest.raises(ValueError, match="actions: 0 is not legal in hand 0"):
         after(make_game("leduc_poker"), (0, 1, 2), (FOLD,))

@@ -27,28 +27,6 @@ needs_opengl = pytest.mark.skipif(
 )
 
 
-def test_some_episodes_of_some_agents(generator):
-    agents = torch.tensor([5, 2, 5, 9, 5, 2, 5, 9, 2, 2])
-    chosen = explorer.choose_episodes(agents, num_agents=2, num_episodes=3, generator=generator)
-    assert len(set(chosen.tolist())) == len(chosen)
-    whose, counts = agents[chosen].unique_consecutive(return_counts=True)
-    assert len(whose) == 2 and whose[0] < whose[1]
-    assert counts.tolist() == [min(3, (agents == who).sum().item()) for who in whose]
-    again = explorer.choose_episodes(agents, num_agents=9, num_episodes=9, generator=generator)
-    assert sorted(again.tolist()) == list(range(10))
-
-
-def test_draws_depend_on_the_generator_alone():
-    agents = torch.arange(100) % 7
-    first, same, other = (
-        explorer.choose_episodes(
-            agents, num_agents=4, num_episodes=5, generator=streams.make_generator(seed)
-        )
-        for seed in (0, 0, 1)
-    )
-    assert torch.equal(first, same) and not torch.equal(first, other)
-
-
 def spread(places):
     """Distances between all pairs."""
     return np.linalg.norm(places[:, None] - places, axis=-1)
