@@ -125,7 +125,7 @@ study = BestResponses(
     num_envs=num_envs,
     learning_rate=learning_rate,
     num_games=num_games,
-    folder=responses_folder,
+    folder=results.resolve(responses_folder),
 )
 
 # %%
@@ -135,7 +135,7 @@ specialists = dataclasses.replace(
     from_start=True,
     num_response_iterations=num_specialist_iterations,
     key=(Stream.SPECIALISTS, 0),
-    folder=f"{responses_folder}/specialists",
+    folder=results.resolve(responses_folder) / "specialists",
 )
 for part, names in {**study.groups, "specialists": specialists.opponents}.items():
     print(f"{part}:", ", ".join(names))

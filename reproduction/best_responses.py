@@ -15,7 +15,7 @@ from typing import Any
 from paperlib import _checks, files
 from paperlib.agents.robosumo_policies import Wrestler
 from paperlib.agents.selfplay import Recipe
-from reproduction import policy_training, results
+from reproduction import policy_training
 from reproduction.policy_games import mean_score
 from reproduction.policy_study import SEEN, draw_opponents
 from reproduction.streams import Stream
@@ -69,7 +69,7 @@ class BestResponses:
         learning_rate: of Adam, at the start.
         num_games: against each opponent, after each iteration.
         key: of the random streams.
-        folder: where the policies go, relative to the repository.
+        folder: where the policies go.
 
     Raises:
         ValueError: if there are fewer than two opponents, one is listed twice or is no wrestler, or
@@ -87,7 +87,7 @@ class BestResponses:
     learning_rate: float
     num_games: int
     key: Sequence[int] = (Stream.BEST_RESPONSES,)
-    folder: str | Path
+    folder: Path
 
     def __post_init__(self) -> None:
         if len({*self.opponents}) < max(2, len(self.opponents)):
@@ -151,7 +151,7 @@ class BestResponses:
         start = self.population[self.start] if first else self.trained(SEEN)[0]
         return {
             "name": name,
-            "folder": results.resolve(self.folder),
+            "folder": self.folder,
             "key": (*self.key, self.policies.index(name)),
             "recipe": self.recipe(name),
             "initial_policy": start.state_dict(),
@@ -167,7 +167,7 @@ class BestResponses:
         Args:
             name: one of `policies`.
         """
-        return policy_training.load_policy(results.resolve(self.folder), name)
+        return policy_training.load_policy(self.folder, name)
 
     def assemble(self) -> tuple[dict[str, Wrestler], dict[str, Any]]:
         """All policies that were trained, and of each its provenance: whom it met, the learning
