@@ -1,12 +1,22 @@
 """Shipped agents are taken with the parameters that they were trained with, and no others."""
 
+import functools
+
 import pytest
 
 from paperlib import pretrained
-from reproduction import runner, shipped_agents
+from reproduction import contextual_policies, runner, shipped_agents
 
 PROFILES = ("laptop", "long", "smoke", "paper")
 RESPONSES = "robosumo/wrestlers-best-responses"
+
+
+load_shipped = functools.cache(contextual_policies.load_shipped)  # takes seconds
+
+
+@pytest.fixture(autouse=True)
+def _loaded_once(monkeypatch):
+    monkeypatch.setattr(contextual_policies, "load_shipped", load_shipped)
 
 
 @pytest.fixture
