@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
+from response_studies import make_study
 
 from paperlib.agents.players import UniformlyRandom, ZeroAction
 from paperlib.agents.robosumo_policies import Wrestler
 from paperlib.streams import make_generator
 from reproduction import best_response_games
-from reproduction.best_responses import ALL, SEEN, BestResponses
+from reproduction.best_responses import ALL, SEEN
 
 POPULATION = {name: Wrestler(generator=make_generator(k)) for k, name in enumerate("abcd")}
 
@@ -17,19 +18,8 @@ def study(tmp_path):
     """Of two or three opponents; all policies start from d."""
 
     def of(opponents, from_start):
-        return BestResponses(
-            population=POPULATION,
-            groups={"train": opponents},
-            start="d",
-            from_start=from_start,
-            num_iterations=1,
-            num_response_iterations=1,
-            num_rollouts=1,
-            num_envs=4,
-            learning_rate=1e-3,
-            num_games=1,
-            folder=tmp_path,
-        )
+        groups = {"train": opponents}
+        return make_study(POPULATION, groups, start="d", folder=tmp_path, from_start=from_start)
 
     return of
 

@@ -3,6 +3,7 @@
 import dataclasses
 
 import pytest
+from response_studies import make_study
 from sources import ROOT
 
 from paperlib import pretrained
@@ -22,18 +23,8 @@ DRAW = {"encoder_seed": 0, "num_opponents": 2, "num_validation": 2, "num_test": 
 
 @pytest.fixture
 def study(tmp_path):
-    return BestResponses(
-        population=POPULATION,
-        groups=best_responses.draw_groups(NAMES, **DRAW),
-        start="w1",
-        num_iterations=1,
-        num_response_iterations=2,
-        num_rollouts=1,
-        num_envs=4,
-        learning_rate=1e-3,
-        num_games=1,
-        folder=tmp_path,
-    )
+    groups = best_responses.draw_groups(NAMES, **DRAW)
+    return make_study(POPULATION, groups, start="w1", folder=tmp_path)
 
 
 def test_opponents_come_from_both_parts(study):

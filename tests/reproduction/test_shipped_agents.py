@@ -10,7 +10,6 @@ from reproduction import contextual_policies, runner, shipped_agents
 PROFILES = ("laptop", "long", "smoke", "paper")
 RESPONSES = "robosumo/wrestlers-best-responses"
 
-
 load_shipped = functools.cache(contextual_policies.load_shipped)  # takes seconds
 
 
