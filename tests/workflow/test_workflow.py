@@ -46,13 +46,17 @@ def finish(folder: Path) -> str:
 
 
 def stop_when(folder: Path, condition, sign: signal.Signals) -> None:
-    process = start(folder, "--profile", "smoke", "--items", *ASKED)
-    deadline = time.monotonic() + 600
-    while not condition():
-        assert process.poll() is None and time.monotonic() < deadline
-        time.sleep(0.05)
-    os.killpg(process.pid, sign)
-    process.communicate(timeout=240)  # a busy machine takes its time to stop kernels
+    with start(folder, "--profile", "smoke", "--items", *ASKED) as process:
+        deadline = time.monotonic() + 600
+        try:
+            while not condition():
+                assert process.poll() is None and time.monotonic() < deadline
+                time.sleep(0.05)
+        except BaseException:
+            process.kill()  # it does not outlive a test that fails
+            raise
+        os.killpg(process.pid, sign)
+        process.communicate(timeout=240)  # a busy machine takes its time to stop kernels
     assert process.returncode != 0
     time.sleep(3)  # orphaned kernels notice that their parent is gone
 
@@ -92,7 +96,8 @@ def test_interrupted_workflow_ends_with_the_same_numbers(tmp_path, request):
     stop_when(broken, population.exists, signal.SIGINT)  # as Ctrl-C does
 
     def encoders() -> dict[Path, int]:  # the folder holds the episodes, too, written anew by a run
-        found = (broken / "smoke/encoders").glob("*_Emb*.safetensors")
+        # A leading dot marks a file that is still being written
+        found = (broken / "smoke/encoders").glob("[!.]*_Emb*.safetensors")
         return {path: path.stat().st_mtime_ns for path in found}
 
     stop_when(broken, lambda: len(encoders()) > 5, signal.SIGKILL)
