@@ -153,11 +153,11 @@ choices, candidates = benchmark.choose(
 cells = benchmark.measure(choices, seeds)
 
 # %% [markdown]
-# **Measures.** Agents are identified by a *linear layer* on raw embeddings (Adam, learning rate 0.001, 200 epochs)
-# and by the *nearest neighbour* in cosine distance, both as published. *IICR* is the mean distance within
-# agents over that between agents, on labelled episodes. The *rank correlation* (Spearman's, over all pairs of
-# agents) relates the distance between two agents' mean embeddings to how differently they play. In poker,
-# that is the total variation distance of their policies, averaged over player 0's information states,
+# **Measures.** Agents are identified by a *linear layer* on raw embeddings (Adam, learning rate 0.001, 200
+# epochs) and by the *nearest neighbour* in cosine distance, both as published. *IICR* is the mean distance
+# within agents over that between agents, on labelled episodes. The *rank correlation* (Spearman's, over all
+# pairs of agents) relates the distance between two agents' mean embeddings to how differently they play. In
+# poker, that is the total variation distance of their policies, averaged over player 0's information states,
 # weighted by how often they occur in labelled and test episodes. In ParticleWorld, it is the regret if two
 # pairs exchange their speakers; in RoboSumo and RoShamBo, the distance between mean scores against each
 # opponent. Embeddings may name agents well and still not tell how similarly they play.
@@ -265,9 +265,10 @@ plots.save_figure(benchmark_plots.learning_curves(values["cells"]), output, "ben
 #
 # **What it means.** In poker, gated Deep Sets identify more agents than the paper's pair, by both measures.
 # Elsewhere no encoder is shown to beat the mean-MLP; with weak splits, InfoNCE (in RoboSumo by the linear
-# layer, in ParticleWorld by neighbours) and LIAM (in ParticleWorld) beat Emb-Hyb. The likelihoods show how
-# much they all miss. *Identifying agents is not measuring how alike they play*, either: InfoNCE's distances
-# may say little about how differently poker players play (rank correlations of 0.21 and 0.37 with gated Deep
+# layer, in ParticleWorld by neighbours, and by the linear layer in the default profile alone, where fewer
+# differences are judged together) and LIAM (in ParticleWorld) beat Emb-Hyb. The likelihoods show how much
+# they all miss. *Identifying agents is not measuring how alike they play*, either: InfoNCE's distances may
+# say little about how differently poker players play (rank correlations of 0.21 and 0.37 with gated Deep
 # Sets, but 0.97 and 0.93 with gated pooling), while Emb-Hyb's do with every encoder (0.90 to 0.96). If
 # neighbours should play alike, take Emb-Hyb.
 #

@@ -106,7 +106,8 @@ for (num_runs, num_parts, clusters), kind in product(designs, ("normal", "skewed
     )
     names = ", ".join(dict.fromkeys(designs[num_runs, num_parts, clusters]))
     errors.append({"claims": names, **asked, "rate": rate})
-    print(f"{names}: {num_parts} parts of {num_runs} runs, {kind} noise: {rate:.1%} wrong")
+    runs = f"{num_runs} runs in {len({*clusters})} populations" if clusters else f"{num_runs} runs"
+    print(f"{names}: {num_parts} parts of {runs}, {kind} noise: {rate:.1%} wrong")
 print(f"{len(designs)} designs; a claim with too few runs has none")
 
 # %% [markdown]
@@ -181,13 +182,13 @@ tables.show(tables.markdown_table(("split, embedding", "gain over untrained"), b
 # strong split it is equivalent to both, to within 0.02; in the weak one the verdict is
 # undecided. It is also undecided whether unseen listeners cluster worse than known ones
 # (C3). Policies with Emb-Hyb score as much as policies without, to within 0.05 (C5),
-# and as much as policies with fixed or random embeddings (C6); no policy measurably
-# improved on its start, so it is open whether there is nothing to gain or PPO does not
-# find it. Speakers with the paper's embeddings stay behind the oracle on training
-# listeners, and do not measurably gain on unseen ones (C7). With gated pooling and
-# relabelled channels they do gain on unseen listeners; one episode is not enough to
-# match the oracle on training listeners (C7b). A claim that no results file tests is
-# *not tested*.
+# and as much as policies with fixed or random embeddings (C6); no learning curve of
+# Figure 4 rises, so it is open whether there is nothing to gain or PPO does not find
+# it; and in that split, embeddings hardly tell unseen opponents apart. Speakers with
+# the paper's embeddings stay behind the oracle on training listeners, and do not
+# measurably gain on unseen ones (C7). With gated pooling and relabelled channels they
+# do gain on unseen listeners; one episode is not enough to match the oracle on training
+# listeners (C7b). A claim that no results file tests is *not tested*.
 #
 # ## Negative controls
 # The notebooks also compare methods with the same information: two untrained encoders
@@ -213,6 +214,8 @@ print(f"{len(values['controls'])} controls; false alarms: {len(alarms)}", *alarm
 # book.
 #
 # ## What it cost
+# Minutes of each notebook; trainings that were kept from an earlier run are not
+# counted. The costs from scratch are in [workflow](../workflow/README.md).
 
 # %%
 cost = {name: result["wall_time_seconds"] / 60 for name, result in found.items()}

@@ -267,16 +267,16 @@ plots.save_figure(figure, output, "robosumo_filmstrip")
 # Which integrator should be the default? RK4 is the original's and conserves energy far
 # better in free flight, as expected: it is made for smooth motion. But wrestlers touch the
 # ground and each other all the time, and joints are damped. The right panel shows the
-# difference for policies: `ant-mlp-v1` won less often with `implicitfast` (89 % [86, 92])
-# than with RK4 (94 % [92, 96]); for `bug-mlp-v1` (86 and 85 %; on another CPU, 83 and 89 %)
-# and `ant-lstm-v1` intervals overlap. Agents *trained* here never see RK4. So the default
-# is `implicitfast`: it runs about 3.6 times as many steps per second, and MuJoCo recommends
-# it. For the highest fidelity, use `integrator="RK4"`.
+# difference for policies: `ant-mlp-v1` won less often with `implicitfast` (89.0 % [85.6,
+# 91.7]) than with RK4 (94.5 % [91.8, 96.3]); for `bug-mlp-v1` (85.5 and 85.2 %; on another
+# CPU, 83 and 89 %) and `ant-lstm-v1` intervals overlap. Agents *trained* here never see
+# RK4. So the default is `implicitfast`: it runs about 3.6 times as many steps per second,
+# and MuJoCo recommends it. For the highest fidelity, use `integrator="RK4"`.
 #
-# Without contact forces, `ant-mlp-v1` draws more often (14 and 8 % instead of 4 and 2 %)
-# and wins 7 (`implicitfast`) and 6 percentage points (RK4) less often. The other two
-# policies that were found do not measurably suffer, so they say nothing about our
-# forces; only `ant-mlp-v1` supports them.
+# Without contact forces, `ant-mlp-v1` draws more often (14 % instead of 4 % with
+# `implicitfast`, 8 % instead of 3 % with RK4) and wins 6.8 and 5.5 percentage points less
+# often. The other two policies that were found do not measurably suffer, so they say
+# nothing about our forces; only `ant-mlp-v1` supports them.
 #
 # ## Ours against the original
 # The original let a match end *after* its 500th step, and so do we: the 501st is the last.

@@ -265,25 +265,25 @@ plots.save_figure(policy_plots.gains(values, variants[1:]), output, "figure_4_ga
 # over seeds). Dashed line and grey band: the lead of the best responses to the same
 # opponents; its interval covers chance in their games, but not in their training.
 #
-# **What it means** (default profile). Conditioning on the opponent makes no difference
-# that matters. Emb-Hyb gains 0.01 [−0.02, 0.04] over no embedding against training
-# opponents, and −0.01 [−0.04, 0.02] against unseen ones (C5: equivalent, within ±0.05);
-# it does as well as one fixed embedding and as random vectors (C6: equivalent). PPO
-# finds nothing to gain: the best responses lead by −0.00 [−0.03, 0.02] and −0.00
-# [−0.02, 0.02], the oracle by 0.01 [−0.02, 0.04], and a memory of the present match by
-# −0.02 and −0.01. The starting policy does as well (0.01 [−0.01, 0.04] and 0.017
-# [−0.004, 0.039] more), and no learning curve measurably rises: second half minus first
-# is −0.04 [−0.09, 0.02] for the oracle, −0.06 [−0.10, −0.03] for Emb-Im. So these
-# results do not show whether knowing the opponent is worth little or PPO fails to
-# exploit it. The paper's gain does **not reproduce** with these wrestlers, from a
-# starting policy that mostly beats them.
+# **What it means** (default profile). Conditioning on Emb-Hyb makes no difference that
+# matters, and none is shown for the others. Emb-Hyb gains 0.01 [−0.02, 0.04] over no
+# embedding against training opponents, and −0.01 [−0.04, 0.02] against unseen ones (C5:
+# equivalent, within ±0.05); it does as well as one fixed embedding and as random
+# vectors (C6: equivalent). PPO finds nothing to gain: the best responses lead by −0.00
+# [−0.03, 0.02] and −0.00 [−0.02, 0.02], the oracle by 0.01 [−0.02, 0.04], and a memory
+# of the present match by −0.02 and −0.01. The starting policy does as well (0.01
+# [−0.01, 0.04] and 0.017 [−0.004, 0.039] more), and no learning curve rises: second
+# half minus first is −0.04 [−0.09, 0.02] for the oracle, −0.06 [−0.10, −0.03] for
+# Emb-Im. So knowing the opponent is worth little, or PPO fails to exploit it; and
+# embeddings could not say much of unseen opponents, which the encoder hardly separates.
+# The paper's gain does **not reproduce** here.
 #
 # ## Where we deviate
-# Policies start from a strong one, not from scratch, and we report scores, not win
-# rates. Seeds vary actions, matches and minibatches, but not start, opponents and
-# encoder: the shipped one, from an earlier run of Table 1's first seed, which hardly
-# clusters unseen wrestlers (IICR 0.90; in the published run 0.89), since these fight
-# alike ([table_1](table_1.py)). FiLM and concatenation do not differ measurably.
+# Policies start from a strong one, and we report scores, not win rates. Seeds vary
+# actions, matches and minibatches, but not start, opponents and encoder: the shipped
+# one, from an earlier run of Table 1's first seed, which hardly clusters unseen
+# wrestlers (IICR 0.90), since these fight alike; in seven of [table_1](table_1.py)'s
+# ten splits it is 0.37 to 0.44. FiLM and concatenation do not differ measurably.
 #
 # ## What it cost
 

@@ -84,7 +84,8 @@ plots.save_figure(figure, output, "figure_6")
 # %% [markdown]
 # *Left: two ants on the tatami. An ant that leaves the brown square or falls has lost.
 # Right: the three landmarks, with a ring around the target, and the listener (dark
-# grey).*
+# grey); below them, the message that the listener hears. The speaker does not move and
+# is not drawn.*
 #
 # **What it means.** An ant observes 120 numbers, a listener 11 and a speaker 3. The
 # same method has to embed policies at both scales.

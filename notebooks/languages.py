@@ -287,7 +287,7 @@ plots.save_figure(figure, output, "languages_distances")
 #
 # **Where we deviate.** The paper does not study languages: there is nothing to compare. Tables assume one
 # word per episode, while speakers draw bits anew at each step. We read embeddings only by distances
-# between their means, and look only at Emb-Im; others find more (below).
+# between their means, and look only at Emb-Im; other encoders and objectives may find more.
 #
 # ## What it cost
 
@@ -297,4 +297,4 @@ print(results.cost(output))
 # %% [markdown]
 # ## Things to try
 # - `message_size = 2`, `trained = [0, 1, 2, 3, 4]` in `population.py`: do speakers still avoid silence?
-# - `GatedPoolingEncoder`, `ReadingPolicy`, 3,000 updates: do whitened distances follow languages?
+# - Encoder and policy of `paperlib.alternatives.gated_pooling`: do whitened distances follow languages?

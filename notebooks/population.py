@@ -284,7 +284,7 @@ tables.show((output / "population.md").read_text())
 # learning rate by the mean return of the population in three trial runs. With a larger
 # penalty and γ = 0.95, listeners are noisier, and returns about one lower.
 #
-# ## What it cost
+# ## What it cost (the training may be kept from an earlier run)
 
 # %%
 print(results.cost(output))

@@ -284,11 +284,12 @@ for kind in kinds:
 # - The wrestlers are ours, so ratios compare only indirectly with the paper's. All
 #   seeds share them and their matches; intervals are over splits, weights and steps.
 #   One seed's validation data can be another's test data.
-# - The imitation loss is a mean over steps (the paper: a sum), 20 random ones. 1,200
-#   updates were chosen in all runs: with more, ratios may fall further. Egocentric
+# - The imitation loss is a mean over steps (the paper: a sum), 20 random ones. For
+#   every method and split, the larger number of updates was chosen, and for all but one
+#   the larger learning rate: with more of either, ratios may fall further. Egocentric
 #   encoders reuse the others' settings, the supervised one those of Emb-Im.
 #
-# ## What it cost
+# ## What it cost (trainings may be kept from earlier runs)
 
 # %%
 print(results.cost(output))

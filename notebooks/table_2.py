@@ -93,10 +93,11 @@ output = results.resolve(output_folder)
 # listener's side. The *weak* split holds out two edges of each listener, for validation
 # and test. The *strong* split divides the pairs into three parts and uses only edges
 # within a part. The strong test has seven listeners with seven partners each, the weak
-# one 28 listeners with one partner each, so their ratios cannot be compared. C3
-# therefore compares two encoders on the strong test: *strong*, which never saw its
-# listeners, and *known*, which learned from as many listeners, including these (with
-# other partners).
+# one 28 listeners with one partner each, so their ratios cannot be compared: in the
+# weak test, all episodes of a listener share a speaker, whose messages may lower the
+# ratio, too. C3 therefore compares two encoders on the strong test: *strong*, which
+# never saw its listeners, and *known*, which learned from as many listeners, including
+# these (with other partners).
 
 # %%
 loaded = listeners.load_populations(results.resolve(population_folder), num_populations)

@@ -280,7 +280,7 @@ plots.save_figure(wrestler_plots.training(values, most_lost=0.15), output, "wres
 # **What was tried** ([pilots](../reproduction/recipes/pilots.md)). Ants learn about three
 # times as fast if the side nearest to the opponent is their front. With two million samples
 # or more for all but one, ratings had a standard deviation of 66 to 90; so we retrained six
-# for 0.6 to 1.5 million samples. Exploration noise below 0.3 (standard deviation) was
+# for 0.5 to 1.5 million samples. Exploration noise below 0.3 (standard deviation) was
 # worse. Each pilot ran once. **Where we deviate:** style rewards, symmetries and one action
 # noise for all are our own.
 #
