@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 from collections.abc import Collection, Iterable, Sequence
 from numbers import Integral, Real
@@ -40,6 +41,17 @@ def one_of(name: str, value: Any, options: Collection[str | None]) -> None:
     """Checks that ``value`` is one of ``options``."""
     if value not in options:
         raise ValueError(f"{name} must be one of {', '.join(map(str, options))}; got {value!r}")
+
+
+def hyperparameters(settings: Any, *, may_be_zero: Collection[str] = ()) -> None:
+    """Checks that in a dataclass, what has an integer as default is an integer of at least 1, and
+    that everything else is positive and finite, or zero where that is allowed."""
+    for field in dataclasses.fields(settings):
+        value = getattr(settings, field.name)
+        if isinstance(field.default, int):
+            integer(field.name, value, minimum=1)
+        elif field.name not in may_be_zero or value != 0:
+            positive(field.name, value)
 
 
 def different(name: str, values: Sequence[Any]) -> None:

@@ -152,15 +152,16 @@ def rows(values: ArrayLike, *, count: int) -> Int64[Tensor, ...]:
     """``values``, which must be indices of some of ``count`` episodes."""
     indices = torch.as_tensor(values)
     whole = not (indices.is_floating_point() or indices.dtype is torch.bool)
-    empty = not indices.ndim or not indices.numel()
+    empty, dtype = not indices.ndim or not indices.numel(), indices.dtype
+    indices = indices.long()  # unsigned integers of NumPy have no minimum in PyTorch
     if empty or not whole or indices.min() < 0 or indices.max() >= count:
-        found = f"{indices.dtype} of shape {tuple(indices.shape)}"
+        found = f"{dtype} of shape {tuple(indices.shape)}"
         if indices.numel():
             found += f", {indices.min().item()} to {indices.max().item()}"
         raise ValueError(
             f"rows must be indices of at least one episode, 0 to {count - 1}, got {found}"
         )
-    return indices.long()
+    return indices
 
 
 def _array(values: ArrayLike) -> np.ndarray:

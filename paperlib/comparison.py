@@ -60,6 +60,7 @@ OBJECTIVES: dict[str, Objective | type] = {
     "VAE": Variational,
     "LIAM": LIAM,
 }
+REFERENCES = {"untrained", "supervised", "summary statistics", "chance"}
 
 
 class Result(NamedTuple):
@@ -146,7 +147,7 @@ def hold_out(
         dataset: at least four episodes of each agent.
         split: "episodes", half of each agent's (weak generalisation), or "agents", all episodes of
             half of them (strong generalisation). The two views of a match may be in both halves.
-        generator: draws the halves.
+        generator: on the CPU, like the dataset; draws the halves.
 
     Raises:
         ValueError: if the split is unknown, or there are too few episodes or agents.
@@ -208,8 +209,9 @@ def compare(
     """
     if not seeds:
         raise ValueError("seeds: at least one is needed")
-    if objectives and "supervised" in objectives:
-        raise ValueError("objectives: the name 'supervised' is taken by a reference")
+    _checks.different("seeds", seeds)
+    if references and (taken := {*(objectives or ())} & REFERENCES):
+        raise ValueError(f"objectives: the name {min(taken)!r} is taken by a reference")
     settings, sizes = settings or Settings(), (dataset.observation_size, dataset.action_size)
     encoders = matched_encoders(*sizes) if encoders is None else encoders
     if objectives is None:
@@ -248,7 +250,7 @@ def compare(
             seconds, num_weights = time.perf_counter() - start, count_weights(model.encoder)
             cost = {"seconds": seconds, "num_weights": num_weights}
             measured(name, title, model.embed(test), **cost)
-            if title == "supervised":  # once for each encoder: the same without training
+            if references and title == "supervised":  # once for each encoder: also untrained
                 untrained = encoders[name](*sizes, generator=make_generator(seed, 1))
                 model.encoder.load_state_dict(untrained.state_dict())
                 measured(name, "untrained", model.embed(test), num_weights=num_weights)

@@ -114,7 +114,7 @@ class PolicyEmbedder(nn.Module):
         sizes = dataset.observation_size, dataset.action_size
         if sizes != self.sizes:
             raise ValueError(
-                f"dataset: observations and actions of {sizes[0]} and {sizes[1]} numbers came; the "
+                f"dataset has observations and actions of {sizes[0]} and {sizes[1]} numbers, the "
                 f"encoder was trained with {self.sizes[0]} and {self.sizes[1]}"
             )
         rows = torch.arange(len(dataset)) if rows is None else rows
@@ -164,8 +164,8 @@ class PolicyEmbedder(nn.Module):
                 of another encoder or policy.
         """
         tensors, metadata = files.load_tensors(path)
-        metadata.setdefault("policy", ConditionalPolicy.__name__)  # missing in older files
-        if set(metadata) != {"sizes", "settings", "encoder", "policy", "source"}:
+        names = {"sizes", "settings", "encoder", "policy", "source"}
+        if set(metadata) != names or "losses" not in tensors:
             raise ValueError(f"{path} holds no PolicyEmbedder")
         given = {
             "encoder": EpisodeEncoder if encoder is None else type(encoder),
@@ -177,21 +177,18 @@ class PolicyEmbedder(nn.Module):
                     f"{role} must be a {metadata[role]}, whose weights {path} holds; "
                     f"got {kind.__name__}"
                 )
-        observation_size, action_size = metadata["sizes"]
-        new = cls(
-            observation_size,
-            action_size,
-            settings=Settings(**metadata["settings"]),
-            encoder=encoder,
-            policy=policy,
-            generator=torch.Generator(),
-        )
+        try:
+            settings = Settings(**metadata["settings"])
+        except TypeError as error:
+            raise ValueError(f"{path} holds other settings: {error}") from None
+        parts = {"settings": settings, "encoder": encoder, "policy": policy}
+        new = cls(*metadata["sizes"], **parts, generator=torch.Generator())
         for role in given:
             try:
                 getattr(new, role).load_state_dict(files.without_prefix(f"{role}.", tensors))
             except RuntimeError:
                 raise ValueError(f"{role}: its weights do not have the shapes in {path}") from None
-        new.losses = tensors.pop("losses", new.losses)  # which older files lack
+        new.losses = tensors.pop("losses")
         new.load_state_dict(tensors)
         new.source = metadata["source"]
         return new.eval()
@@ -262,7 +259,7 @@ def learn(
     ).to(generator.device)
     parameters = list(model.parameters())
     if isinstance(objective, nn.Module):
-        objective = copy.deepcopy(objective)
+        objective = copy.deepcopy(objective).cpu()
         initialise(objective, weights)
         parameters += objective.to(generator.device).parameters()
     if settings.normalize_observations:

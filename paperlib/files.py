@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,14 +24,11 @@ def replacing(path: str | Path) -> Iterator[Path]:
     """Yields a temporary path beside ``path`` to write to; moves the file into place on success."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    temporary = path.with_name(f".{path.stem}-{secrets.token_hex(8)}{path.suffix}")
     try:
         yield temporary
-        mask = os.umask(0)
-        os.umask(mask)
-        temporary.chmod(0o666 & ~mask)  # mkstemp's files are private; these are ordinary ones
+        with open(temporary, "r+b") as file:
+            os.fsync(file.fileno())  # or a power failure might leave the new name with no content
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -95,15 +92,18 @@ def load_tensors(
 
     Raises:
         FileNotFoundError: if there is no such file.
+        OSError: if it cannot be read.
         ValueError: if the file is truncated or altered, or `save_tensors` did not write it.
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"{path}: no such file; run what writes it first")
+    with open(path, "rb"):  # safetensors calls every file that cannot be opened a missing one
+        pass
     try:
         with safe_open(path, framework="pt") as file:
             header = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
+    except SafetensorError as error:
         raise ValueError(f"{path} is damaged ({error}); delete it and create it again") from None
     if "metadata" not in header or "sha256" not in header:
         raise ValueError(f"{path} was not written by this package: it carries no checksum")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
+from numbers import Integral
 
 import networkx as nx
 import torch
@@ -23,14 +24,16 @@ class InteractionGraph:
         edges: pairs of different agents, each pair once; in a bipartite graph (left, right).
 
     Raises:
-        ValueError: if an edge is a loop, is listed twice, or names an unknown agent.
+        ValueError: if agents are not different non-negative integers, or an edge is a loop, is
+            listed twice, or names an unknown agent.
     """
 
     agents: tuple[int, ...]
     edges: tuple[Edge, ...]
 
     def __post_init__(self) -> None:
-        if len(set(self.agents)) != len(self.agents) or min(self.agents, default=0) < 0:
+        whole = all(isinstance(agent, Integral) and agent >= 0 for agent in self.agents)
+        if not whole or len(set(self.agents)) != len(self.agents):
             raise ValueError(f"agents must be different non-negative integers, got {self.agents}")
         known, seen = set(self.agents), set()
         for edge in self.edges:
@@ -221,7 +224,8 @@ def strong_split(
         generator: draws the parts.
 
     Raises:
-        ValueError: if no agents are left for training, a part is empty, or sides differ in length.
+        ValueError: if no agents are left for training, a part is empty, sides differ in length, or
+            the training graph is not connected.
     """
     sides = [graph.agents] if sides is None else sides
     if not sides:

@@ -25,7 +25,7 @@ class Settings:
         steps_per_episode: how many random steps of each episode an update takes, which keeps the
             expectations of sums and means; 0 takes all steps.
         normalize_observations: whether to normalise observations by the mean and standard deviation
-            of the training data.
+            (at least 0.01) of the training data; results are clipped to ±5.
         agents_per_update: how many random agents an update takes; 0 takes all of them.
         reference_episodes: the fewest and the most episodes that make up a reference e*, one after
             the other; every update draws a number from this range.

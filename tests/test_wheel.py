@@ -61,12 +61,14 @@ from paperlib import streams
 from paperlib.agents import robosumo_policies
 from paperlib.environments.particleworld import ParticleWorld
 from paperlib.environments.pettingzoo import ParticleWorldEnv, RoboSumoEnv
+from paperlib.environments.rendering import picture_of_state
 from paperlib.environments.robosumo import RoboSumo
 
 world = ParticleWorld(8, generator=streams.make_generator(0))
 world.reset()
 _, rewards = world.step(torch.zeros(8, 3), torch.zeros(8, 5))
 assert rewards.shape == (8,)
+assert picture_of_state(world.state).shape == (320, 320, 3)
 
 shipped = resources.files("paperlib.agents") / "weights/wrestlers.safetensors"
 wrestlers, _ = robosumo_policies.load(shipped)
@@ -94,7 +96,8 @@ def wheel(tmp_path_factory):
     folder = tmp_path_factory.mktemp("wheel")
     for name in SOURCES:
         if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, folder / "source" / name)
+            ignore = shutil.ignore_patterns("__pycache__")  # other tests write there meanwhile
+            shutil.copytree(ROOT / name, folder / "source" / name, ignore=ignore)
         else:
             shutil.copy(ROOT / name, folder / "source" / name)
     offline = ("--no-index", "--no-deps", "--no-build-isolation")

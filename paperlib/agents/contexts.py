@@ -29,7 +29,7 @@ class OpponentContext:
     | "offline" | a fixed embedding of each opponent                                      |
     | "online"  | mean embedding of its last episodes, updated when a match ends; zeros at first |
 
-    Embeddings become contexts by a linear map, such as `principal_components`, so that zeros stand
+    Embeddings become contexts by an affine map, such as `principal_components`, so that zeros stand
     for an average agent.
 
     Args:

@@ -59,7 +59,8 @@ def meet(
     Args:
         sides: one or two players, each with a context for N matches.
         fixed_opponents: play the second robot where there is one side.
-        opponents: which of them plays in each match, (N,).
+        opponents: which of them plays in each match, (N,); with two sides, the same row of the
+            contexts' tables for both.
         key: of the random streams.
         num_rounds: G, how many games of each match count; they are played one after the other.
         max_cycles: steps until a match is a draw.

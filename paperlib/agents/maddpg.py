@@ -70,12 +70,7 @@ class Settings:
     max_grad_norm: float = 0.5
 
     def __post_init__(self) -> None:
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            if isinstance(field.default, int):
-                _checks.integer(field.name, value, minimum=1)
-            else:
-                _checks.positive(field.name, value)
+        _checks.hyperparameters(self)
         if self.discount >= 1:
             raise ValueError(f"discount must be below 1, got {self.discount}")
 
@@ -115,6 +110,10 @@ class Learners:
         self.learns_listeners = listeners is None
         self.num_groups = 1 if listeners is None else listeners.num_networks
         _check_sizes(settings, len(self.generators), listeners=listeners, contexts=contexts)
+        if listeners is not None:
+            given = {"contexts": contexts} if contexts is not None else {}
+            given |= files.with_prefix("listeners.", listeners.state_dict())
+            self.source["given"] = files.tensor_checksum(given, "")
         seen = listener_size(message_size)
         context_size = 0 if contexts is None else contexts.shape[-1]
         known = self.num_groups if listeners is not None else 0  # the critic sees who listens

@@ -27,7 +27,8 @@ class Settings:
         gae_lambda: λ of the generalised advantage estimates.
         clip: ε of the clipped objective.
         num_epochs: passes over each rollout.
-        minibatch_size: samples in an update.
+        minibatch_size: samples in an update, or up to twice as many: a rollout's are shared out
+            evenly.
         value_coef: weight of the value function's loss.
         entropy_coef: weight of the entropy bonus.
         max_grad_norm: the gradient's norm is clipped to it.
@@ -50,12 +51,7 @@ class Settings:
     target_kl: float = 0.03
 
     def __post_init__(self) -> None:
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            if isinstance(field.default, int):
-                _checks.integer(field.name, value, minimum=1)
-            elif field.name != "entropy_coef" or value != 0:
-                _checks.positive(field.name, value)
+        _checks.hyperparameters(self, may_be_zero=["entropy_coef"])
         if self.discount > 1 or self.gae_lambda > 1:
             raise ValueError(f"discount and gae_lambda must not exceed 1, got {self}")
 
@@ -124,7 +120,8 @@ def update(
     augment: Augment | None = None,
     fit_critic: bool = False,
 ) -> dict[str, float]:
-    """Improves policy and value function on one rollout, then adds its inputs to the normaliser.
+    """Improves policy and value function on one rollout, then adds its inputs (as last transformed
+    by ``augment``) to the normaliser.
 
     Where the policy has a memory, minibatches consist of whole environments, and gradients go back
     through all steps of the rollout.

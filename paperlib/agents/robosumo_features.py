@@ -28,7 +28,8 @@ def egocentric(observations: Float[Tensor, "batch obs"], robot: str) -> Tensor:
 
     F = 36 + 2 × joints + 6 × bodies: 130 for an ant, 174 for a bug and 218 for a spider. Only the
     two positions and the distances to the border depend on how the match is rotated about the
-    vertical, so that a gait learned in one direction works in all of them.
+    vertical, so that a gait learned in one direction works in all of them. The border is that of
+    the default ring, whatever the `tatami_size` of the match.
 
     Args:
         observations: see `robosumo_observations`, (B, O).

@@ -49,7 +49,7 @@ class Recipe:
         action_std: standard deviation of actions at the start, and its maximum for a learner that
             starts from a parent.
         min_action_std: minimum of the standard deviation in training.
-        hidden_size: of the networks.
+        hidden_size: of the networks; parents keep theirs.
         symmetries: which kind of `robosumo_symmetries.all_symmetries` augments updates, or "none";
             not applied to learners with a memory.
 
@@ -118,10 +118,9 @@ class SelfPlay:
         num_threads: of the physics; the results do not depend on it.
 
     Attributes:
-        learning_rates: of each learner, at most the recipe's: a tenth lower after an update that
-            ``target_kl`` ended, 2 % higher after one that went through (after Rudin et al. 2022).
-        history: of each iteration so far: samples in total, means over its updates, and the
-            outcomes against each kind of opponent.
+        learning_rates: of each learner, where lower than the recipe's: down by a tenth after an
+            update that ``target_kl`` ended, else up by 2 % (after Rudin et al. 2022).
+        history: of each iteration: a learner's samples so far, mean statistics, and outcomes.
         seconds: wall time of each iteration; not part of the result.
 
     Raises:
@@ -255,15 +254,16 @@ class SelfPlay:
     def _update(
         self, number: int, rollout: ppo.Rollout, generator: torch.Generator
     ) -> dict[str, float]:
-        network, optimiser = self.learners[number].network, self.optimisers[number]
+        learner, optimiser = self.learners[number], self.optimisers[number]
         rate = min(self.learning_rates[number], self.recipe.learning_rate(self.iteration))
         optimiser.param_groups[0]["lr"] = rate
         fit_critic = self.iteration < self.recipe.critic_iterations
-        options = {"augment": self.augment, "fit_critic": fit_critic, "generator": generator}
-        log = ppo.update(network, optimiser, rollout, self.recipe.ppo, **options)
+        augment = None if learner.memory_size else self.augment
+        options = {"augment": augment, "fit_critic": fit_critic, "generator": generator}
+        log = ppo.update(learner.network, optimiser, rollout, self.recipe.ppo, **options)
         self.learning_rates[number] = rate * (0.9 if log["stopped"] else 1.02)
         with torch.no_grad():
-            network.log_std.clamp_(min=math.log(self.recipe.min_action_std))
+            learner.network.log_std.clamp_(min=math.log(self.recipe.min_action_std))
         return log
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -13,7 +13,7 @@ import itertools
 from collections.abc import Iterable
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from paperlib import _checks
@@ -141,12 +141,10 @@ def by_message(dataset: InteractionDataset) -> InteractionDataset:
         Agent a on message w is agent 2^M a + w; the majority is taken bit by bit.
 
     Raises:
-        ValueError: if observations hold no messages.
+        ValueError: if observations hold no messages, or equal steps were merged.
     """
     _require_messages(dataset)
-    steps = torch.arange(dataset.observations.shape[1])
-    said = ((steps > 0) & (steps < dataset.lengths.unsqueeze(-1))).unsqueeze(-1)
-    messages = dataset.observations[..., MESSAGE]
+    messages, said = dataset.observations[..., MESSAGE], _said(dataset)
     share = (messages * said).sum(1) / said.sum(1).clamp(min=1)  # (E, M)
     agents = 2 ** messages.shape[-1] * dataset.agents + word_numbers(share)
     return dataclasses.replace(dataset, agents=agents)
@@ -156,18 +154,24 @@ def heard(dataset: InteractionDataset, symmetry: ChannelSymmetry) -> Interaction
     """The same episodes, with messages replaced by what is heard of them behind a channel.
 
     Raises:
-        ValueError: if observations hold no messages, or messages of another number of bits.
+        ValueError: if observations hold no messages, or messages of another number of bits, or
+            equal steps were merged.
     """
     _require_messages(dataset)
     observations = dataset.observations.clone()
-    steps = torch.arange(observations.shape[1], device=observations.device)
-    said = (steps > 0) & (steps < dataset.lengths.unsqueeze(-1))  # neither silence nor padding
     messages = observations[..., MESSAGE]
-    observations[..., MESSAGE] = symmetry(messages).where(said.unsqueeze(-1), messages)
+    observations[..., MESSAGE] = symmetry(messages).where(_said(dataset), messages)
     return dataclasses.replace(dataset, observations=observations)
 
 
+def _said(dataset: InteractionDataset) -> Bool[Tensor, "episode time 1"]:
+    """The steps with a message: neither the silence of the first one nor padding."""
+    steps = torch.arange(dataset.observations.shape[1], device=dataset.lengths.device)
+    return ((steps > 0) & (steps < dataset.lengths.unsqueeze(-1))).unsqueeze(-1)
+
+
 def _require_messages(dataset: InteractionDataset) -> None:
+    dataset._require_single_steps()
     if dataset.observation_size <= MESSAGE.start:
         raise ValueError(
             f"dataset: messages follow {MESSAGE.start} other numbers in observations of listeners; "

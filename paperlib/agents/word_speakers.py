@@ -138,12 +138,20 @@ def expected_returns(
     """
     sizes = SPEAKER_SIZE + contexts.shape[-1], returns.shape[-1]
     found = speakers.sizes[0], speakers.sizes[-1]
-    if sizes != found or contexts.shape[1] != len(returns):
+    _check_listeners(contexts, returns)
+    if sizes != found:
         raise ValueError(
             f"speakers with {found[0]} inputs and {found[1]} words do not fit contexts "
             f"{tuple(contexts.shape)} and returns {tuple(returns.shape)}"
         )
     return _expected(speakers(_inputs(contexts)).softmax(-1), returns)
+
+
+def _check_listeners(contexts: Tensor, returns: Tensor) -> None:
+    if contexts.shape[1] != len(returns):
+        raise ValueError(
+            f"returns must be of the {contexts.shape[1]} listeners of contexts, got {len(returns)}"
+        )
 
 
 def _expected(
@@ -191,6 +199,11 @@ def train_speakers(
     """
     num_updates = _checks.integer("num_updates", num_updates, minimum=1)
     hidden_size = _checks.integer("hidden_size", hidden_size, minimum=1)
+    _checks.integer("contexts_per_update", contexts_per_update, minimum=0)
+    _checks.positive("learning_rate", learning_rate)
+    if entropy_weight:
+        _checks.positive("entropy_weight", entropy_weight)
+    _check_listeners(contexts, returns)
     if len(generators) != len(contexts):
         raise ValueError(f"generators: got {len(generators)} for {len(contexts)} speakers")
     num_listeners, num_contexts = contexts.shape[1:3]

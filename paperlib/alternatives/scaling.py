@@ -57,7 +57,7 @@ def with_unit_variance(
     Args:
         encoder: with the weights that training starts from.
         dataset: to learn from, without normalising its observations.
-        generator: draws at most `NUM_EPISODES` of its episodes.
+        generator: on the CPU, like the dataset; draws at most `NUM_EPISODES` of its episodes.
 
     Raises:
         ValueError: if the encoder does not return one vector per episode, or the same one for all.

@@ -145,7 +145,7 @@ class ParticleWorld:
             one generator for each row of the batch's first axis.
         message_size: M, numbers in a message, 1 to 16.
         dynamics: "mpe2", or "2018" for the original, which moves with the new velocity.
-        dtype: of states, observations and rewards.
+        dtype: of states that are drawn; observations and rewards have the state's.
         compiled: whether to step in one C++ loop, with the same numbers but without gradients. It
             needs float32 or float64 on a CPU, and a C++ compiler (see
             `particleworld_loops.compiler_available`); otherwise it steps in PyTorch.
@@ -165,17 +165,14 @@ class ParticleWorld:
         compiled: bool = False,
     ) -> None:
         sizes = batch_shape if isinstance(batch_shape, tuple | list) else (batch_shape,)
-        if not sizes or any(
-            isinstance(size, bool) or not isinstance(size, Integral) or size < 1 for size in sizes
-        ):
+        whole = all(isinstance(n, Integral) and not isinstance(n, bool) and n >= 1 for n in sizes)
+        if not sizes or not whole:
             raise ValueError(
                 f"batch_shape must be a positive integer or a tuple of some, got {batch_shape!r}"
             )
         message_size = _checks.integer("message_size", message_size, minimum=1)
         if message_size > MAX_MESSAGE_SIZE:
-            raise ValueError(
-                f"message_size must be at most {MAX_MESSAGE_SIZE}, got {message_size!r}"
-            )
+            raise ValueError(f"message_size must be at most {MAX_MESSAGE_SIZE}, got {message_size}")
         _checks.one_of("dynamics", dynamics, DYNAMICS)
         self.batch_shape = tuple(int(size) for size in sizes)
         self.generator = generator
@@ -192,7 +189,15 @@ class ParticleWorld:
         self.compiled = compiled
 
     def reset(self, state: State | None = None) -> Observations:
-        """Starts new episodes: from ``state`` if it is given, else drawn from the generator."""
+        """Starts new episodes: from ``state`` if it is given, else drawn from the generator.
+
+        Raises:
+            ValueError: if a part of the state is not of the batch's shape.
+        """
+        if state is not None:
+            sizes = (2,), (2,), (NUM_LANDMARKS, 2), (), (self.message_size,)
+            for name, part, size in zip(State._fields, state, sizes, strict=True):
+                self._check_shape(f"state.{name}", part, *size)
         self.state = self._draw() if state is None else state
         self._colour = _observe_speaker(self.state)  # it stays the same for the whole episode
         return Observations(self._colour, self._observe_listener(self.state))
@@ -205,9 +210,12 @@ class ParticleWorld:
             self._check_buffer("out", out, listener_size(self.message_size))
         return Observations(self._colour, self._observe_listener(self.state, out=out))
 
+    def _check_shape(self, name: str, tensor: Tensor, *size: int) -> None:
+        if tensor.shape != (shape := (*self.batch_shape, *size)):
+            raise ValueError(f"{name} must have the shape {shape}, got {tuple(tensor.shape)}")
+
     def _check_buffer(self, name: str, buffer: Tensor, *size: int) -> None:
-        shape = *self.batch_shape, *size
-        _checks.buffer(name, buffer, shape=shape, like=self.state.position)
+        _checks.buffer(name, buffer, shape=(*self.batch_shape, *size), like=self.state.position)
 
     def _draw(self) -> State:
         *batch, last = self.batch_shape
@@ -243,16 +251,8 @@ class ParticleWorld:
         """
         if self.state is None:
             raise ValueError("step: no episode was started; call reset() first")
-        if message.shape != (*self.batch_shape, self.message_size):
-            raise ValueError(
-                f"message must have the shape {(*self.batch_shape, self.message_size)}, "
-                f"got {tuple(message.shape)}"
-            )
-        if force.shape != (*self.batch_shape, FORCE_SIZE):
-            raise ValueError(
-                f"force must have the shape {(*self.batch_shape, FORCE_SIZE)}, "
-                f"got {tuple(force.shape)}"
-            )
+        self._check_shape("message", message, self.message_size)
+        self._check_shape("force", force, FORCE_SIZE)
         listener, reward = out or (None, None)
         if out is not None:
             self._check_buffer("out[0]", listener, listener_size(self.message_size))

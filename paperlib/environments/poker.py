@@ -46,7 +46,7 @@ class _Rules(NamedTuple):
     ranks: tuple[int, ...]  # of each card
     raise_sizes: tuple[int, ...]  # in each round
     max_raises: int  # in one round
-    max_moves: int  # in one round that is not over
+    max_moves: int  # in one round
     shows_public_card: bool
 
 

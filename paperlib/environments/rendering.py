@@ -92,6 +92,8 @@ class Renderer:
     def draw(self, data: mujoco.MjData, *, camera: str = "side") -> Picture:
         """A picture of this state, (height, width, 3), from the camera "side" or "top".
 
+        It brings positions of bodies and forces in ``data`` up to date with the state.
+
         Raises:
             ValueError: if the model has no such camera.
         """
@@ -221,7 +223,7 @@ def save_gif(path: str | Path, pictures: Iterable[Picture], *, fps: int) -> None
     Args:
         path: ends in ".gif".
         pictures: of one size.
-        fps: pictures a second, at most 50.
+        fps: pictures a second, at most 50; a picture lasts 1 / fps, rounded to 0.01 s.
 
     Raises:
         ValueError: if ``path`` does not end in ".gif", ``fps`` is out of range, there is no
@@ -238,5 +240,9 @@ def save_gif(path: str | Path, pictures: Iterable[Picture], *, fps: int) -> None
         raise ValueError(f"pictures must be of one size, (width, height); got {sizes}")
     with files.replacing(path) as temporary:
         frames[0].save(
-            temporary, save_all=True, append_images=frames[1:], duration=round(1000 / fps), loop=0
+            temporary,
+            save_all=True,
+            append_images=frames[1:],
+            duration=10 * round(100 / fps),  # ms
+            loop=0,
         )

@@ -105,6 +105,8 @@ class NoVector(torch.nn.Module):
         ({"objectives": {"LIAM": OBJECTIVES["LIAM"]}}, "small, LIAM: dataset: LIAM reconstructs"),
         ({"encoders": {"mine": NoVector}}, "mine, good: encoder must return"),
         ({"objectives": {"supervised": imitation}}, "objectives: the name 'supervised' is taken"),
+        ({"objectives": {"chance": imitation}}, "objectives: the name 'chance' is taken"),
+        ({"seeds": [0, 1, 0]}, "seeds must differ from each other"),
         ({"split": "halves"}, "split must be one of"),
         ({"seeds": []}, "seeds: at least one"),
     ],

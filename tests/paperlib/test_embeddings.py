@@ -159,7 +159,8 @@ def test_some_rows_are_embedded_as_all_are(dataset, generator):
 def test_rows_of_any_integers(dataset, generator, unchecked):
     model = PolicyEmbedder(2, 3, settings=SMALL, generator=generator)
     wanted = model.embed(dataset, torch.tensor([7, 2]))
-    for rows in ([7, 2], np.array([7, 2]), torch.tensor([7, 2], dtype=torch.uint8)):
+    others = [np.array([7, 2], dtype=f"uint{bits}") for bits in (16, 32, 64)]
+    for rows in ([7, 2], np.array([7, 2]), torch.tensor([7, 2], dtype=torch.uint8), *others):
         assert torch.equal(model.embed(dataset, rows), wanted)
 
 
@@ -389,17 +390,13 @@ def test_a_policys_weights_of_another_shape(dataset, generator, tmp_path):
         PolicyEmbedder.load(tmp_path / "m.safetensors", policy=policy(6))
 
 
-def test_files_from_before_policies_of_ones_own(dataset, generator, tmp_path):
-    model = PolicyEmbedder(2, 3, settings=SMALL, generator=generator)
-    model.save(tmp_path / "m.safetensors")
+def test_file_with_settings_that_are_none(generator, tmp_path):
+    PolicyEmbedder(2, 3, settings=SMALL, generator=generator).save(tmp_path / "m.safetensors")
     tensors, metadata = files.load_tensors(tmp_path / "m.safetensors")
-    del metadata["policy"]
-    for name in ("agents_per_update", "reference_episodes"):
-        del metadata["settings"][name]
-    files.save_tensors(tmp_path / "old.safetensors", tensors, metadata)
-    again = PolicyEmbedder.load(tmp_path / "old.safetensors")
-    assert again.settings == SMALL
-    assert torch.equal(again.embed(dataset), model.embed(dataset))
+    metadata["settings"]["temperature"] = 1.0
+    files.save_tensors(tmp_path / "other.safetensors", tensors, metadata)
+    with pytest.raises(ValueError, match=r"other.safetensors holds other settings: .*temperature"):
+        PolicyEmbedder.load(tmp_path / "other.safetensors")
 
 
 class Answers(nn.Module):

@@ -46,6 +46,17 @@ def test_a_failed_write_leaves_the_old_file_and_no_litter(error, tmp_path):
     assert file.read_text() == "old" and list(tmp_path.iterdir()) == [file]
 
 
+def test_a_file_that_cannot_be_opened_is_not_called_damaged(tmp_path, monkeypatch):
+    save_tensors(file := tmp_path / "f.safetensors")
+
+    def refuse(*_):
+        raise PermissionError("not yours")
+
+    monkeypatch.setattr("builtins.open", refuse)
+    with pytest.raises(PermissionError, match="not yours"):
+        files.load_tensors(file)
+
+
 def test_text_replaces_a_file(tmp_path):
     for text in ("old\n", "χ² = 1\n"):
         files.save_text(tmp_path / "a.txt", text)

@@ -110,6 +110,23 @@ def test_recipes_refuse_nonsense(wrong):
         dataclasses.replace(TINY, **wrong)
 
 
+def test_updates_of_a_learner_with_a_memory_are_not_augmented():
+    recipe = dataclasses.replace(
+        TINY, self_play_fraction=0.0, zero_action_fraction=0.0, random_fraction=0.0,
+        fixed_opponent_fraction=1.0, symmetries="all",
+    )  # fmt: skip
+    opponent = Wrestler(generator=make_generator(3))
+    parent = opponent.with_context(0, memory_size=3, generator=make_generator(4)).state_dict()
+    states = [
+        run(
+            SelfPlay((1,), each, parents=[parent], fixed_opponents=[opponent.state_dict()]),
+            num_iterations=1,
+        )
+        for each in (recipe, dataclasses.replace(recipe, symmetries="none"))
+    ]
+    assert same(*states)
+
+
 def test_parents_must_be_one_each():
     with pytest.raises(ValueError, match="parents"):
         SelfPlay((1,), TINY, num_learners=2, parents=[{}])

@@ -11,6 +11,7 @@ from paperlib.agents import symmetries
 from paperlib.agents.networks import StackedMLP
 from paperlib.agents.populations import Population, collect
 from paperlib.agents.symmetries import ChannelSymmetry, channel_symmetries, heard
+from paperlib.alternatives.merging import merge_steps
 from paperlib.datasets import InteractionDataset
 from paperlib.environments.particleworld import MESSAGE
 from paperlib.graphs import InteractionGraph
@@ -181,6 +182,13 @@ def test_agents_are_divided_by_the_message_they_heard():
         [4, 4, 7],
     )
     assert symmetries.by_message(dataset).agents.tolist() == [8 * 4 + 5, 8 * 4 + 2, 8 * 7]
+
+
+def test_merged_steps_have_lost_which_was_the_first():
+    merged = merge_steps(collect_images(IDENTITY))
+    for change in (symmetries.by_message, lambda data: heard(data, SHIFT)):
+        with pytest.raises(ValueError, match="dataset: equal steps were merged"):
+            change(merged)
 
 
 def test_a_dataset_without_messages_is_not_divided(dataset):

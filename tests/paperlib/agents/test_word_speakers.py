@@ -147,9 +147,19 @@ def test_too_few_episodes_for_every_target(generator):
 
 
 def test_sizes_that_do_not_fit(unchecked):
-    speakers = StackedMLP((5, 4), generators=[make_generator(0)])
-    with pytest.raises(ValueError, match=r"speakers with 5 inputs and 4 words do not fit"):
-        word_speakers.expected_returns(speakers, torch.zeros(1, 3, 1, 2), RETURNS)
+    speakers = StackedMLP((6, 4), generators=[make_generator(0)])
+    with pytest.raises(ValueError, match=r"speakers with 6 inputs and 4 words do not fit"):
+        word_speakers.expected_returns(speakers, one_hot_contexts(1), RETURNS)
+    others = torch.zeros(1, 4, 1, 2)  # could be taken for two contexts of each of two listeners
+    with pytest.raises(ValueError, match="returns must be of the 4 listeners of contexts, got 2"):
+        word_speakers.expected_returns(speakers, others, RETURNS)
+    with pytest.raises(ValueError, match="returns must be of the 4 listeners of contexts, got 2"):
+        word_speakers.train_speakers(others, RETURNS, generators=[make_generator(0)])
+    for wrong in ({"contexts_per_update": -1}, {"entropy_weight": -1.0}, {"learning_rate": 0.0}):
+        with pytest.raises(ValueError, match=f"{min(wrong)} must be"):
+            word_speakers.train_speakers(
+                one_hot_contexts(1), RETURNS, generators=[make_generator(0)], **wrong
+            )
     with pytest.raises(ValueError, match="generators: got 1 for 2 speakers"):
         word_speakers.train_speakers(one_hot_contexts(2), RETURNS, generators=[make_generator(0)])
 

@@ -168,6 +168,24 @@ def test_fields_of_the_observations():
     torch.testing.assert_close(listener[0, MESSAGE], torch.tensor([0.1, 0.2, 0.3]))
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({}, r"state.position must have the shape \(5, 2\), got \(1, 2\)"),
+        ({"landmarks": torch.zeros(5, 2, 2)}, r"state.landmarks must have the shape \(5, 3, 2\)"),
+        ({"target": torch.zeros(5, 1).long()}, r"state.target must have the shape \(5,\)"),
+        ({"message": torch.zeros(5, 7)}, r"state.message must have the shape \(5, 3\)"),
+    ],
+)
+def test_states_of_another_shape(change, message):
+    world = ParticleWorld(5, generator=torch.Generator())
+    parts = [part.expand(5, *part.shape[1:]) for part in simple_state()]
+    state = State(*parts)._replace(**change) if change else simple_state()
+    with pytest.raises(ValueError, match=message):
+        world.reset(state)
+    assert world.state is None
+
+
 @pytest.mark.parametrize(("dynamics", "position"), [("mpe2", (0.1, 0.0)), ("2018", (0.125, -0.05))])
 def test_one_step_by_hand(dynamics, position):
     world = ParticleWorld(1, generator=torch.Generator(), dynamics=dynamics)

@@ -178,7 +178,9 @@ def test_columns_are_at_least_one(unchecked, columns):
         rendering.filmstrip(random_pictures(2), columns=columns)
 
 
-@pytest.mark.parametrize(("fps", "milliseconds"), [(20, 50), (10, 100), (50, 20)])
+@pytest.mark.parametrize(
+    ("fps", "milliseconds"), [(20, 50), (10, 100), (50, 20), (15, 70), (24, 40)]
+)
 def test_gif_has_all_pictures_at_their_pace(tmp_path, fps, milliseconds):
     pictures, path = random_pictures(6), tmp_path / "new" / "match.gif"
     rendering.save_gif(path, iter(pictures), fps=fps)
