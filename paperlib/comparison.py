@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from paperlib import _checks, _dataset_checks
 from paperlib.alternatives.deep_sets import DeepSetsEncoder
 from paperlib.alternatives.gated_pooling import GatedPoolingEncoder
-from paperlib.alternatives.objectives import LIAM, InfoNCE, Variational
+from paperlib.alternatives.objectives import LIAM, VAE, InfoNCE
 from paperlib.alternatives.sequence_encoders import GRUEncoder, TransformerEncoder
 from paperlib.datasets import InteractionDataset
 from paperlib.embeddings import PolicyEmbedder, learn
@@ -57,7 +57,7 @@ OBJECTIVES: dict[str, Objective | type] = {
     "Emb-Id": identification,
     "Emb-Hyb": Hybrid(),
     "InfoNCE": InfoNCE(),
-    "VAE": Variational,
+    "VAE": VAE,
     "LIAM": LIAM,
 }
 REFERENCES = {"untrained", "supervised", "summary statistics", "chance"}

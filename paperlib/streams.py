@@ -1,4 +1,4 @@
-"""Random streams, named by keys of integers: the generators that draw from them.
+"""Random generators, each seeded by a key of integers.
 
 Keys of different length never give the same stream.
 """

@@ -149,7 +149,7 @@ def all_symmetries(robot: str, *, kind: str = "all") -> list[Symmetry]:
             symmetry = reflection(robot, flips)
         except ValueError:  # the legs have no such symmetry
             continue
-        if flips[0] == -1 and Front(robot).num_turns == 4:  # it put the front to the back
+        if flips[0] == -1 and Front(robot).num_turns == 4:  # the front is now at the back
             turn = quarter_turn(robot)
             symmetry = symmetry.then(turn.then(turn))
         found.append(symmetry)

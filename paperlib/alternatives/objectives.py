@@ -15,7 +15,7 @@ from paperlib.datasets import InteractionDataset
 from paperlib.encoders import ConditionalPolicy
 from paperlib.objectives import Networks, Triplets, embed_triplets, imitation_loss
 
-NO_PARTNERS = "dataset: LIAM reconstructs partner_observations and partner_actions, it has none"
+NO_PARTNERS = "dataset: LIAM reconstructs partner_observations and partner_actions; there are none"
 
 
 def info_nce_loss(
@@ -129,7 +129,7 @@ class LIAM(nn.Module):
         return observed + acted
 
 
-class Variational(nn.Module):
+class VAE(nn.Module):
     """A variational autoencoder of an episode's actions; the embedding is the posterior's mean.
 
     L = 1/|e*| (-Σ_{(o,a) ∈ e*} log π_φ(a | o, z) + β KL(N(m, σ²) ‖ N(0, I))), z ~ N(m, σ²),

@@ -12,7 +12,7 @@ from pettingzoo import ParallelEnv
 from paperlib import _checks
 
 Array = NDArray[np.float32]
-Answer = tuple[
+StepResult = tuple[
     dict[str, Array], dict[str, float], dict[str, bool], dict[str, bool], dict[str, dict]
 ]
 

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from paperlib import _checks
 from paperlib.environments import rendering
-from paperlib.environments.parallel_env import Answer, Array, FixedSpacesEnv
+from paperlib.environments.parallel_env import Array, FixedSpacesEnv, StepResult
 from paperlib.environments.particleworld import (
     EPISODE_LENGTH,
     FORCE_SIZE,
@@ -91,7 +91,7 @@ class ParticleWorldEnv(FixedSpacesEnv):
         self.agents = self.possible_agents[:]
         return self._observe(), {agent: {} for agent in self.agents}
 
-    def step(self, actions: dict[str, ArrayLike]) -> Answer:
+    def step(self, actions: dict[str, ArrayLike]) -> StepResult:
         """One step. Actions outside [0, 1] are clipped, with a warning, as in mpe2.
 
         Raises:
@@ -228,7 +228,7 @@ class RoboSumoEnv(FixedSpacesEnv):
             self.render()
         return self._by_agent(observations), {agent: {} for agent in self.agents}
 
-    def step(self, actions: dict[str, ArrayLike]) -> Answer:
+    def step(self, actions: dict[str, ArrayLike]) -> StepResult:
         """One step of 0.05 s. Actions are clipped to [-1, 1].
 
         Raises:

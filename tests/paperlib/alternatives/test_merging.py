@@ -9,7 +9,7 @@ import torch
 from paperlib.alternatives.deep_sets import DeepSetsEncoder
 from paperlib.alternatives.gated_pooling import GatedPoolingEncoder
 from paperlib.alternatives.merging import OnDistinctRows, merge_steps, on_distinct_steps
-from paperlib.alternatives.objectives import LIAM, InfoNCE, Variational
+from paperlib.alternatives.objectives import LIAM, VAE, InfoNCE
 from paperlib.alternatives.sequence_encoders import TransformerEncoder
 from paperlib.datasets import InteractionDataset
 from paperlib.embeddings import PolicyEmbedder, Settings, learn
@@ -62,7 +62,7 @@ def test_embeddings_are_the_same(kind, generator):
 def test_losses_are_the_same(number):
     losses = []
     for data in (cards(), merge_steps(cards())):
-        objective = (Hybrid(), InfoNCE(), Variational(data, 4), LIAM(data, 4))[number]
+        objective = (Hybrid(), InfoNCE(), VAE(data, 4), LIAM(data, 4))[number]
         settings = Settings(num_updates=5, embedding_size=4, hidden_size=8, learning_rate=1e-3)
         options = {"settings": settings, "generator": make_generator(1)}
         losses.append(learn(data, objective=objective, **options).losses)

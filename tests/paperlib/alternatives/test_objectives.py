@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from paperlib.alternatives.objectives import LIAM, InfoNCE, Variational, info_nce_loss
+from paperlib.alternatives.objectives import LIAM, VAE, InfoNCE, info_nce_loss
 from paperlib.batches import EpisodeBatch
 from paperlib.embeddings import Settings, learn
 from paperlib.encoders import ConditionalPolicy, EpisodeEncoder
@@ -34,7 +34,7 @@ def draw(dataset, generator):
 
 
 def objectives_of(dataset):
-    return InfoNCE(), LIAM(dataset, 4), Variational(dataset, 4)
+    return InfoNCE(), LIAM(dataset, 4), VAE(dataset, 4)
 
 
 def info_nce_in_numpy(embeddings, temperature):
@@ -107,7 +107,7 @@ def test_liam_one_step_at_a_time(continuous, dataset, generator):
 
 
 def test_variational_by_hand(dataset, generator):
-    networks, objective = make_networks(generator), Variational(None, 4, kl_weight=3.0)
+    networks, objective = make_networks(generator), VAE(None, 4, kl_weight=3.0)
     triplets = draw(dataset, generator)
     own = triplets.reference
     networks = dataclasses.replace(networks, generator=make_generator(5))
@@ -175,7 +175,7 @@ def test_what_is_out_of_range(dataset, generator, unchecked):
     with pytest.raises(ValueError, match=r"^temperature must be positive"):
         InfoNCE(0)
     with pytest.raises(ValueError, match=r"^kl_weight must be positive"):
-        Variational(None, 4, kl_weight=-1)
+        VAE(None, 4, kl_weight=-1)
     networks = dataclasses.replace(make_networks(generator), generator=None)
     with pytest.raises(ValueError, match=r"^networks\.generator must be"):
-        Variational(None, 4)(networks, draw(dataset, generator))
+        VAE(None, 4)(networks, draw(dataset, generator))
