@@ -13,6 +13,8 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
+from reproduction import results
+
 # Imported once, by the process that workers are forked from; optimisers import the second
 PRELOADED = (__name__, "torch._dynamo")
 
@@ -34,7 +36,8 @@ def _work(function: Callable, job: Mapping[str, Any]) -> Any:
     if _failed.is_set():  # workers take jobs up before they can be cancelled
         return None
     try:
-        return function(**job, progress=_progress.put)
+        value = function(**job, progress=_progress.put)
+        return value, os.getpid(), results.own_peak_memory()
     except BaseException:
         _failed.set()
         raise
@@ -51,7 +54,8 @@ def run_jobs(
     """Calls ``function(**job, progress=...)`` for each job, with a progress bar.
 
     Every job runs on one thread and must depend on its arguments alone, so that results are the
-    same for any number of workers. A single worker works in this process, several in their own.
+    same for any number of workers. A single worker works in this process, several in their own;
+    their memory is added to `results.worker_memory`.
 
     Args:
         function: must be importable from a module; calls ``progress`` with the units it has done.
@@ -98,6 +102,11 @@ def run_jobs(
                     continue
             while not progress_queue.empty():
                 bar.update(progress_queue.get())
-            return [future.result() for future in futures]
+            found = [future.result() for future in futures]
+            peaks = {worker: 0.0 for _, worker, _ in found}
+            for _, worker, memory in found:
+                peaks[worker] = max(peaks[worker], memory)
+            results.worker_memory.append(sum(peaks.values()))
+            return [value for value, *_ in found]
         finally:
             pool.shutdown(wait=False, cancel_futures=True)

@@ -28,6 +28,8 @@ PACKAGES = [
     "pettingzoo",
     "papermill",
 ]
+# Peak memory of the workers of each call of `jobs.run_jobs`, together, in GB
+worker_memory: list[float] = []
 
 
 class Run:
@@ -188,8 +190,13 @@ def cpu(information: str | Path = "/proc/cpuinfo") -> tuple[str, list[str]]:
     return model, re.findall(r"\b(?:avx|fma|amx|asimd|sve)\w*", flags)
 
 
-def peak_memory() -> float:
-    """Peak memory of this process plus that of its largest finished child, in GB."""
+def own_peak_memory() -> float:
+    """Peak memory of this process, in GB."""
     unit = 1 if platform.system() == "Darwin" else 1024  # ru_maxrss is in bytes on macOS, else KiB
-    kinds = resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN
-    return round(sum(resource.getrusage(kind).ru_maxrss for kind in kinds) * unit / 1e9, 2)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
+
+
+def peak_memory() -> float:
+    """Peak memory of this process plus that of its workers, in GB: an upper bound, since they share
+    some, and their peaks come at different times."""
+    return round(own_peak_memory() + max(worker_memory, default=0.0), 2)

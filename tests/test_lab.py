@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -41,15 +42,18 @@ def server(tmp_path):
             start_new_session=True,
         )
     try:
-        deadline = time.monotonic() + 120
-        while not (found := list((tmp_path / "RUNTIME").glob("jpserver-*.json"))):
+        deadline, found = time.monotonic() + 120, {}
+        while not found:
             assert process.poll() is None, (tmp_path / "log.txt").read_text()
             assert time.monotonic() < deadline
             time.sleep(0.1)
-        time.sleep(0.5)
-        yield json.loads(found[0].read_text())
+            for path in (tmp_path / "RUNTIME").glob("jpserver-*.json"):
+                with suppress(json.JSONDecodeError):  # while it is being written
+                    found = json.loads(path.read_text())
+        yield found
     finally:
-        os.killpg(process.pid, signal.SIGTERM)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
         process.wait(timeout=60)
 
 

@@ -167,6 +167,7 @@ def run_with_papermill(notebook, folder, lists="{}", **parameters):
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("kernels on ports")  # which two processes may take to be free
 def test_papermill_runs_the_first_notebook(tmp_path):
     sizes = {"num_agents": 6, "num_unseen": 3, "num_episodes": 6}
     sizes["num_updates"] = 203  # no multiple of what is drawn of the learning curve
@@ -174,6 +175,7 @@ def test_papermill_runs_the_first_notebook(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("kernels on ports")
 def test_papermill_runs_table_2(tmp_path):
     for number in range(2):
         layers = enumerate([(3, 8, 3), (11, 8, 5)])  # of speakers and listeners

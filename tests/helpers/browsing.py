@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -34,6 +35,10 @@ def find():
 
 CHROMIUM = find()
 needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no chromium")
+
+
+class Refused(RuntimeError):
+    """The browser's answer to a call was an error, as between two pages."""
 
 
 class Browser:
@@ -87,7 +92,7 @@ class Browser:
             if answer.get("id") != self._number:
                 self.events.append(answer)
             elif "error" in answer:
-                raise RuntimeError(f"{method}: {answer['error']['message']}")
+                raise Refused(f"{method}: {answer['error']['message']}")
             else:
                 return answer["result"]
 
@@ -106,7 +111,10 @@ class Browser:
     def wait(self, condition, *, seconds=180):
         """Waits until an expression is true."""
         deadline = time.monotonic() + seconds
-        while not self.ask(condition):
+        while True:
+            with suppress(Refused):
+                if self.ask(condition):
+                    return
             assert time.monotonic() < deadline, f"never came true: {condition}"
             time.sleep(0.02)
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from reproduction import results
 from reproduction.jobs import run_jobs
 
 
@@ -39,6 +40,18 @@ def test_results_come_in_order_from_any_number_of_workers():
     assert {threads for _, threads, _ in alone + together} == {1}
     assert os.getpid() in {pid for pid, *_ in alone}
     assert os.getpid() not in {pid for pid, *_ in together}
+
+
+def fill_memory(*, seed, progress):
+    np.ones(25_000_000 * (1 + seed))  # 0.2, 0.4 and 0.6 GB
+    progress(1)
+
+
+def test_memory_of_workers_counts():
+    before = results.peak_memory()
+    run(fill_memory, 2)
+    after = results.peak_memory()
+    assert results.worker_memory[-1] > 0.6 + 0.2 and after > before + 0.6
 
 
 @pytest.mark.parametrize("num_workers", [1, 2])

@@ -279,6 +279,7 @@ def test_folders_outside_the_repository_are_absolute(write, monkeypatch, tmp_pat
     assert inside["table_9_folder"] == "results/many/table_9"
 
 
+@pytest.mark.xdist_group("kernels on ports")  # which two processes may take to be free
 @pytest.mark.parametrize("place", ["", "notebooks", "elsewhere"])
 def test_plain_papermill_writes_into_the_repository_from_anywhere(write, inside, tmp_path, place):
     source = write(GOOD.replace("FOLDER", f"{inside}/tiny")).with_suffix(".ipynb")

@@ -10,6 +10,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -23,10 +25,11 @@ ASKED = ("table_2", "figure_1")
 ITEMS = ("population", *ASKED)  # which a table needs
 
 
-def start(folder: Path, *options: str, **environment: str) -> subprocess.Popen:
-    command = [sys.executable, "workflow/reproduce.py", "--results", str(folder), *options]
-    return subprocess.Popen(
-        command,
+@contextmanager
+def started(folder: Path, *options: str, **environment: str) -> Iterator[subprocess.Popen]:
+    """The workflow at work, in a process group that ends with the context."""
+    with subprocess.Popen(
+        [sys.executable, "workflow/reproduce.py", "--results", str(folder), *options],
         cwd=ROOT,
         env={**os.environ, **environment},
         start_new_session=True,
@@ -35,26 +38,34 @@ def start(folder: Path, *options: str, **environment: str) -> subprocess.Popen:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-    )
+    ) as process:
+        try:
+            yield process
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+def outcome(folder: Path, *options: str, timeout: float = 60, **environment: str):
+    """The exit code of a run, and what it printed."""
+    with started(folder, *options, **environment) as process:
+        output, _ = process.communicate(timeout=timeout)
+    return process.returncode, output
 
 
 def finish(folder: Path) -> str:
-    process = start(folder, "--profile", "smoke", "--items", *ASKED)
-    output, _ = process.communicate(timeout=900)
-    assert process.returncode == 0, output
+    code, output = outcome(folder, "--profile", "smoke", "--items", *ASKED, timeout=900)
+    assert code == 0, output
     return output
 
 
 def stop_when(folder: Path, condition, sign: signal.Signals) -> None:
-    with start(folder, "--profile", "smoke", "--items", *ASKED) as process:
+    with started(folder, "--profile", "smoke", "--items", *ASKED) as process:
         deadline = time.monotonic() + 600
-        try:
-            while not condition():
-                assert process.poll() is None and time.monotonic() < deadline
-                time.sleep(0.05)
-        except BaseException:
-            process.kill()  # it does not outlive a test that fails
-            raise
+        while not condition():
+            assert process.poll() is None, process.communicate()[0]
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
         os.killpg(process.pid, sign)
         process.communicate(timeout=240)  # a busy machine takes its time to stop kernels
     assert process.returncode != 0
@@ -95,9 +106,8 @@ def test_interrupted_workflow_ends_with_the_same_numbers(tmp_path, request):
     population = broken / "smoke/checkpoints/population/0/0_0.safetensors"
     stop_when(broken, population.exists, signal.SIGINT)  # as Ctrl-C does
 
-    def encoders() -> dict[Path, int]:  # the folder holds the episodes, too, written anew by a run
-        # A leading dot marks a file that is still being written
-        found = (broken / "smoke/encoders").glob("[!.]*_Emb*.safetensors")
+    def encoders() -> dict[Path, int]:  # a leading dot marks a file that is still being written
+        found = (broken / "smoke/encoders/candidates").glob("[!.]*_Emb*.safetensors")
         return {path: path.stat().st_mtime_ns for path in found}
 
     stop_when(broken, lambda: len(encoders()) > 5, signal.SIGKILL)
@@ -119,9 +129,8 @@ def test_interrupted_workflow_ends_with_the_same_numbers(tmp_path, request):
 
     damaged = broken / "smoke/figure_1/result.json"
     damaged.write_bytes(damaged.read_bytes()[:-100])
-    process = start(broken, "--profile", "smoke")
-    output, _ = process.communicate(timeout=300)
-    assert process.returncode == 1
+    code, output = outcome(broken, "--profile", "smoke", timeout=300)
+    assert code == 1
     assert "figure_1/result.json is damaged" in output.splitlines()[-1]
 
 
@@ -173,18 +182,14 @@ def test_notebooks_run_again_when_the_weights_that_they_load_change(tmp_path, pr
     ],
 )
 def test_an_unknown_name_is_one_line(tmp_path, option, name, message):
-    process = start(tmp_path, option, name)
-    output, _ = process.communicate(timeout=60)
-    assert process.returncode == 1
-    assert output == f"error: {message}\n"
+    assert outcome(tmp_path, option, name) == (1, f"error: {message}\n")
     assert not any(tmp_path.iterdir())
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_a_gpu_that_is_not_there_is_one_line(tmp_path):
-    process = start(tmp_path, "--device", "cuda")
-    output, _ = process.communicate(timeout=60)
-    assert process.returncode == 1
+    code, output = outcome(tmp_path, "--device", "cuda")
+    assert code == 1
     assert output.startswith("error: TORCH=cuda: PyTorch sees no GPU") and output.count("\n") == 1
 
 
@@ -200,9 +205,8 @@ def test_a_folder_with_a_space_in_its_name_will_do(tmp_path):
 
 
 def test_slurm_that_is_not_there_is_one_line(tmp_path):
-    process = start(tmp_path, "--executor", "slurm", PATH=str(tmp_path))
-    output, _ = process.communicate(timeout=60)
-    assert process.returncode == 1
+    code, output = outcome(tmp_path, "--executor", "slurm", PATH=str(tmp_path))
+    assert code == 1
     assert output.startswith("error: executor 'slurm' needs ") and output.count("\n") == 1
     assert not any(tmp_path.iterdir())
 
@@ -212,7 +216,5 @@ def test_second_run_of_a_profile_is_refused(tmp_path):
     home.mkdir()
     with open(home / ".lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        process = start(tmp_path, "--profile", "smoke")
-        output, _ = process.communicate(timeout=60)
-    assert process.returncode == 1
-    assert output == "error: another run of profile 'smoke' is at work; wait for it\n"
+        found = outcome(tmp_path, "--profile", "smoke")
+    assert found == (1, "error: another run of profile 'smoke' is at work; wait for it\n")

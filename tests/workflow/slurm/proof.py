@@ -130,8 +130,8 @@ def break_and_finish(folder: Path, limit: float) -> dict[int, Job]:
     home, harmed = folder / "smoke", {}
 
     def trained(notebook: str) -> dict[Path, int]:
-        places = {"population": "checkpoints/population", "table_2": "encoders"}
-        found = (home / places[notebook]).glob("*_*.safetensors")  # but no episodes
+        places = {"population": "checkpoints/population", "table_2": "encoders/candidates"}
+        found = (home / places[notebook]).rglob("[!.]*.safetensors")  # a dot: still being written
         return {path: path.stat().st_mtime_ns for path in found}
 
     with Run(folder, ("--executor", "slurm"), limit) as run:
