@@ -197,7 +197,7 @@ def compare(
         split: see `hold_out`.
         seeds: each draws halves, weights and updates of its own.
         references: whether to add rows for references such as chance, see `Result`.
-        device: where encoders are trained; on a GPU, the same seeds give other last digits.
+        device: where encoders are trained; on a GPU, the same seeds give other numbers.
         progress: called with each row.
 
     Returns:

@@ -27,7 +27,7 @@ from reproduction.benchmark_tasks import Sizes, Task
 from reproduction.benchmark_worlds import WORLDS, Case
 from reproduction.jobs import run_jobs
 from reproduction.measures import window_means
-from reproduction.streams import Stream
+from reproduction.streams import Stream, device_source
 
 UNTRAINED, SUPERVISED = "untrained", "supervised"
 OBJECTIVES = {**comparison.OBJECTIVES, SUPERVISED: comparison.Supervised}
@@ -62,7 +62,7 @@ class Benchmark:
         num_updates: of a training, by world; half as many for supervised training on more agents
             than ``anchors_per_update``, all in every update.
         anchors_per_update: reference episodes in an update: agents times repetitions.
-        device: where encoders are trained. On a GPU, the same seed gives other last digits.
+        device: where encoders are trained. On a GPU, the same seed gives other numbers.
         num_workers: processes; does not affect the results.
 
     Raises:
@@ -243,6 +243,7 @@ def run_cells(
     shared["anchors_per_update"] = benchmark.anchors_per_update
     shared["sizes"] = dataclasses.asdict(benchmark.sizes)
     folder = benchmark.folders.get(case.world)
+    shared |= device_source(benchmark.device)
     if given := benchmark_worlds.input_file(case.world, case.seed, folder):
         shared["data"] = files.file_checksum(given)
     task, rows = None, []

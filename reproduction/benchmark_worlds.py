@@ -165,6 +165,7 @@ def input_file(world: str, seed: int, folder: Path | None) -> Path | None:
 
     Raises:
         FileNotFoundError: if a notebook that writes it has not run.
+        ValueError: if there are matches of several runs.
     """
     if world == "ParticleWorld":
         count = len(list(folder.glob("population_*.safetensors")))
@@ -176,6 +177,11 @@ def input_file(world: str, seed: int, folder: Path | None) -> Path | None:
         raise FileNotFoundError(
             f"{results.shorten(folder)} holds no matches; run the notebook table_1 first, or leave "
             "RoboSumo out of worlds"
+        )
+    if len(paths) > 1:
+        raise ValueError(
+            f"{results.shorten(folder)} must hold the matches of one run of table_1, got "
+            f"{', '.join(path.name for path in paths)}; move the others away"
         )
     return paths[0]
 

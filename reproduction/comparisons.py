@@ -159,12 +159,12 @@ class Comparison:
         self._run(learn_to_file, self._jobs(wanted), "encoders")
 
     def learning_curves(
-        self, kinds: Sequence[str], methods: Sequence[str], *, num_windows: int = 20
+        self, kinds: Sequence[str], methods: Sequence[str]
     ) -> dict[str, list[list[float]]]:
         """Losses under "KIND METHOD", a curve per seed, averaged over parts of the training."""
         losses: dict[str, list[list[float]]] = {}
         for case in itertools.product(kinds, methods, self.seeds):
-            curve = window_means(self.load(*case).losses, num_windows=num_windows)
+            curve = window_means(self.load(*case).losses, num_windows=20)
             losses.setdefault("{} {}".format(*case), []).append(curve)
         return losses
 

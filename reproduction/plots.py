@@ -285,3 +285,10 @@ def draw_claims(ax: Axes, parts: Sequence[Mapping[str, Any]]) -> None:
     ticks = [k for k in (-100, -10, -5, -2, -1, 0, 1, 2, 5, 10, 100) if left <= k <= right]
     ax.set_xticks(ticks, [str(tick).replace("-", "−") for tick in ticks])
     ax.set_xlabel("difference in the direction of the claim / smallest effect of interest")
+
+
+def moving_means(curve: ArrayLike, *, width: int = 5) -> NDArray[np.float64]:
+    """Means of ``width`` successive points; a curve that is no longer stays as it is."""
+    points = np.asarray(curve, dtype=float)
+    kernel = np.ones(width) / width
+    return np.convolve(points, kernel, mode="valid") if len(points) > width else points

@@ -93,18 +93,13 @@ def best_responses(
     drawn = {label: ("#0072B2", [scores[name] for name in names])}
     drawn |= {name: (colour, [scores[name]]) for name, colour in generalists.items()}
     for name, (colour, curves) in drawn.items():
-        smooth = np.array([_means_of_five(curve) for curve in curves])
+        smooth = np.array([plots.moving_means(curve) for curve in curves])
         first = 1 - (smooth.shape[1] - 1) / max(1, len(curves[0]) - 1)
         places = np.linspace(first, 1, smooth.shape[1])
         plots.draw_band(right, places, smooth, label=name, color=colour)
     right.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3, fontsize=6)
     right.set(xlabel="fraction of the training", ylabel="score in training")
     return figure
-
-
-def _means_of_five(curve: Sequence[float]) -> np.ndarray:
-    """Moving means of five points; a shorter curve stays as it is."""
-    return np.convolve(curve, np.ones(5) / 5, mode="valid") if len(curve) > 5 else np.array(curve)
 
 
 def draw_scores(

@@ -1,4 +1,4 @@
-"""The study of Figure 4: whom new policies meet, what they know of them, and how they train."""
+"""The study of Figure 4: opponents, contexts and trainings of its policies."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def draw_opponents(
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Opponents:
-    """Whom new policies meet, and what is known of them beforehand.
+    """The opponents of new policies, and what is known of them beforehand.
 
     Seen opponents are wrestlers that the encoder learned from; unseen ones are met in games only,
     by policies and encoder alike. Offline embeddings come from an opponent's matches within its own

@@ -192,7 +192,8 @@ def pooled_accuracy(known: InteractionDataset, asked: InteractionDataset) -> flo
     """Top-1 accuracy of the likelihood under throws pooled over the labelled episodes, 0 to 1.
 
     A bot's throws are counted by what both threw in the last M steps. M, from 1 to the memory of
-    the observations, is chosen by leaving out one labelled episode of each bot in turn.
+    the observations, is chosen by leaving out one labelled episode of each bot in turn
+    (the shortest if each has only one).
 
     Args:
         known: labelled episodes, the same number of each bot, one bot after the other.
@@ -202,7 +203,8 @@ def pooled_accuracy(known: InteractionDataset, asked: InteractionDataset) -> flo
     num_labelled = len(known) // len(known.agents.unique())
     turn = torch.arange(len(both)) % num_labelled
     labelled = torch.arange(len(both)) < len(known)
-    parts = [(labelled & (turn != k), labelled & (turn == k)) for k in range(num_labelled)]
+    turns = range(num_labelled) if num_labelled > 1 else ()
+    parts = [(labelled & (turn != k), labelled & (turn == k)) for k in turns]
     best, found = -1.0, math.nan
     for memory in range(1, both.observation_size // (2 * NUM_THROWS) + 1):
         states, index = throw_states(both.observations, memory).unique(return_inverse=True)
@@ -210,7 +212,7 @@ def pooled_accuracy(known: InteractionDataset, asked: InteractionDataset) -> flo
             index, both.actions, num_states=len(states), num_actions=NUM_THROWS
         )
         pooled = partial(identification.pooled_accuracy, counts, both.agents)
-        left_out = np.mean([pooled(train=train, test=test) for train, test in parts])
+        left_out = np.mean([pooled(train=train, test=test) for train, test in parts] or [0.0])
         if left_out > best:
             best, found = left_out, pooled(train=labelled, test=~labelled)
     return found

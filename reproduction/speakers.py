@@ -1,4 +1,4 @@
-"""Table 3's new speakers: what each is told about its listener, and its returns with all."""
+"""Table 3's new speakers, their contexts, and their returns with all listeners."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ NUM_VECTORS = 64  # embeddings of each listener and count in the evaluation
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """The listeners of one run, and what its speakers are told about each: their contexts.
+    """The listeners of one run, and the contexts that its speakers get with each.
 
     Attributes:
         seed: draws which episodes are averaged, noise, weights, and the tables of returns.

@@ -5,7 +5,8 @@ drawn within: pairs, seeds, repetitions. Exceptions, kept so that published numb
 
 - a pair of ParticleWorld trains on ``(seed, pair, attempt)`` and is evaluated on
   ``(seed, pair, attempt, 1)``;
-- a data set that is the same for all seeds is drawn from ``(Stream.NAME,)``;
+- a data set that is the same for all seeds is drawn from ``(Stream.NAME,)``, and best responses
+  and specialists, which have no seed, train on keys that begin like it;
 - small examples take ``(seed,)`` or ``(seed, k)`` with k below 10.
 """
 

@@ -44,7 +44,7 @@ class Part:
 
     name: str
     differences: Numbers
-    smallest_effect: float | None = None
+    smallest_effect: float | None
     expected: str = "greater"
     clusters: Clusters | None = None
 

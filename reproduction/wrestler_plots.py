@@ -67,8 +67,9 @@ def training(values: Values, *, most_lost: float) -> Figure:
         samples, *shares = np.array(own["curve"], dtype=float).T
         look = {"lw": 0.7, "alpha": 0.7, "color": COLOURS[name.startswith("pair")]}
         for ax, share in zip(axes, shares, strict=True):
-            smooth = np.convolve(share, np.ones(5) / 5, mode="valid")
-            ax.plot(samples[2:-2] / 1e6, smooth, **look)
+            smooth = plots.moving_means(share)
+            skipped = (len(share) - len(smooth)) // 2  # at either end
+            ax.plot(samples[skipped : skipped + len(smooth)] / 1e6, smooth, **look)
     axes[1].axhline(most_lost, color="black", lw=0.7, ls=":")
     for ax, title in zip(axes, ("won", "lost"), strict=True):
         ax.set(xlabel="samples in millions", ylabel=f"matches {title}", ylim=(0, 1))

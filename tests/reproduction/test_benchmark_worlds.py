@@ -109,6 +109,13 @@ def test_the_file_behind_a_world(folders):
     assert [world for world, path in found.items() if path is None] == ["Kuhn", "Leduc", "RoShamBo"]
 
 
+def test_matches_of_several_runs_are_refused(tmp_path):
+    for seed in (0, 1):
+        (tmp_path / f"episodes_{seed}.safetensors").touch()
+    with pytest.raises(ValueError, match=r"one run of table_1, got episodes_0.*, episodes_1"):
+        benchmark_worlds.input_file("RoboSumo", 0, tmp_path)
+
+
 def test_missing_files_are_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="run the notebook table_1 first, or leave RoboS"):
         make("RoboSumo", "weak", {"RoboSumo": tmp_path})

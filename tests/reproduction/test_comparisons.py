@@ -64,7 +64,7 @@ def test_the_chosen_candidate_is_not_learned_again(comparison, monkeypatch):
     written = path.stat().st_mtime_ns
     comparison.learn(chosen)
     assert path.stat().st_mtime_ns == written
-    curves = comparison.learning_curves(["weak"], ["Emb-Hyb"], num_windows=20)
+    curves = comparison.learning_curves(["weak"], ["Emb-Hyb"])
     assert {len(curve) for curve in curves["weak Emb-Hyb"]} == {20}
 
 

@@ -144,3 +144,8 @@ def test_claims_point_to_the_right_where_they_hold(ax):
 
 def test_every_verdict_has_a_colour():
     assert set(plots.VERDICT_COLOURS) == set(verdicts.VERDICTS)
+
+
+def test_means_of_successive_points():
+    assert plots.moving_means([0.0, 1, 2, 3, 4, 10]).tolist() == [2, 4]
+    assert plots.moving_means([3.0, 1, 2]).tolist() == [3, 1, 2]
