@@ -226,7 +226,7 @@ tables.show(table)
 plots.save_figure(benchmark_plots.curves(values["cells"]), output, "benchmark_curves")
 
 # %% [markdown]
-# How few labels and steps are enough? The best cell of each task (solid) and the paper's pair (dotted).
+# How few labels and steps are enough? Solid: the best cell of each task by neighbours. Dotted: the paper's pair.
 
 # %%
 plots.save_figure(benchmark_plots.learning_curves(values["cells"]), output, "benchmark_learning")

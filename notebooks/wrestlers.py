@@ -258,8 +258,7 @@ plots.save_figure(wrestler_plots.training(values, most_lost=0.15), output, "wres
 
 # %% [markdown]
 # Shares of matches won (left) and lost (right) against a motionless ant during training,
-# with exploration noise, as means over five iterations. Blue: self-play; orange: pairs.
-# Dotted: 15 % lost.
+# with exploration noise, as means over five iterations. Dotted: 15 % lost.
 #
 # **What was reached, and what was not.** Seventeen of the 25 win at least 40 % of matches
 # against `ant-mlp-v1`, the best of them 76 %. Two lose more than 15 % against a motionless

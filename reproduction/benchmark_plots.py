@@ -21,6 +21,7 @@ COLOURS = {
     "VAE": "#56B4E9",
     "supervised": "black",
 }
+MARKERS = {"weak": "o", "strong": "^"}
 CEILINGS = ("true policies", "pooled counts")  # the first one that is there
 
 
@@ -105,18 +106,21 @@ def learning_curves(rows: Sequence[Row]) -> Figure:
 
 def curves(rows: Sequence[Row]) -> Figure:
     """Accuracy of the nearest neighbour against labelled episodes (left) and the share of an
-    episode that is seen (right): the paper's cell and the best one of every task."""
+    episode that is seen (right): the paper's cell and the best one by this measure of every task,
+    a colour for each world and a marker for each kind of split."""
     figure, axes = plt.subplots(1, 2, sharey=True, figsize=(6.75, 3.0), layout="constrained")
     tasks = dict.fromkeys((row["world"], row["kind"]) for row in rows if row["encoder"])
-    colours = sns.color_palette("colorblind", len(tasks))
-    for number, task in enumerate(tasks):
-        cells = {"-": best_cell(rows, task), ":": Cell(*task, *PAPERS)}
+    worlds = list(dict.fromkeys(world for world, _ in tasks))
+    colours = dict(zip(worlds, sns.color_palette("colorblind", len(worlds)), strict=True))
+    for task in tasks:
+        look = {"color": colours[task[0]], "marker": MARKERS[task[1]], "ms": 4}
+        cells = {"-": best_cell(rows, task, measure="nearest"), ":": Cell(*task, *PAPERS)}
         for style, cell in cells.items():
             for ax, name in zip(axes, ("by_labels", "by_steps"), strict=True):
                 mean = _mean_curve(rows, cell, name)
                 places = range(1, len(mean) + 1) if name == "by_labels" else STEP_SHARES
                 label = ", ".join(task) if style == "-" else None
-                ax.plot(places, 100 * mean, style, color=colours[number], marker=".", label=label)
+                ax.plot(places, 100 * mean, style, **look, label=label)
     axes[0].set(
         xlabel="labelled episodes of each agent", ylabel="identified by nearest neighbour, %"
     )

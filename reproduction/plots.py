@@ -28,12 +28,12 @@ METHOD_COLOURS = {
     "oracle": "black",
     "recurrent": "#56B4E9",
 }
-VERDICT_COLOURS = {
-    "reproduced": "#0072B2",
-    "contradicted": "#D55E00",
-    "equivalent": "#009E73",
-    "undecided": "0.5",
-    "too few runs": "0.75",
+VERDICT_LOOKS = {  # colour and marker
+    "reproduced": ("#0072B2", "o"),
+    "contradicted": ("#D55E00", "X"),
+    "equivalent": ("#009E73", "s"),
+    "undecided": ("0.5", "D"),
+    "too few runs": ("0.75", "v"),
 }
 
 
@@ -177,9 +177,10 @@ def draw_win_matrix(ax: Axes, rates: ArrayLike, names: Sequence[str]) -> None:
         vmax=1,
         xticklabels=False,
         yticklabels=names,
-        cbar_kws={"label": "matches won", "location": "bottom", "shrink": 0.6, "pad": 0.03},
+        cbar_kws={"label": "share of matches won", "location": "bottom", "shrink": 0.6},
         rasterized=True,
     )
+    ax.set_xlabel("opponents, in the same order", fontsize=7)
     ax.tick_params(length=0, labelsize=5.5)
 
 
@@ -271,11 +272,12 @@ def draw_claims(ax: Axes, parts: Sequence[Mapping[str, Any]]) -> None:
     ax.axvspan(-1, 1, color="0.9", lw=0)
     for place, part in zip(places, parts, strict=True):
         low, mean, high = claims.effect(part)
-        colour = VERDICT_COLOURS[part["verdict"]]
+        colour, marker = VERDICT_LOOKS[part["verdict"]]
         ax.plot([low, high], [place, place], color=colour, lw=2)
-        ax.plot(mean, place, "o", color=colour, ms=4)
+        ax.plot(mean, place, marker, color=colour, ms=4.5)
     for verdict in dict.fromkeys(part["verdict"] for part in parts):
-        ax.plot([], [], "o-", color=VERDICT_COLOURS[verdict], ms=4, lw=2, label=verdict)
+        colour, marker = VERDICT_LOOKS[verdict]
+        ax.plot([], [], marker=marker, color=colour, ms=4.5, lw=2, label=verdict)
     ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=5)
     ax.axvline(0, color="black", lw=0.7)
     ax.set_yticks(places, [str(part["item"]) for part in parts], fontsize=6)

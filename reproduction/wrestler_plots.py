@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 from reproduction import comparison_plots, measures, plots
 
 UNITS = {"distance": "m", "height": "m", "speed": "m/s", "from centre": "m", "length": "steps"}
-COLOURS = {False: "#0072B2", True: "#D55E00"}  # by self-play, and in a pair
+# Colour, marker and line of wrestlers by whether they were trained in a pair
+LOOKS = {False: ("#0072B2", "o", "-", "by self-play"), True: ("#D55E00", "^", "--", "in a pair")}
 Values = Mapping[str, Any]  # that a notebook saved
 
 
@@ -39,9 +40,9 @@ def styles(values: Values) -> Figure:
     pairs = np.array([name.startswith("pair") for name in values["names"]])
     for ax, (name, measured) in zip(axes.flat, values["styles"].items(), strict=True):
         one, other = np.array(measured)[:2]
-        for in_pair, title in ((False, "by self-play"), (True, "in a pair")):
+        for in_pair, (colour, marker, _, title) in LOOKS.items():
             own = pairs == in_pair
-            ax.scatter(one[own], other[own], s=10, color=COLOURS[in_pair], label=title)
+            ax.scatter(one[own], other[own], s=10, color=colour, marker=marker, label=title)
         ends = [min(*one, *other), max(*one, *other)]
         ax.plot(ends, ends, color="0.6", lw=0.7)
         unit = f" in {UNITS[name]}" if name in UNITS else ""
@@ -65,14 +66,18 @@ def training(values: Values, *, most_lost: float) -> Figure:
     figure, axes = plt.subplots(1, 2, figsize=(6.75, 2.5), sharex=True)
     for name, own in values["provenance"].items():
         samples, *shares = np.array(own["curve"], dtype=float).T
-        look = {"lw": 0.7, "alpha": 0.7, "color": COLOURS[name.startswith("pair")]}
+        colour, _, line, _ = LOOKS[name.startswith("pair")]
+        look = {"lw": 0.8, "alpha": 0.7, "color": colour, "ls": line}
         for ax, share in zip(axes, shares, strict=True):
             smooth = plots.moving_means(share)
             skipped = (len(share) - len(smooth)) // 2  # at either end
             ax.plot(samples[skipped : skipped + len(smooth)] / 1e6, smooth, **look)
     axes[1].axhline(most_lost, color="black", lw=0.7, ls=":")
     for ax, title in zip(axes, ("won", "lost"), strict=True):
-        ax.set(xlabel="samples in millions", ylabel=f"matches {title}", ylim=(0, 1))
+        ax.set(xlabel="samples in millions", ylabel=f"share of matches {title}", ylim=(0, 1))
+    for colour, _, line, title in LOOKS.values():
+        axes[1].plot([], [], color=colour, ls=line, label=title)
+    axes[1].legend(title="trained", loc="upper right")
     return figure
 
 

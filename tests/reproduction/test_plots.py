@@ -133,7 +133,7 @@ def test_claims_point_to_the_right_where_they_hold(ax):
     assert spans[0] == pytest.approx([2, 6]) and spans[1] == pytest.approx([-6, -2])
     assert np.isnan(spans[2]).all()
     drawn = [line for line in ax.lines if len(line.get_xdata()) == 1]
-    means = [line.get_xdata()[0] for line in drawn if line.get_marker() == "o"]
+    means = [line.get_xdata()[0] for line in drawn if line.get_marker() != "None"]
     assert means == pytest.approx([4, -4, 4])
     labels = [text.get_text() for text in ax.get_legend().get_texts()]
     assert labels == ["reproduced", "contradicted", "too few runs"]
@@ -142,8 +142,11 @@ def test_claims_point_to_the_right_where_they_hold(ax):
     assert (shaded.get_x(), shaded.get_width()) == (-1, 2)
 
 
-def test_every_verdict_has_a_colour():
-    assert set(plots.VERDICT_COLOURS) == set(verdicts.VERDICTS)
+def test_every_verdict_has_a_look_of_its_own():
+    assert set(plots.VERDICT_LOOKS) == set(verdicts.VERDICTS)
+    assert all(
+        len({*kind}) == len(kind) for kind in zip(*plots.VERDICT_LOOKS.values(), strict=True)
+    )
 
 
 def test_means_of_successive_points():
