@@ -344,6 +344,17 @@ def test_speakers_resume_too(contexts, tmp_path):
     assert same(whole, second)
 
 
+def test_the_checkpoint_for_other_listeners_or_contexts_is_not_taken_up(tmp_path):
+    file, options = tmp_path / "c.safetensors", {"listeners": moody_listeners()}
+    options["contexts"] = torch.zeros(2, options["listeners"].num_networks, 1, 4)
+    train(make_learners(**options), file)
+    others = moody_listeners()
+    others.biases[0].data += 1
+    for changed in ({"listeners": others}, {"contexts": options["contexts"] + 1}):
+        with pytest.raises(ValueError, match="of another training, which differs in given"):
+            train(make_learners(**{**options, **changed}), file)
+
+
 @pytest.mark.parametrize(
     ("other", "named"),
     [
