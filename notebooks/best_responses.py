@@ -246,11 +246,11 @@ plots.save_figure(figure, output, "best_responses_specialists")
 # 0.19] more than the wrestler where it started, against unseen opponents as much as
 # against its own. From the same start, training against a single opponent helps, too:
 # specialists score 0.08 [0.03, 0.13] more against their own opponents than this
-# wrestler does. It does not help `all-seen`: with another 2.5 million samples, its best
-# responses score slightly less than it does, by 0.016 [0.003, 0.029]. (In a
-# [pilot](../reproduction/recipes/pilots.md), `self-balanced` gained 0.15 against one
-# opponent.) But neither learn much about their opponent in particular. Generalists do
-# no worse: $V$ is −0.02 [−0.04, 0.00] for best responses and −0.05 [−0.11, 0.01] for
+# wrestler does. (In a [pilot](../reproduction/recipes/pilots.md), it gained 0.15
+# against one opponent.) It does not help `all-seen`: with another 2.5 million samples,
+# its best responses score slightly less than it does, by 0.016 [0.003, 0.029]. Neither
+# best responses nor specialists learn much about their own opponent. Generalists do no
+# worse: $V$ is −0.02 [−0.04, 0.00] for best responses and −0.05 [−0.11, 0.01] for
 # specialists. And those that trained against other opponents do about as well: best
 # responses differ from them by −0.00 [−0.02, 0.01] (by 0.011 [0.001, 0.021] against the
 # test opponents alone), specialists by 0.01 [−0.03, 0.06]. So for the ten opponents of

@@ -183,12 +183,12 @@ tables.show(tables.markdown_table(("split, embedding", "gain over untrained"), b
 # undecided. It is also undecided whether unseen listeners cluster worse than known ones
 # (C3). Policies with Emb-Hyb score as much as policies without, to within 0.05 (C5),
 # and as much as policies with fixed or random embeddings (C6); no learning curve of
-# Figure 4 rises, so it is open whether there is nothing to gain or PPO does not find
-# it; and in that split, embeddings hardly tell unseen opponents apart. Speakers with
-# the paper's embeddings stay behind the oracle on training listeners, and do not
-# measurably gain on unseen ones (C7). With gated pooling and relabelled channels they
-# do gain on unseen listeners; one episode is not enough to match the oracle on training
-# listeners (C7b). A claim that no results file tests is *not tested*.
+# Figure 4 measurably rises, so it is open whether there is nothing to gain or PPO does
+# not find it; and its encoder hardly separates the unseen opponents. Speakers with the
+# paper's embeddings stay behind the oracle on training listeners, and do not measurably
+# gain on unseen ones (C7). With gated pooling and relabelled channels they do gain on
+# unseen listeners; one episode is not enough to match the oracle on training listeners
+# (C7b). A claim that no results file tests is *not tested*.
 #
 # ## Negative controls
 # The notebooks also compare methods with the same information: two untrained encoders

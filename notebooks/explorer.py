@@ -226,9 +226,10 @@ plots.save_figure(figure, output, "explorer")
 # single outlying episodes.)
 #
 # **What it means.** From single episodes, unseen agents overlap in this view, and their
-# ratios, 0.84 to 0.97, are not far below one. (RoboSumo's first seed is one of three of
-# ten in which the unseen wrestlers fight alike; in the others, Emb-Hyb's ratio is about
-# 0.4.) Check on the page whether the third dimension or another colouring reveals more.
+# ratios, 0.84 to 0.97, are not far below one. (RoboSumo's first seed is one of the
+# three, of ten, whose unseen wrestlers fight alike; in the others, Emb-Hyb's ratio is
+# about 0.4.) Check on the page whether the third dimension or another colouring reveals
+# more.
 #
 # ## Ours against the paper
 # The paper has no such page. **Where we deviate:** nothing new is claimed here; the

@@ -138,8 +138,8 @@ for method in methods:
 # 0.20). The two wrestlers trained in pairs mostly stand apart; the three trained by
 # self-play overlap. In the strong split all colours mix: IICR is 0.87 or more, and
 # silhouettes are negative. In this seed the five unseen wrestlers fight alike, as in
-# three of Table 1's ten splits (IICR of Emb-Hyb from 0.83 to 0.89); in the other seven
-# it is 0.37 to 0.44.
+# two more of Table 1's ten splits (IICR of Emb-Hyb from 0.83 to 0.89); in the other
+# seven it is 0.37 to 0.44.
 #
 # ## Ours against the paper
 # The paper shows clusters that hardly overlap, and reports no numbers for them. Where

@@ -272,9 +272,9 @@ plots.save_figure(policy_plots.gains(values, variants[1:]), output, "figure_4_ga
 # vectors (C6: equivalent). PPO finds nothing to gain: the best responses lead by −0.00
 # [−0.03, 0.02] and −0.00 [−0.02, 0.02], the oracle by 0.01 [−0.02, 0.04], and a memory
 # of the present match by −0.02 and −0.01. The starting policy does as well (0.01
-# [−0.01, 0.04] and 0.017 [−0.004, 0.039] more), and no learning curve rises: second
-# half minus first is −0.04 [−0.09, 0.02] for the oracle, −0.06 [−0.10, −0.03] for
-# Emb-Im. So knowing the opponent is worth little, or PPO fails to exploit it; and
+# [−0.01, 0.04] and 0.017 [−0.004, 0.039] more), and no learning curve measurably rises:
+# second half minus first is −0.04 [−0.09, 0.02] for the oracle, −0.06 [−0.10, −0.03]
+# for Emb-Im. So knowing the opponent is worth little, or PPO fails to exploit it; and
 # embeddings could not say much of unseen opponents, which the encoder hardly separates.
 # The paper's gain does **not reproduce** here.
 #

@@ -275,10 +275,10 @@ plots.save_figure(figure, output, "generalisation_learning")
 # **What makes the difference** (profile `long`, 4,000 updates, five runs). Either part
 # alone stays far from the oracle: without symmetries, gated pooling gets -13.5 from
 # sixteen episodes, not much better than the word statistic's -14.2; the mean-MLP, tuned
-# on validation listeners, gets -19.2 (Emb-Im) to -15.1 (Emb-Id) with symmetries, no
-# better than without, and with Emb-Hyb worse (-18.3 against -16.4). Together they get
-# -9.6 (Emb-Id) to -12.7 (Emb-Hyb). Emb-Im and Emb-Hyb vary: some runs seem not to leave
-# the plateau in so short a training.
+# on validation listeners, gets -19.2 (Emb-Im) to -15.1 (Emb-Id) with symmetries, not
+# measurably better than without, and with Emb-Hyb worse (-18.3 against -16.4). Together
+# they get -9.6 (Emb-Id) to -12.7 (Emb-Hyb). Emb-Im and Emb-Hyb vary: some runs seem not
+# to leave the plateau in so short a training.
 #
 # ## Where we deviate
 # Gated pooling and channel symmetries are not in the paper. With unseen listeners, its

@@ -74,7 +74,7 @@ class StoredEpisodes:
 
         Raises:
             ValueError: if there is none, if they differ in the sizes of observations or actions, or
-                if only some hold partners' steps or merged ones.
+                if only some hold partners' steps, or merged steps.
         """
         datasets = list(datasets)
         parts = [data._tensors() for data in datasets]
@@ -85,7 +85,7 @@ class StoredEpisodes:
         if len(kinds) != 1:
             raise ValueError(
                 "datasets: there must be at least one, all with observations and actions of the "
-                "same sizes, and all or none with partners' steps and with merged ones"
+                "same sizes, all or none with partners' steps, and all or none with merged steps"
             )
         longest = max(part["observations"].shape[1] for part in parts)
         joined = {

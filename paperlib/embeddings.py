@@ -177,10 +177,9 @@ class PolicyEmbedder(nn.Module):
                     f"{role} must be a {metadata[role]}, whose weights {path} holds; "
                     f"got {kind.__name__}"
                 )
-        try:
-            settings = Settings(**metadata["settings"])
-        except TypeError as error:
-            raise ValueError(f"{path} holds other settings: {error}") from None
+        if unknown := {*metadata["settings"]} - {f.name for f in dataclasses.fields(Settings)}:
+            raise ValueError(f"{path} holds unknown settings: {', '.join(sorted(unknown))}")
+        settings = Settings(**metadata["settings"])
         parts = {"settings": settings, "encoder": encoder, "policy": policy}
         new = cls(*metadata["sizes"], **parts, generator=torch.Generator())
         for role in given:

@@ -25,8 +25,11 @@ def replacing(path: str | Path) -> Iterator[Path]:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem}-{secrets.token_hex(8)}{path.suffix}")
+    temporary.touch(exist_ok=False)
+    mode = temporary.stat().st_mode
     try:
         yield temporary
+        temporary.chmod(mode)  # safetensors puts a private file in its place
         with open(temporary, "r+b") as file:
             os.fsync(file.fileno())  # or a power failure might leave the new name with no content
         temporary.replace(path)

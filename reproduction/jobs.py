@@ -103,9 +103,9 @@ def run_jobs(
             while not progress_queue.empty():
                 bar.update(progress_queue.get())
             found = [future.result() for future in futures]
-            peaks = {worker: 0.0 for _, worker, _ in found}
+            peaks: dict[int, float] = {}
             for _, worker, memory in found:
-                peaks[worker] = max(peaks[worker], memory)
+                peaks[worker] = max(memory, peaks.get(worker, 0.0))
             results.worker_memory.append(sum(peaks.values()))
             return [value for value, *_ in found]
         finally:

@@ -290,7 +290,7 @@ def draw_claims(ax: Axes, parts: Sequence[Mapping[str, Any]]) -> None:
 
 
 def moving_means(curve: ArrayLike, *, width: int = 5) -> NDArray[np.float64]:
-    """Means of ``width`` successive points; a curve that is no longer stays as it is."""
+    """Means of ``width`` successive points; a curve of at most ``width`` points is unchanged."""
     points = np.asarray(curve, dtype=float)
     kernel = np.ones(width) / width
     return np.convolve(points, kernel, mode="valid") if len(points) > width else points

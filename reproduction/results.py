@@ -197,6 +197,6 @@ def own_peak_memory() -> float:
 
 
 def peak_memory() -> float:
-    """Peak memory of this process plus that of its workers, in GB: an upper bound, since they share
-    some, and their peaks come at different times."""
+    """Peak memory of this process plus that of the workers of `jobs.run_jobs`, in GB; what they
+    share counts several times."""
     return round(own_peak_memory() + max(worker_memory, default=0.0), 2)

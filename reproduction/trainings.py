@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from paperlib import files, streams, training
+from paperlib import streams, training
 from paperlib.agents import maddpg
 from paperlib.agents.networks import StackedMLP
 from paperlib.agents.populations import Population, play
@@ -190,7 +190,6 @@ def train_speakers(
     Returns:
         The speakers' networks, for `StackedMLP.from_tensors`, and their curves, (iterations, K).
     """
-    given = {"contexts": contexts, **listeners.state_dict()}
     learners = maddpg.Learners(
         [streams.make_generator(*key, row, device=device) for row in range(len(contexts))],
         settings,
@@ -198,8 +197,7 @@ def train_speakers(
         listeners=listeners.to(device),
         contexts=contexts.to(device),
         dynamics=dynamics,
-        source={"key": list(key), "given": files.tensor_checksum(given, dynamics)}
-        | device_source(device),
+        source={"key": list(key), **device_source(device)},
     )
     _train(learners, checkpoint, progress)
     networks = {n: t.cpu().numpy() for n, t in learners.speakers.state_dict().items()}

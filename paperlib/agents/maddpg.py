@@ -112,8 +112,8 @@ class Learners:
         _check_sizes(settings, len(self.generators), listeners=listeners, contexts=contexts)
         if listeners is not None:
             given = {"contexts": contexts} if contexts is not None else {}
-            given |= files.with_prefix("listeners.", listeners.state_dict())
-            self.source["given"] = files.tensor_checksum(given, "")
+            given |= listeners.state_dict()
+            self.source["given"] = files.tensor_checksum(given, dynamics)
         seen = listener_size(message_size)
         context_size = 0 if contexts is None else contexts.shape[-1]
         known = self.num_groups if listeners is not None else 0  # the critic sees who listens

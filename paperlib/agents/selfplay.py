@@ -118,8 +118,8 @@ class SelfPlay:
         num_threads: of the physics; the results do not depend on it.
 
     Attributes:
-        learning_rates: of each learner, where lower than the recipe's: down by a tenth after an
-            update that ``target_kl`` ended, else up by 2 % (after Rudin et al. 2022).
+        learning_rates: of each learner's next update, limited by the recipe's: a tenth lower after
+            an update that ``target_kl`` ended, else 2 % higher (after Rudin et al. 2022).
         history: of each iteration: a learner's samples so far, mean statistics, and outcomes.
         seconds: wall time of each iteration; not part of the result.
 

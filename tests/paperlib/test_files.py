@@ -1,7 +1,6 @@
 """Files: whole or not at all, and noticed when they are damaged."""
 
 import json
-import os
 import stat
 
 import numpy as np
@@ -65,11 +64,12 @@ def test_text_replaces_a_file(tmp_path):
 
 
 def test_files_have_ordinary_permissions(tmp_path):
-    with files.replacing(tmp_path / "a.txt") as temporary:
-        temporary.write_text("")
+    files.save_text(tmp_path / "a.txt", "")
+    save_json(tmp_path / "a.json")
+    save_tensors(tmp_path / "a.safetensors")
     (tmp_path / "b.txt").write_text("")
-    modes = [stat.S_IMODE(os.stat(tmp_path / name).st_mode) for name in ("a.txt", "b.txt")]
-    assert modes[0] == modes[1]
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
+    assert len(modes) == 4 and len({*modes.values()}) == 1, modes
 
 
 def test_tensors_and_metadata_come_back(tmp_path):

@@ -46,12 +46,13 @@ def test_parts_of_a_graph():
     [
         ((0, 0), (), "agents"),
         ((0, -1), (), "agents"),
+        ((0, 0.5), (), "agents"),
         ((0, 1), ((1, 1),), "edges"),
         ((0, 1), ((0, 2),), "edges"),
         ((0, 1), ((0, 1), (1, 0)), "twice"),
     ],
 )
-def test_graphs_that_are_none(agents, edges, message):
+def test_graphs_that_are_none(agents, edges, message, unchecked):
     with pytest.raises(ValueError, match=message):
         InteractionGraph(agents, edges)
 

@@ -42,11 +42,17 @@ def started(folder: Path, *options: str, **environment: str) -> Iterator[subproc
         try:
             yield process
         finally:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+            kill(process)
 
 
-def outcome(folder: Path, *options: str, timeout: float = 60, **environment: str):
+def kill(process: subprocess.Popen) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def outcome(
+    folder: Path, *options: str, timeout: float = 60, **environment: str
+) -> tuple[int, str]:
     """The exit code of a run, and what it printed."""
     with started(folder, *options, **environment) as process:
         output, _ = process.communicate(timeout=timeout)
@@ -63,8 +69,9 @@ def stop_when(folder: Path, condition, sign: signal.Signals) -> None:
     with started(folder, "--profile", "smoke", "--items", *ASKED) as process:
         deadline = time.monotonic() + 600
         while not condition():
-            assert process.poll() is None, process.communicate()[0]
-            assert time.monotonic() < deadline
+            if process.poll() is not None or time.monotonic() > deadline:
+                kill(process)
+                pytest.fail(f"ended or took too long: {process.communicate(timeout=60)[0]}")
             time.sleep(0.05)
         os.killpg(process.pid, sign)
         process.communicate(timeout=240)  # a busy machine takes its time to stop kernels
