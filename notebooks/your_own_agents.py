@@ -258,8 +258,7 @@ tables.show((output / "your_own_agents.md").read_text())
 compared = pd.DataFrame(values["compared"]).groupby(["encoder", "objective"])
 compared = compared[["linear", "nearest", "ratio"]].agg(["mean", "std"]).round(2).reset_index()
 compared.columns = [" ".join(names).strip() for names in compared.columns]
-compared = compared.sort_values("linear mean", ascending=False).astype(object)
-tables.show(compared.where(compared.notna(), "–").to_markdown(index=False))
+tables.show(compared.sort_values("linear mean", ascending=False).to_markdown(index=False))
 
 # %% tags=["path"]
 plots.use_style()
@@ -284,8 +283,8 @@ plots.save_figure(figure, output, "your_own_agents")
 #
 # ## Ours against the paper
 # The paper has no such game. **Where we deviate:** policies are matrices, where the paper's are
-# networks. Intervals are over the encoders' seeds; with other agents, unseen hunters' ratio
-# changes by more.
+# networks. Intervals are over the encoders' seeds, for one set of agents; with another `seed`,
+# unseen hunters' ratio changes by more.
 #
 # ## What it cost
 # Without imports, training of the agents, comparison and saving, the way from the environment
