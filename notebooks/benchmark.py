@@ -226,7 +226,8 @@ tables.show(table)
 plots.save_figure(benchmark_plots.curves(values["cells"]), output, "benchmark_curves")
 
 # %% [markdown]
-# How few labels and steps are enough? Solid: the best cell of each task by neighbours. Dotted: the paper's pair.
+# How few labels and steps are enough? Solid: the best cell of each task by neighbours. Dotted: the paper's
+# pair.
 
 # %%
 plots.save_figure(benchmark_plots.learning_curves(values["cells"]), output, "benchmark_learning")
@@ -242,15 +243,15 @@ plots.save_figure(benchmark_plots.learning_curves(values["cells"]), output, "ben
 # more than the published Transformer's 47.9 %; the likelihood of pooled counts reaches 56.5 %. Other
 # temperatures, learning rates, sizes and numbers of updates gained at most half a point.
 #
-# Beyond the default, we ran five encoders of `long`, all but the GRU, with six objectives in all worlds
-# ([figure](../figures/long/benchmark.png), [cells](../figures/long/benchmark_cells.md)), some 11 core hours.
+# Beyond the default, we ran the six encoders of `long` with six objectives in all worlds
+# ([figure](../figures/long/benchmark.png), [cells](../figures/long/benchmark_cells.md)), some 20 core hours.
 #
-# - *Kuhn.* With Emb-Hyb, gated Deep Sets (45 %) and the Transformer (44 %) beat the mean-MLP; by nearest
-#   neighbours gated pooling does, too (41 %, about as many as the best). In the linear layer, VAE reaches at
-#   most 19 %, LIAM 13 %.
+# - *Kuhn.* With Emb-Hyb, gated Deep Sets (45 %), the Transformer (44 %) and the GRU (39 %) beat the mean-MLP;
+#   by nearest neighbours gated pooling does, too (41 %, about as many as the best). In the linear layer, VAE
+#   reaches at most 19 %, LIAM 13 %.
 # - *Leduc.* With many more states, the paper's pair reaches 66 % (by nearest neighbours 55 %), the published
-#   Transformer 57.8 % (45.3 %), ours with InfoNCE 79 % (72 %), gated Deep Sets 82 % with it or Emb-Hyb; by
-#   nearest neighbours, gated pooling with Emb-Hyb 77 %.
+#   Transformer 57.8 % (45.3 %), ours with InfoNCE 79 % (72 %), the GRU 78 % (70 %), gated Deep Sets 82 % with
+#   it or Emb-Hyb; by nearest neighbours, gated pooling with Emb-Hyb 77 %.
 # - *ParticleWorld.* The true policies identify nearly all listeners, encoders few. With new partners (weak),
 #   the test episodes of a listener share a speaker, which LIAM reconstructs: it reaches 20 % (27 % by nearest
 #   neighbours), the paper's pair 8 % (9 %). Only LIAM is shown to beat summary statistics, and only by
@@ -260,15 +261,16 @@ plots.save_figure(benchmark_plots.learning_curves(values["cells"]), output, "ben
 #   25 %, a supervised Transformer 33 %. Of five unseen ones, the paper's pair identifies 51 %, gated pooling
 #   with Emb-Id 61 %, but with five seeds the differences are inconclusive.
 # - *RoShamBo.* No pair is shown to beat the paper's: 31 % of OpenSpiel's 43 bots with new opponents, 36 % of
-#   eight unseen ones; with labels, encoders reach 31 to 33 % and 38 to 39 %. Counts of what a bot throws
-#   after which throws identify more than any encoder: 39 % and 52 %.
+#   eight unseen ones; with labels, encoders reach 31 to 33 % and 38 to 40 %. Counts of what a bot throws
+#   after which throws identify more than any encoder with new opponents (39 %); of unseen bots they identify
+#   52 %, with an interval too wide to tell.
 #
 # **What it means.** In poker, gated Deep Sets identify more agents than the paper's pair, by both measures.
-# Elsewhere no encoder is shown to beat the mean-MLP; with weak splits, InfoNCE (in RoboSumo by the linear
-# layer, in ParticleWorld by neighbours, and by the linear layer in the default profile alone, where fewer
-# differences are judged together) and LIAM (in ParticleWorld) beat Emb-Hyb. The likelihoods show how much
-# they all miss. *Identifying agents is not measuring how alike they play*, either: InfoNCE's distances may
-# say little about how differently poker players play (rank correlations of 0.21 and 0.37 with gated Deep
+# Elsewhere only the GRU is shown to beat the mean-MLP, in ParticleWorld with weak splits (by neighbours, 16 %
+# against 9 %). With weak splits, InfoNCE (in RoboSumo by the linear layer; in ParticleWorld by neighbours,
+# among the default's few methods by both) and LIAM (in ParticleWorld) beat Emb-Hyb. The likelihoods show how
+# much they all miss. *Identifying agents is not measuring how alike they play*, either: InfoNCE's distances
+# may say little about how differently poker players play (rank correlations of 0.21 and 0.37 with gated Deep
 # Sets, but 0.97 and 0.93 with gated pooling), while Emb-Hyb's do with every encoder (0.90 to 0.96). If
 # neighbours should play alike, take Emb-Hyb.
 #
