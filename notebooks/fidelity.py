@@ -42,6 +42,7 @@ seed = 0  # random seed of all matches
 num_matches = 400  # matches per published policy and condition (integrator, contact forces)
 num_random_steps = 200  # maximum number of steps in the comparison of forces, with random actions
 energy_seconds = 2.0  # duration of the free flight, in simulated seconds
+match_steps = 501  # maximum number of steps of the match that is drawn
 output_folder = "results/laptop/fidelity"  # where the results go, relative to the repository
 
 # %%
@@ -65,7 +66,7 @@ from reproduction.streams import Stream
 
 # %%
 parameters = dict(seed=seed, num_matches=num_matches, num_random_steps=num_random_steps,
-    energy_seconds=energy_seconds)  # fmt: skip
+    energy_seconds=energy_seconds, match_steps=match_steps)  # fmt: skip
 run = results.Run("fidelity", parameters)
 torch.set_num_threads(1)
 output = results.resolve(output_folder)
@@ -207,7 +208,7 @@ if shares:
 # %%
 moments, numbers = [], count()
 renderer = rendering.Renderer(robosumo_models.make_spec().compile(), width=400, height=260)
-env = RoboSumo([seed + 6], auto_reset=False)
+env = RoboSumo([seed + 6], auto_reset=False, max_cycles=match_steps)
 if ("ant", "mlp") in found:
     player = published_policies.load(found["ant", "mlp"], robot="ant", kind="mlp")
 else:
