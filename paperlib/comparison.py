@@ -210,7 +210,7 @@ def compare(
     if not seeds:
         raise ValueError("seeds: at least one is needed")
     _checks.different("seeds", seeds)
-    if references and (taken := {*(objectives or ())} & REFERENCES):
+    if taken := {*(objectives or ())} & REFERENCES:
         raise ValueError(f"objectives: the name {min(taken)!r} is taken by a reference")
     settings, sizes = settings or Settings(), (dataset.observation_size, dataset.action_size)
     encoders = matched_encoders(*sizes) if encoders is None else encoders
@@ -250,7 +250,7 @@ def compare(
             seconds, num_weights = time.perf_counter() - start, count_weights(model.encoder)
             cost = {"seconds": seconds, "num_weights": num_weights}
             measured(name, title, model.embed(test), **cost)
-            if references and title == "supervised":  # once for each encoder: also untrained
+            if title == "supervised":  # once for each encoder: the same without training
                 untrained = encoders[name](*sizes, generator=make_generator(seed, 1))
                 model.encoder.load_state_dict(untrained.state_dict())
                 measured(name, "untrained", model.embed(test), num_weights=num_weights)

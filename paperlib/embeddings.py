@@ -164,8 +164,8 @@ class PolicyEmbedder(nn.Module):
                 of another encoder or policy.
         """
         tensors, metadata = files.load_tensors(path)
-        names = {"sizes", "settings", "encoder", "policy", "source"}
-        if set(metadata) != names or "losses" not in tensors:
+        metadata.setdefault("policy", ConditionalPolicy.__name__)  # missing in older files
+        if set(metadata) != {"sizes", "settings", "encoder", "policy", "source"}:
             raise ValueError(f"{path} holds no PolicyEmbedder")
         given = {
             "encoder": EpisodeEncoder if encoder is None else type(encoder),
@@ -187,7 +187,7 @@ class PolicyEmbedder(nn.Module):
                 getattr(new, role).load_state_dict(files.without_prefix(f"{role}.", tensors))
             except RuntimeError:
                 raise ValueError(f"{role}: its weights do not have the shapes in {path}") from None
-        new.losses = tensors.pop("losses")
+        new.losses = tensors.pop("losses", new.losses)  # which older files lack
         new.load_state_dict(tensors)
         new.source = metadata["source"]
         return new.eval()

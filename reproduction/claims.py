@@ -37,6 +37,7 @@ SMALLEST_EFFECTS = {
     "return": (0.5, "reward in an episode", "under half of the least gain in the paper's Table 3"),
     "match": (1.0, "reward in an episode", "for two speakers to match: below that least gain"),
 }
+OLD_VERDICTS = ("reproduced", "not reproduced", "undecided")  # of rows without a smallest effect
 EXPECTED = {"greater": "> 0", "less": "< 0", "equal": "= 0"}
 FALSE_ALARM = "false alarm: a difference between methods with the same information"
 
@@ -117,7 +118,12 @@ def _rows(all_results: Results) -> dict[str, list[tables.Row]]:
     """Rows that are judged, by notebook."""
     found = {}
     for notebook, result in all_results.items():
-        found[notebook] = [row for row in result["values"].get("rows", []) if "claim" in row]
+        rows = result["values"].get("rows", [])
+        if old := [row for row in rows if "claim" not in row and row["verdict"] in OLD_VERDICTS]:
+            raise ValueError(
+                f"{notebook}: {old[0]['item']!r} is judged without a smallest effect; run it again"
+            )
+        found[notebook] = [row for row in rows if "claim" in row]
     return found
 
 

@@ -390,6 +390,19 @@ def test_a_policys_weights_of_another_shape(dataset, generator, tmp_path):
         PolicyEmbedder.load(tmp_path / "m.safetensors", policy=policy(6))
 
 
+def test_files_from_before_policies_of_ones_own(dataset, generator, tmp_path):
+    model = PolicyEmbedder(2, 3, settings=SMALL, generator=generator)
+    model.save(tmp_path / "m.safetensors")
+    tensors, metadata = files.load_tensors(tmp_path / "m.safetensors")
+    del metadata["policy"]
+    for name in ("agents_per_update", "reference_episodes"):
+        del metadata["settings"][name]
+    files.save_tensors(tmp_path / "old.safetensors", tensors, metadata)
+    again = PolicyEmbedder.load(tmp_path / "old.safetensors")
+    assert again.settings == SMALL
+    assert torch.equal(again.embed(dataset), model.embed(dataset))
+
+
 def test_file_with_settings_that_are_none(generator, tmp_path):
     PolicyEmbedder(2, 3, settings=SMALL, generator=generator).save(tmp_path / "m.safetensors")
     tensors, metadata = files.load_tensors(tmp_path / "m.safetensors")

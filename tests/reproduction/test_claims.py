@@ -61,6 +61,11 @@ def test_rows_that_are_on_no_claim_are_no_parts():
 
 
 def test_every_part_needs_a_smallest_effect():
+    old = tables.row("C4 weak: x > 0", Estimate(0.2, 0.1, 0.3, 5), verdict="not reproduced")
+    with pytest.raises(
+        ValueError, match=r"^table_9: 'C4 weak: x > 0' is judged without a .*again$"
+    ):
+        judged(old)
     lacking = [{**row, "smallest_effect": None} for row in rows("C4", HOLDS)]
     with pytest.raises(ValueError, match=r"^smallest_effect of 'part 0' must be .*; got None$"):
         judged(*lacking)
