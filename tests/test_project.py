@@ -74,7 +74,7 @@ def test_readme_code_runs_prints_what_it_shows_and_has_ten_lines(capsys):
         names = {}
         exec(block, names)
         compare_output(output, capsys.readouterr().out)
-    assert names["vectors"].shape == (60, 100)
+    assert names["model"].embed(names["new"]).shape == (120, 100)
 
 
 def test_another_output_is_noticed():
