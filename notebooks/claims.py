@@ -38,9 +38,10 @@
 # - **undecided**.
 #
 # Where the paper claims that two methods match, equivalence reproduces the claim, and a
-# difference shown to be beyond $\pm\delta$ contradicts it. The verdict on a claim is
-# that on its worst part; from worst to best: contradicted, too few runs, undecided,
-# equivalent, reproduced.
+# difference shown to be beyond $\pm\delta$ contradicts it. For C7, the paper's match is
+# with its baseline, ours with an oracle ([table_3](table_3.py) says why). The verdict on
+# a claim is that on its worst part; from worst to best: contradicted, too few runs,
+# undecided, equivalent, reproduced.
 #
 # **What to expect.** If the paper's results carry over, every part is reproduced; and
 # our negative controls, pairs of methods with the same information, show no difference.
