@@ -37,7 +37,7 @@ help:  ## show this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 	@echo 'variables:  PROFILE=smoke|laptop|long|paper  TORCH=cpu|cuda  CORES=2  EXECUTOR=local|slurm  PYTHON=python3  ITEMS=table_2  LAB=--no-browser'
 
-install: $(READY)  ## make the environment, pinned to requirements.lock
+install: $(READY)  ## create the environment, with the versions in requirements.lock
 
 .venv/.installed-$(TORCH): requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python >= 3.11 is needed")'
@@ -68,7 +68,7 @@ test: $(READY)  ## run all tests, as many at once as there are CORES
 test-fast: $(READY)  ## run the tests of everyday work, without the slow ones
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest $(PARALLEL) -m "not slow"
 
-test-mujoco3: $(READY) $(OLDEST)/.installed  ## run the tests of RoboSumo with MuJoCo 3, laid over the environment
+test-mujoco3: $(READY) $(OLDEST)/.installed  ## run the tests of RoboSumo with the oldest MuJoCo, installed on top of the environment
 	@PYTHONPATH="$(abspath $(OLDEST))" $(BIN)/python -c 'import mujoco; found = mujoco.mj_versionString(); \
 		print("MuJoCo", found, "in", mujoco.__path__[0]); exit(found != "$(MUJOCO3)")'
 	PYTHONPATH="$(abspath $(OLDEST))" PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest $(PARALLEL) \
@@ -80,7 +80,7 @@ $(OLDEST)/.installed: $(READY)
 		echo 'error: mujoco==$(MUJOCO3) could not be installed; is a package index within reach?' >&2; exit 1; }
 	touch $@
 
-test-slurm: $(READY) build/slurm.installed  ## run the smoke profile on a SLURM cluster within this machine, and break it on the way
+test-slurm: $(READY) build/slurm.installed  ## run the smoke profile on a one-machine SLURM cluster, with injected failures
 	tests/workflow/slurm/cluster.sh $(BIN)/python tests/workflow/slurm/proof.py
 
 lint: $(READY)  ## check style
@@ -112,8 +112,8 @@ build/%/.installed: benchmarks/requirements-%.txt
 	build/$*/bin/python -m pip install --quiet --requirement $<
 	touch $@
 
-lock: $(READY)  ## write down the versions of the present environment
+lock: $(READY)  ## write the current environment's versions to requirements.lock
 	$(BIN)/python -m pip freeze --all --exclude-editable | grep -v '^pip==' | sed 's/+cpu$$//' > requirements.lock
 
-clean:  ## forget the results of PROFILE, and MuJoCo 3
+clean:  ## delete the results of PROFILE, and MuJoCo 3
 	rm -rf results/$(PROFILE) build/mujoco-*

@@ -25,7 +25,7 @@ def intra_inter_clustering_ratio(
     """IICR: mean distance within agents over mean distance between agents; lower is better.
 
     (1/N Σ_i mean_{e≠e'} ‖r_i,e - r_i,e'‖) / (1/(N(N-1)) Σ_{i≠j} mean_{e,e'} ‖r_i,e - r_j,e'‖),
-    the formula of Section 5.1 as recalled.
+    the formula of Section 5.1, quoted from memory, not verified.
 
     Raises:
         ValueError: if there are fewer than two agents, one of them has a single episode, or

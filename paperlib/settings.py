@@ -11,7 +11,7 @@ from paperlib.encoders import LIKELIHOODS
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """Sizes of the networks and how they are trained; the defaults are those of the notebooks.
+    """Sizes of the networks, and how they are trained.
 
     Attributes:
         num_updates: steps of Adam.

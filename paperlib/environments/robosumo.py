@@ -92,7 +92,7 @@ class RoboSumo:
         seeds: a non-negative integer for each match; automatic resets draw from its generator.
         robots: the two robots, each "ant", "bug" or "spider".
         integrator: "implicitfast" or "RK4" (the original's). Published policies win nearly as
-            often with the former (`notebooks/fidelity.py`), which is some 3.6 times as fast.
+            often with the former (`notebooks/fidelity.py`), which is several times as fast.
         tatami_size: distance of the ring's border from the centre, in m, at least 1.5.
         colours: red, green and blue in [0, 1] of each robot.
         max_cycles: steps until a match is a draw.
