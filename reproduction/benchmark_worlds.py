@@ -46,7 +46,6 @@ WORLDS = {
     "RoShamBo": ("weak", "strong"),
 }
 GAMES = {"Kuhn": "kuhn_poker", "Leduc": "leduc_poker"}
-PARTS = ("trial", "validation", "test")  # tiny; for choosing settings; for reporting
 TINY = Sizes(
     num_agents=4,
     num_episodes={"Kuhn": 7, "Leduc": 7},

@@ -20,7 +20,6 @@ from paperlib.agents.networks import StackedMLP
 from paperlib.streams import make_generator
 
 NUM_LISTENERS, NUM_SPEAKERS = 14, 7  # as in Table 3
-MESSAGE_SIZE = 3
 PAIRS = maddpg.Settings(num_iterations=120, learning_rate=3e-3, discount=0.9, logit_penalty=1e-5)
 SPEAKERS = maddpg.Settings(  # Table 3's
     num_iterations=160,

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import torch
 from jaxtyping import Float32, Int8, Int16, Int64
-from torch import Tensor, nn
+from torch import Tensor
 
 from paperlib import _checks
 from paperlib.environments.poker import OVER, PokerGame
@@ -72,11 +72,6 @@ def random_policies(
         x += 2 * torch.rand(len(part), 1, game.num_actions, generator=generator) - 1
         policies.append(x.masked_fill(~game.legal_actions, -torch.inf).softmax(-1))
     return torch.cat(policies)
-
-
-def uniform_policy(game: PokerGame) -> Float32[Tensor, "state act"]:
-    """The policy that takes each legal action with the same probability."""
-    return nn.functional.normalize(game.legal_actions.float(), p=1, dim=-1)
 
 
 class Trajectories(NamedTuple):

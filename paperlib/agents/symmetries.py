@@ -46,12 +46,6 @@ class ChannelSymmetry:
         if len(self.flips) != len(self.order) or not set(self.flips) <= {0, 1}:
             raise ValueError(f"flips must be {len(self.order)} zeros and ones, got {self.flips}")
 
-    @property
-    def inverse(self) -> ChannelSymmetry:
-        """T⁻¹."""
-        order = tuple(self.order.index(bit) for bit in range(len(self.order)))
-        return ChannelSymmetry(order, tuple(self.flips[place] for place in order))
-
     def __call__(self, messages: Float[Tensor, "... bit"]) -> Float[Tensor, "... bit"]:
         """T(m) of messages in [0, 1].
 
@@ -148,20 +142,6 @@ def by_message(dataset: InteractionDataset) -> InteractionDataset:
     share = (messages * said).sum(1) / said.sum(1).clamp(min=1)  # (E, M)
     agents = 2 ** messages.shape[-1] * dataset.agents + word_numbers(share)
     return dataclasses.replace(dataset, agents=agents)
-
-
-def heard(dataset: InteractionDataset, symmetry: ChannelSymmetry) -> InteractionDataset:
-    """The same episodes, with messages replaced by what is heard of them behind a channel.
-
-    Raises:
-        ValueError: if observations hold no messages, or messages of another number of bits, or
-            equal steps were merged.
-    """
-    _require_messages(dataset)
-    observations = dataset.observations.clone()
-    messages = observations[..., MESSAGE]
-    observations[..., MESSAGE] = symmetry(messages).where(_said(dataset), messages)
-    return dataclasses.replace(dataset, observations=observations)
 
 
 def _said(dataset: InteractionDataset) -> Bool[Tensor, "episode time 1"]:

@@ -83,11 +83,6 @@ def listener_size(message_size: int) -> int:
     return MESSAGE.start + message_size
 
 
-def observe(state: State) -> Observations:
-    """Both agents' observations of ``state``, as in the module's table."""
-    return Observations(_observe_speaker(state), _observe_listener(state))
-
-
 def _target_position(state: State) -> Tensor:
     """The position of each episode's target, (..., 2)."""
     index = state.target[..., None, None].expand(*state.target.shape, 1, 2)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from paperlib.agents.poker_policies import random_policies, uniform_policy
+from paperlib.agents.poker_policies import random_policies
 from paperlib.environments.poker import make_game
 from paperlib.streams import make_generator
 from reproduction import value_of_knowing
@@ -27,7 +27,7 @@ def always(action):
 
 @pytest.mark.parametrize("player", [0, 1])
 def test_nothing_is_worth_knowing_of_one_opponent(player):
-    policies = uniform_policy(KUHN)[None].expand(3, -1, -1)
+    policies = torch.full((3, *KUHN.legal_actions.shape), 0.5)
     found = value_of_knowing.of_poker_players(KUHN, policies, player=player)
     assert found.of_knowing == pytest.approx(0, abs=1e-6)
     assert found.informed > found.member

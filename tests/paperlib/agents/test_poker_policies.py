@@ -4,11 +4,17 @@ import pytest
 import torch
 
 from paperlib import streams
-from paperlib.agents.poker_policies import orthogonal, play, random_policies, uniform_policy
+from paperlib.agents.poker_policies import orthogonal, play, random_policies
 from paperlib.environments import poker
 from paperlib.environments.poker import make_game
 
 GAMES = pytest.mark.parametrize("name", poker.GAMES)
+
+
+def uniform_policy(game):
+    """Each legal action with the same probability, (1, I, A)."""
+    legal = game.legal_actions.float()[None]
+    return legal / legal.sum(-1, keepdim=True)
 
 
 def make_table(name, *, num_tables=40, num_steps=30, seed=0):
@@ -116,7 +122,7 @@ def test_expected_return_of_uniform_players(name, generator):
     """Against OpenSpiel's exact expected value."""
     pyspiel = pytest.importorskip("pyspiel")
     game = make_game(name)
-    policy = uniform_policy(game)[None]
+    policy = uniform_policy(game)
     players = torch.zeros(2000, 2, dtype=torch.long)
     record = play(game, policy, policy, players=players, num_steps=100, generator=generator)
     state = pyspiel.load_game(name).new_initial_state()
@@ -133,7 +139,7 @@ def test_bad_input_is_named(generator, unchecked):
         random_policies(game, 0, generator=generator)
     with pytest.raises(ValueError, match="gain must be positive"):
         random_policies(game, 1, gain=-1.0, generator=generator)
-    good, players = uniform_policy(game)[None], torch.zeros(1, 2, dtype=torch.long)
+    good, players = uniform_policy(game), torch.zeros(1, 2, dtype=torch.long)
     arguments = {"players": players, "num_steps": 2, "generator": generator}
     with pytest.raises(ValueError, match=r"opponents must be \(number, 12, 2\) in kuhn_poker"):
         play(game, good, good[:, :5], **arguments)

@@ -13,7 +13,6 @@ from paperlib.environments.particleworld import (
     MESSAGE,
     VELOCITY,
     ParticleWorld,
-    observe,
 )
 from paperlib.graphs import InteractionGraph
 from reproduction.statistics import t_interval
@@ -80,7 +79,7 @@ def test_episodes_can_start_anywhere_with_a_message_in_the_channel(generator):
     world.reset()
     start = world.state._replace(message=torch.ones(3, 4, 3))
     episodes = play(population.speakers, population.listeners, world, start=start)
-    assert torch.equal(episodes.listener[:, :, 0], observe(start).listener)
+    assert torch.equal(episodes.listener[:, :, 0], world.reset(start).listener)
     assert torch.equal(episodes.colour.argmax(-1), start.target)
     assert torch.equal(episodes.listener[:, :, 1, MESSAGE], episodes.messages[:, :, 0])
 

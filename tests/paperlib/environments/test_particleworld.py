@@ -13,7 +13,6 @@ from scipy import stats
 from scipy.optimize import lsq_linear
 
 from paperlib import streams
-from paperlib.environments import particleworld
 from paperlib.environments.particleworld import (
     EPISODE_LENGTH,
     FORCE_SIZE,
@@ -161,7 +160,7 @@ def simple_state():
 
 
 def test_fields_of_the_observations():
-    speaker, listener = particleworld.observe(simple_state())
+    speaker, listener = ParticleWorld(1, generator=torch.Generator()).reset(simple_state())
     torch.testing.assert_close(speaker, torch.tensor([[0.15, 0.65, 0.15]]))
     assert listener[0, VELOCITY].tolist() == [1, 0]
     assert listener[0, LANDMARKS].tolist() == [1, 0, 2, 0, 3, 0.5]
