@@ -259,7 +259,7 @@ plots.save_figure(figure, output, "languages")
 # Words for different targets differ in more bits than shuffled words do: codes in which any two words
 # differ in two bits (`2 2 2` above) are more than twice as frequent as at random. And the fewer bits
 # differ, the more alike two words are understood. The 48 relabellings that permute and flip bits
-# (`agents/symmetries.py`) preserve this structure; most others do not.
+# (`reproduction/channel_symmetries.py`) preserve this structure; most others do not.
 #
 # **Silence.** Listeners do not wait for a word: they push towards the middle of the landmarks, and
 # somewhat more towards one of them. Standing still would cost about 1, while a message from the start

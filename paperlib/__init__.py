@@ -31,8 +31,7 @@ The core asks for six packages and takes anybody's episodes:
 
 - `maddpg`, `networks`, `replay`, `populations`: MADDPG for stacks of learners, the populations that
   it makes, and the episodes that they play
-- `symmetries`, `word_speakers`: listeners behind relabelled channels, 48 languages of each;
-  speakers that send one word per episode, trained on exact expected returns
+- `word_speakers`: speakers that send one word per episode, trained on exact expected returns
 - `actor_critic`, `ppo`, `selfplay`, `rollouts`, `rewards`: PPO, and self-play of wrestlers
 - `robosumo_policies`, `robosumo_features`, `robosumo_symmetries`, `published_policies`: policies
   for RoboSumo, their input features, and how these transform under symmetries; those that

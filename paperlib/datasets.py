@@ -163,7 +163,7 @@ class InteractionDataset(StoredEpisodes):
         Raises:
             ValueError: if equal steps were merged.
         """
-        self._require_single_steps()
+        self.require_single_steps()
         lengths = self.lengths[episodes].unsqueeze(-1)
         shape = (*episodes.shape, num_time_steps)
         noise = torch.rand(shape, generator=generator, device=generator.device)
@@ -189,11 +189,12 @@ class InteractionDataset(StoredEpisodes):
         """
         num_time_steps = _checks.integer("num_time_steps", num_time_steps, minimum=1)
         if num_time_steps < self.lengths.max():
-            self._require_single_steps()
+            self.require_single_steps()
         steps = {n: t[:, :num_time_steps] for n, t in self._tensors().items() if n in BY_STEP}
         return dataclasses.replace(self, lengths=self.lengths.clamp(max=num_time_steps), **steps)
 
-    def _require_single_steps(self) -> None:
+    def require_single_steps(self) -> None:
+        """Raises a ValueError if equal steps were merged."""
         if self.step_counts is not None:
             raise ValueError("dataset: equal steps were merged; pass the dataset before merging")
 

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from paperlib import embeddings, files
-from paperlib.agents import symmetries, word_speakers
+from paperlib.agents import word_speakers
 from paperlib.agents.word_speakers import word_numbers
 from paperlib.alternatives.gated_pooling import GatedPoolingEncoder, ReadingPolicy
 from paperlib.datasets import InteractionDataset
@@ -20,6 +20,7 @@ from paperlib.embeddings import PolicyEmbedder, Settings
 from paperlib.environments.particleworld import FORCE_SIZE, MESSAGE, listener_size
 from paperlib.objectives import Hybrid
 from paperlib.streams import make_generator
+from reproduction.channel_symmetries import by_message, relabelled_returns
 from reproduction.listening import pushes
 from reproduction.measures import window_means
 from reproduction.sources import Source, channels_of, collect, contexts
@@ -36,7 +37,7 @@ class Cell(NamedTuple):
         encoder: one of `ENCODERS`.
         symmetric: whether encoder and speakers learn with listeners behind relabelled channels.
         identification_weight: λ; 0 is Emb-Im, infinity Emb-Id.
-        pretraining_updates: of Adam, on agents split by message (`symmetries.by_message`).
+        pretraining_updates: of Adam, on agents split by message (`channel_symmetries.by_message`).
         num_updates: of Adam, after that.
         learning_rate: of Adam.
         hidden_size: of the encoder and the policy.
@@ -91,7 +92,7 @@ def learn(
     if path is not None and path.exists() and files.load_tensors(path)[1].get("source") == source:
         return PolicyEmbedder.load(path, **networks)
     objective, losses = Hybrid(cell.identification_weight), []
-    divided = symmetries.by_message(dataset)
+    divided = by_message(dataset)
     counts = divided.agents.bincount()[divided.agents]
     stages = (
         (divided.select((counts > 6).nonzero()[:, 0]), (2, 6), cell.pretraining_updates),
@@ -165,7 +166,7 @@ def evaluate(
     generator, options = make_generator(*key, 0), {"num_episodes": num_word_episodes}
     returns = torch.cat(
         [
-            symmetries.relabelled_returns(
+            relabelled_returns(
                 source.word_returns(**options, generator=generator).mean(0), channels
             )
             for source in sources

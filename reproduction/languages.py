@@ -84,7 +84,8 @@ def code_classes(codes: Codes) -> dict[str, int]:
     """How many codes there are of each class: the numbers of bits, ascending, in which the most
     frequent words for the three targets differ from each other; a 0 is one word for two targets.
 
-    Two codes are of one class if relabelling the channel (`symmetries`) turns one into the other.
+    Two codes are of one class if relabelling the channel (`channel_symmetries`) turns one into the
+    other.
     """
     best = codes.argmax(-1)  # (K, 3)
     apart = bit_distances(codes.shape[-1])[best[:, [0, 0, 1]], best[:, [1, 2, 2]]]

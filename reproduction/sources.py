@@ -9,12 +9,12 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from paperlib.agents import symmetries, word_speakers
+from paperlib.agents import word_speakers
 from paperlib.agents.populations import Population
-from paperlib.agents.symmetries import ChannelSymmetry
 from paperlib.datasets import InteractionDataset
 from paperlib.embeddings import PolicyEmbedder
 from paperlib.graphs import InteractionGraph
+from reproduction.channel_symmetries import ChannelSymmetry, channel_symmetries, collect_images
 
 EPISODES_PER_IMAGE = 56  # of each listener behind each channel, about
 
@@ -40,7 +40,7 @@ class Source:
         graph = InteractionGraph.bipartite(count, count).with_edges(
             [(speaker, listener) for speaker in self.pairs for listener in self.listeners]
         )
-        found = symmetries.collect_images(
+        found = collect_images(
             self.population,
             graph,
             symmetries=channels,
@@ -83,7 +83,7 @@ def collect(
 
 def channels_of(source: Source, *, symmetric: bool) -> list[ChannelSymmetry]:
     """All channels of a population's messages, or the plain one alone."""
-    found = symmetries.channel_symmetries(source.population.message_size)
+    found = channel_symmetries(source.population.message_size)
     return found if symmetric else found[:1]
 
 

@@ -5,10 +5,11 @@ import pytest
 import torch
 from scipy import stats
 
-from paperlib.agents import symmetries, word_speakers
+from paperlib.agents import word_speakers
 from paperlib.agents.networks import StackedMLP
 from paperlib.streams import make_generator
 from reproduction import languages
+from reproduction.channel_symmetries import channel_symmetries
 
 rng = np.random.default_rng
 
@@ -84,8 +85,7 @@ def test_classes_are_those_of_channel_symmetries():
     words, powers = word_speakers.words(3).float(), torch.tensor([1, 2, 4])
     for code, name in (([0, 1, 3], "1 1 2"), ([5, 2, 3], "1 2 3"), ([1, 2, 4], "2 2 2")):
         images = [
-            (symmetry(words[code]).long() @ powers).tolist()
-            for symmetry in symmetries.channel_symmetries(3)
+            (symmetry(words[code]).long() @ powers).tolist() for symmetry in channel_symmetries(3)
         ]
         assert languages.code_classes(sure(*images)) == {name: 48}
     assert languages.code_classes(sure([1, 1, 2])) == {"0 2 2": 1}

@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from paperlib.agents import symmetries
 from paperlib.datasets import InteractionDataset
 from paperlib.embeddings import PolicyEmbedder
 from paperlib.streams import make_generator
 from reproduction import sources
+from reproduction.channel_symmetries import channel_symmetries
 from reproduction.sources import Source
 
 
@@ -19,7 +19,7 @@ def source(populations):
 
 def test_images_are_numbered_channel_by_channel(source):
     """Row n of the relabelled returns is agent n of the episodes."""
-    channels = symmetries.channel_symmetries(2)[:3]
+    channels = channel_symmetries(2)[:3]
     found = source.collect(channels, num_episodes=1, generator=make_generator(1))
     count = len(source.pairs)
     assert found.agents.unique().tolist() == [*range(3 * count)]

@@ -6,14 +6,14 @@ import pytest
 import torch
 
 from paperlib import streams
-from paperlib.agents import symmetries
 from paperlib.agents.networks import StackedMLP
 from paperlib.agents.populations import Population, collect
-from paperlib.agents.symmetries import ChannelSymmetry, channel_symmetries
 from paperlib.alternatives.merging import merge_steps
 from paperlib.datasets import InteractionDataset
 from paperlib.environments.particleworld import MESSAGE
 from paperlib.graphs import InteractionGraph
+from reproduction import channel_symmetries as symmetries
+from reproduction.channel_symmetries import ChannelSymmetry, channel_symmetries
 
 WORDS = torch.tensor(list(itertools.product((0.0, 1.0), repeat=3)))
 SHIFT = ChannelSymmetry((1, 2, 0), (0, 1, 1))

@@ -151,7 +151,7 @@ def _said(dataset: InteractionDataset) -> Bool[Tensor, "episode time 1"]:
 
 
 def _require_messages(dataset: InteractionDataset) -> None:
-    dataset._require_single_steps()
+    dataset.require_single_steps()
     if dataset.observation_size <= MESSAGE.start:
         raise ValueError(
             f"dataset: messages follow {MESSAGE.start} other numbers in observations of listeners; "
