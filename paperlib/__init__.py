@@ -36,8 +36,8 @@ The core asks for six packages and takes anybody's episodes:
 - `robosumo_policies`, `robosumo_features`, `robosumo_symmetries`, `published_policies`: policies
   for RoboSumo, their input features, and how these transform under symmetries; those that
   openai/robosumo published
-- `contexts`, `components`, `contextual_games`: what a contextual policy is given about its
-  opponent, and the games it plays
+- `contexts`, `contextual_games`: what a contextual policy is given about its opponent, and the
+  games it plays
 - `players`, `matches`: anything that can act, whole matches between any of them, and data sets of
   these
 - `poker_policies`: untrained players

@@ -17,7 +17,7 @@ import torch
 
 from paperlib import pretrained
 from paperlib.agents import robosumo_policies
-from paperlib.agents.components import Components
+from paperlib.agents.contexts import Components
 from paperlib.agents.robosumo_policies import Wrestler
 from paperlib.embeddings import PolicyEmbedder
 from reproduction.policy_games import mean_score

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from paperlib import _checks
 from paperlib.agents import robosumo_policies
-from paperlib.agents.components import principal_components
+from paperlib.agents.contexts import principal_components
 from paperlib.agents.robosumo_policies import Wrestler
 from paperlib.agents.selfplay import Recipe
 from paperlib.datasets import InteractionDataset

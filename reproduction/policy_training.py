@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from paperlib import files, training
 from paperlib.agents import ppo, robosumo_policies
-from paperlib.agents.components import Components
+from paperlib.agents.contexts import Components
 from paperlib.agents.rewards import RewardWeights
 from paperlib.agents.robosumo_policies import Wrestler
 from paperlib.agents.selfplay import Recipe, SelfPlay

@@ -2,8 +2,7 @@
 
 import torch
 
-from paperlib.agents.components import principal_components
-from paperlib.agents.contexts import OpponentContext
+from paperlib.agents.contexts import OpponentContext, principal_components
 from paperlib.embeddings import PolicyEmbedder, Settings
 from paperlib.streams import make_generator
 

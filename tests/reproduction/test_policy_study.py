@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from paperlib.agents import matches, robosumo_policies
-from paperlib.agents.components import principal_components
+from paperlib.agents.contexts import principal_components
 from paperlib.agents.robosumo_policies import Wrestler
 from paperlib.embeddings import PolicyEmbedder, Settings
 from paperlib.graphs import InteractionGraph
