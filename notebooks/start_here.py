@@ -236,5 +236,6 @@ print(results.cost(output))
 # - `identification_weight = 0.0`: imitation alone. Does either trait become harder to
 #   predict?
 # - `episode_length = 5`, or `num_agents = 5`: how little data is enough?
-# - `objective=objectives.Classification(num_agents, embedding_size)`: what do labels
-#   add? Or write an objective of your own, as docs/guide.md shows.
+# - `objective=Classification(num_agents, embedding_size)`, from
+#   `paperlib.alternatives.objectives`: what do labels add? Or write an objective of your
+#   own, as docs/guide.md shows.

@@ -6,11 +6,11 @@ The core asks for six packages and takes anybody's episodes:
   hybrid; learning and computing embeddings; how they are trained
 - `datasets`, `batches`, `graphs`: episodes of many agents; batches of them; interaction graphs and
   their splits
-- `metrics`: clustering ratio, probes, ratings, summary statistics, means over episodes
+- `metrics`: clustering ratio, probes, summary statistics, means over episodes
 - `alternatives`: encoders and objectives that are not the paper's: `deep_sets`; `gated_pooling`,
   with a policy that attends to its slots; `sequence_encoders`, GRU and Transformers; `scaling`,
-  embeddings that start with unit variance; `objectives`, InfoNCE, LIAM and a VAE; `merging`, of
-  equal steps
+  embeddings that start with unit variance; `objectives`, InfoNCE, LIAM, a VAE and classification;
+  `merging`, of equal steps
 - `comparison`: all encoders and objectives on one dataset, in one call
 - `pretrained`: encoders and agents that come with the package, by name
 - `streams`, `files`, `training`: random numbers; files with checksums; trainings that resume

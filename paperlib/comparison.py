@@ -17,13 +17,13 @@ from torch import Tensor, nn
 from paperlib import _checks, _dataset_checks
 from paperlib.alternatives.deep_sets import DeepSetsEncoder
 from paperlib.alternatives.gated_pooling import GatedPoolingEncoder
-from paperlib.alternatives.objectives import LIAM, VAE, InfoNCE
+from paperlib.alternatives.objectives import LIAM, VAE, Classification, InfoNCE, Supervised
 from paperlib.alternatives.sequence_encoders import GRUEncoder, TransformerEncoder
 from paperlib.datasets import InteractionDataset
 from paperlib.embeddings import PolicyEmbedder, learn
 from paperlib.encoders import EpisodeEncoder, count_weights, embedding_size_of
 from paperlib.metrics import embedding_quality, summary_statistics
-from paperlib.objectives import Classification, Hybrid, Objective, identification, imitation
+from paperlib.objectives import Hybrid, Objective, identification, imitation
 from paperlib.settings import Settings
 from paperlib.streams import make_generator
 
@@ -43,13 +43,6 @@ ENCODERS: dict[str, tuple[Make, int]] = {
     "Transformer (set)": (TransformerEncoder, 2),
     "Transformer (sequence)": (partial(TransformerEncoder, positions=True), 2),
 }
-
-
-class Supervised(Classification):
-    """`Classification` of a dataset's agents: the reference that learns from labels."""
-
-    def __init__(self, dataset: InteractionDataset, embedding_size: int) -> None:
-        super().__init__(len(dataset.agents.unique()), embedding_size)
 
 
 OBJECTIVES: dict[str, Objective | type] = {

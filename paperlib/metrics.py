@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
@@ -128,40 +128,6 @@ def embedding_quality(
         "linear": classifier_accuracy(*halves, method="linear"),
         "chance": 1 / len(agents.unique()),
     }
-
-
-def ratings(pairs: ArrayLike, scores: ArrayLike, *, num_players: int) -> NDArray[np.float64]:
-    """Bradley-Terry ratings of players (1952), on the Elo scale of chess, with mean zero.
-
-    P(i beats j) = 1 / (1 + 10^((R_j - R_i) / 400)), a draw counting as half a win for each; by
-    maximum likelihood with a weak L2 penalty, which keeps ratings finite for players who won every
-    match. (choix has no draws, and its optimiser converges to slightly different numbers.)
-
-    Args:
-        pairs: the two players of each match, 0 to P - 1, (M, 2).
-        scores: of the first player: 1 for a win, 0.5 for a draw, 0 for a loss, (M,).
-        num_players: P.
-
-    Returns:
-        Ratings, (P,).
-
-    Raises:
-        ValueError: if a score is not in [0, 1], or a pair is not two different players.
-    """
-    pairs, scores = np.asarray(pairs), np.asarray(scores, dtype=float)
-    valid = (scores >= 0) & (scores <= 1)
-    _checks.all_valid(scores, valid, "scores must be 1 for a win, 0.5 for a draw, 0 for a loss")
-    valid = ((pairs >= 0) & (pairs < num_players)).all(1) & (pairs[:, 0] != pairs[:, 1])
-    _checks.all_valid(pairs, valid, f"pairs must be two different players, 0 to {num_players - 1}")
-    signs = np.zeros((len(pairs), num_players))
-    signs[np.arange(len(pairs)), pairs[:, 0]] = 1.0
-    signs[np.arange(len(pairs)), pairs[:, 1]] = -1.0
-    # Every match is a win of weight s and a loss of weight 1 - s.
-    won = np.repeat([True, False], len(pairs))
-    model = LogisticRegression(C=10.0, fit_intercept=False, tol=1e-8, max_iter=1000)
-    model.fit(np.concatenate([signs, signs]), won, np.concatenate([scores, 1 - scores]))
-    strengths = 400 / np.log(10) * model.coef_[0]
-    return strengths - strengths.mean()
 
 
 def summary_statistics(dataset: InteractionDataset) -> Float[Tensor, "episode feature"]:

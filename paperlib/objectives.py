@@ -236,33 +236,6 @@ class Hybrid:
         return imitated + self.identification_weight * identified
 
 
-class Classification(nn.Module):
-    """Cross-entropy of classifying episodes by agent, -log softmax(W f_θ(e) + b)_i, averaged over
-    all episodes: a supervised reference, with labels that the paper's methods do without.
-
-    Args:
-        num_agents: N; every update must use all of them.
-        embedding_size: D.
-
-    Raises:
-        ValueError: when called with another number of agents.
-    """
-
-    def __init__(self, num_agents: int, embedding_size: int) -> None:
-        super().__init__()
-        self.head = nn.Linear(embedding_size, num_agents)
-
-    def forward(self, networks: Networks, triplets: Triplets) -> Float[Tensor, ""]:
-        scores = self.head(embed_triplets(networks.encoder, triplets))  # (3, n, N, N)
-        num_agents = scores.shape[-2]
-        if num_agents != self.head.out_features:
-            raise ValueError(
-                f"num_agents must be {num_agents}, as in an update, got {self.head.out_features}"
-            )
-        agents = torch.arange(num_agents, device=scores.device).expand(scores.shape[:-1])
-        return functional.cross_entropy(scores.flatten(0, -2), agents.flatten())
-
-
 def require_scalar(loss: Any) -> None:
     """Checks what an objective returned.
 

@@ -27,8 +27,8 @@ Notebooks import it, the library never does.
 - `benchmark`, `benchmark_worlds`, `benchmark_tasks`, `benchmark_measures`, `benchmark_answers`,
   `benchmark_plots`: cells of encoder and objective, their worlds, and their results
 - `hunters`: the agents of the notebook your_own_agents
-- `tournaments`, `strengths`, `wrestler_evaluation`: outcomes and styles of matches; how much of
-  the outcomes strengths explain
+- `tournaments`, `strengths`, `wrestler_evaluation`: outcomes and styles of matches; ratings,
+  and how much of the outcomes they explain
 - `wrestler_measures`, `wrestler_tables`, `wrestler_plots`: Table 1: measures, rows, figures
 - `measures`, `statistics`, `verdicts`, `claims`: what tables measure; intervals; tests; the claims
 - `tables`, `publishing`, `shipping`: our numbers beside the paper's; what the repository shows of

@@ -14,6 +14,7 @@ import torch
 
 from paperlib import _checks, comparison, files
 from paperlib.alternatives.merging import on_distinct_steps
+from paperlib.alternatives.objectives import Supervised
 from paperlib.alternatives.scaling import with_unit_variance
 from paperlib.datasets import InteractionDataset
 from paperlib.embeddings import PolicyEmbedder, Settings
@@ -30,7 +31,7 @@ from reproduction.measures import window_means
 from reproduction.streams import Stream, device_source
 
 UNTRAINED, SUPERVISED = "untrained", "supervised"
-OBJECTIVES = {**comparison.OBJECTIVES, SUPERVISED: comparison.Supervised}
+OBJECTIVES = {**comparison.OBJECTIVES, SUPERVISED: Supervised}
 Choices = Mapping[tuple[str, str, str, str], "Choice"]  # by world, kind, encoder and objective
 
 

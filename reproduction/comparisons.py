@@ -13,9 +13,10 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from paperlib import files, metrics
+from paperlib.alternatives.objectives import Classification
 from paperlib.datasets import InteractionDataset
 from paperlib.embeddings import PolicyEmbedder, Settings
-from paperlib.objectives import Classification, Hybrid, Objective
+from paperlib.objectives import Hybrid, Objective
 from paperlib.streams import make_generator
 from reproduction.comparison_files import (
     METHODS,

@@ -1,4 +1,4 @@
-"""How much of a tournament strengths alone explain: goodness of fit, and predicted outcomes."""
+"""Ratings, and how much of a tournament they explain: goodness of fit, and predicted outcomes."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 from sklearn.linear_model import LogisticRegression
 
-from paperlib import metrics
+from paperlib import _checks
 from reproduction.statistics import Estimate
 
 
@@ -37,6 +37,40 @@ class Fit(NamedTuple):
     def ratio(self) -> float:
         """χ² per degree of freedom: about 1 if strength is all there is."""
         return self.chi_square / self.degrees_of_freedom
+
+
+def fit_ratings(pairs: ArrayLike, scores: ArrayLike, *, num_players: int) -> NDArray[np.float64]:
+    """Bradley-Terry ratings of players (1952), on the Elo scale of chess, with mean zero.
+
+    P(i beats j) = 1 / (1 + 10^((R_j - R_i) / 400)), a draw counting as half a win for each; by
+    maximum likelihood with a weak L2 penalty, which keeps ratings finite for players who won every
+    match. (choix has no draws, and its optimiser converges to slightly different numbers.)
+
+    Args:
+        pairs: the two players of each match, 0 to P - 1, (M, 2).
+        scores: of the first player: 1 for a win, 0.5 for a draw, 0 for a loss, (M,).
+        num_players: P.
+
+    Returns:
+        Ratings, (P,).
+
+    Raises:
+        ValueError: if a score is not in [0, 1], or a pair is not two different players.
+    """
+    pairs, scores = np.asarray(pairs), np.asarray(scores, dtype=float)
+    valid = (scores >= 0) & (scores <= 1)
+    _checks.all_valid(scores, valid, "scores must be 1 for a win, 0.5 for a draw, 0 for a loss")
+    valid = ((pairs >= 0) & (pairs < num_players)).all(1) & (pairs[:, 0] != pairs[:, 1])
+    _checks.all_valid(pairs, valid, f"pairs must be two different players, 0 to {num_players - 1}")
+    signs = np.zeros((len(pairs), num_players))
+    signs[np.arange(len(pairs)), pairs[:, 0]] = 1.0
+    signs[np.arange(len(pairs)), pairs[:, 1]] = -1.0
+    # Every match is a win of weight s and a loss of weight 1 - s.
+    won = np.repeat([True, False], len(pairs))
+    model = LogisticRegression(C=10.0, fit_intercept=False, tol=1e-8, max_iter=1000)
+    model.fit(np.concatenate([signs, signs]), won, np.concatenate([scores, 1 - scores]))
+    strengths = 400 / np.log(10) * model.coef_[0]
+    return strengths - strengths.mean()
 
 
 def expected_scores(ratings: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -101,7 +135,7 @@ def accuracy_from_strengths(
         games: to predict, (G, 3).
         num_players: P.
     """
-    ratings = metrics.ratings(known[:, :2], 0.5 + 0.5 * known[:, 2], num_players=num_players)
+    ratings = fit_ratings(known[:, :2], 0.5 + 0.5 * known[:, 2], num_players=num_players)
 
     def features(of: NDArray[np.int64]) -> NDArray[np.float64]:
         difference = (ratings[of[:, 0]] - ratings[of[:, 1]]) / 100

@@ -22,6 +22,7 @@ from paperlib.training import Progress, no_progress
 from reproduction import tournaments
 from reproduction.statistics import Estimate, icc, wilson_interval
 from reproduction.streams import Stream
+from reproduction.strengths import fit_ratings
 
 
 def play_references(
@@ -161,9 +162,9 @@ def ratings(
     resampled = []
     for _ in range(num_resamples):
         rows = generator.integers(len(games), size=len(games))
-        resampled.append(metrics.ratings(games[rows, :2], scores[rows], num_players=num_players))
+        resampled.append(fit_ratings(games[rows, :2], scores[rows], num_players=num_players))
     bounds = np.quantile(resampled, [0.025, 0.975], axis=0)
-    rating = metrics.ratings(games[:, :2], scores, num_players=num_players)
+    rating = fit_ratings(games[:, :2], scores, num_players=num_players)
     return np.stack([rating, *bounds], axis=1)
 
 

@@ -8,12 +8,13 @@ import torch
 from torch import nn
 
 from paperlib import files, objectives, streams
+from paperlib.alternatives.objectives import Classification
 from paperlib.datasets import InteractionDataset
 from paperlib.embeddings import PolicyEmbedder, Settings, learn
 from paperlib.encoders import ConditionalPolicy, EpisodeEncoder
 from paperlib.graphs import InteractionGraph
 from paperlib.metrics import intra_inter_clustering_ratio
-from paperlib.objectives import Classification, Hybrid
+from paperlib.objectives import Hybrid
 
 SMALL = Settings(
     num_updates=100, learning_rate=1e-2, embedding_size=4, hidden_size=8, policy_hidden_size=8

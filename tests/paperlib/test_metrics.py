@@ -14,7 +14,6 @@ from paperlib.metrics import (
     classifier_accuracy,
     disjoint_averages,
     intra_inter_clustering_ratio,
-    ratings,
 )
 
 AGENTS = torch.tensor([5, 5, 5, 2, 2, 8, 8, 8, 8])
@@ -243,53 +242,3 @@ def test_a_fixed_number_of_labels(generator):
         assert found[method] == metrics.classifier_accuracy(*parts, method=method)
     with pytest.raises(ValueError, match="num_labels must be below 4, the fewest embeddings of an"):
         metrics.embedding_quality(vectors, agents, num_labels=4)
-
-
-def test_ratings_of_two_players_are_their_odds():
-    # three wins of four: odds of 3 to 1 are 400 log10 3 = 190.8 points apart
-    pairs = np.array([[0, 1], [1, 0]] * 2000)
-    scores = np.array([1.0, 0.0, 1.0, 1.0] * 1000)
-    found = ratings(pairs, scores, num_players=2)
-    assert found == pytest.approx([95.4, -95.4], abs=0.5)
-
-
-def test_a_draw_is_half_a_win():
-    drawn = ratings([[0, 1]] * 10, [0.5] * 10, num_players=2)
-    assert drawn == pytest.approx([0, 0], abs=1e-3)
-    mixed = ratings([[0, 1]] * 4, [1.0, 0.5, 0.5, 0.0], num_players=2)
-    assert mixed == pytest.approx([0, 0], abs=1e-3)
-
-
-def test_ratings_of_who_never_lost_are_finite():
-    found = ratings([[0, 1], [1, 2], [0, 2]], [1.0, 1.0, 1.0], num_players=3)
-    assert np.isfinite(found).all() and found[0] > found[1] > found[2]
-    assert found.sum() == pytest.approx(0, abs=1e-6)
-
-
-def test_ratings_maximise_the_likelihood():
-    rng = np.random.default_rng(0)
-    pairs = np.array([*itertools.combinations(range(40), 2)] * 3)
-    truth = 150 * rng.normal(size=40)
-    chances = 1 / (1 + 10 ** ((truth[pairs[:, 1]] - truth[pairs[:, 0]]) / 400))
-    scores = (rng.random(len(pairs)) < chances).astype(float)
-    found = ratings(pairs, scores, num_players=40) * np.log(10) / 400
-    expected = 1 / (1 + np.exp(found[pairs[:, 1]] - found[pairs[:, 0]]))
-    residuals = np.zeros(40)  # scores minus expected ones are zero in the sum, but for the penalty
-    np.add.at(residuals, pairs[:, 0], scores - expected)
-    np.add.at(residuals, pairs[:, 1], expected - scores)
-    assert residuals == pytest.approx(found / 10, abs=1e-4)
-
-
-@pytest.mark.parametrize(
-    ("pair", "score", "message"),
-    [
-        ((0, 1), -1, "scores must be 1 for a win, .* got -1.0 at index 1"),
-        ((0, 1), np.nan, "scores must be 1 for a win, .* got nan at index 1"),
-        ((0, 0), 1, r"pairs must be two different players, 0 to 1, got \[0, 0\] at index 1"),
-        ((0, 2), 1, r"pairs must be two different players, 0 to 1, got \[0, 2\] at index 1"),
-        ((-1, 0), 1, r"pairs must be two different players, 0 to 1, got \[-1, 0\] at index 1"),
-    ],
-)
-def test_what_is_no_match(pair, score, message):
-    with pytest.raises(ValueError, match=message):
-        ratings([(0, 1), pair, pair], [1, score, score], num_players=2)

@@ -11,7 +11,6 @@ from paperlib.datasets import InteractionDataset
 from paperlib.encoders import LIKELIHOODS, ConditionalPolicy, EpisodeEncoder
 from paperlib.objectives import (
     FORMS,
-    Classification,
     Hybrid,
     Networks,
     Triplets,
@@ -416,23 +415,3 @@ def test_weights_out_of_range(weight, unchecked):
 def test_shapes_in_signatures_are_checked_here():
     with pytest.raises(jaxtyping.TypeCheckError, match="negative"):
         objectives.identification_loss(torch.zeros(2, 3), torch.zeros(2, 3), torch.zeros(4, 3))
-
-
-def test_classification_by_hand(generator):
-    encoder = EpisodeEncoder(2, 3, embedding_size=4, hidden_size=5, generator=generator)
-    policy = ConditionalPolicy(2, 3, embedding_size=4, generator=generator)
-    objective = Classification(2, 4)
-    shape = (3, 2)  # repetitions, agents
-    episodes = [
-        EpisodeBatch(torch.randn(*shape, 6, 2), torch.randn(*shape, 6, 3), torch.ones(*shape, 6))
-        for _ in range(3)
-    ]
-    found = objective(Networks(encoder, policy), Triplets(*episodes))
-    expected = []
-    for batch in episodes:
-        scores = objective.head(encoder(*batch)).detach().numpy().astype(float)
-        named = np.exp(scores) / np.exp(scores).sum(-1, keepdims=True)
-        expected += [-np.log(named[:, agent, agent]) for agent in range(2)]
-    assert found.item() == pytest.approx(np.mean(expected), rel=1e-5)
-    found.backward()
-    assert all(p.grad.isfinite().all() for p in (*encoder.parameters(), *objective.parameters()))

@@ -5,9 +5,10 @@ import dataclasses
 import torch
 
 from paperlib import files, streams
+from paperlib.alternatives.objectives import Classification
 from paperlib.embeddings import PolicyEmbedder
 from paperlib.metrics import summary_statistics
-from paperlib.objectives import Classification, Hybrid
+from paperlib.objectives import Hybrid
 from reproduction import comparison_files
 from reproduction.comparison_files import METHODS
 from reproduction.comparisons import (

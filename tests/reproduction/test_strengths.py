@@ -1,10 +1,12 @@
 """What strengths explain, on tournaments whose truth is known."""
 
+import itertools
+
 import numpy as np
 import pytest
 
-from paperlib import metrics
 from reproduction import strengths
+from reproduction.strengths import fit_ratings
 
 NUM_PLAYERS = 12
 
@@ -26,7 +28,7 @@ def play(scores, *, num_matches, draws=0.0, seed=0):
 
 def fit(scores, **options):
     games, counts = play(scores, **options)
-    ratings = metrics.ratings(games[:, :2], 0.5 + 0.5 * games[:, 2], num_players=len(scores))
+    ratings = fit_ratings(games[:, :2], 0.5 + 0.5 * games[:, 2], num_players=len(scores))
     return strengths.goodness_of_fit(counts, ratings)
 
 
@@ -90,3 +92,53 @@ def test_too_few_pairs_are_refused():
     counts["won"][0, 1] = 5
     with pytest.raises(ValueError, match="counts: 1 pairs met, which says nothing beyond 3"):
         strengths.goodness_of_fit(counts, np.zeros(3))
+
+
+def test_ratings_of_two_players_are_their_odds():
+    # three wins of four: odds of 3 to 1 are 400 log10 3 = 190.8 points apart
+    pairs = np.array([[0, 1], [1, 0]] * 2000)
+    scores = np.array([1.0, 0.0, 1.0, 1.0] * 1000)
+    found = fit_ratings(pairs, scores, num_players=2)
+    assert found == pytest.approx([95.4, -95.4], abs=0.5)
+
+
+def test_a_draw_is_half_a_win():
+    drawn = fit_ratings([[0, 1]] * 10, [0.5] * 10, num_players=2)
+    assert drawn == pytest.approx([0, 0], abs=1e-3)
+    mixed = fit_ratings([[0, 1]] * 4, [1.0, 0.5, 0.5, 0.0], num_players=2)
+    assert mixed == pytest.approx([0, 0], abs=1e-3)
+
+
+def test_ratings_of_who_never_lost_are_finite():
+    found = fit_ratings([[0, 1], [1, 2], [0, 2]], [1.0, 1.0, 1.0], num_players=3)
+    assert np.isfinite(found).all() and found[0] > found[1] > found[2]
+    assert found.sum() == pytest.approx(0, abs=1e-6)
+
+
+def test_ratings_maximise_the_likelihood():
+    rng = np.random.default_rng(0)
+    pairs = np.array([*itertools.combinations(range(40), 2)] * 3)
+    truth = 150 * rng.normal(size=40)
+    chances = 1 / (1 + 10 ** ((truth[pairs[:, 1]] - truth[pairs[:, 0]]) / 400))
+    scores = (rng.random(len(pairs)) < chances).astype(float)
+    found = fit_ratings(pairs, scores, num_players=40) * np.log(10) / 400
+    expected = 1 / (1 + np.exp(found[pairs[:, 1]] - found[pairs[:, 0]]))
+    residuals = np.zeros(40)  # scores minus expected ones are zero in the sum, but for the penalty
+    np.add.at(residuals, pairs[:, 0], scores - expected)
+    np.add.at(residuals, pairs[:, 1], expected - scores)
+    assert residuals == pytest.approx(found / 10, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("pair", "score", "message"),
+    [
+        ((0, 1), -1, "scores must be 1 for a win, .* got -1.0 at index 1"),
+        ((0, 1), np.nan, "scores must be 1 for a win, .* got nan at index 1"),
+        ((0, 0), 1, r"pairs must be two different players, 0 to 1, got \[0, 0\] at index 1"),
+        ((0, 2), 1, r"pairs must be two different players, 0 to 1, got \[0, 2\] at index 1"),
+        ((-1, 0), 1, r"pairs must be two different players, 0 to 1, got \[-1, 0\] at index 1"),
+    ],
+)
+def test_what_is_no_match(pair, score, message):
+    with pytest.raises(ValueError, match=message):
+        fit_ratings([(0, 1), pair, pair], [1, score, score], num_players=2)

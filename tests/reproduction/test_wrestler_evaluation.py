@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from paperlib import metrics
 from paperlib.agents.players import UniformlyRandom, ZeroAction
 from paperlib.agents.robosumo_policies import Wrestler
 from paperlib.streams import make_generator
 from reproduction import wrestler_evaluation as evaluation
 from reproduction.statistics import icc, wilson_interval
+from reproduction.strengths import fit_ratings
 from reproduction.wrestler_evaluation import Tournament
 
 PLAYERS = [ZeroAction(8), UniformlyRandom(8), ZeroAction(8)]
@@ -80,7 +80,7 @@ def test_ratings_are_of_all_matches_with_bounds():
     games = np.array([*GAMES, *GAMES[:4]])
     found = evaluation.ratings(PLAYED, generator=np.random.default_rng(0), num_resamples=20)
     scores = (1 + games[:, 2]) / 2
-    assert found[:, 0].tolist() == metrics.ratings(games[:, :2], scores, num_players=3).tolist()
+    assert found[:, 0].tolist() == fit_ratings(games[:, :2], scores, num_players=3).tolist()
     assert (found[:, 1] < found[:, 2]).all() and found[:, 0].argmax() == 0
 
 

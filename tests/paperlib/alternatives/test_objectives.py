@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from paperlib.alternatives.objectives import LIAM, VAE, InfoNCE, info_nce_loss
+from paperlib.alternatives.objectives import LIAM, VAE, Classification, InfoNCE, info_nce_loss
 from paperlib.batches import EpisodeBatch
 from paperlib.embeddings import Settings, learn
 from paperlib.encoders import ConditionalPolicy, EpisodeEncoder
@@ -179,3 +179,23 @@ def test_what_is_out_of_range(dataset, generator, unchecked):
     networks = dataclasses.replace(make_networks(generator), generator=None)
     with pytest.raises(ValueError, match=r"^networks\.generator must be"):
         VAE(None, 4)(networks, draw(dataset, generator))
+
+
+def test_classification_by_hand(generator):
+    encoder = EpisodeEncoder(2, 3, embedding_size=4, hidden_size=5, generator=generator)
+    policy = ConditionalPolicy(2, 3, embedding_size=4, generator=generator)
+    objective = Classification(2, 4)
+    shape = (3, 2)  # repetitions, agents
+    episodes = [
+        EpisodeBatch(torch.randn(*shape, 6, 2), torch.randn(*shape, 6, 3), torch.ones(*shape, 6))
+        for _ in range(3)
+    ]
+    found = objective(Networks(encoder, policy), Triplets(*episodes))
+    expected = []
+    for batch in episodes:
+        scores = objective.head(encoder(*batch)).detach().numpy().astype(float)
+        named = np.exp(scores) / np.exp(scores).sum(-1, keepdims=True)
+        expected += [-np.log(named[:, agent, agent]) for agent in range(2)]
+    assert found.item() == pytest.approx(np.mean(expected), rel=1e-5)
+    found.backward()
+    assert all(p.grad.isfinite().all() for p in (*encoder.parameters(), *objective.parameters()))
