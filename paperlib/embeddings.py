@@ -94,11 +94,7 @@ class PolicyEmbedder(nn.Module):
 
     @torch.no_grad()
     def embed(
-        self,
-        dataset: InteractionDataset,
-        rows: Int[Tensor, "row ..."] | None = None,
-        *,
-        batch_size: int = 0,
+        self, dataset: InteractionDataset, rows: Int[Tensor, "row ..."] | None = None
     ) -> Float[Tensor, "row embedding"]:
         """Embeddings of the episodes of ``dataset``, (E, D), on its device.
 
@@ -106,7 +102,6 @@ class PolicyEmbedder(nn.Module):
             dataset: with the observation and action sizes that the encoder was trained with.
             rows: indices of the episodes to embed, (R,); all of them by default. Or (R, k): the
                 k episodes of a row are concatenated and get a single embedding.
-            batch_size: rows per forward pass; 0 for as many as hold about 20,000 steps.
 
         Raises:
             ValueError: if the dataset's sizes are not the encoder's, or ``rows`` are no indices.
@@ -124,7 +119,7 @@ class PolicyEmbedder(nn.Module):
         order = dataset.lengths[rows].amax(1).argsort(stable=True)  # for little padding
         rows, num_steps = rows[order], dataset.observations.shape[1] * rows.shape[1]
         parts = []
-        for chosen in rows.split(batch_size) if batch_size else in_parts(rows, num_steps):
+        for chosen in in_parts(rows, num_steps):
             own = dataset.select(chosen.flatten()).to(device)
             shortened = own.first_steps(int(own.lengths.amax()))
             index = torch.arange(len(own), device=device).view(chosen.shape)

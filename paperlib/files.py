@@ -52,7 +52,7 @@ def file_checksum(path: str | Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def tensor_checksum(tensors: Mapping[str, Tensor], metadata: str) -> str:
+def tensor_checksum(tensors: Mapping[str, Tensor], metadata: str = "") -> str:
     """SHA-256 of named tensors and a text that goes with them."""
     import torch
 
@@ -88,9 +88,7 @@ def save_tensors(
         save_file(copies, temporary, header)
 
 
-def load_tensors(
-    path: str | Path, *, device: torch.device | str = "cpu"
-) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def load_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Reads what `save_tensors` wrote.
 
     Raises:
@@ -112,8 +110,7 @@ def load_tensors(
         raise ValueError(f"{path} was not written by this package: it carries no checksum")
     if tensor_checksum(tensors, header["metadata"]) != header["sha256"]:
         raise ValueError(f"{path} is damaged (its checksum differs); delete it and create it again")
-    moved = {name: tensor.to(device) for name, tensor in tensors.items()}
-    return moved, json.loads(header["metadata"])
+    return tensors, json.loads(header["metadata"])
 
 
 def with_prefix(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -265,7 +265,7 @@ def _bots(
     kind: str, seed: int, sizes: Sizes, folders: Folders, generators: list[torch.Generator]
 ) -> Collected:
     """OpenSpiel's bots, each of which meets every other."""
-    _, dataset = roshambo.round_robin(
+    dataset = roshambo.round_robin(
         num_matches=sizes.num_matches, num_steps=sizes.num_throws, generator=generators[0]
     )
     dataset = both_views(dataset)

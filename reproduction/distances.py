@@ -17,6 +17,7 @@ from scipy.spatial import distance
 from reproduction.statistics import Estimate, t_interval
 
 Distances = Float[np.ndarray, "agent agent"]
+NUM_ITERATIONS = 300  # of SMACOF
 
 
 def between(points: Float[np.ndarray, "agent feature"]) -> Distances:
@@ -126,15 +127,12 @@ def compare(
     return Agreement(runs, t_interval(runs), jackknife_interval(ours, theirs), p_value)
 
 
-def planar_map(
-    distances: Distances, *, num_iterations: int = 300
-) -> tuple[Float[np.ndarray, "agent 2"], float]:
+def planar_map(distances: Distances) -> tuple[Float[np.ndarray, "agent 2"], float]:
     """Places in a plane whose distances are close to the given ones: metric multidimensional
     scaling by SMACOF (de Leeuw 1977), started from the classical solution. Deterministic.
 
     Args:
         distances: symmetric; negative ones count as zero.
-        num_iterations: of SMACOF.
 
     Returns:
         The places, and the stress of the map, sqrt(Σ (d - δ)² / Σ δ²).
@@ -148,7 +146,7 @@ def planar_map(
     places *= np.where(
         places[np.abs(places).argmax(0), [0, 1]] < 0, -1, 1
     )  # eigh leaves signs open
-    for _ in range(num_iterations):
+    for _ in range(NUM_ITERATIONS):
         ratio = -wanted / np.maximum(between(places), 1e-12)
         np.fill_diagonal(ratio, 0)
         np.fill_diagonal(ratio, -ratio.sum(1))

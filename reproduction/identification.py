@@ -9,7 +9,8 @@ from jaxtyping import Float, Int, Shaped
 from scipy import linalg
 from torch import Tensor, nn
 
-from paperlib import _checks
+LEARNING_RATE, NUM_EPOCHS = 1e-3, 200  # of `linear_accuracy`
+EMBEDDING_SIZE, CONSTANT = 100, 10.0  # of `discriminants`
 
 
 def nearest_accuracy(
@@ -40,20 +41,16 @@ def linear_accuracy(
     test: Float[Tensor, "test embedding"],
     test_labels: Int[Tensor, " test"],
     *,
-    learning_rate: float = 1e-3,
-    num_epochs: int = 200,
     generator: torch.Generator,
 ) -> float:
     """Top-1 accuracy of a linear layer on raw embeddings, 0 to 1.
 
-    Softmax cross-entropy, Adam on all of ``train`` at once; by default as published. That is far
-    from convergence: a weight moves by at most some 0.2, so that embeddings on a larger scale
+    Softmax cross-entropy, `NUM_EPOCHS` of Adam on all of ``train`` at once, as published. That is
+    far from convergence: a weight moves by at most some 0.2, so that embeddings on a larger scale
     score higher. `metrics.classifier_accuracy` converges, on standardised embeddings.
 
     Args:
         train, train_labels, test, test_labels: see `nearest_accuracy`.
-        learning_rate: of Adam.
-        num_epochs: updates.
         generator: draws the first weights and biases, uniform in ±1/sqrt(D).
 
     Raises:
@@ -64,8 +61,8 @@ def linear_accuracy(
     noise = torch.rand(train.shape[1] + 1, len(classes), generator=generator)
     start = ((2 * noise - 1) * train.shape[1] ** -0.5).to(train)
     weight, bias = (nn.Parameter(part.clone()) for part in (start[:-1], start[-1]))
-    optimiser = torch.optim.Adam([weight, bias], lr=learning_rate)
-    for _ in range(num_epochs):
+    optimiser = torch.optim.Adam([weight, bias], lr=LEARNING_RATE)
+    for _ in range(NUM_EPOCHS):
         loss = nn.functional.cross_entropy(train @ weight + bias, labels)
         optimiser.zero_grad()
         loss.backward()
@@ -94,25 +91,22 @@ def pooled_policies(
     labels: Int[Tensor, " episode"],
     *,
     legal_actions: Shaped[Tensor, "state act"],
-    prior_count: float = 1.0,
 ) -> Float[Tensor, "agent state act"]:
     """Action frequencies of each agent over all its episodes, in ascending order of labels.
 
-    (n_sa + c p_sa) / (n_s + c), p the frequencies of all agents together, with one count
+    (n_sa + p_sa) / (n_s + 1), p the frequencies of all agents together, with one count
     added to each legal action.
 
     Args:
         counts: see `count_actions`.
         labels: whose episodes they are.
         legal_actions: in each information state.
-        prior_count: c > 0.
     """
-    _checks.positive("prior_count", prior_count)
     classes, index = labels.unique(return_inverse=True)
     everybody = counts.sum(0) + legal_actions.to(counts)
     prior = everybody / everybody.sum(-1, keepdim=True)
     pooled = counts.new_zeros(len(classes), *counts.shape[1:]).index_add_(0, index, counts)
-    return (pooled + prior_count * prior) / (pooled.sum(-1, keepdim=True) + prior_count)
+    return (pooled + prior) / (pooled.sum(-1, keepdim=True) + 1)
 
 
 def likelihood_accuracy(
@@ -184,8 +178,6 @@ def discriminants(
     train: Float[Tensor, "episode feature"],
     labels: Int[Tensor, " episode"],
     *,
-    embedding_size: int = 100,
-    constant: float = 10.0,
     generator: torch.Generator,
 ) -> Callable[[Float[Tensor, "test feature"]], Float[Tensor, "test embedding"]]:
     """An embedding that is linear in features, fitted with labels: linear discriminant analysis.
@@ -198,13 +190,12 @@ def discriminants(
     Args:
         train: to fit it by.
         labels: whose they are, the same number of each.
-        embedding_size: of the random mixture of all axes that is returned: `linear_accuracy` moves
-            every weight by at most some 0.2, and so profits from more dimensions.
-        constant: value of one more axis in the mixture.
         generator: draws the mixture.
 
     Returns:
-        A function from features, (E', F), to embeddings, (E', embedding_size).
+        A function from features, (E', F), to embeddings, (E', `EMBEDDING_SIZE`): a random mixture
+        of all axes and one more, whose value is `CONSTANT`. `linear_accuracy` moves every weight by
+        at most some 0.2, and so profits from more dimensions.
     """
     x, (classes, index) = train.double(), labels.unique(return_inverse=True)
     means = torch.zeros(len(classes), x.shape[1], dtype=x.dtype).index_add_(0, index, x)
@@ -216,9 +207,9 @@ def discriminants(
     between, turn = _eigh(torch.atleast_2d(torch.cov((means @ whiten).T)))
     between = (between - len(classes) / len(x)).clamp(min=0)
     directions = whiten @ turn * (between / (1 + between)).sqrt()
-    noise = torch.randn(directions.shape[1] + 1, embedding_size, generator=generator).double()
+    noise = torch.randn(directions.shape[1] + 1, EMBEDDING_SIZE, generator=generator).double()
     centre, mixed = x.mean(0), directions @ noise[:-1]
-    return lambda test: ((test.double() - centre) @ mixed + constant * noise[-1]).float()
+    return lambda test: ((test.double() - centre) @ mixed + CONSTANT * noise[-1]).float()
 
 
 def _eigh(matrix: Tensor) -> tuple[Tensor, Tensor]:

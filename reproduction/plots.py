@@ -289,8 +289,7 @@ def draw_claims(ax: Axes, parts: Sequence[Mapping[str, Any]]) -> None:
     ax.set_xlabel("difference in the direction of the claim / smallest effect of interest")
 
 
-def moving_means(curve: ArrayLike, *, width: int = 5) -> NDArray[np.float64]:
-    """Means of ``width`` successive points; a curve of at most ``width`` points is unchanged."""
+def moving_means(curve: ArrayLike) -> NDArray[np.float64]:
+    """Means of five successive points; a curve of at most five points is unchanged."""
     points = np.asarray(curve, dtype=float)
-    kernel = np.ones(width) / width
-    return np.convolve(points, kernel, mode="valid") if len(points) > width else points
+    return np.convolve(points, np.ones(5) / 5, mode="valid") if len(points) > 5 else points

@@ -82,12 +82,12 @@ class PokerProtocol:
 def make_protocol(
     name: str,
     *,
-    num_pretraining_agents: int = 500,
-    num_evaluation_agents: int = 500,
-    num_episodes: int = 50,
-    num_train_episodes: int = 5,
-    num_test_episodes: int = 5,
-    num_steps: int = 200,
+    num_pretraining_agents: int,
+    num_evaluation_agents: int,
+    num_episodes: int,
+    num_train_episodes: int,
+    num_test_episodes: int,
+    num_steps: int,
     generator: torch.Generator,
 ) -> PokerProtocol:
     """Draws agents and lets them play; some ten seconds in Leduc poker at the published size.

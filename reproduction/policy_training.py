@@ -57,7 +57,7 @@ def outcome_recipe(
 
 def checksum_of(model: nn.Module) -> str:
     """Of its weights."""
-    return files.tensor_checksum(model.state_dict(), "")
+    return files.tensor_checksum(model.state_dict())
 
 
 def context_checksum(context_spec: Mapping[str, Any]) -> str:
@@ -69,7 +69,7 @@ def context_checksum(context_spec: Mapping[str, Any]) -> str:
             value = checksum_of(value)
         if isinstance(value, Components):
             return [content(part) for part in value]
-        return files.tensor_checksum({"": value}, "") if isinstance(value, Tensor) else value
+        return files.tensor_checksum({"": value}) if isinstance(value, Tensor) else value
 
     return files.text_checksum(files.plain({n: content(v) for n, v in context_spec.items()}))
 
@@ -141,7 +141,7 @@ class PolicyTraining:
             "groups": self.groups,
             "num_games": self.num_games,
             "games_every": self.games_every,
-            "opponents": [files.tensor_checksum(weights, "") for weights in self.opponents],
+            "opponents": [files.tensor_checksum(weights) for weights in self.opponents],
         }
 
     def step(self) -> None:

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import ctypes
 import math
-from collections.abc import Sequence
 from functools import partial
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,19 +25,7 @@ from reproduction import identification
 
 MATCH_LENGTH = 1000  # which the bots assume
 NUM_THROWS = 3  # rock, paper, scissors
-
-
-class BotEpisodes(NamedTuple):
-    """A round robin.
-
-    Attributes:
-        names: of the bots, by their numbers in ``dataset``.
-        dataset: each match twice, seen from either bot, side by side: episodes 2k and 2k + 1 are
-            of one match. Returns are throws won minus throws lost.
-    """
-
-    names: tuple[str, ...]
-    dataset: InteractionDataset
+MEMORY = 3  # how many throws back an observation reaches
 
 
 def load_openspiel() -> ModuleType:
@@ -107,38 +94,27 @@ def play_match(first: str, second: str, *, num_steps: int, seed: int) -> list[tu
 
 
 def round_robin(
-    *,
-    names: Sequence[str] | None = None,
-    num_matches: int = 1,
-    num_steps: int = 200,
-    memory: int = 3,
-    generator: torch.Generator,
-) -> BotEpisodes:
-    """Every bot against every other.
+    *, num_matches: int, num_steps: int, generator: torch.Generator
+) -> InteractionDataset:
+    """Every bot against every other; agents are numbered as `bot_names` lists them.
 
-    An observation is the last ``memory`` throws of both, the latest first: for each, its own
-    throw and the opponent's, both one-hot, zeros before the match; memory × 6 numbers.
+    An observation is the last `MEMORY` throws of both, the latest first: for each, its own throw
+    and the opponent's, both one-hot, zeros before the match; `MEMORY` × 6 numbers.
 
     Args:
-        names: of the bots; all of them by default.
         num_matches: of each pair.
         num_steps: throws of each, at most 1,000.
-        memory: how many throws back an observation reaches.
         generator: draws the seed of each match.
 
+    Returns:
+        Each match twice, seen from either bot, side by side: episodes 2k and 2k + 1 are of one
+        match. Returns are throws won minus throws lost.
+
     Raises:
-        ValueError: if OpenSpiel is not installed, a bot is unknown or listed twice, there are
-            fewer than two, or a number is out of range.
+        ValueError: if OpenSpiel is not installed, or a number is out of range.
     """
-    known = bot_names()
-    names = known if names is None else tuple(names)
-    unknown = [name for name in names if name not in known]
-    if unknown:
-        raise ValueError(f"names: OpenSpiel has no bot {unknown[0]!r}; bot_names() lists them")
-    if len(names) < 2 or len(set(names)) < len(names):
-        raise ValueError(f"names must be two different bots at least, got {names}")
-    for label, value in (("num_matches", num_matches), ("memory", memory)):
-        _checks.integer(label, value, minimum=1)
+    names = bot_names()
+    _checks.integer("num_matches", num_matches, minimum=1)
     if not 1 <= _checks.integer("num_steps", num_steps, minimum=1) <= MATCH_LENGTH:
         raise ValueError(f"num_steps must be at most {MATCH_LENGTH}, got {num_steps}")
     pairs = np.repeat(InteractionGraph.complete(len(names)).edges, num_matches, axis=0)
@@ -151,8 +127,8 @@ def round_robin(
     seen = np.stack([throws, throws[..., ::-1]], axis=1).reshape(-1, num_steps, 2)  # (2M, T, 2)
     won = (seen[..., 0] - seen[..., 1]) % NUM_THROWS  # 1 won, 2 lost
     scores = (won == 1).sum(1) - (won == 2).sum(1)
-    dataset = InteractionDataset.from_arrays(
-        _last_throws(seen, memory),
+    return InteractionDataset.from_arrays(
+        _last_throws(seen),
         seen[..., 0],
         pairs.reshape(-1),
         partners=pairs[:, ::-1].reshape(-1),
@@ -160,14 +136,13 @@ def round_robin(
         outcomes=np.sign(scores),
         num_actions=NUM_THROWS,
     )
-    return BotEpisodes(names, dataset)
 
 
-def _last_throws(seen: np.ndarray, memory: int) -> np.ndarray:
-    """Observations before each throw, (E, T, memory · 6)."""
+def _last_throws(seen: np.ndarray) -> np.ndarray:
+    """Observations before each throw, (E, T, MEMORY · 6)."""
     one_hot = np.eye(NUM_THROWS, dtype=np.float32)[seen].reshape(*seen.shape[:2], -1)  # (E, T, 6)
     parts = []
-    for lag in range(1, memory + 1):
+    for lag in range(1, MEMORY + 1):
         part = np.zeros_like(one_hot)
         part[:, lag:] = one_hot[:, :-lag]
         parts.append(part)
@@ -181,7 +156,7 @@ def throw_states(
 
     Args:
         observations: see `round_robin`.
-        memory: at most that of the observations.
+        memory: at most `MEMORY`.
     """
     last = observations.unflatten(-1, (-1, 2, NUM_THROWS))[..., :memory, :, :]
     throws = (last * torch.arange(1, NUM_THROWS + 1)).sum(-1).flatten(-2).long()  # 0: none

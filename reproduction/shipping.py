@@ -162,10 +162,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--encoders", required=True, help="such as results/laptop/encoders")
     parser.add_argument("--world", required=True, help="such as particleworld")
     parser.add_argument("--seed", type=int, required=True)
-    parser.add_argument("--kinds", nargs="+", default=("weak", "strong"))
     options = parser.parse_args(arguments)
     try:
-        chosen = {"world": options.world, "seed": options.seed, "kinds": options.kinds}
+        chosen = {"world": options.world, "seed": options.seed}
         for path in ship(options.results, options.encoders, **chosen):
             print(results.shorten(path))
     except (ValueError, FileNotFoundError) as error:

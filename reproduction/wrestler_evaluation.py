@@ -24,6 +24,8 @@ from reproduction.statistics import Estimate, icc, wilson_interval
 from reproduction.streams import Stream
 from reproduction.strengths import fit_ratings
 
+NUM_RESAMPLES = 200  # of matches, for the bounds of ratings
+
 
 def play_references(
     players: Sequence[Player],
@@ -146,21 +148,18 @@ def games_of(played: Sequence[Tournament]) -> NDArray[np.int64]:
     return torch.cat([part.games for part in played]).numpy()
 
 
-def ratings(
-    played: Sequence[Tournament], *, generator: np.random.Generator, num_resamples: int = 200
-) -> NDArray[np.float64]:
+def ratings(played: Sequence[Tournament], *, generator: np.random.Generator) -> NDArray[np.float64]:
     """Ratings of all players with 95 % bootstrap bounds over matches, (P, 3): mean, low, high.
 
     Args:
         played: tournaments.
-        generator: draws the resamples.
-        num_resamples: how many.
+        generator: draws `NUM_RESAMPLES` resamples.
     """
     games = games_of(played)
     num_players = len(played[0].counts["won"])
     scores = 0.5 + 0.5 * games[:, 2]
     resampled = []
-    for _ in range(num_resamples):
+    for _ in range(NUM_RESAMPLES):
         rows = generator.integers(len(games), size=len(games))
         resampled.append(fit_ratings(games[rows, :2], scores[rows], num_players=num_players))
     bounds = np.quantile(resampled, [0.025, 0.975], axis=0)

@@ -176,13 +176,13 @@ class Population(nn.Module):
         files.save_tensors(path, self.state_dict(), self.provenance)
 
     @classmethod
-    def load(cls, path: str | Path, *, device: torch.device | str = "cpu") -> Population:
+    def load(cls, path: str | Path) -> Population:
         """Reads a population.
 
         Raises:
             ValueError: if the file is damaged or holds no population.
         """
-        tensors, provenance = files.load_tensors(path, device=device)
+        tensors, provenance = files.load_tensors(path)
         try:
             return cls.from_tensors(tensors, provenance=provenance)
         except ValueError as error:

@@ -15,7 +15,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from paperlib import _checks
 from paperlib.environments.robosumo_bodies import ROBOTS
 from paperlib.environments.robosumo_observations import observation_size
 
@@ -182,25 +181,18 @@ def load(path: Path | str, *, robot: str, kind: str) -> PublishedPolicy:
     return policy.requires_grad_(False)
 
 
-def find(
-    robot: str, kind: str, *, version: int = 1, folder: Path | str | None = None
-) -> Path | None:
-    """The path of a policy's file in a clone of openai/robosumo, or None if there is none.
+def find(robot: str, kind: str, *, folder: Path | str | None = None) -> Path | None:
+    """The path of a policy's file, version 1, in a clone of openai/robosumo; None if there is none.
 
     Args:
         robot: "ant", "bug" or "spider".
         kind: "mlp" or "lstm".
-        version: 1, 2 or 3.
         folder: the clone, or one with files named like "ant-mlp-v1.npy"; by default the value of
             the environment variable ROBOSUMO_POLICIES.
-
-    Raises:
-        ValueError: if the version is not a positive integer.
     """
-    version = _checks.integer("version", version, minimum=1)
     folder = folder or os.environ.get(FOLDER_VARIABLE)
     if not folder:
         return None
-    short = Path(folder) / f"{robot}-{kind}-v{version}.npy"
-    long = Path(folder).glob(f"**/{robot}/{kind}/agent-params-v{version}.npy")
+    short = Path(folder) / f"{robot}-{kind}-v1.npy"
+    long = Path(folder).glob(f"**/{robot}/{kind}/agent-params-v1.npy")
     return short if short.is_file() else next(long, None)

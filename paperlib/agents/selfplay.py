@@ -156,8 +156,8 @@ class SelfPlay:
         self.context = context or no_context(recipe.num_envs, len(fixed_opponents))
         self.learners = [self._make_learner(number, parents) for number in range(num_learners)]
         self.checksums = {
-            "parents": [files.tensor_checksum(state, "") for state in parents],
-            "fixed_opponents": [files.tensor_checksum(state, "") for state in fixed_opponents],
+            "parents": [files.tensor_checksum(state) for state in parents],
+            "fixed_opponents": [files.tensor_checksum(state) for state in fixed_opponents],
         }
         kind = recipe.symmetries
         self.augment = None if kind == "none" else Augmentation(robot, kind=kind)

@@ -162,21 +162,20 @@ class Window:
         atexit.unregister(self.close)
 
 
-def picture_of_state(state: State, *, size: int = 320) -> Picture:
+def picture_of_state(state: State) -> Picture:
     """Draws the first episode of a ParticleWorld batch: landmarks, a ring around the target, and
     the listener.
 
     Args:
         state: of a batch of shape (E,).
-        size: width and height in pixels.
 
     Returns:
-        A picture, (size, size, 3), with the last message below.
+        A picture, (320, 320, 3), with the last message below.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # only where pictures are wanted
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(size / 100, size / 100), dpi=100)
+    figure = Figure(figsize=(3.2, 3.2), dpi=100)
     canvas = FigureCanvasAgg(figure)
     ax = figure.add_axes((0, 0.08, 1, 0.92))
     listener, landmarks = state.position[0].tolist(), state.landmarks[0].tolist()

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from paperlib import files, objectives, streams
+from paperlib import batches, files, objectives, streams
 from paperlib.alternatives.objectives import Classification
 from paperlib.datasets import InteractionDataset
 from paperlib.embeddings import PolicyEmbedder, Settings, learn
@@ -187,12 +187,13 @@ def test_learning_is_determined_by_the_generator(dataset):
     assert not torch.equal(one.embed(dataset), other.embed(dataset))
 
 
-@pytest.mark.parametrize("batch_size", [0, 1, 2])
-def test_episodes_of_a_row_are_embedded_as_one(batch_size, dataset, generator):
+@pytest.mark.parametrize("at_once", [1, 2, 3])
+def test_episodes_of_a_row_are_embedded_as_one(at_once, dataset, generator, monkeypatch):
+    monkeypatch.setattr(batches, "STEPS_AT_ONCE", at_once * 2 * dataset.observations.shape[1])
     model = PolicyEmbedder(2, 3, settings=changed(normalize_observations=True), generator=generator)
     model.normalizer.update(dataset.observations)
     rows = torch.tensor([[7, 2], [0, 1], [11, 3]])
-    for row, found in zip(rows, model.embed(dataset, rows, batch_size=batch_size), strict=True):
+    for row, found in zip(rows, model.embed(dataset, rows), strict=True):
         steps = [(k, slice(0, dataset.lengths[k])) for k in row]
         observations = torch.cat([dataset.observations[step] for step in steps])
         actions = torch.eye(3)[torch.cat([dataset.actions[step] for step in steps]).long()]
@@ -202,9 +203,11 @@ def test_episodes_of_a_row_are_embedded_as_one(batch_size, dataset, generator):
         torch.testing.assert_close(found, expected)
 
 
-def test_embeddings_do_not_depend_on_the_batch(dataset, generator):
+def test_embeddings_do_not_depend_on_the_batch(dataset, generator, monkeypatch):
     model = PolicyEmbedder(2, 3, settings=SMALL, generator=generator)
-    torch.testing.assert_close(model.embed(dataset, batch_size=5), model.embed(dataset))
+    expected = model.embed(dataset)
+    monkeypatch.setattr(batches, "STEPS_AT_ONCE", 5 * dataset.observations.shape[1])
+    torch.testing.assert_close(model.embed(dataset), expected)
 
 
 def test_what_cannot_be_learned_from(dataset, continuous_dataset, generator):

@@ -47,14 +47,13 @@ def test_linear_learns_what_can_be_told(generator):
     assert linear_accuracy(*data[:3], shuffled, generator=generator) < 0.2
 
 
-def test_linear_is_adam_on_cross_entropy(generator):
+def test_linear_is_adam_on_cross_entropy(generator, monkeypatch):
     """One epoch by hand: Adam's first step is the learning rate times the gradient's sign."""
     train, labels = torch.eye(2), torch.tensor([3, 7])
     test = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
-    found = linear_accuracy(
-        train, labels, test, labels, learning_rate=10.0, num_epochs=1, generator=generator
-    )
-    assert found == 1.0
+    monkeypatch.setattr(identification, "LEARNING_RATE", 10.0)
+    monkeypatch.setattr(identification, "NUM_EPOCHS", 1)
+    assert linear_accuracy(train, labels, test, labels, generator=generator) == 1.0
 
 
 def test_counts_by_hand():
@@ -66,9 +65,9 @@ def test_counts_by_hand():
 def test_pooled_policies_by_hand():
     counts = torch.tensor([[[3.0, 1.0]], [[1.0, 1.0]], [[0.0, 2.0]]])
     legal = torch.ones(1, 2, dtype=torch.bool)
-    found = pooled_policies(counts, torch.tensor([4, 4, 9]), legal_actions=legal, prior_count=2.0)
+    found = pooled_policies(counts, torch.tensor([4, 4, 9]), legal_actions=legal)
     prior = torch.tensor([5 / 10, 5 / 10])
-    expected = torch.stack([(torch.tensor([4.0, 2.0]) + 2 * prior) / 8, torch.tensor([1, 3]) / 4])
+    expected = torch.stack([(torch.tensor([4.0, 2.0]) + prior) / 7, torch.tensor([0.5, 2.5]) / 3])
     torch.testing.assert_close(found[:, 0], expected)
 
 
@@ -93,12 +92,13 @@ def test_action_frequencies_by_hand():
     assert action_frequencies(counts).tolist() == [[pytest.approx(1 / 3), 1.0], [0.75, 0.0]]
 
 
-def test_discriminants_turn_to_what_tells_agents_apart(generator):
+def test_discriminants_turn_to_what_tells_agents_apart(generator, monkeypatch):
     """One feature of three does; the others are noise, one of it loud."""
     labels = torch.arange(40).repeat_interleave(10)
     x = torch.randn(400, 3, generator=generator) * torch.tensor([0.1, 1.0, 30.0])
     x[:, 0] += labels
-    embed = identification.discriminants(x, labels, constant=0.0, generator=generator)
+    monkeypatch.setattr(identification, "CONSTANT", 0.0)
+    embed = identification.discriminants(x, labels, generator=generator)
     moved = [(embed(x + 5 * step) - embed(x)).norm() for step in torch.eye(3)]
     assert moved[0] > 20 * moved[1] and moved[0] > 20 * moved[2]
     assert embed(x).shape == (400, 100)
@@ -128,7 +128,3 @@ def test_bad_embeddings_are_named(generator):
         nearest_accuracy(good, labels, bad, labels)
     with pytest.raises(ValueError, match="train must be finite embeddings"):
         linear_accuracy(bad, labels, good, labels, generator=generator)
-    with pytest.raises(ValueError, match="prior_count must be positive"):
-        identification.pooled_policies(
-            torch.zeros(1, 1, 2), labels[:1], legal_actions=torch.ones(1, 2), prior_count=0.0
-        )

@@ -12,32 +12,37 @@ from reproduction import roshambo
 SOME = ("copybot", "randbot", "rockbot", "rotatebot", "iocainebot")
 
 
-def play(seed=0, **changes):
+@pytest.fixture
+def few_bots(monkeypatch):
+    monkeypatch.setattr(roshambo, "bot_names", lambda: SOME)
+
+
+def play(seed=0, num_steps=40):
     pytest.importorskip("pyspiel")
-    arguments = {"names": SOME, "num_steps": 40} | changes
-    return roshambo.round_robin(**arguments, generator=streams.make_generator(seed))
+    generator = streams.make_generator(seed)
+    return roshambo.round_robin(num_matches=1, num_steps=num_steps, generator=generator)
 
 
-def test_bots_play_by_their_rules():
-    names, dataset = play()
-    assert len(dataset) == 20 and names == SOME
-    first = {name: dataset.agents == k for k, name in enumerate(names)}
+def test_bots_play_by_their_rules(few_bots):
+    dataset = play()
+    assert len(dataset) == 20
+    first = {name: dataset.agents == k for k, name in enumerate(SOME)}
     assert (dataset.actions[first["rockbot"]] == 0).all()
     turns = dataset.actions[first["rotatebot"]].long()
     assert ((turns[:, 1:] - turns[:, :-1]) % 3 == 1).all()
-    against_copybot = first["rockbot"] & (dataset.partners == names.index("copybot"))
+    against_copybot = first["rockbot"] & (dataset.partners == SOME.index("copybot"))
     # copybot begins with paper, and goes on to beat the last throw
     assert dataset.returns[against_copybot] == -40
 
 
-def test_observations_are_the_last_throws_of_both():
-    _, dataset = play(memory=2)
-    assert dataset.observations.shape == (20, 40, 12)
+def test_observations_are_the_last_throws_of_both(few_bots):
+    dataset = play()
+    assert dataset.observations.shape == (20, 40, 18)
     assert dataset.observations[:, 0].abs().sum() == 0
     own, other = dataset.actions[0::2].long(), dataset.actions[1::2].long()  # of one match
     assert torch.equal(dataset.agents[0::2], dataset.partners[1::2])
-    fields = dataset.observations[0::2].unflatten(-1, (2, 2, 3))  # lag, who, throw
-    for lag in (1, 2):
+    fields = dataset.observations[0::2].unflatten(-1, (3, 2, 3))  # lag, who, throw
+    for lag in (1, 2, 3):
         assert torch.equal(fields[:, lag:, lag - 1, 0].argmax(-1), own[:, :-lag])
         assert torch.equal(fields[:, lag:, lag - 1, 1].argmax(-1), other[:, :-lag])
     assert (fields[:, 1, 1] == 0).all()
@@ -48,8 +53,8 @@ def test_observations_are_the_last_throws_of_both():
     assert torch.equal(dataset.returns[1::2], -dataset.returns[0::2])
 
 
-def test_states_are_the_last_throws_of_both():
-    _, dataset = play(memory=2)
+def test_states_are_the_last_throws_of_both(few_bots):
+    dataset = play()
     own, other = dataset.actions[0::2].long(), dataset.actions[1::2].long()
     states = roshambo.throw_states(dataset.observations[0::2], 1)
     assert (states[:, 0] == 0).all()
@@ -65,7 +70,7 @@ def test_pooled_counts_identify_bots_by_what_they_throw_after_what():
     labels = torch.tensor([0, 1]).repeat(4)
     seen = np.stack([throws, np.zeros_like(throws)], axis=-1)
     dataset = roshambo.InteractionDataset.from_arrays(
-        roshambo._last_throws(seen, 2), throws.numpy(), labels.numpy(), num_actions=3
+        roshambo._last_throws(seen), throws.numpy(), labels.numpy(), num_actions=3
     )
     order = labels.argsort(stable=True)
     known, asked = dataset.select(order[[0, 1, 4, 5]]), dataset.select(order[[2, 3, 6, 7]])
@@ -75,22 +80,14 @@ def test_pooled_counts_identify_bots_by_what_they_throw_after_what():
 
 
 def test_a_seed_determines_all_throws():
-    names = {"names": None, "num_steps": 12}
-    once, again, other = play(1, **names), play(1, **names), play(2, **names)
-    assert len(once.names) == 43 and len(once.dataset) == 43 * 42
-    assert once.dataset.checksum() == again.dataset.checksum()
-    assert once.dataset.checksum() != other.dataset.checksum()
+    once, again, other = (play(seed, num_steps=12) for seed in (1, 1, 2))
+    assert len(once) == 43 * 42
+    assert once.checksum() == again.checksum() != other.checksum()
 
 
 def test_bad_input_is_named(monkeypatch):
-    with pytest.raises(ValueError, match="OpenSpiel has no bot 'nobody'"):
-        play(names=("rockbot", "nobody"))
-    with pytest.raises(ValueError, match="names must be two different bots"):
-        play(names=("rockbot", "rockbot"))
     with pytest.raises(ValueError, match="num_steps must be at most 1000, got 1001"):
         play(num_steps=1001)
-    with pytest.raises(ValueError, match="memory must be an integer of at least 1, got 0"):
-        play(memory=0)
     with pytest.raises(ValueError, match="OpenSpiel has no game 'holdem'"):
         roshambo.load_game("holdem")
     monkeypatch.setitem(sys.modules, "pyspiel", None)

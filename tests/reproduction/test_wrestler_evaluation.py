@@ -76,9 +76,10 @@ def test_noise_names_nobody_but_who_has_noise_of_its_own():
     assert accuracy(0.1, 0.2, 0.4, 0.8) > 0.95
 
 
-def test_ratings_are_of_all_matches_with_bounds():
+def test_ratings_are_of_all_matches_with_bounds(monkeypatch):
+    monkeypatch.setattr(evaluation, "NUM_RESAMPLES", 20)
     games = np.array([*GAMES, *GAMES[:4]])
-    found = evaluation.ratings(PLAYED, generator=np.random.default_rng(0), num_resamples=20)
+    found = evaluation.ratings(PLAYED, generator=np.random.default_rng(0))
     scores = (1 + games[:, 2]) / 2
     assert found[:, 0].tolist() == fit_ratings(games[:, :2], scores, num_players=3).tolist()
     assert (found[:, 1] < found[:, 2]).all() and found[:, 0].argmax() == 0

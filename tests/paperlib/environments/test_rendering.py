@@ -121,15 +121,15 @@ def test_picture_of_particleworld():
         target=torch.tensor([1, 0]),
         message=torch.zeros(2, 3),
     )
-    picture = rendering.picture_of_state(state, size=400)
-    assert picture.shape == (400, 400, 3) and picture.dtype == np.uint8
+    picture = rendering.picture_of_state(state)
+    assert picture.shape == (320, 320, 3) and picture.dtype == np.uint8
 
     def found(colour):
         """Mean position of a colour's pixels in ParticleWorld, and their width in the picture."""
-        plane = picture[:360].astype(int)  # without the message
+        plane = picture[:288].astype(int)  # without the message
         rows, columns = np.nonzero((abs(plane - colour) < 12).all(axis=-1))
-        up = 1.2 * (1 - 2 * rows.mean() / (0.92 * 400))
-        return [1.2 * (2 * columns.mean() / 400 - 1), up], np.ptp(columns)
+        up = 1.2 * (1 - 2 * rows.mean() / (0.92 * 320))
+        return [1.2 * (2 * columns.mean() / 320 - 1), up], np.ptp(columns)
 
     colours = [(0xD5, 0x5E, 0x00), (0x00, 0x9E, 0x73), (0x00, 0x72, 0xB2)]
     positions, widths = zip(*map(found, colours), strict=True)
