@@ -118,11 +118,10 @@ def with_score_distances(dataset: InteractionDataset, scores: Tensor, task: Task
 
 def both_views(dataset: InteractionDataset) -> InteractionDataset:
     """Episodes 2m and 2m + 1, of one match, as each other's partners' steps."""
-    other = torch.arange(len(dataset)).view(-1, 2).flip(1).flatten()
     return dataclasses.replace(
         dataset,
-        partner_observations=dataset.observations[other],
-        partner_actions=dataset.actions[other],
+        partner_observations=measures.other_view(dataset.observations),
+        partner_actions=measures.other_view(dataset.actions),
         num_partner_actions=dataset.num_actions,
     )
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -118,6 +118,12 @@ def ratio_within(
     return float(np.mean(ratios)) if ratios else float("nan")
 
 
+def other_view(values: Shaped[Tensor, "episode ..."]) -> Shaped[Tensor, "episode ..."]:
+    """The values of the opponent's view of each episode, where rows 2m and 2m + 1 are both views of
+    one."""
+    return values.unflatten(0, (-1, 2)).flip(1).flatten(0, 1)
+
+
 def outcome_features(
     embeddings: Float[Tensor, "episode embedding"],
     agents: Int[Tensor, " episode"],
@@ -135,8 +141,7 @@ def outcome_features(
         generator: draws them.
     """
     own = metrics.average_others(embeddings, agents, num_episodes=num_episodes, generator=generator)
-    opponent = own.unflatten(0, (-1, 2)).flip(1).flatten(0, 1)
-    return torch.cat([own, opponent], dim=-1)
+    return torch.cat([own, other_view(own)], dim=-1)
 
 
 def outcome_accuracy(train: tuple[Tensor, Tensor], test: tuple[Tensor, Tensor]) -> dict[str, float]:
@@ -171,12 +176,12 @@ def estimate(
         measured: numbers of all runs, by name.
         key: what to estimate.
         minus: what is subtracted, run by run.
-        clusters: of each run, see `statistics.cluster_interval`.
+        clusters: of each run, see `statistics.cluster_means`.
     """
     numbers = _differences(measured, key, minus)
     finite = np.isfinite(numbers)
     kept = None if clusters is None else np.asarray(clusters)[finite]
-    return statistics.cluster_interval(numbers[finite], kept)
+    return statistics.t_interval(statistics.cluster_means(numbers[finite], kept))
 
 
 def part(

@@ -161,29 +161,6 @@ def draw_win_rates(ax: Axes, shares: Mapping[str, Mapping[str, Sequence[float | 
         ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
 
 
-def draw_win_matrix(ax: Axes, rates: ArrayLike, names: Sequence[str]) -> None:
-    """Shares of matches that row players won against column players.
-
-    Args:
-        ax: to draw on.
-        rates: (P, P), in [0, 1]; NaN cells stay empty.
-        names: of the players.
-    """
-    sns.heatmap(
-        np.asarray(rates),
-        ax=ax,
-        cmap="RdBu",
-        vmin=0,
-        vmax=1,
-        xticklabels=False,
-        yticklabels=names,
-        cbar_kws={"label": "share of matches won", "location": "bottom", "shrink": 0.6},
-        rasterized=True,
-    )
-    ax.set_xlabel("opponents, in the same order", fontsize=7)
-    ax.tick_params(length=0, labelsize=5.5)
-
-
 def draw_embeddings(ax: Axes, points: ArrayLike, names: Sequence[str]) -> None:
     """Embeddings in two dimensions, one colour and marker per agent.
 

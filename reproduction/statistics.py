@@ -86,9 +86,12 @@ def p_value_of_splits(values: ArrayLike, *, test_to_training: float) -> float:
 def cluster_means(values: ArrayLike, clusters: ArrayLike | None) -> NDArray[np.float64]:
     """The mean of each cluster, (C,), in ascending order; without clusters, the values themselves.
 
+    Runs of one cluster share something, such as a population, and are not independent: intervals
+    are of the means of clusters.
+
     Args:
         values: one number per run, (S,).
-        clusters: what each run shares with others, such as its population: integers, (S,).
+        clusters: what each run shares with others: integers, (S,).
 
     Raises:
         ValueError: if there is not one cluster per run.
@@ -100,19 +103,6 @@ def cluster_means(values: ArrayLike, clusters: ArrayLike | None) -> NDArray[np.f
         raise ValueError(f"clusters must be {len(values)}, one a run; got {np.shape(clusters)}")
     _, index = np.unique(np.asarray(clusters), return_inverse=True)
     return np.bincount(index, values) / np.bincount(index)
-
-
-def cluster_interval(values: ArrayLike, clusters: ArrayLike | None = None) -> Estimate:
-    """Mean over clusters of runs with its 95 % interval by Student's t on their means.
-
-    Runs of one cluster share something, such as a population, and are not independent: the number
-    of runs of the estimate is that of clusters.
-
-    Args:
-        values: one number per run, (S,).
-        clusters: of each run, (S,); by default each run is its own.
-    """
-    return t_interval(cluster_means(values, clusters))
 
 
 def wilson_interval(successes: ArrayLike) -> Estimate:

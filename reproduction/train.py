@@ -1,10 +1,9 @@
-"""Runs any training by its name: ``python -m reproduction.train "Emb-Hyb 0" --profile smoke``.
+"""Trains one wrestler or policy: ``python -m reproduction.train "Emb-Hyb 0" --profile smoke``.
 
-Names are ``population 0`` (all pairs of a population of ParticleWorld), the wrestlers' training
-runs, such as ``self-hasty``, and the policies of Figure 4, a variant and a seed. ``--list`` shows
-them all. Parameters are those of the notebook that uses the result, in the profile. An interrupted
-training resumes from its checkpoint, and a finished one is kept. Wrestlers and policies are jobs
-for one core each, so that a cluster can train them side by side.
+Names are the wrestlers' training runs, such as ``self-hasty``, and the policies of Figure 4, a
+variant and a seed; ``--list`` shows them all. Parameters are those of the notebook that uses the
+result, in the profile. An interrupted training resumes from its checkpoint, and a finished one is
+kept. Each is a job for one core, so that a cluster can run them side by side.
 """
 
 from __future__ import annotations
@@ -20,31 +19,8 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from paperlib.agents import maddpg
-from reproduction import policy_training, results, runner, training_runs, trainings, wrestlers
+from reproduction import policy_training, results, runner, training_runs, wrestlers
 from reproduction.policy_study import Study
-
-
-def train_population(parameters: Mapping[str, Any], number: int) -> None:
-    """Trains a population of population.py, which reads its pairs from the checkpoints."""
-    trainings.train_population(
-        num_pairs=parameters["num_pairs"],
-        seed=parameters["seed"] + number,
-        settings=maddpg.Settings(
-            num_iterations=parameters["num_iterations"],
-            learning_rate=parameters["learning_rate"],
-            discount=parameters["discount"],
-            logit_penalty=parameters["logit_penalty"],
-        ),
-        message_size=parameters["message_size"],
-        dynamics=parameters["dynamics"],
-        floor=parameters["floor"],
-        max_restarts=parameters["max_restarts"],
-        num_evaluation_episodes=parameters["num_evaluation_episodes"],
-        num_workers=parameters["num_workers"],
-        folder=results.resolve(parameters["checkpoint_folder"]) / str(number),
-        device=parameters["device"],
-    )
 
 
 def train_wrestlers(parameters: Mapping[str, Any], name: str) -> None:
@@ -65,18 +41,16 @@ def train_policy(parameters: Mapping[str, Any], variant: str, seed: int) -> None
 
 
 def trainings_of(profile: str, results_folder: str | Path) -> dict[str, Callable[[], None]]:
-    """Everything that can be trained in a profile, by name.
+    """The trainings of a profile, by name.
 
     Raises:
         ValueError: if the profile or one of its parameters is wrong.
     """
-    population, sumo, figure_4 = (
+    sumo, figure_4 = (
         runner.parameters_of(notebook, profile, results_folder)
-        for notebook in ("population", "wrestlers", "figure_4")
+        for notebook in ("wrestlers", "figure_4")
     )
     named: dict[str, Callable[[], None]] = {}
-    for number in population["trained"]:
-        named[f"population {number}"] = lambda n=number: train_population(population, n)
     for name in training_runs.RUNS:
         named[name] = lambda name=name: train_wrestlers(sumo, name)
     for variant in figure_4["variants"] + figure_4["more_variants"]:
@@ -87,8 +61,8 @@ def trainings_of(profile: str, results_folder: str | Path) -> dict[str, Callable
 
 def main(arguments: list[str] | None = None) -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(description="Train anything that has a name.")
-    parser.add_argument("name", nargs="?", help='such as "population 0", self-hasty, "Emb-Hyb 0"')
+    parser = argparse.ArgumentParser(description="Train a wrestler or a policy.")
+    parser.add_argument("name", nargs="?", help='such as self-hasty or "Emb-Hyb 0"')
     parser.add_argument("--profile", default="laptop", help="one of workflow/parameters.yaml")
     parser.add_argument("--results", default="results", type=Path, help="folder of all results")
     parser.add_argument("--list", action="store_true", help="show all names in the profile")

@@ -236,7 +236,7 @@ def measure(
         )
         found |= {f"{name}, {count} episodes": x for name, x in numbers.items()}
     both = (
-        (torch.cat([v, v.unflatten(0, (-1, 2)).flip(1).flatten(0, 1)], dim=1), outcomes[rows])
+        (torch.cat([v, measures.other_view(v)], dim=1), outcomes[rows])
         for v, rows in ((learned, train), (embedded, test))
     )
     found["outcome, same match"] = measures.outcome_accuracy(*both)["outcome"]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+import seaborn as sns
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 from reproduction import comparison_plots, measures, plots
 
@@ -25,13 +28,36 @@ def tournament(values: Values) -> Figure:
     total = np.maximum(sum(counts.values()), 1)
     rates = np.where(np.eye(len(order), dtype=bool), np.nan, counts["won"] / total)
     figure, (left, right) = plt.subplots(1, 2, figsize=(6.75, 3.6), width_ratios=[1.6, 1])
-    plots.draw_win_matrix(left, rates, [values["names"][k] for k in order])
+    draw_win_matrix(left, rates, [values["names"][k] for k in order])
     ratings, ranks = ratings[order], np.arange(len(order))
     errors = np.abs(ratings[:, 1:] - ratings[:, :1]).T
     look = {"fmt": "o", "ms": 3, "capsize": 2, "color": "#0072B2"}
     right.errorbar(ratings[:, 0], ranks, xerr=errors, **look)
     right.set(xlabel="rating", yticks=[], ylim=(len(order) - 0.5, -0.5))
     return figure
+
+
+def draw_win_matrix(ax: Axes, rates: ArrayLike, names: Sequence[str]) -> None:
+    """Shares of matches that row players won against column players.
+
+    Args:
+        ax: to draw on.
+        rates: (P, P), in [0, 1]; NaN cells stay empty.
+        names: of the players.
+    """
+    sns.heatmap(
+        np.asarray(rates),
+        ax=ax,
+        cmap="RdBu",
+        vmin=0,
+        vmax=1,
+        xticklabels=False,
+        yticklabels=names,
+        cbar_kws={"label": "share of matches won", "location": "bottom", "shrink": 0.6},
+        rasterized=True,
+    )
+    ax.set_xlabel("opponents, in the same order", fontsize=7)
+    ax.tick_params(length=0, labelsize=5.5)
 
 
 def styles(values: Values) -> Figure:

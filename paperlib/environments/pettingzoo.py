@@ -23,7 +23,6 @@ from paperlib.environments.particleworld import (
 )
 from paperlib.environments.robosumo import RoboSumo
 from paperlib.environments.robosumo_bodies import TATAMI_SIZE
-from paperlib.environments.robosumo_models import COLOURS
 from paperlib.environments.robosumo_rules import ACTION_TIME, MAX_CYCLES, NO_ONE, REASONS
 
 SPEAKER, LISTENER = "speaker_0", "listener_0"
@@ -162,7 +161,7 @@ class RoboSumoEnv(FixedSpacesEnv):
         render_mode: None, "rgb_array", or "human" for a window.
         width: of a picture, in pixels, at most 1920.
         height: of a picture, in pixels, at most 1080.
-        integrator, tatami_size, colours, max_cycles, contact_forces: as `RoboSumo` takes them.
+        integrator, tatami_size, max_cycles, contact_forces: as `RoboSumo` takes them.
 
     Raises:
         ValueError: if an argument is out of range.
@@ -184,7 +183,6 @@ class RoboSumoEnv(FixedSpacesEnv):
         height: int = 480,
         integrator: str = "implicitfast",
         tatami_size: float = TATAMI_SIZE,
-        colours: Sequence[Sequence[float]] = COLOURS,
         max_cycles: int = MAX_CYCLES,
         contact_forces: bool = True,
     ) -> None:
@@ -193,7 +191,6 @@ class RoboSumoEnv(FixedSpacesEnv):
             robots=robots,
             integrator=integrator,
             tatami_size=tatami_size,
-            colours=colours,
             max_cycles=max_cycles,
             contact_forces=contact_forces,
             auto_reset=False,

@@ -28,7 +28,6 @@ from numpy.typing import ArrayLike, NDArray
 from paperlib import _checks
 from paperlib.environments import robosumo_models, robosumo_rules
 from paperlib.environments.robosumo_bodies import ROBOTS, TATAMI_SIZE
-from paperlib.environments.robosumo_models import COLOURS
 from paperlib.environments.robosumo_observations import (
     Floats,
     Observer,
@@ -94,7 +93,6 @@ class RoboSumo:
         integrator: "implicitfast" or "RK4" (the original's). Published policies win nearly as
             often with the former (`notebooks/fidelity.py`), which is several times as fast.
         tatami_size: distance of the ring's border from the centre, in m, at least 1.5.
-        colours: red, green and blue in [0, 1] of each robot.
         max_cycles: steps until a match is a draw.
         contact_forces: False replaces them with zeros, as ports to MuJoCo 2 and later did.
         auto_reset: whether a new match begins in the same step in which one ends. Otherwise the
@@ -118,7 +116,6 @@ class RoboSumo:
         robots: Sequence[str] = ("ant", "ant"),
         integrator: str = "implicitfast",
         tatami_size: float = TATAMI_SIZE,
-        colours: Sequence[Sequence[float]] = COLOURS,
         max_cycles: int = MAX_CYCLES,
         contact_forces: bool = True,
         auto_reset: bool = True,
@@ -126,9 +123,7 @@ class RoboSumo:
     ) -> None:
         self.max_cycles = _checks.integer("max_cycles", max_cycles, minimum=1)
         self._generators = _make_generators(seeds)
-        spec = robosumo_models.make_spec(
-            robots, integrator=integrator, tatami_size=tatami_size, colours=colours
-        )
+        spec = robosumo_models.make_spec(robots, integrator=integrator, tatami_size=tatami_size)
         self.robots = tuple(robots)
         self.tatami_size = tatami_size
         self.auto_reset = auto_reset

@@ -60,15 +60,6 @@ def test_no_win_rates_are_an_empty_plot():
     assert not ax.patches
 
 
-def test_win_matrix_shows_rates_in_order(ax):
-    plots.draw_win_matrix(ax, [[np.nan, 0.75], [0.25, np.nan]], ["strong", "weak"])
-    (mesh,) = ax.collections
-    shown = mesh.get_array().reshape(2, 2)
-    assert shown[0, 1] == 0.75 and shown[1, 0] == 0.25 and shown.mask.diagonal().all()
-    assert [label.get_text() for label in ax.get_yticklabels()] == ["strong", "weak"]
-    assert mesh.get_clim() == (0, 1)
-
-
 def test_embeddings_have_a_colour_for_each_agent(ax):
     points = np.arange(10.0).reshape(5, 2)
     plots.draw_embeddings(ax, points, ["a", "b", "a", "c", "b"])

@@ -1,4 +1,4 @@
-"""The command line that trains anything that has a name."""
+"""The command line that trains wrestlers and policies."""
 
 import pytest
 
@@ -14,9 +14,9 @@ def main(folder, *arguments):
 def test_the_list_names_everything_in_the_profile(tmp_path, capsys):
     main(tmp_path, "--list")
     names = capsys.readouterr().out.splitlines()
-    assert names[0] == "population 0" and names[-1] == "recurrent 0"
+    assert names[-1] == "recurrent 0"
     assert {"self-hasty", "pair-balanced", "Emb-Hyb 0"} <= {*names}
-    assert len(names) == 2 + len(training_runs.RUNS) + 4
+    assert len(names) == len(training_runs.RUNS) + 4
 
 
 @pytest.mark.parametrize(
@@ -47,23 +47,11 @@ def test_a_wrestler_is_trained_into_the_folder_of_its_notebook(tmp_path, monkeyp
     assert metadata["training"]["key"] == [0, 400, 0] and metadata["names"] == ["a"]
 
 
-@pytest.fixture
-def given(monkeypatch):
-    """What `train_population` is called with."""
-    found = {}
-    monkeypatch.setattr(train.trainings, "train_population", lambda **given: found.update(given))
-    return found
-
-
-def test_the_population_is_trained_with_the_parameters_of_its_notebook(tmp_path, given):
-    main(tmp_path, "population 1")
-    assert given["num_pairs"] == 8 and given["settings"].num_iterations == 12
-    assert given["folder"] == tmp_path / "smoke/checkpoints/population/1"
-
-
-def test_results_in_the_repository_are_found_from_any_folder(tmp_path, given, monkeypatch):
+def test_results_in_the_repository_are_found_from_any_folder(tmp_path, monkeypatch):
+    given = {}
+    monkeypatch.setattr(train.wrestlers, "train", lambda **found: given.update(found))
     monkeypatch.setattr(results, "ROOT", tmp_path)
     (tmp_path / "notebooks").mkdir()
     monkeypatch.chdir(tmp_path / "notebooks")
-    main(tmp_path / "results", "population 1")
-    assert given["folder"] == tmp_path / "results/smoke/checkpoints/population/1"
+    main(tmp_path / "results", "self-hasty")
+    assert given["folder"] == tmp_path / "results/smoke/training_runs"

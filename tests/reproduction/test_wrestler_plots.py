@@ -44,3 +44,13 @@ def test_curves_are_means_of_five_iterations(values):
     assert line.get_ydata() == pytest.approx([0.2, 0.3, 0.4, 0.5])
     assert line.get_xdata() == pytest.approx([0.002, 0.003, 0.004, 0.005])
     plt.close("all")
+
+
+def test_win_matrix_shows_rates_in_order():
+    ax = plt.figure().subplots()
+    wrestler_plots.draw_win_matrix(ax, [[np.nan, 0.75], [0.25, np.nan]], ["strong", "weak"])
+    (mesh,) = ax.collections
+    shown = mesh.get_array().reshape(2, 2)
+    assert shown[0, 1] == 0.75 and shown[1, 0] == 0.25 and shown.mask.diagonal().all()
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["strong", "weak"]
+    assert mesh.get_clim() == (0, 1)
