@@ -53,7 +53,7 @@ OBJECTIVES: dict[str, Objective | type] = {
     "VAE": VAE,
     "LIAM": LIAM,
 }
-REFERENCES = {"untrained", "supervised", "summary statistics", "chance"}
+RESERVED = {"untrained", "supervised", "summary statistics", "chance"}
 
 
 class Result(NamedTuple):
@@ -203,7 +203,7 @@ def compare(
     if not seeds:
         raise ValueError("seeds: at least one is needed")
     _checks.different("seeds", seeds)
-    if taken := {*(objectives or ())} & REFERENCES:
+    if taken := {*(objectives or ())} & RESERVED:
         raise ValueError(f"objectives: the name {min(taken)!r} is taken by a reference")
     settings, sizes = settings or Settings(), (dataset.observation_size, dataset.action_size)
     encoders = matched_encoders(*sizes) if encoders is None else encoders

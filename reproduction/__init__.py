@@ -16,9 +16,9 @@ Notebooks import it, the library never does.
   how their settings are chosen
 - `listeners`, `speakers`, `listener_tables`: Tables 2 and 3: episodes, splits, measures; what new
   speakers are given; rows
-- `generalisation`, `generalisation_plots`, `cells`, `sources`, `channel_symmetries`: speakers for
-  unseen listeners: who learns with whom, with which encoder, from which episodes; listeners behind
-  relabelled channels, 48 languages of each
+- `generalisation`, `generalisation_plots`, `cells`, `listener_sources`, `channel_symmetries`:
+  speakers for unseen listeners: who learns with whom, with which encoder, from which episodes;
+  listeners behind relabelled channels, 48 languages of each
 - `languages`, `listening`, `distances`, `language_plots`: what speakers say and listeners
   understand; what listeners do; two kinds of distance compared
 - `value_of_knowing`: what best responses to each agent gain over the best response to all

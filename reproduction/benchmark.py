@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from typing import NamedTuple
@@ -21,6 +21,7 @@ from paperlib.embeddings import PolicyEmbedder, Settings
 from paperlib.encoders import count_weights
 from paperlib.objectives import Hybrid
 from paperlib.streams import make_generator
+from paperlib.training import Progress
 from reproduction import benchmark_worlds
 from reproduction.benchmark_answers import PAPERS
 from reproduction.benchmark_measures import Row, learning_data, measure_encoder, references
@@ -48,7 +49,7 @@ class Choice(NamedTuple):
 
 
 Wanted = Mapping[str, Sequence[tuple[str, Choice]]]  # objectives and choices by encoder
-REFERENCES = "references", Choice(0.0, 0.0)  # what needs no encoder
+NO_ENCODER = "references", Choice(0.0, 0.0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -175,7 +176,7 @@ class Benchmark:
         titles = [*self.objectives, SUPERVISED, UNTRAINED]
         wanted: dict[Case, Wanted] = {}
         for task, seed in product(self.tasks, seeds):
-            wanted[Case(*task, seed)] = {"": [REFERENCES]} | {
+            wanted[Case(*task, seed)] = {"": [NO_ENCODER]} | {
                 encoder: [(title, choices[*task, encoder, title]) for title in titles]
                 for encoder in self.encoders
             }
@@ -236,9 +237,7 @@ class Benchmark:
         return comparison.train(data, scaled, loss, settings=settings, generator=generator)
 
 
-def run_cells(
-    *, benchmark: Benchmark, case: Case, wanted: Wanted, progress: Callable[[int], None]
-) -> list[Row]:
+def run_cells(*, benchmark: Benchmark, case: Case, wanted: Wanted, progress: Progress) -> list[Row]:
     """A job: cells of one case, each kept in a file."""
     shared = {"num_updates": benchmark.num_updates[case.world]}
     shared["anchors_per_update"] = benchmark.anchors_per_update

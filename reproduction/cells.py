@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,10 +20,11 @@ from paperlib.embeddings import PolicyEmbedder, Settings
 from paperlib.environments.particleworld import FORCE_SIZE, MESSAGE, listener_size
 from paperlib.objectives import Hybrid
 from paperlib.streams import make_generator
+from paperlib.training import Progress
 from reproduction.channel_symmetries import by_message, relabelled_returns
+from reproduction.listener_sources import Source, channels_of, collect, contexts
 from reproduction.listening import pushes
 from reproduction.measures import window_means
-from reproduction.sources import Source, channels_of, collect, contexts
 
 MAX_IMAGES = 672  # images of listeners that a speaker trains with
 MAX_CONTEXTS = 96  # of each of them, from one episode; fewer from more episodes
@@ -207,7 +208,7 @@ def run_cell(
     test: Source,
     key: Sequence[int],
     path: Path,
-    progress: Callable[[int], None],
+    progress: Progress,
     **evaluation: Any,
 ) -> dict[str, Any]:
     """A job: learns an encoder, and evaluates it.

@@ -16,6 +16,7 @@ from paperlib.embeddings import PolicyEmbedder, Settings
 from paperlib.graphs import InteractionGraph, Split
 from paperlib.objectives import Objective
 from paperlib.streams import make_generator
+from paperlib.training import Progress
 from reproduction import results
 from reproduction.streams import device_source
 
@@ -99,7 +100,7 @@ def learn_to_file(
     key: tuple[int, ...],
     device: str,
     path: Path,
-    progress: Callable[[int], None],
+    progress: Progress,
 ) -> None:
     """Trains an encoder with the random stream ``key`` and writes it to ``path``; an existing file
     of the same objective, settings, key and data is kept.

@@ -15,7 +15,7 @@ from paperlib.streams import make_generator
 from reproduction import listeners
 from reproduction.cells import ENCODERS, Cell, run_cell
 from reproduction.jobs import run_jobs
-from reproduction.sources import Source
+from reproduction.listener_sources import Source
 from reproduction.streams import Stream
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from paperlib.datasets import InteractionDataset
 from paperlib.embeddings import PolicyEmbedder
 from paperlib.graphs import InteractionGraph, Split
 from paperlib.streams import make_generator
+from paperlib.training import Progress
 from reproduction import comparison_files, measures, results
 from reproduction.comparisons import REFERENCES, Comparison
 from reproduction.jobs import run_jobs
@@ -199,7 +200,7 @@ def measure(
     seed: int,
     episode_counts: Sequence[int],
     max_per_agent: int,
-    progress: Callable[[int], None],
+    progress: Progress,
 ) -> dict[str, float]:
     """A job of `measure_all`: of an encoder, or its file, or summary statistics."""
     dataset, _ = comparison_files.load_episodes(episodes)

@@ -27,8 +27,8 @@ from jupyter_client.manager import AsyncKernelManager
 from paperlib import _checks
 from reproduction import results, staging
 
-NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
-PROFILES = Path(__file__).parents[1] / "workflow" / "parameters.yaml"
+NOTEBOOKS = results.ROOT / "notebooks"
+PROFILES = results.ROOT / "workflow" / "parameters.yaml"
 
 
 def ipc_kernel_manager(sockets: str, folder: Path) -> type[AsyncKernelManager]:

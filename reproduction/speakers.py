@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from paperlib.embeddings import PolicyEmbedder
 from paperlib.environments.particleworld import ParticleWorld
 from paperlib.graphs import Split
 from paperlib.streams import make_generator
+from paperlib.training import Progress
 from reproduction.comparison_files import METHODS, load_encoders
 from reproduction.listeners import ListenerRun
 from reproduction.streams import Stream
@@ -119,12 +120,7 @@ class Task:
         return torch.stack([zeros, zeros, noise.expand_as(zeros), oracle, *known])
 
     def by_maddpg(
-        self,
-        *,
-        settings: maddpg.Settings,
-        averages_per_count: int,
-        checkpoint: Path,
-        device: str,
+        self, *, settings: maddpg.Settings, averages_per_count: int, checkpoint: Path, device: str
     ) -> dict[str, Any]:
         """Arguments of `trainings.train_speakers`, for the speakers of `BY_MADDPG`."""
         contexts = self.contexts("train", num_averages=averages_per_count)
@@ -163,13 +159,21 @@ class Task:
         return found
 
 
-def make_task(seed: int, run: ListenerRun, *, encoders: Path, **options: Any) -> Task:
+def make_task(
+    seed: int,
+    run: ListenerRun,
+    *,
+    encoders: Path,
+    num_new_episodes: int,
+    episode_counts: Sequence[int],
+) -> Task:
     """The task of a run of Table 2, by its strong split.
 
     Args:
         seed, run: of Table 2.
         encoders: where table_2.py left them.
-        options: ``num_new_episodes`` on each training edge, and ``episode_counts``.
+        num_new_episodes: on each training edge.
+        episode_counts: see `Task`.
 
     Raises:
         ValueError: if an encoder learned from other edges than this run's training edges.
@@ -179,13 +183,12 @@ def make_task(seed: int, run: ListenerRun, *, encoders: Path, **options: Any) ->
     new = populations.collect(
         run.population,
         split.train,
-        num_episodes=options["num_new_episodes"],
+        num_episodes=num_new_episodes,
         generator=make_generator(seed, Stream.TABLE_3_NEW_EPISODES),
     )
     episodes = {"train": run.dataset.on_edges(split.train), "new": new}
     episodes["test"] = run.dataset.on_edges(split.test)
-    counts = options["episode_counts"]
-    return Task(seed, run.population, split, episodes, models, counts)
+    return Task(seed, run.population, split, episodes, models, episode_counts)
 
 
 def train_exactly(
@@ -196,7 +199,7 @@ def train_exactly(
     num_word_episodes: int,
     num_without: int,
     num_check_episodes: int,
-    progress: Callable[[int], None],
+    progress: Progress,
 ) -> dict[str, list[float]]:
     """A job: exact speakers (`word_speakers`) of one run, one for each count and speaker.
 

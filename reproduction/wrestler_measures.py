@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import product
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from paperlib.datasets import InteractionDataset
 from paperlib.embeddings import PolicyEmbedder
 from paperlib.graphs import InteractionGraph, Split
 from paperlib.streams import make_generator
+from paperlib.training import Progress
 from reproduction import comparison_files, measures, strengths
 from reproduction.comparisons import Comparison
 from reproduction.jobs import run_jobs
@@ -184,7 +185,7 @@ def measure(
     model: PolicyEmbedder | Path | None,
     protocol: Protocol,
     seed: int,
-    progress: Callable[[int], None],
+    progress: Progress,
 ) -> dict[str, float]:
     """A job of `measure_all`: measures an encoder, or its file, or summary statistics.
 

@@ -23,8 +23,9 @@ TESTS = [path for path in modules("tests", "benchmarks") if "peers" not in path.
 HELPERS = {path.stem for path in modules("tests/helpers")}
 BESIDE = {"benchmarks": {path.stem for path in (ROOT / "benchmarks").iterdir()}, "tests": HELPERS}
 # No file imports these: kernels, JupyterLab and workflows are started, Sphinx loads its extensions
-# and theme by name, and pandas writes Markdown by tabulate
-STARTED = {"furo", "ipykernel", "jupyterlab", "myst-nb", "snakemake", "sphinx-design", "tabulate"}
+# and theme by name, and pandas writes Markdown by tabulate and LaTeX by Jinja
+STARTED = {"furo", "ipykernel", "jinja2", "jupyterlab", "myst-nb", "snakemake", "sphinx-design"}
+STARTED |= {"tabulate"}
 STARTED_BY_TESTS = {"beartype", "hatchling", "pytest-xdist", "ruff"}
 HEAVY = {"matplotlib", "papermill", "reproduction", "seaborn", "snakemake", "sphinx"}
 

@@ -12,12 +12,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import mujoco
 import numpy as np
 import torch
 from jaxtyping import Float
-from markupsafe import Markup
 from numpy.typing import NDArray
 from PIL import Image
 from sklearn.decomposition import PCA
@@ -192,6 +190,5 @@ def make_page(content: dict[str, Any]) -> str:
     fixed = {"landmark_colours": LANDMARK_COLOURS, "step_seconds": ACTION_TIME}
     text = json.dumps(files.plain(fixed | content), separators=(",", ":"), allow_nan=False)
     # Of all that JSON can hold, only "<" means anything to HTML in a script.
-    safe = Markup(text.replace("<", "\\u003c"))
-    template = jinja2.Template(TEMPLATE.read_text(), autoescape=True)
-    return template.render(content=safe)
+    safe = text.replace("<", "\\u003c")
+    return TEMPLATE.read_text().removesuffix("\n").replace("{{ content }}", safe)

@@ -6,9 +6,9 @@ import torch
 from paperlib.datasets import InteractionDataset
 from paperlib.embeddings import PolicyEmbedder
 from paperlib.streams import make_generator
-from reproduction import sources
+from reproduction import listener_sources
 from reproduction.channel_symmetries import channel_symmetries
-from reproduction.sources import Source
+from reproduction.listener_sources import Source
 
 
 @pytest.fixture
@@ -24,9 +24,9 @@ def test_images_are_numbered_channel_by_channel(source):
     count = len(source.pairs)
     assert found.agents.unique().tolist() == [*range(3 * count)]
     assert found.agents.bincount().tolist() == [count] * (3 * count)  # one for each speaker
-    both = sources.collect([source, source], symmetric=True, generator=make_generator(1))
+    both = listener_sources.collect([source, source], symmetric=True, generator=make_generator(1))
     assert both.agents.unique().tolist() == [*range(2 * 8 * count)]
-    assert both.agents.bincount().min() >= sources.EPISODES_PER_IMAGE
+    assert both.agents.bincount().min() >= listener_sources.EPISODES_PER_IMAGE
 
 
 def test_contexts_are_of_different_episodes_of_one_agent(dataset, generator):
@@ -43,7 +43,7 @@ def test_contexts_are_of_different_episodes_of_one_agent(dataset, generator):
     model = PolicyEmbedder(1, 2, encoder=Numbers(), generator=generator)
     agents = torch.tensor([2, 0])
     options = {"num_episodes": 2, "num_contexts": 5, "generator": generator}
-    found = sources.contexts(model, episodes, agents=agents, **options)
+    found = listener_sources.contexts(model, episodes, agents=agents, **options)
     assert found.shape == (2, 5, len(dataset)) and (found.sum(-1) == 2).all() and found.max() == 1
     for own, agent in zip(found, (2, 0), strict=True):
         assert set(dataset.agents[own.sum(0) > 0].tolist()) == {agent}
