@@ -207,23 +207,8 @@ def _sumo_forms(threads: int) -> Group:
     return Group("RoboSumo's forms", unit, [*together, alone, *apart], questions)
 
 
-def sumo_changes(arguments: argparse.Namespace) -> Iterator[Survey]:
-    """5: what else could make RoboSumo's physics faster."""
-    options = {
-        "num_envs": 32 if arguments.quick else 64,
-        "num_judged": 40 if arguments.quick else 400,
-        "threads": arguments.threads,
-        "policies": arguments.policies,
-        "robots": arguments.robots,
-    }
-    yield Survey(
-        f"Changes to the physics of {' against '.join(arguments.robots)}",
-        Contender("changes", "ours.robosumo_changes", "ours", options),
-    )
-
-
 def wrestler_groups(arguments: argparse.Namespace) -> Iterator[Group]:
-    """6: training wrestlers, and embeddings of their long episodes.
+    """5: training wrestlers, and embeddings of their long episodes.
 
     On one thread, as every job of these trainings runs: as many jobs as cores go side by side.
     """
@@ -253,7 +238,7 @@ def wrestler_groups(arguments: argparse.Namespace) -> Iterator[Group]:
 
 
 def cell_surveys(arguments: argparse.Namespace) -> Iterator[Survey]:
-    """7: learning embeddings with every encoder and objective."""
+    """6: learning embeddings with every encoder and objective."""
     for world in CELL_WORLDS:
         options = {"world": world, "quick": arguments.quick}
         yield Survey(
@@ -267,7 +252,6 @@ PARTS: dict[int, Callable[[argparse.Namespace], Iterator[Group | Survey]]] = {
     2: training_groups,
     3: embedding_groups,
     4: sumo_groups,
-    5: sumo_changes,
-    6: wrestler_groups,
-    7: cell_surveys,
+    5: wrestler_groups,
+    6: cell_surveys,
 }

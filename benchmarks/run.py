@@ -18,7 +18,6 @@ from report import answer, write
 from workers import FOLDER, Missing, Worker, compare
 
 from paperlib.agents import published_policies
-from paperlib.environments.robosumo_bodies import ROBOTS
 
 Log = Callable[[str], None]
 
@@ -80,8 +79,8 @@ def parse() -> argparse.Namespace:
         nargs="+",
         choices=PARTS,
         default=list(PARTS),
-        help="1: environment steps, 2: training, 3: embeddings, 4: RoboSumo, 5: its physics, "
-        "6: wrestlers, 7: encoders and objectives",
+        help="1: environment steps, 2: training, 3: embeddings, 4: RoboSumo, 5: wrestlers, "
+        "6: encoders and objectives",
     )
     parser.add_argument("--quick", action="store_true", help="rough numbers in less time")
     parser.add_argument("--threads", type=int, default=2, help="for each contender")
@@ -89,9 +88,6 @@ def parse() -> argparse.Namespace:
         "--policies",
         type=os.path.abspath,
         help="folder of RoboSumo's published policies (default: what ROBOSUMO_POLICIES says)",
-    )
-    parser.add_argument(
-        "--robots", nargs=2, choices=ROBOTS, default=["ant", "ant"], help="of part 5"
     )
     parser.add_argument("--output", type=Path, default=FOLDER / "results")
     return parser.parse_args()

@@ -8,7 +8,7 @@ those that only step are handed the recorded ones.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import mujoco
@@ -57,28 +57,20 @@ class Matches:
 class BareBatch:
     """MuJoCo's own threads, each with one MjData, or where ``persistent`` one for each match."""
 
-    def __init__(
-        self, recording: Recording, model: mujoco.MjModel, *, threads: int, persistent: bool = False
-    ) -> None:
+    def __init__(self, recording: Recording, model: mujoco.MjModel, *, threads: int) -> None:
         self._recording = recording
-        self.batch = Batch(model, len(recording.states), threads, persistent)
-        self._controls = self.batch.bind("ctrl")
-        self.state = self.batch.state
+        self._batch = Batch(model, len(recording.states), threads)
+        self._controls = self._batch.bind("ctrl")
+        self.state = self._batch.state
 
-    def steps(self) -> Iterator[None]:
-        """Stops after each step, before matches begin anew."""
+    def play(self) -> None:
         self.state[:] = self._recording.states
         for actions, (rows, states) in zip(
             self._recording.actions, self._recording.begun, strict=True
         ):
             self._controls[:] = actions
-            self.batch.step(nstep=PHYSICS_STEPS)
-            yield
+            self._batch.step(nstep=PHYSICS_STEPS)
             self.state[rows] = states
-
-    def play(self) -> None:
-        for _ in self.steps():
-            pass
 
 
 class BareThreads:

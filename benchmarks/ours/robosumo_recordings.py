@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 
 import mujoco
 import numpy as np
@@ -47,12 +46,7 @@ class Recording:
 
 
 def record(
-    num_envs: int,
-    num_steps: int,
-    *,
-    threads: int,
-    robots: Sequence[str] = ANTS,
-    policies: str | None = None,
+    num_envs: int, num_steps: int, *, threads: int, policies: str | None = None
 ) -> Recording:
     """Plays matches until they are at all their stages, then records them.
 
@@ -60,12 +54,11 @@ def record(
         num_envs: N.
         num_steps: K.
         threads: to play on.
-        robots: who plays.
         policies: folder of published policies; see `player`.
     """
-    matches = RoboSumo(range(num_envs), robots=robots, num_threads=threads)
+    matches = RoboSumo(range(num_envs), robots=ANTS, num_threads=threads)
     batch = matches.physics.batch
-    players = [player(name, policies) for name in robots]
+    players = [player(name, policies) for name in ANTS]
     draws = make_generator(0)
     observations = matches.reset()
     actions, begun = [], []
@@ -106,12 +99,9 @@ def without_history(states: NDArray[np.float64], model: mujoco.MjModel) -> NDArr
     return np.delete(states, np.s_[start : start + model.nhistory], axis=1)
 
 
-def without_sensors(spec: mujoco.MjSpec) -> mujoco.MjModel:
+def bare_model() -> mujoco.MjModel:
     """The bodies alone, without what observations need."""
+    spec = robosumo_models.make_spec(ANTS)
     for part in (*spec.sensors, *spec.sites):
         spec.delete(part)
     return spec.compile()
-
-
-def bare_model() -> mujoco.MjModel:
-    return without_sensors(robosumo_models.make_spec(ANTS))
