@@ -26,6 +26,7 @@ from paperlib.metrics import embedding_quality, summary_statistics
 from paperlib.objectives import Hybrid, Objective, identification, imitation
 from paperlib.settings import Settings
 from paperlib.streams import make_generator
+from paperlib.training import Progress, no_progress
 
 SPLITS = ("episodes", "agents")
 Make = Callable[..., nn.Module]  # make(observation_size, action_size, generator=generator)
@@ -257,7 +258,7 @@ def train(
     *,
     settings: Settings,
     generator: torch.Generator,
-    progress: Callable[[int], None] = lambda done: None,
+    progress: Progress = no_progress,
 ) -> PolicyEmbedder:
     """Calls `learn`, after building the objective for the dataset if it is a class.
 

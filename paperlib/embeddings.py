@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from paperlib.encoders import (
 from paperlib.graphs import InteractionGraph
 from paperlib.objectives import Networks, Objective, Triplets, draw_triplets
 from paperlib.settings import Settings
+from paperlib.training import Progress, no_progress
 
 
 class PolicyEmbedder(nn.Module):
@@ -197,7 +197,7 @@ def learn(
     settings: Settings | None = None,
     graph: InteractionGraph | None = None,
     generator: torch.Generator,
-    progress: Callable[[int], None] = lambda done: None,
+    progress: Progress = no_progress,
 ) -> PolicyEmbedder:
     """Learns embeddings of the agents of ``dataset`` (Algorithm 1, every agent in every update).
 
