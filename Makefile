@@ -27,8 +27,8 @@ MUJOCO3 := 3.17.0
 OLDEST := build/mujoco-$(MUJOCO3)
 ROBOSUMO_TESTS := tests/paperlib/environments tests/paperlib/agents/test_published_policies.py
 
-# Every test by itself, but those of one xdist_group one after the other
-PARALLEL := --numprocesses $(CORES) --dist loadgroup
+# Every test by itself, but those of one xdist_group one after the other; the order is conftest.py's
+PARALLEL := --numprocesses $(CORES) --dist loadgroup --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help install reproduce smoke test test-fast test-mujoco3 test-slurm lint lab notebooks book figures bench lock clean

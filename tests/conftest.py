@@ -10,6 +10,7 @@ os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM
 # While jaxtyping's hook loads a module of ours, what that imports is compiled anew, whole libraries
 # that stand there compiled: some ten seconds. What is imported before is not.
 import beartype.door  # noqa: F401
+import hypothesis
 import jaxtyping
 import matplotlib.pyplot  # noqa: F401
 import networkx  # noqa: F401
@@ -24,6 +25,10 @@ from samples import make_dataset
 from paperlib import streams
 
 torch.set_num_threads(1)
+
+# The same examples in every run, however long they take on a busy machine
+hypothesis.settings.register_profile("fixed", derandomize=True, deadline=None)
+hypothesis.settings.load_profile("fixed")
 
 
 def pytest_collection_modifyitems(items):

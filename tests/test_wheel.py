@@ -16,6 +16,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from sources import ROOT, requirements
 
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("wheel")]
 SOURCES = ("paperlib", "reproduction", "pyproject.toml", "README.md", "LICENSE")
 # Runs before each script: no network, and no package but those that the wheel asks for
 GUARD = """
@@ -85,12 +86,6 @@ for env in (ParticleWorldEnv(), RoboSumoEnv()):
 """
 
 
-def pip(*arguments):
-    command = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-
-
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
     folder = tmp_path_factory.mktemp("wheel")
@@ -100,8 +95,9 @@ def wheel(tmp_path_factory):
             shutil.copytree(ROOT / name, folder / "source" / name, ignore=ignore)
         else:
             shutil.copy(ROOT / name, folder / "source" / name)
-    offline = ("--no-index", "--no-deps", "--no-build-isolation")
-    pip("wheel", *offline, "--wheel-dir", str(folder), str(folder / "source"))
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
+    done = subprocess.run(command, cwd=folder / "source", capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
     (path,) = folder.glob("*.whl")
     return path
 
@@ -109,7 +105,8 @@ def wheel(tmp_path_factory):
 @pytest.fixture(scope="module")
 def installed(wheel, tmp_path_factory):
     folder = tmp_path_factory.mktemp("installed")
-    pip("install", "--no-index", "--no-deps", "--target", str(folder), str(wheel))
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder)
     return folder
 
 

@@ -57,7 +57,7 @@ def test_graphs_that_are_none(agents, edges, message, unchecked):
         InteractionGraph(agents, edges)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seeds, st.integers(5, 12), st.floats(0.5, 0.8))
 def test_weak_splits_share_no_edge_and_know_every_agent(seed, num_agents, fraction):
     graph = InteractionGraph.complete(num_agents)
@@ -102,7 +102,7 @@ def test_weak_split_of_a_graph_in_pieces(generator):
         weak_split(graph, generator=generator)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seeds, st.integers(12, 28))
 def test_every_listener_loses_one_edge_to_test_and_one_to_validation(seed, num_pairs):
     graph = InteractionGraph.bipartite(num_pairs, num_pairs)
@@ -132,7 +132,7 @@ def test_too_few_edges_to_leave_out(generator):
         leave_edges_out(InteractionGraph.bipartite(2, 2), [2, 3], generator=generator)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seeds, st.integers(2, 4), st.integers(2, 4), st.integers(2, 5))
 def test_strong_splits_share_no_agent(seed, num_validation, num_test, num_train):
     size = num_validation + num_test + num_train
@@ -149,7 +149,7 @@ def test_strong_splits_share_no_agent(seed, num_validation, num_test, num_train)
     assert all(len(part.edges) == part.num_agents * (part.num_agents - 1) / 2 for part in parts)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seeds)
 def test_sides_are_split_alike(seed):
     graph = InteractionGraph.bipartite(28, 28)

@@ -1,8 +1,6 @@
 """Encoders on their way from results into the package."""
 
 import hashlib
-import subprocess
-import sys
 
 import pytest
 import torch
@@ -82,10 +80,9 @@ def test_what_is_not_behind_the_results_is_refused(learned):
 
 
 def test_command_line_names_what_is_missing(tmp_path):
-    command = [sys.executable, "-m", "reproduction.shipping", "--results", str(tmp_path)]
-    command += ["--encoders", str(tmp_path), "--world", "toy", "--seed", "0"]
-    answer = subprocess.run(command, capture_output=True, text=True)
-    assert answer.returncode == 1 and "no such file" in answer.stderr
+    options = ["--results", str(tmp_path), "--encoders", str(tmp_path)]
+    with pytest.raises(SystemExit, match="no such file"):
+        shipping.main([*options, "--world", "toy", "--seed", "0"])
 
 
 def test_the_card_of_the_package_is_that_of_its_files():

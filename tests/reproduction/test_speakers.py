@@ -17,6 +17,7 @@ from reproduction.speakers import BY_MADDPG, CODE, CONSTANT, SPEAKERS, SWAPPED
 from reproduction.streams import Stream
 
 SIZE = 4  # pairs
+shares_exact_training = pytest.mark.xdist_group("exact speakers")
 
 
 @pytest.fixture(scope="module")
@@ -150,6 +151,7 @@ def found(task):
     return speakers.train_exactly(task=task, **options, progress=lambda done: None)
 
 
+@shares_exact_training
 def test_every_speaker_is_judged_with_known_and_unseen_listeners(found):
     for part in ("train", "test"):
         names = (*SPEAKERS, SWAPPED)
@@ -157,6 +159,7 @@ def test_every_speaker_is_judged_with_known_and_unseen_listeners(found):
         assert len(found[f"{part} {CONSTANT}"]) == len(found[f"{part} {CODE}"]) == 1
 
 
+@shares_exact_training
 def test_the_oracle_reaches_the_best_messages_and_no_embedding_the_best_code(found):
     """With training listeners. Messages are chosen on half of the episodes that judge speakers."""
     assert found["train oracle"][1] == pytest.approx(found[f"train {CONSTANT}"][0], abs=1.5)
@@ -164,6 +167,7 @@ def test_the_oracle_reaches_the_best_messages_and_no_embedding_the_best_code(fou
     assert found["train oracle"][1] >= max(found["train no embedding"]) - 0.1
 
 
+@shares_exact_training
 def test_real_episodes_bring_what_the_table_says(found):
     assert abs(found["check"][0]) < 2  # of a table of few episodes
 

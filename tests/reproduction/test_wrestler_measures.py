@@ -17,6 +17,7 @@ from reproduction.comparisons import Comparison
 from reproduction.streams import Stream
 from reproduction.wrestler_measures import OTHER_WEIGHTS, Protocol
 
+pytestmark = pytest.mark.xdist_group("measures of wrestlers")  # `measured` takes seconds
 NUM_WRESTLERS = 8
 GROUPS = torch.tensor([0, 1, 0, 1, 2, 0, 1, 1])
 PROTOCOL = Protocol(GROUPS, step_counts=[2, 5], episode_counts=[1, 2], num_labels=2)

@@ -4,6 +4,7 @@ Only some notebooks run here; `make smoke` runs all of them.
 """
 
 import fcntl
+import importlib.util
 import os
 import re
 import signal
@@ -13,6 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 import torch
@@ -27,11 +29,13 @@ ITEMS = ("population", *ASKED)  # which a table needs
 
 @contextmanager
 def started(folder: Path, *options: str, **environment: str) -> Iterator[subprocess.Popen]:
-    """The workflow at work, in a process group that ends with the context."""
+    """The workflow at work, in a process group that ends with the context; kernels, which are in
+    groups of their own, end soon after."""
+    mark = {"PAPERLIB_TEST_RUN": uuid4().hex}
     with subprocess.Popen(
         [sys.executable, "workflow/reproduce.py", "--results", str(folder), *options],
         cwd=ROOT,
-        env={**os.environ, **environment},
+        env={**os.environ, **environment, **mark},
         start_new_session=True,
         # Tests in the background of a script are deaf to SIGINT, and so would be what they start
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
@@ -43,11 +47,28 @@ def started(folder: Path, *options: str, **environment: str) -> Iterator[subproc
             yield process
         finally:
             kill(process)
+            wait_until_gone(*mark.values())
 
 
 def kill(process: subprocess.Popen) -> None:
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
+
+
+def wait_until_gone(mark: str) -> None:
+    """Orphaned kernels notice that their parent is gone; until then they may still write."""
+    deadline = time.monotonic() + 60
+    while found := [*processes(mark)]:
+        assert time.monotonic() < deadline, f"still there: {found}"
+        time.sleep(0.1)
+
+
+def processes(mark: str) -> Iterator[int]:
+    """Those that were started with this in their environment, and are no zombies."""
+    for path in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if mark.encode() in (path / "environ").read_bytes():
+                yield int(path.name)
 
 
 def outcome(
@@ -76,7 +97,6 @@ def stop_when(folder: Path, condition, sign: signal.Signals) -> None:
         os.killpg(process.pid, sign)
         process.communicate(timeout=240)  # a busy machine takes its time to stop kernels
     assert process.returncode != 0
-    time.sleep(3)  # orphaned kernels notice that their parent is gone
 
 
 def values(folder: Path) -> dict:
@@ -89,7 +109,7 @@ def whole(tmp_path_factory) -> Path:
     shared = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         shared = shared.parent
-    folder = shared / "whole"
+    folder = shared / "whole run"  # a space in its name will do
     with open(shared / "whole.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (folder / "output.txt").exists():
@@ -98,7 +118,6 @@ def whole(tmp_path_factory) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("whole run")
 def test_notebooks_run_after_what_they_need_and_end_with_a_table(whole):
     assert {path.parent.name for path in whole.glob("smoke/*/result.json")} == {*ITEMS}
     table = (whole / "output.txt").read_text()
@@ -107,7 +126,6 @@ def test_notebooks_run_after_what_they_need_and_end_with_a_table(whole):
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("interrupted run")
 def test_interrupted_workflow_ends_with_the_same_numbers(tmp_path, request):
     broken = tmp_path / "broken"
     population = broken / "smoke/checkpoints/population/0/0_0.safetensors"
@@ -127,18 +145,64 @@ def test_interrupted_workflow_ends_with_the_same_numbers(tmp_path, request):
     assert kept.items() <= encoders().items(), "an encoder was learned again"
     assert "Nothing to be done" in finish(broken)
 
-    by_hand = results.load(broken / "smoke/figure_1")
-    by_hand["parameters"] |= {name: -1 for name in by_hand["parameters"]}
-    files.save_json(broken / "smoke/figure_1/result.json", by_hand)
-    assert "Nothing to be done" not in finish(broken)
-    assert -1 not in results.load(broken / "smoke/figure_1")["parameters"].values()
-    assert "Nothing to be done" in finish(broken)
 
-    damaged = broken / "smoke/figure_1/result.json"
-    damaged.write_bytes(damaged.read_bytes()[:-100])
-    code, output = outcome(broken, "--profile", "smoke", timeout=300)
-    assert code == 1
-    assert "figure_1/result.json is damaged" in output.splitlines()[-1]
+@pytest.fixture(scope="module")
+def reproduce():
+    """The script, as a module."""
+    spec = importlib.util.spec_from_file_location("reproduce", ROOT / "workflow/reproduce.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def last_words(reproduce, monkeypatch):
+    """A function that calls the script's main function, which must fail; what it then says."""
+
+    def call(folder: Path, *options: str) -> str:
+        monkeypatch.setattr(sys, "argv", ["reproduce.py", "--results", str(folder), *options])
+        with pytest.raises(SystemExit) as ended:
+            reproduce.main()
+        return ended.value.code
+
+    return call
+
+
+def test_an_error_is_one_line_and_a_status(tmp_path):
+    message = "error: unknown profile 'lapptop'; there are laptop, long, smoke, paper\n"
+    assert outcome(tmp_path, "--profile", "lapptop") == (1, message)
+
+
+@pytest.fixture
+def figure(tmp_path):
+    """The results file of a figure that was made with the parameters of its profile."""
+    parameters = runner.parameters_of("figure_1", "smoke", tmp_path)
+    folder = tmp_path / "smoke/figure_1"
+    results.Run("figure_1", {**parameters, "device": "other"}).save(folder, {}, seeds=[0])
+    return folder / results.FILE_NAME
+
+
+@pytest.mark.slow
+def test_what_was_run_by_hand_with_other_parameters_is_run_again(
+    tmp_path, figure, reproduce, monkeypatch, capfd
+):
+    start, dry_run = subprocess.Popen, ["--dry-run"]
+    monkeypatch.setattr(subprocess, "Popen", lambda command, **kw: start(command + dry_run, **kw))
+    options = ["--results", str(tmp_path), "--profile", "smoke", "--items", "figure_1"]
+    monkeypatch.setattr(sys, "argv", ["reproduce.py", *options])
+    assert reproduce.of_other_parameters(figure.parents[1]) == []
+    by_hand = results.load(figure.parent)
+    by_hand["parameters"]["seed"] = -1
+    files.save_json(figure, by_hand)
+    assert reproduce.of_other_parameters(figure.parents[1]) == [str(figure)]
+    reproduce.main()
+    assert re.search(r"^figure_1 +1$", "".join(capfd.readouterr()), re.MULTILINE)
+
+
+def test_a_damaged_results_file_is_one_line(tmp_path, figure, last_words):
+    figure.write_bytes(figure.read_bytes()[:-100])
+    said = last_words(tmp_path, "--profile", "smoke")
+    assert re.fullmatch(r"error: \S*figure_1/result\.json is damaged[^\n]*", said)
 
 
 @pytest.mark.parametrize("profile", ["smoke", "laptop", "long", "paper"])
@@ -188,40 +252,28 @@ def test_notebooks_run_again_when_the_weights_that_they_load_change(tmp_path, pr
         ("--executor", "slrum", "unknown executor 'slrum'; there are local, slurm"),
     ],
 )
-def test_an_unknown_name_is_one_line(tmp_path, option, name, message):
-    assert outcome(tmp_path, option, name) == (1, f"error: {message}\n")
+def test_an_unknown_name_is_one_line(tmp_path, last_words, option, name, message):
+    assert last_words(tmp_path, option, name) == f"error: {message}"
     assert not any(tmp_path.iterdir())
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-def test_a_gpu_that_is_not_there_is_one_line(tmp_path):
-    code, output = outcome(tmp_path, "--device", "cuda")
-    assert code == 1
-    assert output.startswith("error: TORCH=cuda: PyTorch sees no GPU") and output.count("\n") == 1
+def test_a_gpu_that_is_not_there_is_one_line(tmp_path, last_words):
+    said = last_words(tmp_path, "--device", "cuda")
+    assert said.startswith("error: TORCH=cuda: PyTorch sees no GPU") and "\n" not in said
 
 
-@pytest.mark.slow
-def test_a_folder_with_a_space_in_its_name_will_do(tmp_path):
-    folder, result = tmp_path / "my results", "smoke/figure_1/result.json"
-    command = [sys.executable, "-m", "snakemake", "--snakefile", "workflow/Snakefile"]
-    command += [str(folder / result), "--nolock", "--cores", "1", "--resources", "mem_mb=1000"]
-    command += ["--config", "profile=smoke", f"results={folder}"]
-    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    subprocess.run(command, cwd=ROOT, env=environment, check=True, timeout=120)
-    assert results.load((folder / result).parent)["item"] == "figure_1"
-
-
-def test_slurm_that_is_not_there_is_one_line(tmp_path):
-    code, output = outcome(tmp_path, "--executor", "slurm", PATH=str(tmp_path))
-    assert code == 1
-    assert output.startswith("error: executor 'slurm' needs ") and output.count("\n") == 1
+def test_slurm_that_is_not_there_is_one_line(tmp_path, last_words, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    said = last_words(tmp_path, "--executor", "slurm")
+    assert said.startswith("error: executor 'slurm' needs ") and "\n" not in said
     assert not any(tmp_path.iterdir())
 
 
-def test_second_run_of_a_profile_is_refused(tmp_path):
+def test_second_run_of_a_profile_is_refused(tmp_path, last_words):
     home = tmp_path / "smoke"
     home.mkdir()
     with open(home / ".lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        found = outcome(tmp_path, "--profile", "smoke")
-    assert found == (1, "error: another run of profile 'smoke' is at work; wait for it\n")
+        said = last_words(tmp_path, "--profile", "smoke")
+    assert said == "error: another run of profile 'smoke' is at work; wait for it"

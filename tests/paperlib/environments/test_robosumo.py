@@ -532,7 +532,7 @@ EXTREMES = [0.0, -0.0, 1.0, -1.0, 1e-45, 1e30, -1e30, LARGE, -LARGE]
 FORCES = st.sampled_from(EXTREMES) | st.floats(allow_nan=False, allow_infinity=False, width=32)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     seeds=st.lists(st.integers(0, 2**64), min_size=1, max_size=3),
     robots=st.sampled_from(PAIRS),

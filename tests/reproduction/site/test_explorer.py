@@ -22,6 +22,7 @@ from paperlib.environments.robosumo import RoboSumo
 from paperlib.environments.robosumo_models import make_spec
 from reproduction.site import explorer
 
+pytestmark = pytest.mark.xdist_group("explorer")  # they share a page, a browser and a match
 needs_opengl = pytest.mark.skipif(
     not (find_library("EGL") or find_library("OSMesa")), reason="needs EGL or OSMesa"
 )
