@@ -9,12 +9,11 @@ import sys
 from pathlib import Path
 
 import jupytext
+import papermill
 import pytest
+import yaml
 from sources import ROOT, parse
 
-from paperlib import streams
-from paperlib.agents.networks import StackedMLP
-from paperlib.agents.populations import Population
 from reproduction import executed_notebooks, results, runner
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.py"))
@@ -34,13 +33,13 @@ def test_parameters_and_kernel(notebook):
 
 
 @each_notebook
-def test_every_parameter_has_a_comment(notebook):
-    cells = jupytext.read(notebook).cells
-    (cell,) = (cell for cell in cells if "parameters" in cell.metadata.get("tags", []))
-    bare = [
-        line for line in cell.source.splitlines() if "_folder" not in line and "  # " not in line
-    ]
-    assert bare == []
+def test_papermill_shows_every_parameter_with_its_comment(notebook, tmp_path):
+    made = tmp_path / "notebook.ipynb"
+    jupytext.write(jupytext.read(notebook), made)
+    found = papermill.inspect_notebook(made)
+    defaults = {name: ast.literal_eval(each["default"]) for name, each in found.items()}
+    assert defaults == runner.read_parameters(notebook)
+    assert [name for name, each in found.items() if not each["help"]] == []
 
 
 @each_notebook
@@ -84,10 +83,8 @@ def test_cells_are_short_and_plain(notebook):
 
 
 @pytest.mark.parametrize("profile", ["smoke", "laptop", "long", "paper"])
-@each_notebook
-def test_profiles_fit(notebook, profile):
-    given = runner.load_profile(profile, notebook.stem)
-    runner.check_parameters(given, runner.read_parameters(notebook))
+def test_profiles_fit(profile):
+    runner.check_profile(profile)
 
 
 def test_laptop_is_what_the_notebooks_say():
@@ -144,51 +141,41 @@ def test_executed_notebooks_are_small():
     assert sum(path.stat().st_size for path in EXECUTED) <= 8e6
 
 
-def run_with_papermill(notebook, folder, lists="{}", **parameters):
-    """README's ``papermill notebooks/NAME.ipynb out.ipynb -p ...``, with smaller sizes."""
+def readme_commands():
+    """README's ``papermill notebooks/NAME.ipynb out.ipynb -p ...``, by NAME."""
     lines = (ROOT / "README.md").read_text().replace("\\\n", "").splitlines()
-    (line,) = (line for line in lines if f"papermill notebooks/{notebook}.ipynb" in line)
-    _, path, out, *options = shlex.split(line)
-    assert (path, out) == (f"notebooks/{notebook}.ipynb", "out.ipynb") and "-p" in options
-    command = [Path(sys.executable).with_name("papermill"), path, folder / out, *options]
-    parameters["output_folder"] = folder / "output"
+    words = [shlex.split(line) for line in lines if "papermill notebooks/" in line]
+    return {Path(path).stem: [path, *rest] for _, path, *rest in words}
+
+
+def test_papermill_options_of_the_readme_are_parameters():
+    commands = readme_commands()
+    assert {"start_here", "table_2"} <= {*commands}
+    for name, (path, out, *options) in commands.items():
+        assert (path, out) == (f"notebooks/{name}.ipynb", "out.ipynb")
+        assert {*options[::3]} == {"-p"}
+        given = dict(zip(options[1::3], map(yaml.safe_load, options[2::3]), strict=True))
+        runner.check_parameters(given, runner.read_parameters(ROOT / f"notebooks/{name}.py"))
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("kernels on ports")  # which two processes may take to be free
+def test_papermill_runs_the_first_notebook(tmp_path):
+    """As README says it, but with smaller sizes."""
+    path, _, *options = readme_commands()["start_here"]
+    parameters = {"num_agents": 6, "num_unseen": 3, "num_episodes": 6}
+    parameters["num_updates"] = 203  # no multiple of what is drawn of the learning curve
+    parameters["output_folder"] = tmp_path / "output"
+    command = [Path(sys.executable).with_name("papermill"), path, tmp_path / "out.ipynb", *options]
     for name, value in parameters.items():
         command += ["-p", name, str(value)]
     answer = subprocess.run(
-        [*command, "-y", lists],
+        command,
         cwd=ROOT,
         env={"PATH": "/usr/bin:/bin", "OMP_NUM_THREADS": "1"},  # not the environment's own
         capture_output=True,
         text=True,
     )
     assert answer.returncode == 0, answer.stderr
-    assert any(map(is_figure_or_table, shown(folder / "out.ipynb")))
-    return results.load(folder / "output")
-
-
-@pytest.mark.slow
-@pytest.mark.xdist_group("kernels on ports")  # which two processes may take to be free
-def test_papermill_runs_the_first_notebook(tmp_path):
-    sizes = {"num_agents": 6, "num_unseen": 3, "num_episodes": 6}
-    sizes["num_updates"] = 203  # no multiple of what is drawn of the learning curve
-    assert run_with_papermill("start_here", tmp_path, **sizes)["parameters"]["num_unseen"] == 3
-
-
-@pytest.mark.slow
-@pytest.mark.xdist_group("kernels on ports")
-def test_papermill_runs_table_2(tmp_path):
-    for number in range(2):
-        layers = enumerate([(3, 8, 3), (11, 8, 5)])  # of speakers and listeners
-        networks = (
-            StackedMLP(sizes, generators=[streams.make_generator(number, k, p) for p in range(6)])
-            for k, sizes in layers
-        )
-        population = Population(*networks, provenance={"dynamics": "mpe2"})
-        population.save(tmp_path / f"population_{number}.safetensors")
-    lists = "{seeds: [0, 1], update_counts: [20], learning_rates: [0.005], "
-    lists += "identification_weights: [0.1], episode_counts: [1]}"
-    sizes = {"num_populations": 2, "episodes_per_edge": 8, "num_validation": 2, "num_test": 2}
-    sizes |= {"anchors_per_step": 6, "max_per_agent": 8, "num_workers": 1}
-    folders = {"population_folder": tmp_path, "encoders_folder": tmp_path / "encoders"}
-    result = run_with_papermill("table_2", tmp_path, lists, **sizes, **folders)
-    assert result["seeds"] == [0, 1] and len(result["values"]["rows"]) > 6
+    assert any(map(is_figure_or_table, shown(tmp_path / "out.ipynb")))
+    assert results.load(tmp_path / "output")["parameters"]["num_unseen"] == 3

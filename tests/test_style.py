@@ -2,7 +2,6 @@
 
 import ast
 
-import pytest
 from sources import ROOT, modules, name_of, parse
 
 LIBRARY = modules("paperlib")
@@ -11,29 +10,36 @@ NOTEBOOKS = modules("notebooks")
 WORKFLOW = modules("workflow")
 EVERYTHING = [*LIBRARY, *REPRODUCTION, *NOTEBOOKS, *WORKFLOW]
 MAX_LINES, MAX_CLASS_LINES = 300, 200
-# Modules without a test file of their own, and the one that tests them
-TESTED_ELSEWHERE = {}
 
 
-def each(paths):
-    return pytest.mark.parametrize("path", paths, ids=name_of)
+def violations(find, paths):
+    """What ``find`` says of each file, where that is anything."""
+    assert paths
+    return {name_of(path): wrong for path in paths if (wrong := find(path))}
 
 
-@each(EVERYTHING)
-def test_files_and_classes_are_short(path):
-    assert len(path.read_text().splitlines()) <= MAX_LINES
-    classes = [node for node in ast.walk(parse(path)) if isinstance(node, ast.ClassDef)]
-    lengths = {node.name: node.end_lineno - node.lineno + 1 for node in classes}
-    assert {name: n for name, n in lengths.items() if n > MAX_CLASS_LINES} == {}
+def test_files_and_classes_are_short():
+    def too_long(path):
+        classes = [node for node in ast.walk(parse(path)) if isinstance(node, ast.ClassDef)]
+        lengths = {node.name: node.end_lineno - node.lineno + 1 for node in classes}
+        found = {name: length for name, length in lengths.items() if length > MAX_CLASS_LINES}
+        num_lines = len(path.read_text().splitlines())
+        return found | ({"lines": num_lines} if num_lines > MAX_LINES else {})
+
+    assert violations(too_long, EVERYTHING) == {}
 
 
-@each([*LIBRARY, *REPRODUCTION, *WORKFLOW])
-def test_docstrings_begin_with_one_sentence(path):
-    docstring = ast.get_docstring(parse(path))
-    assert docstring, "no docstring"
-    sentence = docstring.split("\n\n")[0].replace("\n", " ")
-    assert sentence.endswith((".", ":", "``.")), sentence
-    assert ". " not in docstring.splitlines()[0].replace("et al. ", ""), "more than one"
+def test_docstrings_begin_with_one_sentence():
+    def odd_docstring(path):
+        docstring = ast.get_docstring(parse(path))
+        if not docstring:
+            return "no docstring"
+        if ". " in docstring.splitlines()[0].replace("et al. ", ""):
+            return "more than one"
+        sentence = docstring.split("\n\n")[0].replace("\n", " ")
+        return "" if sentence.endswith((".", ":", "``.")) else sentence
+
+    assert violations(odd_docstring, [*LIBRARY, *REPRODUCTION, *WORKFLOW]) == {}
 
 
 def unpacked_literals(tree):
@@ -50,9 +56,8 @@ def unpacked_literals(tree):
                     yield value.lineno
 
 
-@each(EVERYTHING)
-def test_no_literal_is_unpacked_where_it_stands(path):
-    assert list(unpacked_literals(parse(path))) == []
+def test_no_literal_is_unpacked_where_it_stands():
+    assert violations(lambda path: [*unpacked_literals(parse(path))], EVERYTHING) == {}
 
 
 def test_unpacked_literals_are_found():
@@ -60,10 +65,14 @@ def test_unpacked_literals_are_found():
     assert sorted(unpacked_literals(ast.parse(code))) == [1, 1, 2, 3]
 
 
-@each(EVERYTHING)
-def test_no_globals(path):
-    names = [node.id for node in ast.walk(parse(path)) if isinstance(node, ast.Name)]
-    assert "globals" not in names
+def test_no_globals():
+    def uses(path):
+        nodes = ast.walk(parse(path))
+        return [
+            node.lineno for node in nodes if isinstance(node, ast.Name) and node.id == "globals"
+        ]
+
+    assert violations(uses, EVERYTHING) == {}
 
 
 def mirrored(path):
@@ -72,15 +81,15 @@ def mirrored(path):
     return ROOT / "tests" / place.parent / f"test_{place.name}"
 
 
-@each([path for path in (*LIBRARY, *REPRODUCTION) if not path.name.startswith("_")])
-def test_every_module_has_tests(path):
-    test = TESTED_ELSEWHERE.get(name_of(path))
-    assert (ROOT / test if test else mirrored(path)).is_file()
-    assert not (test and mirrored(path).is_file()), "no longer tested elsewhere alone"
+def test_every_module_has_tests():
+    public = [path for path in (*LIBRARY, *REPRODUCTION) if not path.name.startswith("_")]
+    assert [name_of(path) for path in public if not mirrored(path).is_file()] == []
 
 
-@each([p for p in modules("tests/paperlib", "tests/reproduction") if p.name != "conftest.py"])
-def test_tests_stand_where_their_module_does(path):
-    place = path.relative_to(ROOT / "tests")
-    module = ROOT / place.parent / place.name.removeprefix("test_")
-    assert module.is_file() or name_of(path) in TESTED_ELSEWHERE.values()
+def test_tests_stand_where_their_module_does():
+    def has_no_module(path):
+        place = path.relative_to(ROOT / "tests")
+        return not (ROOT / place.parent / place.name.removeprefix("test_")).is_file()
+
+    tests = modules("tests/paperlib", "tests/reproduction")
+    assert violations(has_no_module, [p for p in tests if p.name != "conftest.py"]) == {}

@@ -37,6 +37,7 @@ def habits(*, continuous=False):
     return InteractionDataset.from_arrays(observations, actions, agents)
 
 
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("weight", [0.0, 1.0, float("inf")])
 @pytest.mark.parametrize("form", ["softmax", "margin"])
 def test_learning_tells_agents_apart(weight, form, generator):

@@ -1,5 +1,7 @@
 """Best responses play every opponent alike, and their leads are right."""
 
+import functools
+
 import numpy as np
 import pytest
 from response_studies import make_study
@@ -14,6 +16,17 @@ POPULATION = {name: Wrestler(generator=make_generator(k)) for k, name in enumera
 
 
 @pytest.fixture
+def shorten(monkeypatch):
+    """A function that sets options of all matches."""
+
+    def set_options(**options):
+        short = functools.partial(best_response_games.RoboSumo, **options)
+        monkeypatch.setattr(best_response_games, "RoboSumo", short)
+
+    return set_options
+
+
+@pytest.fixture
 def study(tmp_path):
     """Of two or three opponents; all policies start from d."""
 
@@ -24,7 +37,8 @@ def study(tmp_path):
     return of
 
 
-def test_scores_of_policies_against_opponents():
+def test_scores_of_policies_against_opponents(shorten):
+    shorten(max_cycles=30)
     players = [ZeroAction(8), UniformlyRandom(8)]
     options = {"opponents": players, "num_games": 4, "key": (1,), "seed": 3}
     found = np.array([best_response_games.scores(policy=policy, **options) for policy in players])
@@ -36,7 +50,8 @@ def test_scores_of_policies_against_opponents():
     assert (found == again).all() and done == [1, 1]
 
 
-def test_the_matrix_has_the_scores_of_the_start_and_each_policy(study):
+def test_the_matrix_has_the_scores_of_the_start_and_each_policy(study, shorten):
+    shorten(max_cycles=100, tatami_size=1.5)  # on a ring so small that matches are decided
     policies = {"a": ZeroAction(8), "b": UniformlyRandom(8), ALL: ZeroAction(8)}
     options = {"num_games": 2, "seed": 3}
     found = best_response_games.play_matrix(study("ab", True), policies, key=(1,), **options)
@@ -45,6 +60,7 @@ def test_the_matrix_has_the_scores_of_the_start_and_each_policy(study):
     for number, policy in enumerate([POPULATION["d"], *policies.values()]):
         own = best_response_games.scores(policy=policy, key=(1, number), **options)
         assert found[[*found][number]].tolist() == own
+    assert len({tuple(row.tolist()) for row in found.values()}) > 1
 
 
 SCORES = {

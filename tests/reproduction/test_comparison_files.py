@@ -62,6 +62,42 @@ def test_encoders_are_of_these_episodes_and_edges(tmp_path, dataset):
         load_encoder(tmp_path / "none.safetensors", **known)
 
 
+def test_representations_are_learned_once(tmp_path, dataset, monkeypatch):
+    settings = Settings(num_updates=3, repetitions=1, embedding_size=4, hidden_size=8)
+    dataset.save(tmp_path / "d.safetensors")
+    job = {
+        "dataset": tmp_path / "d.safetensors",
+        "graph": graphs.InteractionGraph((0, 1, 2), ((0, 1), (1, 2))),
+        "objective": Hybrid(),
+        "settings": settings,
+        "key": (0,),
+        "device": "cpu",
+        "path": tmp_path / "r.safetensors",
+        "progress": lambda done: None,
+    }
+    learn_to_file(**job)
+    first = job["path"].stat().st_mtime_ns
+    learn_to_file(**job)
+    assert job["path"].stat().st_mtime_ns == first
+    learn_to_file(**{**job, "settings": dataclasses.replace(settings, num_updates=4)})
+    assert job["path"].stat().st_mtime_ns != first
+
+
+def test_a_damaged_representation_is_an_error_and_stays(tmp_path, dataset):
+    path = tmp_path / "r.safetensors"
+    path.write_bytes(b"nothing of the kind")
+    dataset.save(tmp_path / "d.safetensors")
+    job = {"dataset": tmp_path / "d.safetensors", "settings": Settings(), "key": (0,)}
+    job |= {
+        "graph": graphs.InteractionGraph((0, 1, 2), ((0, 1), (1, 2))),
+        "objective": Hybrid(),
+        "device": "cpu",
+    }
+    with pytest.raises(ValueError, match=r"r\.safetensors is damaged"):
+        learn_to_file(**job, path=path, progress=lambda done: None)
+    assert path.read_bytes() == b"nothing of the kind"
+
+
 def test_a_candidate_is_judged_by_validation_episodes(tmp_path, dataset):
     path, validation = tmp_path / "d.safetensors", graphs.InteractionGraph((0, 1), ((0, 1),))
     dataset.save(path)

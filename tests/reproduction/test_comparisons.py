@@ -25,7 +25,7 @@ def choices(**changes):
     """The same for both seeds: λ of Emb-Hyb is 2."""
     weights = dict(zip(METHODS, (IMITATION, IDENTIFICATION, 2.0), strict=True)) | changes
     return {
-        ("weak", method, seed): Choice(weight, 0.005, 100)
+        ("weak", method, seed): Choice(weight, 0.005, 20)
         for method, weight in weights.items()
         for seed in (3, 5)
     }
@@ -38,13 +38,13 @@ def test_the_candidate_of_the_lowest_ratio_is_chosen(comparison):
         asked.append((embedded, agents))
         return (0.7, 0.5, 0.6)[(len(asked) - 1) % 3]
 
-    candidates = [Choice(1.0, 0.005, 100), Choice(10.0, 0.01, 100), Choice(1.0, 0.01, 200)]
+    candidates = [Choice(1.0, 0.005, 20), Choice(10.0, 0.01, 20), Choice(1.0, 0.01, 40)]
     chosen, rows = comparison.choose(lambda *case: candidates, ratio, methods=["Emb-Hyb"])
     assert chosen == {("weak", "Emb-Hyb", seed): candidates[1] for seed in (3, 5)}
     assert [row["validation_ratio"] for row in rows] == [0.7, 0.5, 0.6] * 2
     assert rows[2] == {
         "kind": "weak", "method": "Emb-Hyb", "seed": 3, "identification_weight": 1.0,
-        "learning_rate": 0.01, "num_updates": 200, "validation_ratio": 0.6,
+        "learning_rate": 0.01, "num_updates": 40, "validation_ratio": 0.6,
     }  # fmt: skip
     dataset = comparison.datasets[5]
     validation = dataset.rows_on_edges(comparison.splits["weak", 5].validation)
@@ -52,12 +52,12 @@ def test_the_candidate_of_the_lowest_ratio_is_chosen(comparison):
     comparison.learn(chosen)
     model = comparison.load("weak", "Emb-Hyb", 5)
     assert torch.equal(asked[4][0], model.embed(dataset, validation))
-    assert (model.settings.learning_rate, model.settings.num_updates) == (0.01, 100)
+    assert (model.settings.learning_rate, model.settings.num_updates) == (0.01, 20)
     assert model.source["objective"] == repr(Hybrid(10.0))
 
 
 def test_the_chosen_candidate_is_not_learned_again(comparison, monkeypatch):
-    candidates = [Choice(1.0, 0.005, 100)]
+    candidates = [Choice(1.0, 0.005, 20)]
     chosen, _ = comparison.choose(lambda *case: candidates, lambda e, a: 0.0, methods=["Emb-Hyb"])
     monkeypatch.setattr(comparison_files.embeddings, "learn", None)
     comparison.learn(chosen)
@@ -199,7 +199,7 @@ def test_a_dead_encoder_is_not_chosen(comparison, monkeypatch):
         return factor * embed(self, *args)
 
     monkeypatch.setattr(PolicyEmbedder, "embed", dead)
-    candidates = [Choice(1.0, rate, 100) for rate in (0.5, 0.005)]
+    candidates = [Choice(1.0, rate, 20) for rate in (0.5, 0.005)]
     chosen, rows = comparison.choose(
         lambda *case: candidates, lambda e, a: float(e.std()), methods=["Emb-Hyb"]
     )

@@ -1,6 +1,5 @@
 """The runner, and Papermill without it: what they refuse, keep, and write where."""
 
-import ast
 import os
 import re
 import shutil
@@ -44,7 +43,9 @@ BAD = HEADER + 'print("so far")\nraise RuntimeError("no luck")\n'
 @pytest.fixture
 def write(tmp_path, monkeypatch):
     profiles = tmp_path / "parameters.yaml"
-    profiles.write_text("plain: {}\nmany:\n  tiny: {count: 5}\nwrong:\n  tiny: {cuont: 5}\n")
+    profiles.write_text(
+        "plain: {}\nmany:\n  tiny: {count: 5, rate: 0.25}\nwrong:\n  tiny: {cuont: 5}\n"
+    )
     monkeypatch.setattr(runner, "PROFILES", profiles)
 
     def write_notebook(text: str) -> Path:
@@ -69,36 +70,25 @@ def test_success_leaves_notebook_log_and_result(write):
 
 
 def test_profile_and_given_parameters(write):
-    notebook = write(GOOD)
-    assert results.load(run(notebook, profile="many"))["values"] == {"twice": 10}
-    given = {"count": 7, "rate": 1}
-    result = results.load(run(notebook, profile="many", parameters=given))
-    assert result["parameters"] == {"count": 7, "rate": 1.0, "names": ["a"]}
+    result = results.load(run(write(GOOD), profile="many", parameters={"rate": 1}))
+    assert result["values"] == {"twice": 10}
+    assert result["parameters"] == {"count": 5, "rate": 1.0, "names": ["a"]}
 
 
 def test_failure_keeps_notebook_and_log_and_the_old_result(write):
-    folder = run(write(GOOD))
+    notebook = write(BAD)
+    folder = notebook.parent / "results/plain/tiny"
+    with pytest.raises(papermill.PapermillExecutionError):
+        run(notebook)
+    assert {path.name for path in folder.iterdir()} == {"failed.ipynb", "failed.log"}
+    shutil.rmtree(folder)
+    results.Run("tiny", {}).save(folder, {"twice": 4}, seeds=[0])
     with pytest.raises(papermill.PapermillExecutionError, match="no luck"):
-        run(write(BAD))
+        run(notebook)
     assert "so far" in (folder / "failed.log").read_text()
     assert "no luck" in (folder / "failed.ipynb").read_text()
     assert results.load(folder)["values"] == {"twice": 4}
     assert {path.name for path in folder.parent.iterdir()} == {"tiny", ".tiny.lock"}
-
-
-def test_first_failure_leaves_no_result(write):
-    with pytest.raises(papermill.PapermillExecutionError):
-        run(write(BAD))
-    folder = write(BAD).parent / "results/plain/tiny"
-    assert {path.name for path in folder.iterdir()} == {"failed.ipynb", "failed.log"}
-
-
-def test_what_a_notebook_no_longer_makes_is_gone(write):
-    drawing = '(output / "old.png").write_text("x")\n'
-    folder = run(write(GOOD + drawing))
-    assert (folder / "old.png").exists()
-    run(write(GOOD))
-    assert {path.name for path in folder.iterdir()} == {"notebook.ipynb", "log.txt", "result.json"}
 
 
 def test_a_profile_is_checked_as_a_whole(write, monkeypatch):
@@ -159,25 +149,14 @@ def test_parameters_must_be_literals(write):
 
 def test_a_second_run_into_the_same_folder_is_refused(write):
     notebook = write(GOOD)
-    folder = run(notebook)
+    folder = notebook.parent / "results/plain/tiny"
     working = folder.with_name(".tiny")
-    working.mkdir()
+    working.mkdir(parents=True)
     taken = pytest.raises(ValueError, match=r"\.tiny\.lock: another run of this notebook is at")
     with staging.locked(folder.with_name(".tiny.lock"), "taken"), taken:
         run(notebook)
     assert working.exists()
     assert run(notebook) == folder and not working.exists()
-
-
-def test_pictures_that_look_like_paths_stay(write, monkeypatch):
-    monkeypatch.setattr(results, "ROOT", Path("/w"))
-    picture = "iVBORw0KGgo/w/AAAA"
-    shown = (
-        f"from IPython.display import display\ndisplay({{'image/png': '{picture}'}}, raw=True)\n"
-    )
-    text = (run(write(f"{GOOD}{shown}print('/w/x')\n")) / "notebook.ipynb").read_text()
-    assert f'"image/png": "{picture}' in text
-    assert "/w/x" not in text
 
 
 def test_texts_are_utf8_whatever_the_locale_says(write, tmp_path):
@@ -227,7 +206,7 @@ def test_a_long_path_of_the_folder_for_temporary_files_will_do(write, tmp_path, 
 
 def test_notebooks_side_by_side(write, tmp_path):
     notebook = write(GOOD)
-    with ThreadPoolExecutor(3) as pool:
+    with ThreadPoolExecutor(2) as pool:
         folders = pool.map(
             lambda k: runner.run(
                 notebook,
@@ -235,9 +214,9 @@ def test_notebooks_side_by_side(write, tmp_path):
                 results_folder=tmp_path / str(k),
                 parameters={"count": k},
             ),
-            range(3),
+            range(2),
         )
-        assert [results.load(f)["values"]["twice"] for f in folders] == [0, 2, 4]
+        assert [results.load(f)["values"]["twice"] for f in folders] == [0, 2]
 
 
 @pytest.fixture
@@ -274,13 +253,13 @@ def test_folders_outside_the_repository_are_absolute(write, monkeypatch, tmp_pat
     assert found["table_9_folder"] == str(tmp_path / "many/table_9")
     assert found["output_folder"] == str(tmp_path / "many/tiny")
     assert found["checkpoint_folder"] == str(tmp_path / "many/checkpoints/tiny")
-    assert (found["count"], found["rate"]) == (5, 0.5)
+    assert (found["count"], found["rate"]) == (5, 0.25)
     inside = runner.parameters_of("tiny", "many", results.ROOT / "results")
     assert inside["table_9_folder"] == "results/many/table_9"
 
 
 @pytest.mark.xdist_group("kernels on ports")  # which two processes may take to be free
-@pytest.mark.parametrize("place", ["", "notebooks", "elsewhere"])
+@pytest.mark.parametrize("place", ["notebooks", "elsewhere"])
 def test_plain_papermill_writes_into_the_repository_from_anywhere(write, inside, tmp_path, place):
     source = write(GOOD.replace("FOLDER", f"{inside}/tiny")).with_suffix(".ipynb")
     jupytext.write(jupytext.read(source.with_suffix(".py")), source)
@@ -291,16 +270,6 @@ def test_plain_papermill_writes_into_the_repository_from_anywhere(write, inside,
     assert results.load(results.resolve(inside) / "tiny")["values"] == {"twice": 16}
     assert f"Results: {inside}/tiny" in executed.read_text()
     assert str(results.ROOT) not in executed.read_text()
-
-
-@pytest.mark.parametrize("notebook", sorted(runner.NOTEBOOKS.glob("*.py")), ids=lambda p: p.stem)
-def test_papermill_shows_every_parameter_with_its_comment(notebook, tmp_path):
-    made = tmp_path / "notebook.ipynb"
-    jupytext.write(jupytext.read(notebook), made)
-    found = papermill.inspect_notebook(made)
-    defaults = {name: ast.literal_eval(each["default"]) for name, each in found.items()}
-    assert defaults == runner.read_parameters(notebook)
-    assert [name for name, each in found.items() if not each["help"]] == []
 
 
 def test_help_on_a_notebook(write):

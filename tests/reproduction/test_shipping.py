@@ -20,7 +20,7 @@ def learned(comparison, tmp_path):
     methods = comparison_files.METHODS
     choice = dict(zip(methods, (0.0, float("inf"), 0.1), strict=True))
     cases = [("weak", method, seed) for method in methods for seed in comparison.seeds]
-    comparison.learn({case: Choice(choice[case[1]], 0.01, 100) for case in cases})
+    comparison.learn({case: Choice(choice[case[1]], 0.01, 20) for case in cases})
     measured = {f"weak {m} ratio, 1 episodes": [0.4, 0.5] for m in methods}
     measured |= {"weak Emb-Im, other weights ratio, 1 episodes": [0.0, 0.0]}
     values = {"measured": measured, "losses": comparison.learning_curves(["weak"], methods)}
@@ -60,7 +60,7 @@ def test_card_and_checksums(learned):
     ship(learned)
     text = " ".join((learned[2] / "README.md").read_text().split())
     assert text.startswith("above") and text.endswith("below")
-    assert "| `toy/emb-hyb-weak` | hybrid, λ = 0.1 | 0.01 | 100 | 0.50 | – (–) | table_9," in text
+    assert "| `toy/emb-hyb-weak` | hybrid, λ = 0.1 | 0.01 | 20 | 0.50 | – (–) | table_9," in text
     assert "| `toy/emb-id-weak` | identification |" in text
     for line in (learned[2] / "SHA256SUMS").read_text().splitlines():
         checksum, _, name = line.partition("  ")

@@ -1,7 +1,5 @@
 """Populations whose failed pairs start again, and speakers for fixed listeners."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 import torch
@@ -11,9 +9,7 @@ from paperlib.agents import maddpg
 from paperlib.agents.networks import StackedMLP
 from paperlib.agents.populations import play
 from paperlib.environments.particleworld import ParticleWorld
-from paperlib.graphs import InteractionGraph
-from paperlib.objectives import Hybrid
-from reproduction import comparison_files, trainings
+from reproduction import trainings
 from reproduction.jobs import run_jobs
 
 TINY = maddpg.Settings(
@@ -35,28 +31,18 @@ def test_population_is_the_same_on_any_number_of_workers():
 
 
 def test_only_failed_pairs_start_again_and_are_counted():
-    first = population().provenance["selection_returns"]
+    before = population()
+    first = before.provenance["selection_returns"]
     floor = float(np.median(first))  # two pairs stay below it
     with pytest.warns(UserWarning, match=r"pairs \[.*\] stay below the floor of .* 1 restarts"):
         again = population(floor=floor, max_restarts=1)
     attempts = np.array(again.provenance["attempts"])
     assert (attempts == np.where(np.array(first) < floor, 2, 1)).all()
     kept = again.provenance["selection_returns"]
-    for pair in np.flatnonzero(attempts == 1):
-        assert kept[pair] == first[pair]
+    for pair, attempt in enumerate(attempts):
+        one, other = (found.speakers.weights[0][pair] for found in (before, again))
+        assert (kept[pair] == first[pair]) == torch.equal(one, other) == (attempt == 1)
     assert all(len(curve) == TINY.num_iterations for curve in again.provenance["curves"])
-
-
-def test_finished_jobs_are_not_done_again(tmp_path, monkeypatch):
-    whole = population(folder=tmp_path)
-
-    def refuse(self):
-        raise AssertionError("trained again")
-
-    monkeypatch.setattr(maddpg.Learners, "step", refuse)
-    again = population(folder=tmp_path)
-    for one, other in zip(whole.parameters(), again.parameters(), strict=True):
-        assert torch.equal(one, other)
 
 
 def test_speakers_learn_with_fixed_listeners_in_a_worker(generator):
@@ -80,81 +66,32 @@ def test_speakers_learn_with_fixed_listeners_in_a_worker(generator):
     assert np.array_equal(curves, other[1])
 
 
-def test_representations_are_learned_once(tmp_path, dataset, monkeypatch):
-    settings = embeddings.Settings(num_updates=3, repetitions=1, embedding_size=4, hidden_size=8)
-    dataset.save(tmp_path / "d.safetensors")
-    job = {
-        "dataset": tmp_path / "d.safetensors",
-        "graph": InteractionGraph((0, 1, 2), ((0, 1), (1, 2))),
-        "objective": Hybrid(),
-        "settings": settings,
-        "key": (0,),
-        "device": "cpu",
-        "path": tmp_path / "r.safetensors",
-        "progress": lambda done: None,
-    }
-    comparison_files.learn_to_file(**job)
-    first = job["path"].stat().st_mtime_ns
-    comparison_files.learn_to_file(**job)
-    assert job["path"].stat().st_mtime_ns == first
-    comparison_files.learn_to_file(
-        **{**job, "settings": dataclasses.replace(settings, num_updates=4)}
-    )
-    assert job["path"].stat().st_mtime_ns != first
-
-
-def test_a_damaged_representation_is_an_error_and_stays(tmp_path, dataset):
-    path = tmp_path / "r.safetensors"
-    path.write_bytes(b"nothing of the kind")
-    dataset.save(tmp_path / "d.safetensors")
-    job = {"dataset": tmp_path / "d.safetensors", "settings": embeddings.Settings(), "key": (0,)}
-    job |= {
-        "graph": InteractionGraph((0, 1, 2), ((0, 1), (1, 2))),
-        "objective": Hybrid(),
-        "device": "cpu",
-    }
-    with pytest.raises(ValueError, match=r"r\.safetensors is damaged"):
-        comparison_files.learn_to_file(**job, path=path, progress=lambda done: None)
-    assert path.read_bytes() == b"nothing of the kind"
-
-
-def train_population(**options):
-    settings = {"num_pairs": 2, "seed": 5, "settings": TINY, "num_evaluation_episodes": 10}
-    return trainings.train_population(**settings | options)
-
-
 def test_pairs_below_the_floor_start_again():
     with pytest.warns(UserWarning, match=r"pairs \[0, 1\] stay below the floor of 0.0, after 1 "):
-        population = train_population(floor=0.0, max_restarts=1)  # no return is above 0
-    assert population.provenance["attempts"] == [2, 2]
-    assert len(population.provenance["curves"][0]) == TINY.num_iterations
+        found = population(num_pairs=2, floor=0.0, max_restarts=1)  # no return is above 0
+    assert found.provenance["attempts"] == [2, 2]
+    assert len(found.provenance["curves"][0]) == TINY.num_iterations
     for row in range(2):
-        last = maddpg.Learners([streams.make_generator(5, row, 1)], TINY)
+        last = maddpg.Learners([streams.make_generator(0, row, 1)], TINY)
         training.run(last, num_iterations=TINY.num_iterations)
-        # alone and among others: rounding, as above
+        # sums are rounded differently alone and among others
         for ours, its in zip(
-            population.speakers.rows([row]).parameters(), last.speakers.parameters(), strict=True
+            found.speakers.rows([row]).parameters(), last.speakers.parameters(), strict=True
         ):
             torch.testing.assert_close(ours, its, rtol=0, atol=1e-5)
 
 
-def test_pairs_above_the_floor_stay():
-    first = train_population(floor=-1e9)
-    assert first.provenance["attempts"] == [1, 1]
-    returns = first.provenance["selection_returns"]
-    middle = train_population(floor=max(returns), max_restarts=1)
-    expected = [2 if value == min(returns) else 1 for value in returns]
-    assert middle.provenance["attempts"] == expected
-    for row, attempts in enumerate(expected):
-        same = torch.equal(first.speakers.weights[0][row], middle.speakers.weights[0][row])
-        assert same == (attempts == 1)
-
-
 @pytest.mark.filterwarnings("ignore:pairs .* stay below the floor:UserWarning")
-def test_a_population_goes_on_from_its_folder(tmp_path):
-    first = train_population(floor=0.0, max_restarts=1, folder=tmp_path)
+def test_finished_jobs_are_not_done_again(tmp_path, monkeypatch):
+    options = {"num_pairs": 2, "floor": 0.0, "max_restarts": 1, "folder": tmp_path}
+    first = population(**options)
     assert len(list(tmp_path.iterdir())) == 2
-    again = train_population(floor=0.0, max_restarts=1, folder=tmp_path)
+
+    def refuse(self):
+        raise AssertionError("trained again")
+
+    monkeypatch.setattr(maddpg.Learners, "step", refuse)
+    again = population(**options)
     assert first.provenance == again.provenance
     assert all(map(torch.equal, first.parameters(), again.parameters()))
 
@@ -171,9 +108,9 @@ def test_evaluation_plays_new_episodes_of_each_pair():
 
 
 def test_a_pair_is_selected_for_itself_alone():
-    together, apart = train_population(floor=-1e9), train_population(floor=-1e9, pairs_per_job=1)
+    together, apart = population(num_pairs=2), population(num_pairs=2, pairs_per_job=1)
     returns = [p.provenance["selection_returns"] for p in (together, apart)]
-    assert returns[0] == pytest.approx(returns[1], rel=1e-4)  # rounding, as above
+    assert returns[0] == pytest.approx(returns[1], rel=1e-4)  # but for rounding
     assert len(set(returns[0])) == 2
 
 

@@ -1,5 +1,7 @@
 """Matches that evaluate wrestlers."""
 
+import functools
+
 import numpy as np
 import pytest
 import torch
@@ -28,7 +30,9 @@ GAMES = [(0, 1, 1), (0, 2, 1), (1, 2, 0), (1, 0, -1), (2, 0, 1), (2, 1, 1)]
 PLAYED = [tournament(GAMES, [1.0, 2.0, 5.0]), tournament(GAMES[:4], [2.0, 1.0, 5.0])]
 
 
-def test_everybody_meets_every_reference():
+def test_everybody_meets_every_reference(monkeypatch):
+    short = functools.partial(evaluation.RoboSumo, max_cycles=30)
+    monkeypatch.setattr(evaluation, "RoboSumo", short)
     references = {"motionless": ZeroAction(8), "random": UniformlyRandom(8)}
     found = evaluation.play_references(PLAYERS[:2], references, num_matches=3, seed=1)
     assert list(found) == ["motionless", "random"]

@@ -12,7 +12,7 @@ from paperlib.agents.players import UniformlyRandom, ZeroAction
 from paperlib.datasets import DRAW, LOSS, WIN
 from paperlib.environments.robosumo import RoboSumo
 from paperlib.environments.robosumo_observations import observation_fields
-from paperlib.environments.robosumo_rules import MAX_CYCLES, NO_ONE, TIME_IS_UP
+from paperlib.environments.robosumo_rules import NO_ONE, TIME_IS_UP
 from paperlib.graphs import InteractionGraph
 from paperlib.streams import make_generator
 
@@ -37,9 +37,12 @@ def make_env(num_envs=4, **options):
 
 def test_motionless_robots_stand_until_time_is_up():
     played = matches.play(
-        make_env(), [ZeroAction(8)], player_ids=np.zeros((4, 2), int), generator=make_generator(0)
+        make_env(max_cycles=30),
+        [ZeroAction(8)],
+        player_ids=np.zeros((4, 2), int),
+        generator=make_generator(0),
     )
-    assert (played.lengths == MAX_CYCLES).all() and (played.reasons == TIME_IS_UP).all()
+    assert (played.lengths == 30).all() and (played.reasons == TIME_IS_UP).all()
     assert (played.winner == NO_ONE).all() and not played.lost.any()
 
 

@@ -90,6 +90,7 @@ def remembered_cue(seed: int, memory_size: int) -> float:
     return rollout.rewards[2].mean().item()
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_a_memory_learns_what_a_policy_without_it_cannot():
     assert remembered_cue(0, memory_size=8) > -0.5
     assert remembered_cue(0, memory_size=0) < -0.9  # the variance of the cue
@@ -152,6 +153,7 @@ def swing_up(seed: int, num_rounds: int) -> list[float]:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("unchecked")
 def test_learns_to_swing_a_pendulum_up():
     returns = swing_up(seed=0, num_rounds=40)
     assert returns[0] < -900
@@ -179,6 +181,7 @@ def test_memories_are_not_augmented():
         ppo.update(model, optimiser, given, ppo.Settings(), **options)
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_one_seed_one_training():
     assert swing_up(seed=1, num_rounds=2) == swing_up(seed=1, num_rounds=2)
 

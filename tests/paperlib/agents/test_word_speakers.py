@@ -62,6 +62,7 @@ def test_expected_returns_by_hand():
     torch.testing.assert_close(found, expected[None])
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_training_finds_each_listeners_code():
     contexts = torch.cat([one_hot_contexts(), torch.zeros(1, 2, 1, 2)])
     generators = [make_generator(k) for k in range(2)]

@@ -142,6 +142,7 @@ def languages(num_agents, *, num_episodes, seed):
     return InteractionDataset.from_arrays(observations, actions, agents)
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_words_of_new_agents_are_looked_up(generator):
     sizes = {"num_slots": 8, "value_size": 4, "hidden_size": 16, "generator": generator}
     model = learn(

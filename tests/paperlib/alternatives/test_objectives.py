@@ -148,6 +148,7 @@ def test_scalars_gradients_and_padding(dataset, generator):
         torch.testing.assert_close(objective(seeded, more), loss)
 
 
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("number", range(3))
 def test_learning_is_determined_by_the_generator_and_lowers_the_loss(number, dataset):
     data = with_partners(dataset)
