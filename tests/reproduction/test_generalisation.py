@@ -4,6 +4,7 @@ import dataclasses
 from pathlib import Path
 
 import pytest
+import torch
 
 from reproduction import generalisation
 from reproduction.cells import Cell
@@ -73,10 +74,36 @@ def test_a_mean_mlp_that_cannot_be_chosen_is_refused_at_once(
         )
 
 
-def test_references_do_not_depend_on_embeddings(task):
+def test_only_the_code_of_training_listeners_depends_on_them(task):
     found = task.references(num_word_episodes=48)
     assert found["oracle"] > found["one code"] - 3 and found["one code"] < 0
-    assert dataclasses.replace(task, sources=task.others).references(num_word_episodes=48) != found
+    other = dataclasses.replace(task, sources=task.others).references(num_word_episodes=48)
+    changed = {name for name in found if found[name] != other[name]}
+    assert changed == {"training listeners' code"}
+
+
+def test_references_by_hand(task, monkeypatch):
+    """Two unseen listeners, three targets, four words; the training listener has another code."""
+    unseen = torch.tensor(
+        [
+            [[-1.0, -9.0, -8.0, -7.0], [-9.0, -2.0, -8.0, -7.0], [-9.0, -8.0, -3.0, -7.0]],
+            [[-9.0, -2.0, -5.0, -7.0], [-3.0, -9.0, -5.0, -7.0], [-9.0, -8.0, -5.0, -2.0]],
+        ]
+    )
+    own = torch.full((1, 3, 4), -9.0)
+    own[0, [0, 1, 2], [1, 0, 3]] = -1.0
+
+    def word_returns(source, **options):
+        return torch.stack([unseen if source is task.test else own] * 2)
+
+    monkeypatch.setattr(type(task.test), "word_returns", word_returns)
+    assert task.references(num_word_episodes=1) == pytest.approx(
+        {
+            "oracle": ((-1 - 2 - 3) / 3 + (-2 - 3 - 2) / 3) / 2,
+            "one code": (-5 - 5.5 - 4) / 3,  # words 0, 1 and 2
+            "training listeners' code": ((-9 - 9 - 7) / 3 + (-2 - 3 - 2) / 3) / 2,
+        }
+    )
 
 
 def test_returns_by_languages_are_named():

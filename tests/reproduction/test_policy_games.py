@@ -49,11 +49,18 @@ def test_policies_are_judged_against_the_right_opponents(specs):
     assert other["won"] > 0.5  # one that thrashes about falls
 
 
+@pytest.mark.parametrize("short_games", [100], indirect=True)
 def test_games_do_not_depend_on_the_group_beside(specs):
-    learner = Wrestler(generator=make_generator(9)).with_context(6)
-    options = {"num_games": 2, "key": (1,)}
-    one = evaluate(learner, specs["online"], OPPONENTS, [0, 1], **options)
-    assert one == evaluate(learner, specs["online"], OPPONENTS, [0, 1], **options)
+    options = {
+        "learner": Wrestler(generator=make_generator(9)).with_context(6),
+        "context_spec": specs["online"],
+        "opponents": OPPONENTS,
+        "num_games": 4,
+        "key": (1,),
+    }
+    alone = evaluate_groups(groups={"train": GROUPS["train"]}, **options)
+    assert alone["train"] == evaluate_groups(groups=GROUPS, **options)["train"]
+    assert any(share["drawn"] < 1 for share in alone["train"])
 
 
 def test_groups_play_games_of_their_own(specs):

@@ -3,7 +3,9 @@
 import pytest
 import torch
 
+from paperlib.agents.networks import StackedMLP
 from paperlib.agents.poker_policies import random_policies
+from paperlib.agents.populations import Population
 from paperlib.environments.poker import make_game
 from paperlib.streams import make_generator
 from reproduction import value_of_knowing
@@ -51,7 +53,7 @@ def test_against_who_always_folds_and_who_always_bets():
     assert both.of_knowing == pytest.approx(1 / 6)
 
 
-def test_a_mixture_is_what_openspiel_says_of_it():
+def test_the_best_policy_against_a_mixture_lies_between_its_bounds():
     """Against two policies drawn before the hand, no policy gains more than against each alone, nor
     less than the best response to one of them gains against both."""
     policies = random_policies(KUHN, 2, generator=make_generator(3))
@@ -65,7 +67,18 @@ def test_a_mixture_is_what_openspiel_says_of_it():
         assert found.member <= found.uninformed <= found.informed + 1e-6  # float32 policies
 
 
-def test_listeners(populations):
-    population = populations[0]
+def test_listeners_of_whom_one_stands_still_where_the_other_runs_away():
+    """Either word is right for one of them, and the population's speakers send one each."""
+    weights, biases = torch.zeros(2, 11, 5), torch.zeros(2, 1, 5)
+    biases[..., 0] = 15.0  # to stand still
+    weights[0, 8, 2] = 60.0  # the first bit makes one run to the right
+    weights[1, 8, 0], biases[1, 0, 2] = 60.0, 30.0  # and keeps the other from it
+    listeners = StackedMLP.from_tensors({"weights.0": weights, "biases.0": biases})
+    bits = torch.tensor([[[-1.0, -1.0, -1.0]], [[1.0, -1.0, -1.0]]])
+    speakers = StackedMLP.from_tensors({"weights.0": torch.zeros(2, 3, 3), "biases.0": bits})
+    population = Population(speakers, listeners, provenance={"dynamics": "mpe2"})
     found = value_of_knowing.of_listeners(population, num_episodes=600, generator=make_generator(0))
-    assert found.uninformed <= found.informed + 0.5 and found.informed < 0
+    # Who stands still is at a mean squared distance of 4/3, 25 times
+    assert found.informed == pytest.approx(-25 * 4 / 3, abs=5)
+    assert found.of_knowing > 25
+    assert found.share == pytest.approx(1, abs=0.1)

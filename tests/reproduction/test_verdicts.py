@@ -164,7 +164,7 @@ def test_a_claim_without_parts_is_refused():
     ],
 )
 def test_without_an_effect_at_most_six_percent_are_decided_wrongly(
-    kind, num_runs, num_clusters, num_parts
+    kind, num_runs, num_clusters, num_parts, unchecked
 ):
     """In 2,000 claims a true rate of 5 % has a standard error of 0.5 %."""
     clusters = None if num_clusters is None else np.arange(num_runs) % num_clusters
@@ -173,7 +173,7 @@ def test_without_an_effect_at_most_six_percent_are_decided_wrongly(
 
 
 def test_errors_are_counted():
-    """A rule that called every difference real would always be wrong, and that 5 % are is seen."""
+    """About 5 % of these verdicts are wrong, and a rule at level 0.5 is caught."""
     options = {"num_runs": 5, "num_claims": 200}
     found = error_rate(**options, generator=np.random.default_rng(0))
     assert 0.01 <= found <= 0.1
@@ -182,22 +182,12 @@ def test_errors_are_counted():
 
 
 @pytest.mark.slow
-def test_effects_on_the_border_are_called_equivalent_in_at_most_six_percent():
+def test_effects_on_the_border_are_called_equivalent_in_at_most_six_percent(unchecked):
     rng = np.random.default_rng(8)
     data = 1.0 + rng.normal(size=(2000, 10)) * 0.7
     found = [one(row, smallest_effect=1.0, expected="equal").verdict for row in data]
     assert found.count("reproduced") / 2000 <= 0.06
     assert found.count("contradicted") / 2000 <= 0.06
-
-
-@pytest.mark.slow
-def test_a_rule_by_bootstrap_intervals_is_wrong_more_often():
-    """Why the rule is not "the bootstrap interval of five runs leaves zero out"."""
-    rng, wrong = np.random.default_rng(9), 0
-    for row in rng.normal(size=(300, 5)):
-        found = stats.bootstrap((row,), np.mean, rng=rng, n_resamples=2000).confidence_interval
-        wrong += found.low > 0 or found.high < 0
-    assert wrong / 300 > 0.08
 
 
 def test_verdicts_are_named():

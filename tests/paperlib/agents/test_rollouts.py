@@ -82,7 +82,10 @@ def test_a_full_pool_loses_a_random_member():
             learner.network.log_std.data.fill_(float(number))
             opponents.add_versions([learner], make_generator(seed))
         kept = [int(old.network.log_std[0]) for old in opponents.pools[0]]
-        assert len(kept) == 2 and kept[-1] == 2 and not next(learner.parameters()).grad
+        assert len(kept) == 2 and kept[-1] == 2
+        pool = [parameter for old in opponents.pools[0] for parameter in old.parameters()]
+        assert pool and not any(parameter.requires_grad for parameter in pool)
+        assert all(parameter.requires_grad for parameter in learner.parameters())
         lost |= {0, 1} - {*kept}
     assert lost == {0, 1}
 
