@@ -248,18 +248,21 @@ plots.save_figure(figure, output, "best_responses_specialists")
 # specialists score 0.08 [0.03, 0.13] more against their own opponents than this
 # wrestler does. (In a [pilot](../reproduction/recipes/pilots.md), it gained 0.15
 # against one opponent.) It does not help `all-seen`: with another 2.5 million samples,
-# its best responses score slightly less than it does, by 0.016 [0.003, 0.029]. Neither
+# its best responses score no more than it does (−0.016 [−0.029, −0.003]; −0.00 [−0.03,
+# 0.03] in *other games*, when this notebook ran on another CPU, an AMD EPYC). Neither
 # best responses nor specialists learn much about their own opponent. Generalists do no
 # worse: $V$ is −0.02 [−0.04, 0.00] for best responses and −0.05 [−0.11, 0.01] for
 # specialists. And those that trained against other opponents do about as well: best
-# responses differ from them by −0.00 [−0.02, 0.01] (by 0.011 [0.001, 0.021] against the
-# test opponents alone), specialists by 0.01 [−0.03, 0.06]. So for the ten opponents of
-# Figure 4, what this learner gains from knowing its opponent is below 0.05, the
-# smallest difference that matters ([claims](claims.py)); for the specialists' five it
-# is not measurable, but may be 0.06. Either what helps against one of these wrestlers
-# helps against all, and the state shows the rest, or PPO does not find what would help
-# against one alone; these policies cannot tell which. In either case we expect no gain
-# from embeddings in Figure 4.
+# responses differ from them by −0.00 [−0.02, 0.01], specialists by 0.01 [−0.03, 0.06].
+# So for the ten opponents of Figure 4, what this learner gains from knowing its
+# opponent is below 0.05, the smallest difference that matters ([claims](claims.py));
+# for the specialists' five it is not measurable, but may be 0.06. Nor would it help to
+# choose, for each opponent, the best of the twelve policies: chosen by these games and
+# scored in the other ones, and the other way round, it scores −0.003 [−0.014, 0.008]
+# more than `all`. Either what helps against one of these wrestlers helps against all,
+# and the state shows the rest, or PPO does not find what would help against one alone;
+# these policies cannot tell which. In either case we expect no gain from embeddings in
+# Figure 4.
 #
 # ## Where we deviate
 # The paper has no such matrix. PPO finds *a* policy that does well against an opponent,
