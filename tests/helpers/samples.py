@@ -1,4 +1,6 @@
-"""Small datasets that several tests use."""
+"""Small datasets, and other small things, that several tests use."""
+
+import re
 
 import numpy as np
 
@@ -21,3 +23,8 @@ def make_dataset(seed=0, *, num_agents=4, num_episodes=3, continuous=False):
         returns=rng.standard_normal(len(agents)),
         num_actions=None if continuous else 3,
     )
+
+
+def squeezed(table):
+    """Without the spaces that align its columns."""
+    return re.sub(r" +", " ", table)

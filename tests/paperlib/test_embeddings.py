@@ -408,7 +408,7 @@ def test_files_from_before_policies_of_ones_own(dataset, generator, tmp_path):
     assert torch.equal(again.embed(dataset), model.embed(dataset))
 
 
-def test_file_with_settings_that_are_none(generator, tmp_path):
+def test_file_with_unknown_settings(generator, tmp_path):
     PolicyEmbedder(2, 3, settings=SMALL, generator=generator).save(tmp_path / "m.safetensors")
     tensors, metadata = files.load_tensors(tmp_path / "m.safetensors")
     metadata["settings"]["temperature"] = 1.0

@@ -52,7 +52,7 @@ def test_parts_of_a_graph():
         ((0, 1), ((0, 1), (1, 0)), "twice"),
     ],
 )
-def test_graphs_that_are_none(agents, edges, message, unchecked):
+def test_invalid_graphs(agents, edges, message, unchecked):
     with pytest.raises(ValueError, match=message):
         InteractionGraph(agents, edges)
 
@@ -203,7 +203,7 @@ def parts(*edges):
         ("weak", ([(0, 1), (1, 2)], [(0, 2)], [(2, 3)]), "agent"),
     ],
 )
-def test_splits_that_are_none(kind, edges, message):
+def test_invalid_splits(kind, edges, message):
     with pytest.raises(ValueError, match=message):
         Split(kind, *parts(*edges))
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
@@ -15,9 +16,21 @@ from reproduction import generalisation, results, statistics, tables
 from reproduction.comparisons import Comparison
 
 
+@pytest.fixture(autouse=True)
+def closed_figures():
+    """Too many that stay open are a warning, which is an error."""
+    yield
+    plt.close("all")
+
+
+@pytest.fixture
+def ax():
+    return plt.subplots()[1]
+
+
 @pytest.fixture
 def comparison(tmp_path):
-    """Of four agents, each of whom met each other one four times."""
+    """Of four agents, each of whom met every other agent four times."""
     dataset = make_dataset(num_episodes=12)
     partners = (dataset.agents + 1 + torch.arange(len(dataset)) % 3) % 4
     graph = graphs.InteractionGraph.complete(4)

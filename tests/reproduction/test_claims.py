@@ -1,9 +1,8 @@
 """Claims and negative controls, judged by their parts."""
 
-import re
-
 import numpy as np
 import pytest
+from samples import squeezed
 
 from paperlib import files
 from reproduction import claims, tables, verdicts
@@ -126,7 +125,7 @@ def test_parts_say_how_many_runs_would_decide_them():
     needed = verdicts.required_num_runs(Part("", OPEN + 0.3, 0.2), num_parts=2)
     assert needed > 5
     text = "".join(claims.parts_table(made[name]["parts"]) for name in ("C4", "C5", "C6"))
-    text = re.sub(" +", " ", text)
+    text = squeezed(text)
     assert "| C4 part 0 | > 0 | 1.00 [0.90, 1.10] | 0.2 | 5 | reproduced | |" in text
     assert f"| 0.2 | 5 | undecided | {needed} |" in text
     assert "| 0.2 | 3 | too few runs | 5 |" in text
@@ -135,7 +134,7 @@ def test_parts_say_how_many_runs_would_decide_them():
 
 def test_the_table_of_claims():
     lines = claims.table(list(judged(*rows("C4", HOLDS), *rows("C6", OPEN)).values()))
-    lines = re.sub(" +", " ", lines).splitlines()
+    lines = squeezed(lines).splitlines()
     assert len(lines) == 2 + len(claims.CLAIMS)
     assert lines[2].endswith("| **not tested** | No results file holds a test of it. | – |")
     (line,) = (line for line in lines if line.startswith("| C4 |"))
@@ -145,6 +144,6 @@ def test_the_table_of_claims():
 
 
 def test_the_table_of_smallest_effects():
-    lines = re.sub(" +", " ", claims.effects_table()).splitlines()
+    lines = squeezed(claims.effects_table()).splitlines()
     assert len(lines) == 2 + len(claims.SMALLEST_EFFECTS)
     assert lines[2].startswith("| IICR | 0.02 | a ratio | ")

@@ -1,6 +1,5 @@
 """Diagrams: graphs, boxes, arrows and episodes, element by element."""
 
-import matplotlib.pyplot as plt
 import pytest
 import torch
 from matplotlib.colors import to_hex
@@ -11,13 +10,6 @@ from paperlib.environments.particleworld import LANDMARKS, ParticleWorld
 from paperlib.graphs import InteractionGraph
 from paperlib.streams import make_generator
 from reproduction import diagrams
-
-
-@pytest.fixture
-def ax():
-    figure, ax = plt.subplots()
-    yield ax
-    plt.close(figure)
 
 
 @pytest.fixture

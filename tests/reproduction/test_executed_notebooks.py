@@ -1,13 +1,11 @@
 """What is kept of an executed notebook, and when it is refused."""
 
-from pathlib import Path
-
 import jupytext
 import nbformat
 import pytest
 from nbformat import v4
 
-from reproduction import executed_notebooks, publishing, results, runner
+from reproduction import executed_notebooks, publishing, results
 
 TEXT = """# ---
 # jupyter:
@@ -161,7 +159,3 @@ def test_damaged_notebooks_are_named(tmp_path, damage):
     (tmp_path / "x.ipynb").write_text(damage)
     with pytest.raises(ValueError, match=r"x\.ipynb is damaged \([^\n]*\); delete it"):
         executed_notebooks.read(tmp_path / "x.ipynb")
-
-
-def test_file_name_is_the_runners():
-    assert f'"{executed_notebooks.FILE_NAME}"' in Path(runner.__file__).read_text()

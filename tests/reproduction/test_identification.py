@@ -93,7 +93,7 @@ def test_action_frequencies_by_hand():
 
 
 def test_discriminants_turn_to_what_tells_agents_apart(generator, monkeypatch):
-    """One feature of three does; the others are noise, one of it loud."""
+    """One feature of three does; the others are noise, one of them loud."""
     labels = torch.arange(40).repeat_interleave(10)
     x = torch.randn(400, 3, generator=generator) * torch.tensor([0.1, 1.0, 30.0])
     x[:, 0] += labels

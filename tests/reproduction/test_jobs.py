@@ -2,6 +2,7 @@
 
 import os
 import time
+from concurrent.futures.process import BrokenProcessPool
 
 import numpy as np
 import pytest
@@ -59,6 +60,15 @@ def test_memory_of_workers_counts(monkeypatch):
 def test_an_error_in_a_job_is_raised(num_workers):
     with pytest.raises(ValueError, match="seed 1 is unlucky"):
         run(fail, num_workers)
+
+
+def die(*, seed, progress):
+    os._exit(1)
+
+
+def test_the_death_of_a_worker_is_an_error():
+    with pytest.raises(BrokenProcessPool):
+        run(die, 2)
 
 
 def test_an_error_does_not_wait_for_other_jobs_and_no_other_job_starts(tmp_path):

@@ -1,19 +1,11 @@
 """Plots of languages: what they show."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.container import ErrorbarContainer
 
 from reproduction import language_plots
 from reproduction.statistics import Estimate
-
-
-@pytest.fixture
-def ax():
-    figure, ax = plt.subplots()
-    yield ax
-    plt.close(figure)
 
 
 def test_words_are_named_by_their_bits():

@@ -9,13 +9,6 @@ from reproduction import plots, verdicts
 from reproduction.statistics import Estimate
 
 
-@pytest.fixture
-def ax():
-    figure, ax = plt.subplots()
-    yield ax
-    plt.close(figure)
-
-
 def test_figures_are_the_same_bytes_each_time(tmp_path):
     for folder in ("one", "other"):
         figure, ax = plt.subplots()

@@ -1,5 +1,7 @@
 """The study of Figure 4: its opponents, contexts and recipe, and where its policies start."""
 
+import pickle
+
 import pytest
 import torch
 
@@ -132,6 +134,8 @@ def test_how_each_variant_takes_its_context_in(study):
     (key,) = {tuple(job["key"]) for job in jobs.values()}
     assert key[0] == 3 and jobs["random"]["recipe"].critic_iterations == 1
     assert checksum_of(Wrestler.from_state(jobs["random"]["initial_policy"])) == checksum_of(START)
+    sent = pickle.loads(pickle.dumps(jobs))  # as to a worker
+    assert [job["name"] for job in sent.values()] == [f"{variant} 3" for variant in jobs]
 
 
 def test_unknown_variants_are_refused(study):

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from samples import squeezed
 
 from paperlib import files
 from reproduction import publishing, results, tables
@@ -15,11 +16,6 @@ README = f"before\n{BEGIN}\nold\n{END}\nafter"
 def readme(tmp_path):
     (tmp_path / "README.md").write_text(f"{README}\n")
     return tmp_path / "README.md"
-
-
-def squeezed(table):
-    """Without the spaces that align its columns."""
-    return re.sub(r" +", " ", table)
 
 
 def test_files_are_copied_with_checksums(results_dir, tmp_path):

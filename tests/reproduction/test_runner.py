@@ -13,7 +13,7 @@ import jupytext
 import papermill
 import pytest
 
-from reproduction import results, runner, staging
+from reproduction import executed_notebooks, results, runner, staging
 
 HEADER = """# ---
 # jupyter:
@@ -62,7 +62,8 @@ def run(notebook: Path, **arguments) -> Path:
 
 def test_success_leaves_notebook_log_and_result(write):
     folder = run(write(GOOD))
-    assert {path.name for path in folder.iterdir()} == {"notebook.ipynb", "log.txt", "result.json"}
+    names = {executed_notebooks.FILE_NAME, "log.txt", results.FILE_NAME}
+    assert {path.name for path in folder.iterdir()} == names
     assert "counted" in (folder / "log.txt").read_text()
     result = results.load(folder)
     assert result["values"] == {"twice": 4}
@@ -145,6 +146,22 @@ def test_a_mapping_takes_some_of_its_entries():
 def test_parameters_must_be_literals(write):
     with pytest.raises(ValueError, match="must be NAME = LITERAL"):
         run(write(GOOD.replace("count = 2", "count = 1 + 1")))
+
+
+@pytest.mark.parametrize("count", [0, 2])
+def test_there_is_one_cell_of_parameters(write, count):
+    cell = '# %% tags=["parameters"]\nx = 1\n\n'
+    message = rf"tiny\.py must have one cell tagged 'parameters', got {count}"
+    with pytest.raises(ValueError, match=message):
+        runner.read_parameters(write(count * cell + "# %%\npass\n"))
+
+
+def test_only_text_notebooks_are_run(write, tmp_path):
+    notebook = write(GOOD)
+    executed = notebook.rename(notebook.with_suffix(".ipynb"))
+    for path in (executed, tmp_path / "none.py"):
+        with pytest.raises(ValueError, match=rf"notebook: {path} is no text notebook"):
+            runner.read_parameters(path)
 
 
 def test_a_second_run_into_the_same_folder_is_refused(write):

@@ -2,9 +2,9 @@
 
 import csv
 import math
-import re
 
 import pytest
+from samples import squeezed
 
 from reproduction import results, statistics, tables
 from reproduction.statistics import Estimate
@@ -13,11 +13,6 @@ from reproduction.verdicts import Part
 
 def estimate(mean, low, high, runs=5):
     return Estimate(mean, low, high, runs)
-
-
-def squeezed(table):
-    """Without the spaces that align its columns."""
-    return re.sub(r" +", " ", table)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from paperlib.environments.robosumo_observations import observation_fields
 from paperlib.environments.robosumo_rules import NO_ONE
 from paperlib.graphs import InteractionGraph
 from reproduction import tournaments
+from reproduction.statistics import wilson_interval
 
 FIELDS = observation_fields("ant")
 
@@ -28,13 +29,9 @@ def test_shares_have_wilson_intervals():
         "lost": 0.1,
         "drawn": 0.1,
     }
-    # Wilson: (p + z²/2n ± z sqrt(p(1 − p)/n + z²/4n²)) / (1 + z²/n)
-    z, n = 1.959964, 10
     for share in found.values():
-        p = share.mean
-        middle, half = p + z * z / 20, z * np.sqrt(p * (1 - p) / n + z * z / 400)
-        bounds = [(middle - half) / (1 + z * z / n), (middle + half) / (1 + z * z / n)]
-        assert [share.low, share.high] == pytest.approx(bounds, rel=1e-5)
+        count = round(10 * share.mean)
+        assert share == wilson_interval([True] * count + [False] * (10 - count))
 
 
 def test_win_matrix_by_hand():

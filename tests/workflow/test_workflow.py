@@ -18,11 +18,11 @@ from uuid import uuid4
 
 import pytest
 import torch
+from sources import ROOT
 
 from paperlib import files
 from reproduction import results, runner
 
-ROOT = Path(__file__).parents[2]
 ASKED = ("table_2", "figure_1")
 ITEMS = ("population", *ASKED)  # which a table needs
 

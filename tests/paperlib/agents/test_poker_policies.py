@@ -1,4 +1,4 @@
-"""Random poker agents: against OpenSpiel-free sums by hand, and statistics of what they play."""
+"""Random poker agents: sums by hand, statistics of what they play, and OpenSpiel's values."""
 
 import pytest
 import torch

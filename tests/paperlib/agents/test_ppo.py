@@ -114,17 +114,6 @@ def test_fitting_the_critic_leaves_policy_and_memory_as_they_are(film_size, gene
     assert moved and all(name.startswith("value") for name in moved)
 
 
-@pytest.mark.parametrize("field", ["learning_rate", "discount", "clip"])
-def test_settings_refuse_zero(field):
-    with pytest.raises(ValueError, match=field):
-        ppo.Settings(**{field: 0.0})
-
-
-def test_settings_refuse_a_discount_above_one():
-    with pytest.raises(ValueError, match="discount"):
-        ppo.Settings(discount=1.01)
-
-
 def swing_up(seed: int, num_rounds: int) -> list[float]:
     """Trains on Gymnasium's Pendulum; mean returns of its 16 episodes of 200 steps, by round."""
     envs = gymnasium.make_vec("Pendulum-v1", num_envs=16)
@@ -190,10 +179,13 @@ def test_one_seed_one_training():
     ("name", "value", "message"),
     [
         ("minibatch_size", 0, "minibatch_size must be an integer of at least 1, got 0"),
+        ("learning_rate", 0.0, "learning_rate must be positive and finite, got 0.0"),
+        ("discount", 0.0, "discount must be positive and finite, got 0.0"),
+        ("clip", 0.0, "clip must be positive and finite, got 0.0"),
         ("learning_rate", float("inf"), "learning_rate must be positive and finite, got inf"),
         ("target_kl", 0.0, "target_kl must be positive and finite, got 0.0"),
         ("entropy_coef", -1.0, "entropy_coef must be positive and finite, got -1.0"),
-        ("discount", 1.5, "discount and gae_lambda must not exceed 1"),
+        ("discount", 1.01, "discount and gae_lambda must not exceed 1"),
         ("gae_lambda", 1.5, "discount and gae_lambda must not exceed 1"),
     ],
 )

@@ -4,11 +4,11 @@ import os
 import shutil
 import subprocess
 import sys
-from ctypes.util import find_library
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from drawing import needs_opengl
 from mpe2 import simple_speaker_listener_v4
 from pettingzoo.test import (
     max_cycles_test,
@@ -155,9 +155,6 @@ def test_seeds_of_numpy_will_do_and_others_are_named(unchecked):
 
 # Each robot in both seats; test_robosumo_models.py has all nine pairs
 PAIRS = [("ant", "bug"), ("bug", "spider"), ("spider", "ant")]
-needs_opengl = pytest.mark.skipif(
-    not (find_library("EGL") or find_library("OSMesa")), reason="needs EGL or OSMesa"
-)
 
 
 def as_module(**settings):

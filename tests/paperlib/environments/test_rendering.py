@@ -11,15 +11,13 @@ import mujoco
 import numpy as np
 import pytest
 import torch
+from drawing import needs_opengl
 from PIL import Image
 
 from paperlib.environments import rendering
 from paperlib.environments.particleworld import State
 from paperlib.environments.robosumo_models import make_spec
 
-needs_opengl = pytest.mark.skipif(
-    not (find_library("EGL") or find_library("OSMesa")), reason="needs EGL or OSMesa"
-)
 RED, GREEN = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0)
 
 

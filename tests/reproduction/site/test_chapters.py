@@ -3,7 +3,6 @@
 import base64
 import io
 import re
-from pathlib import Path
 from unittest.mock import Mock
 
 import nbformat
@@ -12,12 +11,12 @@ from docutils import nodes
 from docutils.utils import new_document
 from nbformat import v4
 from PIL import Image
+from sources import ROOT
 from sphinx.application import Sphinx
 
 from reproduction import results
 from reproduction.site import chapters, explorer
 
-ROOT = Path(__file__).parents[3]
 OPENING = """# A & B: who?
 
 **The question.** Something is known, see `table_2.py`. Is *this*

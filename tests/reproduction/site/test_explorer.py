@@ -5,13 +5,13 @@ import io
 import json
 import re
 from contextlib import closing
-from ctypes.util import find_library
 
 import mujoco
 import numpy as np
 import pytest
 import torch
 from browsing import Browser, needs_browser
+from drawing import needs_opengl
 from PIL import Image
 from samples import make_dataset
 
@@ -23,9 +23,6 @@ from paperlib.environments.robosumo_models import make_spec
 from reproduction.site import explorer
 
 pytestmark = pytest.mark.xdist_group("explorer")  # they share a page, a browser and a match
-needs_opengl = pytest.mark.skipif(
-    not (find_library("EGL") or find_library("OSMesa")), reason="needs EGL or OSMesa"
-)
 
 
 def spread(places):
@@ -187,7 +184,7 @@ def picture(number):
 
 
 def make_split(world, seed):
-    """Twelve points of three agents, of whom none meets another one twice."""
+    """Twelve points of three agents, who never meet the same partner twice."""
     generator, count = streams.make_generator(seed, len(world)), 12
     agents, partners = torch.arange(count) % 3, 3 + torch.arange(count) // 3
     vectors = {m: torch.randn(count, 6, generator=generator) for m in METHODS}

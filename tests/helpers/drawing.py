@@ -1,0 +1,9 @@
+"""What tests that draw need."""
+
+from ctypes.util import find_library
+
+import pytest
+
+needs_opengl = pytest.mark.skipif(
+    not (find_library("EGL") or find_library("OSMesa")), reason="needs EGL or OSMesa"
+)
