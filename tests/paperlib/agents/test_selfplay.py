@@ -167,3 +167,30 @@ def test_symmetries_change_a_training_that_resumes_all_the_same(tmp_path):
     run(SelfPlay((1,), recipe), path, num_iterations=1)
     assert same(whole, run(SelfPlay((1,), recipe), path))
     assert not same(whole, run(SelfPlay((1,), TINY)))
+
+
+@pytest.mark.parametrize(("stopped", "factor"), [(0.0, 1.02), (1.0, 0.9)])
+def test_the_learning_rate_falls_where_an_update_stopped_early(monkeypatch, stopped, factor):
+    used = []
+
+    def update(network, optimiser, *others, **options):
+        used.append(optimiser.param_groups[0]["lr"])
+        return {"stopped": stopped}
+
+    monkeypatch.setattr(ppo, "update", update)
+    selfplay = SelfPlay((1,), TINY)
+    selfplay.step()
+    assert used == [TINY.learning_rate(0)]
+    assert selfplay.learning_rates == [pytest.approx(used[0] * factor)]
+    selfplay.step()
+    assert used[1] == pytest.approx(min(used[0] * factor, TINY.learning_rate(1)))
+
+
+def test_parents_that_do_not_fit_are_refused():
+    wrestler = Wrestler(generator=make_generator(0))
+    wider = wrestler.with_context(3).state_dict()
+    with pytest.raises(ValueError, match="parents: they must be like the context, which has"):
+        SelfPlay((1,), TINY, parents=[wider])
+    remembering = Wrestler(generator=make_generator(0), memory_size=2).state_dict()
+    with pytest.raises(ValueError, match="parents: one with a memory must meet fixed opponents"):
+        SelfPlay((1,), TINY, parents=[remembering])
