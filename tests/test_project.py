@@ -98,6 +98,14 @@ def test_readme_commands_are_those_of_ci():
     assert "make test" in (ROOT / ".ci/run").read_text().splitlines()
 
 
+@pytest.mark.xdist_group("named")
+def test_groups_of_tests_stay_together(request):
+    """pytest-xdist names the group of a test after its name; with pytest 9.2, it did not, and tests
+    of one group ran in several processes."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        assert request.node.nodeid.endswith("@named")
+
+
 def visible_words(text: str) -> int:
     """Words of Markdown that a reader sees, but for code and for the generated table of claims."""
     begin, end = publishing.CLAIMS_MARKS
