@@ -2,6 +2,8 @@
 
 A unit is a sample: one action of a learner that PPO learns from. The limit begins the very same
 matches and steps the very same actions, without policies, rewards of the training, or updates.
+Updates use every minibatch of every epoch: a KL limit would end them sooner or later, depending on
+how far the training has come, and with it the rate.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from paperlib import pretrained
 from paperlib.agents.selfplay import SelfPlay
 from reproduction import training_runs
 
+NO_LIMIT = 1e9  # nats
 ENDLESS = 10**9  # iterations, so that the learning rate stays as it is
 
 
@@ -28,8 +31,10 @@ def make_case(form: str, num_rollouts: int, threads: int) -> Case:
     """
     torch.set_num_threads(threads)
     shipped = pretrained.load("robosumo/wrestlers")
+    recipe = training_runs.RUNS["self-balanced"].recipe
     recipe = dataclasses.replace(
-        training_runs.RUNS["self-balanced"].recipe,
+        recipe,
+        ppo=dataclasses.replace(recipe.ppo, target_kl=NO_LIMIT),
         num_iterations=ENDLESS,
         num_rollouts=num_rollouts,
     )
