@@ -11,9 +11,11 @@ from pathlib import Path
 import jupytext
 import papermill
 import pytest
-import yaml
 from sources import ROOT, parse
 
+from paperlib import streams
+from paperlib.agents.networks import StackedMLP
+from paperlib.agents.populations import Population
 from reproduction import executed_notebooks, results, runner
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.py"))
@@ -141,41 +143,51 @@ def test_executed_notebooks_are_small():
     assert sum(path.stat().st_size for path in EXECUTED) <= 8e6
 
 
-def readme_commands():
-    """README's ``papermill notebooks/NAME.ipynb out.ipynb -p ...``, by NAME."""
+def run_with_papermill(notebook, folder, lists="{}", **parameters):
+    """README's ``papermill notebooks/NAME.ipynb out.ipynb -p ...``, with smaller sizes."""
     lines = (ROOT / "README.md").read_text().replace("\\\n", "").splitlines()
-    words = [shlex.split(line) for line in lines if "papermill notebooks/" in line]
-    return {Path(path).stem: [path, *rest] for _, path, *rest in words}
-
-
-def test_papermill_options_of_the_readme_are_parameters():
-    commands = readme_commands()
-    assert {"start_here", "table_2"} <= {*commands}
-    for name, (path, out, *options) in commands.items():
-        assert (path, out) == (f"notebooks/{name}.ipynb", "out.ipynb")
-        assert {*options[::3]} == {"-p"}
-        given = dict(zip(options[1::3], map(yaml.safe_load, options[2::3]), strict=True))
-        runner.check_parameters(given, runner.read_parameters(ROOT / f"notebooks/{name}.py"))
-
-
-@pytest.mark.slow
-@pytest.mark.xdist_group("kernels on ports")  # which two processes may take to be free
-def test_papermill_runs_the_first_notebook(tmp_path):
-    """As README says it, but with smaller sizes."""
-    path, _, *options = readme_commands()["start_here"]
-    parameters = {"num_agents": 6, "num_unseen": 3, "num_episodes": 6}
-    parameters["num_updates"] = 203  # no multiple of what is drawn of the learning curve
-    parameters["output_folder"] = tmp_path / "output"
-    command = [Path(sys.executable).with_name("papermill"), path, tmp_path / "out.ipynb", *options]
+    (line,) = (line for line in lines if f"papermill notebooks/{notebook}.ipynb" in line)
+    _, path, out, *options = shlex.split(line)
+    assert (path, out) == (f"notebooks/{notebook}.ipynb", "out.ipynb") and "-p" in options
+    command = [Path(sys.executable).with_name("papermill"), path, folder / out, *options]
+    parameters["output_folder"] = folder / "output"
     for name, value in parameters.items():
         command += ["-p", name, str(value)]
     answer = subprocess.run(
-        command,
+        [*command, "-y", lists],
         cwd=ROOT,
         env={"PATH": "/usr/bin:/bin", "OMP_NUM_THREADS": "1"},  # not the environment's own
         capture_output=True,
         text=True,
     )
     assert answer.returncode == 0, answer.stderr
-    assert any(map(is_figure_or_table, shown(tmp_path / "out.ipynb")))
-    assert results.load(tmp_path / "output")["parameters"]["num_unseen"] == 3
+    assert any(map(is_figure_or_table, shown(folder / "out.ipynb")))
+    return results.load(folder / "output")
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("kernels on ports")  # which two processes may take to be free
+def test_papermill_runs_the_first_notebook(tmp_path):
+    sizes = {"num_agents": 6, "num_unseen": 3, "num_episodes": 6}
+    sizes["num_updates"] = 203  # no multiple of what is drawn of the learning curve
+    assert run_with_papermill("start_here", tmp_path, **sizes)["parameters"]["num_unseen"] == 3
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("kernels on ports")
+def test_papermill_runs_table_2(tmp_path):
+    for number in range(2):
+        layers = enumerate([(3, 8, 3), (11, 8, 5)])  # of speakers and listeners
+        networks = (
+            StackedMLP(sizes, generators=[streams.make_generator(number, k, p) for p in range(6)])
+            for k, sizes in layers
+        )
+        population = Population(*networks, provenance={"dynamics": "mpe2"})
+        population.save(tmp_path / f"population_{number}.safetensors")
+    lists = "{seeds: [0, 1], update_counts: [20], learning_rates: [0.005], "
+    lists += "identification_weights: [0.1], episode_counts: [1]}"
+    sizes = {"num_populations": 2, "episodes_per_edge": 8, "num_validation": 2, "num_test": 2}
+    sizes |= {"anchors_per_step": 6, "max_per_agent": 8, "num_workers": 1}
+    folders = {"population_folder": tmp_path, "encoders_folder": tmp_path / "encoders"}
+    result = run_with_papermill("table_2", tmp_path, lists, **sizes, **folders)
+    assert result["seeds"] == [0, 1] and len(result["values"]["rows"]) > 6

@@ -190,5 +190,15 @@ def test_effects_on_the_border_are_called_equivalent_in_at_most_six_percent(unch
     assert found.count("contradicted") / 2000 <= 0.06
 
 
+@pytest.mark.slow
+def test_a_rule_by_bootstrap_intervals_is_wrong_more_often():
+    """Why the rule is not "the bootstrap interval of five runs leaves zero out"."""
+    rng, wrong = np.random.default_rng(9), 0
+    for row in rng.normal(size=(300, 5)):
+        found = stats.bootstrap((row,), np.mean, rng=rng, n_resamples=2000).confidence_interval
+        wrong += found.low > 0 or found.high < 0
+    assert wrong / 300 > 0.08
+
+
 def test_verdicts_are_named():
     assert {one(SOON + shift).verdict for shift in (0, -1, -2)} < set(verdicts.VERDICTS)

@@ -1,5 +1,6 @@
 """The PettingZoo views: their API, and that they are the batched worlds and mpe2's."""
 
+import itertools
 import os
 import shutil
 import subprocess
@@ -153,8 +154,7 @@ def test_seeds_of_numpy_will_do_and_others_are_named(unchecked):
         env.reset(seed=-1)
 
 
-# Each robot in both seats; test_robosumo_models.py has all nine pairs
-PAIRS = [("ant", "bug"), ("bug", "spider"), ("spider", "ant")]
+PAIRS = [*itertools.product(("ant", "bug", "spider"), repeat=2)]
 
 
 def as_module(**settings):
