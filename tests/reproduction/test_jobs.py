@@ -1,6 +1,8 @@
 """Jobs side by side."""
 
 import os
+import subprocess
+import sys
 import time
 from concurrent.futures.process import BrokenProcessPool
 
@@ -79,6 +81,54 @@ def test_an_error_does_not_wait_for_other_jobs_and_no_other_job_starts(tmp_path)
     assert raised - (tmp_path / "1").stat().st_mtime < 6
     time.sleep(0.5)
     assert {path.name for path in tmp_path.iterdir()} <= {"0", "1"}
+
+
+def wait(*, folder, progress):
+    (folder / str(os.getpid())).touch()
+    time.sleep(120)
+
+
+def test_workers_leave_with_a_parent_that_was_killed(tmp_path):
+    code = f"""
+import pathlib
+from reproduction.jobs import run_jobs
+from test_jobs import wait
+if __name__ == "__main__":
+    jobs = [{{"folder": pathlib.Path({str(tmp_path)!r})}}] * 2
+    run_jobs(wait, jobs, num_workers=2, units=2, name="")
+"""
+    here = os.pathsep.join([os.path.dirname(__file__), *sys.path])
+    parent = subprocess.Popen(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": here},
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        assert within(60, lambda: len(os.listdir(tmp_path)) == 2)
+    finally:
+        parent.kill()
+        parent.wait()
+    workers = [int(name) for name in os.listdir(tmp_path)]
+    assert within(20, lambda: not any(map(is_running, workers)))
+
+
+def within(seconds, condition):
+    """Whether a condition comes true in time."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.1)
+    return True
+
+
+def is_running(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    with open(f"/proc/{pid}/stat") as file:  # a dead process that nobody has waited for is no more
+        return file.read().rsplit(")", 1)[1].split()[0] != "Z"
 
 
 def test_no_workers():

@@ -1,5 +1,7 @@
 """Figures of wrestlers, from values as a notebook saves them."""
 
+import itertools
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -54,3 +56,58 @@ def test_win_matrix_shows_rates_in_order():
     assert shown[0, 1] == 0.75 and shown[1, 0] == 0.25 and shown.mask.diagonal().all()
     assert [label.get_text() for label in ax.get_yticklabels()] == ["strong", "weak"]
     assert mesh.get_clim() == (0, 1)
+
+
+KINDS = "weak", "strong"
+
+
+@pytest.fixture
+def table():
+    """Values of table_1.py; every estimate is a mean with its interval and number of runs."""
+    levels = {"weak": (0.4, 0.6), "strong": (0.5, 0.7)}  # majority class, strengths
+    values = {"bars": {}, "curves": {}, "measured": {}}
+    values["counts"] = {"steps": [10, 501], "episodes": [1, 8]}
+    for number, kind in enumerate(KINDS):
+        majority, strengths = levels[kind]
+        values["measured"] |= {
+            f"{kind} Emb-Im majority, 1 episodes": [majority - 0.1, majority + 0.1],
+            f"{kind} strengths": [strengths],
+            f"{kind} Emb-Im chance, 1 episodes": [0.1 + 0.1 * number],
+        }
+        for name, mean in (("ratio", 0.3), ("outcome", 0.5)):
+            estimate = [mean + 0.1 * number, 0.2, 0.9, 10]
+            values["bars"][f"{kind} {name}"] = {"Emb-Im": estimate, "untrained": estimate}
+        for unit, name in itertools.product(values["counts"], ("ratio", "linear", "nearest")):
+            means = np.array([0.8, 0.6]) + number
+            curve = [[mean, mean - 0.1, mean + 0.1, 10] for mean in means]
+            values["curves"][f"{kind} {name}, {unit}"] = {"Emb-Im": curve}
+    return values
+
+
+def test_table_1_shows_both_kinds_with_their_levels(table):
+    paper = {"IICR": {kind: {"Emb-Im": 0.25} for kind in KINDS}}
+    paper["Acc"] = {kind: {} for kind in KINDS}
+    figure = wrestler_plots.table_1(table, paper)
+    weak, _, weak_outcomes, strong_outcomes = figure.axes
+    assert [bar.get_width() for bar in weak.patches] == pytest.approx([0.3, 0.3])
+    assert [bar.get_width() for bar in strong_outcomes.patches] == pytest.approx([0.6, 0.6])
+    for ax, levels in ((weak_outcomes, (0.4, 0.6)), (strong_outcomes, (0.5, 0.7))):
+        drawn = {line.get_label(): line.get_xdata()[0] for line in ax.get_lines()}
+        assert drawn["majority class"] == pytest.approx(levels[0])
+        assert drawn["strengths"] == levels[1]
+        assert drawn["chance"] == 1 / 3
+    shown = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert shown == ["chance", "majority class", "strengths"]
+    plt.close("all")
+
+
+def test_few_observations_are_of_the_kind_that_is_asked(table):
+    figure = wrestler_plots.how_few_observations(table, "strong")
+    ratio, linear = figure.axes[0], figure.axes[2]
+    assert ratio.get_lines()[0].get_ydata() == pytest.approx([1.8, 1.6])
+    assert any(list(line.get_ydata()) == [0.2, 0.2] for line in linear.get_lines())
+    assert [ax.get_xlabel() for ax in figure.axes[-2:]] == [
+        "first steps of one episode",
+        "episodes",
+    ]
+    plt.close("all")
