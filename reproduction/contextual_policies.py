@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from paperlib import pretrained
 from paperlib.agents import robosumo_policies
@@ -36,12 +37,18 @@ class ContextualPolicies:
         encoders: by method, for variants with online embeddings.
         provenance: "groups", names of the opponents; "contexts", of each variant what `make_spec`
             takes; "checksums" of opponents and encoders; and "trainings", of each policy, such as
-            "Emb-Hyb 0", its learning curve, wall time and versions.
+            "Emb-Hyb 0", its learning curve, wall time, versions and machine.
+
+    Raises:
+        ValueError: if the policies were trained with other encoders.
     """
 
     policies: Mapping[tuple[str, int], Wrestler]
     encoders: Mapping[str, PolicyEmbedder]
     provenance: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        self._check("encoders", self.encoders)
 
     @property
     def samples(self) -> list[int]:
@@ -82,8 +89,8 @@ class ContextualPolicies:
         return {group: [list(names).index(name) for name in own] for group, own in found.items()}
 
     def check(self, population: Mapping[str, Wrestler]) -> None:
-        """Refuses policies that were trained against other opponents, or for other encoders, and
-        groups of opponents that overlap.
+        """Refuses policies that were trained against other opponents, and groups of opponents that
+        overlap.
 
         Raises:
             ValueError: if they were, or do.
@@ -91,13 +98,15 @@ class ContextualPolicies:
         everyone = [name for own in self.provenance["groups"].values() for name in own]
         if twice := sorted({name for name in everyone if everyone.count(name) > 1}):
             raise ValueError(f"groups of opponents overlap: {', '.join(twice)} in more than one")
-        for kind, here in (("opponents", population), ("encoders", self.encoders)):
-            for name, checksum in self.provenance["checksums"][kind].items():
-                if name not in here or checksum_of(here[name]) != checksum:
-                    raise ValueError(
-                        f"the policies were trained with other {kind} than those here: {name!r} is "
-                        "not the same; train them from scratch"
-                    )
+        self._check("opponents", population)
+
+    def _check(self, kind: str, here: Mapping[str, nn.Module]) -> None:
+        for name, checksum in self.provenance["checksums"][kind].items():
+            if name not in here or checksum_of(here[name]) != checksum:
+                raise ValueError(
+                    f"the policies were trained with other {kind} than those here: {name!r} is "
+                    "not the same; train them from scratch"
+                )
 
     def save(self, folder: Path) -> None:
         """Writes policies, without their value functions, and encoders."""
@@ -135,7 +144,7 @@ def load(folder: str | Path) -> ContextualPolicies:
 
     Raises:
         FileNotFoundError: if a file is missing.
-        ValueError: if one is damaged.
+        ValueError: if one is damaged, or the encoders are not those of the policies.
     """
     policies, provenance = robosumo_policies.load(Path(folder) / FILE)
     methods = provenance["checksums"]["encoders"]

@@ -32,4 +32,6 @@ def make_specs(folder, generator):
     embeddings, offline = torch.randn(2, 9, 6, generator=generator)
     components = principal_components(embeddings, 6)
     shared = {"context_size": 6, "components": components, "offline": offline[:4], "model": path}
-    return {kind: {"kind": kind, **shared} for kind in ("online", "offline", "zeros")}
+    kinds = "online", "offline", "random", "zeros", "oracle"
+    sizes = {"oracle": {"context_size": 2}}  # it knows two training opponents
+    return {kind: {"kind": kind, **shared, **sizes.get(kind, {})} for kind in kinds}

@@ -88,9 +88,15 @@ def test_other_opponents_and_encoders_are_refused(trained):
         trained.check({**MEMBERS, "w2": MEMBERS["w1"]})
     with pytest.raises(ValueError, match=r"trained with other opponents .* 'w0' is not the same"):
         trained.check({"w2": MEMBERS["w2"]})
-    other = ContextualPolicies(trained.policies, {"Emb-Hyb": encoder(1)}, trained.provenance)
     with pytest.raises(ValueError, match=r"other encoders .* 'Emb-Hyb' is not the same"):
-        other.check(MEMBERS)
+        ContextualPolicies(trained.policies, {"Emb-Hyb": encoder(1)}, trained.provenance)
+
+
+def test_another_encoder_beside_the_policies_is_refused(trained, tmp_path):
+    trained.save(tmp_path)
+    encoder(1).save(tmp_path / "Emb-Hyb.safetensors")
+    with pytest.raises(ValueError, match=r"other encoders .* 'Emb-Hyb' is not the same"):
+        contextual_policies.load(tmp_path)
 
 
 def test_groups_that_overlap_are_refused(trained):

@@ -68,7 +68,7 @@ def test_a_policy_is_trained_and_judged_before_and_after_each_iteration(specs, t
     assert learner.context_size == 6 and provenance["curve"] == curve
 
 
-def stopped(context_spec, folder, after):
+def stopped(context_spec, folder, after, **changes):
     count = 0
 
     def stop(done):
@@ -78,15 +78,19 @@ def stopped(context_spec, folder, after):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run(context_spec, folder, progress=stop)
+        run(context_spec, folder, progress=stop, **changes)
 
 
-@pytest.mark.parametrize("kind", ["online", "zeros"])
-def test_stopped_and_taken_up_again(specs, tmp_path, kind):
-    whole = run(specs[kind], tmp_path / "whole")
-    stopped(specs[kind], tmp_path / "broken", after=2)
+@pytest.mark.parametrize(
+    ("kind", "learner"),
+    [(kind, {}) for kind in ("online", "offline", "random", "zeros", "oracle")]
+    + [("zeros", {"memory_size": 3}), ("zeros", {"memory_size": 3, "film": True})],
+)
+def test_stopped_and_taken_up_again(specs, tmp_path, kind, learner):
+    whole = run(specs[kind], tmp_path / "whole", learner=learner)
+    stopped(specs[kind], tmp_path / "broken", after=2, learner=learner)
     assert not (tmp_path / f"broken/{kind} 0.safetensors").exists()
-    assert run(specs[kind], tmp_path / "broken") == whole
+    assert run(specs[kind], tmp_path / "broken", learner=learner) == whole
     one, other = (
         robosumo_policies.load(tmp_path / f"{name}/{kind} 0.safetensors")[0][
             f"{kind} 0"
@@ -156,8 +160,7 @@ def test_the_reward_is_the_outcome_and_so_is_the_score():
 @pytest.mark.parametrize("film", [False, True])
 def test_a_policy_with_a_memory_is_trained(specs, tmp_path, film):
     spec = {"kind": "zeros", "context_size": 0}
-    whole = run(spec, tmp_path, learner={"memory_size": 3, "film": film})
+    run(spec, tmp_path, learner={"memory_size": 3, "film": film})
     (learner,) = robosumo_policies.load(tmp_path / "zeros 0.safetensors")[0].values()
     assert learner.memory_size == 3 and learner.network.film_size == 3 * film
     assert learner.network.value[0].weight[:, -3:].abs().max() > 0  # it learned to use it
-    assert run(spec, tmp_path / "again", learner={"memory_size": 3, "film": film}) == whole
