@@ -19,6 +19,7 @@ from paperlib import files
 from reproduction import executed_notebooks, results, tables
 
 CLAIMS_MARKS = ("<!-- claims: begin -->", "<!-- claims: end -->")
+CLAIMS_COLUMNS = ("claim", "in the paper", "what it says", "verdict")  # in the project's README
 FIGURE_SUFFIXES = (".pdf", ".png", ".gif", ".csv", ".md", ".tex")
 MANIFEST, NUMBERS = "manifest.json", "README.md"
 PREFACE = """# Every number, with its interval
@@ -100,7 +101,8 @@ def publish(
     manifest = files.load_json(figures / MANIFEST)  # numbers as they are read again
     files.save_text(figures / NUMBERS, numbers_page(manifest, figures))
     if readme and any("claims.md" in entry["files"] for entry in manifest["items"].values()):
-        files.save_text(readme, between(text, CLAIMS_MARKS, (figures / "claims.md").read_text()))
+        claims = select_columns((figures / "claims.md").read_text(), CLAIMS_COLUMNS)
+        files.save_text(readme, between(text, CLAIMS_MARKS, claims))
 
 
 def _files_of(items: Mapping[str, Any]) -> set[str]:
@@ -148,6 +150,13 @@ def _link(place: str, folder: Path) -> str:
     if found is None or not folder.resolve().is_relative_to(results.ROOT):
         return stem
     return f"[{stem}]({Path(os.path.relpath(found, folder)).as_posix()})"
+
+
+def select_columns(table: str, names: Sequence[str]) -> str:
+    """The columns of a Markdown table that have these names."""
+    lines = [line.split("|")[1:-1] for line in table.splitlines()]
+    chosen = [place for place, name in enumerate(lines[0]) if name.strip() in names]
+    return "".join(f"|{'|'.join(line[place] for place in chosen)}|\n" for line in lines)
 
 
 def between(text: str, marks: tuple[str, str], new: str) -> str:

@@ -52,9 +52,12 @@ def test_page_links_to_the_notebooks_of_the_repository():
 
 
 def test_claims_go_to_the_readme(results_dir, tmp_path, readme):
-    (results_dir / "table_9/claims.md").write_text("| C1 |\n")
+    table = "| claim | verdict | evidence | runs |\n|---|---|---|---|\n| C1 | no | 0 of 4 | 5 |\n"
+    (results_dir / "table_9/claims.md").write_text(table)
     publishing.publish(results_dir, tmp_path / "figures", readme)
-    assert readme.read_text() == f"{README}\n".replace("old", "| C1 |")
+    short = "| claim | verdict |\n|---|---|\n| C1 | no |"
+    assert readme.read_text() == f"{README}\n".replace("old", short)
+    assert (tmp_path / "figures/claims.md").read_text() == table
 
 
 def test_claims_of_another_profile_are_not_published(results_dir, tmp_path, readme):
