@@ -1,7 +1,7 @@
 """Settings of the web book: ``make book``, or ``sphinx-build docs build/book``.
 
-The book shows the executed notebooks in RESULTS, an environment variable, and the published ones of
-those that have not run there. Neither building nor reading it needs a network.
+The book shows the executed notebooks in the folder that the environment variable RESULTS names, and
+the published copies of those that have not run there. It is built and read without a network.
 """
 
 import os
@@ -29,11 +29,11 @@ extensions = [
 ]
 exclude_patterns = ["chapters/contents.md", "extra"]
 templates_path = ["_templates"]
-default_role = "py:obj"  # of names in single backquotes
-smartquotes_action = "D"  # dashes
+default_role = "py:obj"  # for names in single backquotes
+smartquotes_action = "D"  # only dashes
 
 nb_execution_mode = "off"
-nb_render_markdown_format = "myst"  # with tables
+nb_render_markdown_format = "myst"  # has tables
 nb_output_stderr = "remove"
 myst_enable_extensions = ["amsmath", "colon_fence", "dollarmath"]
 
@@ -52,4 +52,4 @@ html_static_path = ["_static"]
 html_css_files = ["book.css"]
 html_extra_path = ["extra"]
 html_copy_source = False
-html_show_search_summary = False  # a script must not read other files, where pages are files
+html_show_search_summary = False  # needs a script to read other pages, which file:// forbids

@@ -5,7 +5,7 @@ Notebooks import it, the library never does.
 - `runner`, `staging`, `results`, `jobs`, `streams`: one notebook at a time, and the folder that it
   writes to; its numbers; work in several processes; random streams by name
 - `trainings`, `wrestlers`, `training_runs`, `train`: populations and speakers; wrestlers, and how
-  each is trained; each training by name
+  each is trained; training runs by name
 - `best_responses`, `best_response_games`: policies against one wrestler alone, and against all; how
   much they score
 - `policy_study`, `policy_training`, `policy_games`, `contextual_policies`, `policy_plots`: the
@@ -25,7 +25,7 @@ Notebooks import it, the library never does.
 - `poker`, `roshambo`, `identification`: a published protocol of agent identification; OpenSpiel's
   bots; classifiers of agents, and the accuracy that likelihoods reach
 - `benchmark`, `benchmark_worlds`, `benchmark_tasks`, `benchmark_measures`, `benchmark_answers`,
-  `benchmark_plots`: cells of encoder and objective, their worlds, and their results
+  `benchmark_plots`: pairs of encoder and objective, their worlds, and their results
 - `hunters`: the agents of the notebook your_own_agents
 - `tournaments`, `strengths`, `wrestler_evaluation`: outcomes and styles of matches; ratings,
   and how much of the outcomes they explain
@@ -35,12 +35,12 @@ Notebooks import it, the library never does.
   them; copying encoders into the package
 - `plots`, `comparison_plots`, `diagrams`: figures
 - `executed_notebooks`, `site`: notebooks with their outputs, and the web book of them (`chapters`,
-  `docstrings`, `mathml`); the page of embeddings (`explorer`)
+  `docstrings`, `mathml`); the embedding explorer (`explorer`)
 """
 
 import sys
 
 # Jupyter's packages load jsonschema, which would compile a grammar of URIs whenever it starts, with
-# rfc3987_syntax. That takes longer than all else that a notebook's runner loads but torch, and no
-# notebook is checked by it.
+# rfc3987_syntax. That takes longer than anything else that a notebook's runner loads but torch, and
+# checking notebooks does not need it.
 sys.modules.setdefault("rfc3987_syntax", None)

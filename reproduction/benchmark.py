@@ -40,7 +40,7 @@ class Choice(NamedTuple):
     """Hyperparameters that are chosen on validation episodes.
 
     Attributes:
-        learning_rate: of Adam.
+        learning_rate: Adam's learning rate.
         identification_weight: λ of Emb-Hyb.
     """
 
@@ -57,15 +57,15 @@ class Benchmark:
     """Cells that differ in world, encoder and objective, and share everything else.
 
     Attributes:
-        folder: of the cells' files. One that is there, of the same settings and data, is kept.
-        worlds, encoders, objectives: names, of `WORLDS`, and of `comparison`'s dictionaries.
-        sizes: how much is played.
+        folder: folder for the cells' files; existing ones with the same settings and data are kept.
+        worlds, encoders, objectives: names from `WORLDS` and from `comparison`'s dictionaries.
+        sizes: numbers of agents, episodes and steps.
         folders: see `benchmark_worlds.make_task`.
-        num_updates: of a training, by world; half as many for supervised training on more agents
-            than ``anchors_per_update``, all in every update.
+        num_updates: updates per training run, by world; half as many for supervised training with
+            more agents than ``anchors_per_update``, all of which every update uses.
         anchors_per_update: reference episodes in an update: agents times repetitions.
-        device: where encoders are trained. On a GPU, the same seed gives other numbers.
-        num_workers: processes; does not affect the results.
+        device: where encoders are trained; on a GPU, the same seed gives other numbers.
+        num_workers: number of processes; does not affect the results.
 
     Raises:
         ValueError: if a name is unknown or given twice, the paper's encoder or objective is
@@ -98,7 +98,7 @@ class Benchmark:
 
     @property
     def tasks(self) -> list[tuple[str, str]]:
-        """Worlds and kinds of split."""
+        """All pairs of a world and a kind of split."""
         return [(world, kind) for world in self.worlds for kind in WORLDS[world]]
 
     def task(self, case: Case) -> Task:
@@ -108,7 +108,7 @@ class Benchmark:
         """Does one update of every cell on tiny data, so that errors come before any training.
 
         Raises:
-            ValueError: if data are not there, or an encoder or objective is not what `learn` takes;
+            ValueError: if data are missing, or an encoder or objective is not what `learn` takes;
                 the message begins with the names of the world and both.
         """
         for world in self.worlds:
@@ -133,7 +133,7 @@ class Benchmark:
 
         Args:
             learning_rates, identification_weights: candidates; the latter for Emb-Hyb only.
-            seed: of the validation episodes.
+            seed: seed of the validation episodes.
 
         Returns:
             The choices by world, kind, encoder and objective, and the rows of all candidates.
@@ -170,7 +170,7 @@ class Benchmark:
         """Trains and measures all cells, and the references that learn nothing: a row for each.
 
         Args:
-            choices: from `choose`.
+            choices: the choices that `choose` made.
             seeds: each draws episodes, splits and weights, and agents where these are random.
         """
         titles = [*self.objectives, SUPERVISED, UNTRAINED]
@@ -183,7 +183,7 @@ class Benchmark:
         return self._run(wanted, "cells")
 
     def _run(self, wanted: Mapping[Case, Wanted], name: str) -> list[Row]:
-        """Every case is a job, so that its episodes are made only once."""
+        """Runs a job for each case, so that its episodes are made only once."""
         jobs = []
         for case, cells in wanted.items():
             if own := {encoder: found for encoder, found in cells.items() if found}:
@@ -208,11 +208,11 @@ class Benchmark:
         """Trains an encoder whose embeddings start with unit variance, unless it is "untrained".
 
         Args:
-            data: to learn from.
-            encoder, objective, choice: which cell, and its hyperparameters.
+            data: episodes to learn from.
+            encoder, objective, choice: the cell to train, and its hyperparameters.
             few_steps: whether many steps are equal.
-            num_updates: before it is halved for supervised training, see `Benchmark`.
-            key: of the random streams.
+            num_updates: updates, before they are halved for supervised training, see `Benchmark`.
+            key: key of the random streams.
         """
         sizes = data.observation_size, data.action_size
         make = comparison.matched_encoders(*sizes, names=[encoder])[encoder]
@@ -238,7 +238,7 @@ class Benchmark:
 
 
 def run_cells(*, benchmark: Benchmark, case: Case, wanted: Wanted, progress: Progress) -> list[Row]:
-    """A job: cells of one case, each kept in a file."""
+    """A job for `run_jobs`: trains and measures the cells of one case, each kept in a file."""
     shared = {"num_updates": benchmark.num_updates[case.world]}
     shared["anchors_per_update"] = benchmark.anchors_per_update
     shared["sizes"] = dataclasses.asdict(benchmark.sizes)
@@ -280,7 +280,7 @@ def _measured(
     options = {"num_updates": benchmark.num_updates[case.world], "key": key}
     on_gpu = benchmark.device.startswith("cuda")
     clock = time.perf_counter if on_gpu else time.process_time
-    start = clock()  # a pause costs no time of the processor
+    start = clock()  # processor time does not count pauses
     model = benchmark.train(data, encoder, objective, choice, few_steps=task.few_steps, **options)
     seconds = clock() - start
     return [

@@ -15,21 +15,21 @@ from reproduction.benchmark_measures import STEP_SHARES, Row
 from reproduction.benchmark_worlds import GAMES
 from reproduction.statistics import Estimate, t_interval
 
-MOST_NAMED = 10  # cells in one field of a table
+MOST_NAMED = 10  # most cells that one field of a table names
 STATISTICS = "summary statistics"
 PAPERS = "mean-MLP", "Emb-Hyb"  # the paper's encoder and objective
-MEASURES = {  # by name in a row: title, and factor
+MEASURES = {  # title and factor of each measure, by its name in a row
     "linear": ("linear layer, %", 100.0),
     "nearest": ("nearest neighbour, %", 100.0),
     "ratio": ("IICR", 1.0),
     "correlation": ("rank correlation", 1.0),
 }
-# Words for verdicts on differences to the paper's cell, which are expected to be positive
+# Words for verdicts on differences from the paper's cell, which are expected to be positive
 WORDS = {"reproduced": "better", "contradicted": "worse", "undecided": "open"}
 
 
 class Cell(NamedTuple):
-    """What rows of different seeds have in common."""
+    """A cell of one task: what rows of different seeds have in common."""
 
     world: str
     kind: str
@@ -62,15 +62,15 @@ def estimates(rows: Iterable[Row], measure: str) -> dict[Cell, Estimate]:
 
 
 def published(world: str) -> dict[str, dict[str, tuple[float, float]]]:
-    """Published numbers of a world by method, then measure: mean and what follows ±, in %."""
+    """Published numbers of a world by method, then measure: mean and the number after ±, in %."""
     return poker.PUBLISHED.get(GAMES.get(world, ""), {})
 
 
 def table(rows: Sequence[Row]) -> str:
     """All cells as a Markdown table: means over seeds with 95 % intervals, the seconds of one
-    training (median over seeds, which does not mind an interrupted one; "GPU" where it had one) and
-    the number of weights; below each game of poker, the published numbers; at the end, what all
-    trainings on CPUs cost."""
+    training run (median over seeds, robust to interrupted ones; "GPU" where it used one) and the
+    number of weights; below each game of poker, the published numbers; at the end, the cost of all
+    training runs on CPUs."""
     shown = {name: estimates(rows, name) for name in MEASURES}
     seconds, num_weights = (by_cell(rows, name) for name in ("seconds", "num_weights"))
     on_cpu = by_cell((row for row in rows if not _has_gpu(row)), "seconds")
@@ -93,7 +93,7 @@ def table(rows: Sequence[Row]) -> str:
 
 
 def training_seconds(rows: Iterable[Row]) -> float:
-    """Of one core, for all trainings on CPUs: of each cell the median over seeds, times their
+    """Core seconds of all training runs on CPUs: for each cell the median over seeds times their
     number; cells that were not timed are left out."""
     on_cpu = by_cell((row for row in rows if not _has_gpu(row)), "seconds")
     return float(np.nansum([np.median(found) * len(found) for found in on_cpu.values()]))
@@ -144,9 +144,9 @@ def _is_learned(cell: Cell) -> bool:
 
 def ties(rows: Sequence[Row], task: tuple[str, str], *, measure: str = "linear") -> list[str]:
     """Cells trained without labels, and "summary statistics", that are not shown to be worse than
-    the best cell, or by less than the smallest effect of an accuracy: by `verdicts.judge_parts`,
-    all together; none if there are too few seeds. The best cell is chosen by the same numbers,
-    which shortens the list.
+    the best cell, or by less than the smallest effect of an accuracy. `verdicts.judge_parts` judges
+    them together; the list is empty if there are too few seeds. The best cell is chosen by the same
+    numbers, which shortens the list.
     """
     best, found = best_cell(rows, task, measure=measure), by_cell(rows, measure)
     parts = [
@@ -187,7 +187,7 @@ def answers(
         papers = Cell(*task, *PAPERS)
         changed = [Cell(*task, e, PAPERS[1]) for e in encoders if e != PAPERS[0]]
         changed += [Cell(*task, PAPERS[0], o) for o in objectives if o != PAPERS[1]]
-        changed = [cell for cell in changed if cell in found]  # some are left out
+        changed = [cell for cell in changed if cell in found]  # some cells are left out
         parts = [
             verdicts.Part(
                 cell.name,
@@ -251,8 +251,9 @@ def answers_table(answered: Sequence[Mapping[str, Any]]) -> str:
 
 
 def result_rows(rows: Sequence[Row]) -> list[tables.Row]:
-    """The paper's cell and the best one of every task as rows of results, beside what was published
-    for the game, as shares: its authors' best method, and their form of the paper's."""
+    """Rows of results for the paper's cell and the best one of every task, beside the numbers
+    published for the game, as shares: those for its authors' version of the paper's method, and for
+    their best method."""
     found = []
     for task in dict.fromkeys((row["world"], row["kind"]) for row in rows):
         best, own = (best_cell(rows, task), Cell(*task, *PAPERS))

@@ -17,7 +17,7 @@ from reproduction import distances, identification
 from reproduction.benchmark_tasks import Features, Task
 
 ORDERED = ("GRU", "Transformer (sequence)")  # encoders to which the order of steps matters
-STEP_SHARES = (0.05, 0.1, 0.25, 0.5, 1.0)  # of an episode, from its beginning
+STEP_SHARES = (0.05, 0.1, 0.25, 0.5, 1.0)  # shares of an episode, from its beginning
 Row = dict[str, Any]
 
 
@@ -82,8 +82,8 @@ def learning_data(
 def measure_encoder(
     model: PolicyEmbedder, task: Task, encoder: str, *, generator: torch.Generator
 ) -> Row:
-    """`measure` of its embeddings, and ``by_steps``, the nearest neighbour's accuracy where it sees
-    `STEP_SHARES` of the longest episode's steps, from the beginning."""
+    """`measure` of an encoder's embeddings, and ``by_steps``, the nearest neighbour's accuracy if
+    the encoder sees the first `STEP_SHARES` of the longest episode's steps."""
 
     def embed(dataset: InteractionDataset, num_time_steps: int) -> Tensor:
         seen = without_partners(dataset).first_steps(num_time_steps)

@@ -22,7 +22,7 @@ COLOURS = {
     "supervised": "black",
 }
 MARKERS = {"weak": "o", "strong": "^"}
-CEILINGS = ("true policies", "pooled counts")  # the first one that is there
+CEILINGS = ("true policies", "pooled counts")  # the first one that a task has
 
 
 def overview(rows: Sequence[Row]) -> Figure:
@@ -64,7 +64,7 @@ def overview(rows: Sequence[Row]) -> Figure:
 
 
 def ceiling(accuracies: Mapping[Cell, float]) -> float:
-    """What likelihoods reach in one task, see `CEILINGS`; the best of all where there is none."""
+    """The accuracy that likelihoods reach in one task (`CEILINGS`), else the best cell's."""
     for name in CEILINGS:
         if of_name := [x for cell, x in accuracies.items() if cell.objective == name]:
             return max(of_name)

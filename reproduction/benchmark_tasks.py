@@ -14,7 +14,7 @@ from torch import Tensor
 from paperlib.datasets import InteractionDataset
 from reproduction import distances, measures
 
-Features = tuple[Tensor, Tensor]  # of labelled episodes, and of those to identify
+Features = tuple[Tensor, Tensor]  # features of labelled episodes, and of those to identify
 
 
 class Task(NamedTuple):
@@ -25,8 +25,8 @@ class Task(NamedTuple):
         known: labelled episodes, the same number of each agent, one agent after the other.
         asked: episodes of the same agents, to identify.
         differences: how differently these agents play, in ascending order of agents, (N, N).
-        references: by name, features of ``known`` and ``asked`` that no encoder made.
-        ceilings: by name, accuracies that likelihoods reach, 0 to 1.
+        references: features of ``known`` and ``asked`` that no encoder made, by name.
+        ceilings: accuracies that likelihoods reach, 0 to 1, by name.
         few_steps: whether many steps of an episode are equal.
     """
 
@@ -41,20 +41,20 @@ class Task(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Sizes:
-    """How much is played.
+    """Numbers of agents, episodes and steps.
 
     Attributes:
-        num_agents: of poker to learn from, and as many to identify.
-        num_episodes: of each poker agent to learn from, by world; published for both: 50.
-        num_steps: of an episode of poker.
-        num_throws: of a match of bots.
-        episodes_per_edge: of each speaker with each listener.
-        num_matches: of each pair of bots.
-        step_stride: of RoboSumo: every how many steps one is kept.
+        num_agents: poker agents to learn from, and as many to identify.
+        num_episodes: episodes of each poker agent to learn from, by world; published: 50 in both.
+        num_steps: steps of an episode of poker.
+        num_throws: throws in a match of bots.
+        episodes_per_edge: episodes of each speaker with each listener.
+        num_matches: matches of each pair of bots.
+        step_stride: stride at which steps of RoboSumo are kept.
         num_labelled: labelled episodes of each agent.
-        num_asked: the most episodes of each agent to identify; in poker `num_labelled`, as
+        num_asked: maximum number of episodes of each agent to identify; in poker `num_labelled`, as
             published.
-        num_word_episodes: of each word with each listener, for regrets of cross-play.
+        num_word_episodes: episodes of each word with each listener, for regrets of cross-play.
     """
 
     num_agents: int = 500
@@ -78,8 +78,8 @@ def label(
     Agents without any others are left out.
 
     Args:
-        agents: whose episodes they are.
-        sizes: how many.
+        agents: agent of each episode.
+        sizes: how many episodes to draw.
         generator: draws them.
 
     Raises:
@@ -104,9 +104,9 @@ def with_score_distances(dataset: InteractionDataset, scores: Tensor, task: Task
     everybody. Against itself an agent scores 0, as it can expect in a symmetric zero-sum game.
 
     Args:
-        dataset: all episodes, of every two agents.
-        scores: of each of them, (E,).
-        task: without differences.
+        dataset: episodes of all pairs of agents.
+        scores: the agent's score in each episode, (E,).
+        task: task without differences.
     """
     count = int(dataset.agents.max()) + 1
     cells = dataset.agents * count + dataset.partners
@@ -117,7 +117,7 @@ def with_score_distances(dataset: InteractionDataset, scores: Tensor, task: Task
 
 
 def both_views(dataset: InteractionDataset) -> InteractionDataset:
-    """Episodes 2m and 2m + 1, of one match, as each other's partners' steps."""
+    """Adds the partners' steps: episodes 2m and 2m + 1 are the two views of one match."""
     return dataclasses.replace(
         dataset,
         partner_observations=measures.other_view(dataset.observations),

@@ -37,7 +37,7 @@ from reproduction.benchmark_tasks import (
 )
 from reproduction.streams import Stream
 
-# By name: the kinds of split. Poker's agents are all unseen, as published.
+# Kinds of split by world. All poker agents to identify are unseen, as published.
 WORLDS = {
     "Kuhn": ("strong",),
     "Leduc": ("strong",),
@@ -71,21 +71,21 @@ class Case(NamedTuple):
 def make_task(
     world: str, kind: str, seed: int, part: str, *, sizes: Sizes, folders: Mapping[str, Path]
 ) -> Task:
-    """The episodes of one world, kind of split and seed.
+    """Makes the task of one world, kind of split and seed.
 
     Args:
         world: one of `WORLDS`.
-        kind: of its split.
-        seed: of agents, episodes and splits.
+        kind: kind of split.
+        seed: seed of agents, episodes and splits.
         part: "test"; "validation", for choosing settings: the split's validation part, in poker
             separate agents, four fifths of them to learn from; or "trial", tiny.
-        sizes: how much is played.
+        sizes: numbers of agents, episodes and steps.
         folders: results of the notebooks ``population`` under "ParticleWorld" and ``wrestlers``
             under "wrestlers", and the encoders' folder of ``table_1`` under "RoboSumo".
 
     Raises:
         ValueError: if files are damaged, or OpenSpiel, which RoShamBo needs, is not installed.
-        FileNotFoundError: if files are not there.
+        FileNotFoundError: if files are missing.
     """
     sizes = TINY if part == "trial" else sizes
     generators = [
@@ -153,14 +153,14 @@ def _poker_task(world: str, part: str, sizes: Sizes, generators: list[torch.Gene
     )
 
 
-# All episodes, their split, and what adds differences and ceilings to a task, given the rows of the
-# episodes to identify
+# All episodes, their split, and a function that adds differences and ceilings to a task, given the
+# rows of the episodes to identify
 Collected = tuple[InteractionDataset, Split, Callable[[Task, Tensor], Task]]
 Folders = Mapping[str, Path]
 
 
 def input_file(world: str, seed: int, folder: Path | None) -> Path | None:
-    """The file that a world's agents or episodes come from; None if all is drawn anew.
+    """The file that a world's agents or episodes come from; None if they are drawn anew.
 
     Raises:
         FileNotFoundError: if a notebook that writes it has not run.
@@ -188,7 +188,7 @@ def input_file(world: str, seed: int, folder: Path | None) -> Path | None:
 def _listeners(
     kind: str, seed: int, sizes: Sizes, folders: Folders, generators: list[torch.Generator]
 ) -> Collected:
-    """Population seed mod P of the notebook ``population``."""
+    """Listeners of population seed mod P from the notebook ``population``."""
     path = input_file("ParticleWorld", seed, folders["ParticleWorld"])
     population = populations.Population.load(path)
     num_pairs = population.num_pairs
@@ -264,7 +264,7 @@ def _wrestlers(
 def _bots(
     kind: str, seed: int, sizes: Sizes, folders: Folders, generators: list[torch.Generator]
 ) -> Collected:
-    """OpenSpiel's bots, each of which meets every other."""
+    """Matches of OpenSpiel's bots, each of which meets every other."""
     dataset = roshambo.round_robin(
         num_matches=sizes.num_matches, num_steps=sizes.num_throws, generator=generators[0]
     )

@@ -30,10 +30,10 @@ def scores(
 
     Args:
         policy: plays the first robot.
-        opponents: play the second.
-        num_games: against each.
-        key: of the actions.
-        seed: of the games, which begin alike for all policies.
+        opponents: play the second robot.
+        num_games: games against each opponent.
+        key: key of the random stream for actions.
+        seed: seed of the first game; games begin alike for all policies.
         progress: called after all games.
     """
     second = 1 + np.arange(len(opponents)).repeat(num_games)
@@ -56,15 +56,15 @@ def play_matrix(
     seed: int,
     num_workers: int = 1,
 ) -> dict[str, NDArray[np.float64]]:
-    """`scores` of the start and of all policies against all opponents, (Q,) each, by name.
+    """`scores` of the starting and all trained policies against all opponents, (Q,) each, by name.
 
     Args:
-        study: who plays whom.
-        policies: trained ones, by name.
-        num_games: of each policy with each opponent.
-        key: of the actions.
-        seed: of the games.
-        num_workers: processes; does not affect the results.
+        study: names the policies and their opponents.
+        policies: trained policies, by name.
+        num_games: games of each policy with each opponent.
+        key: key of the random streams for actions.
+        seed: seed of the first game.
+        num_workers: number of processes; does not affect the results.
     """
     players = {study.start: study.population[study.start]}
     players |= {name: policies[name] for name in study.policies}
@@ -86,7 +86,7 @@ def leads(
 
     Args:
         title: what best responses are called in the names of differences.
-        scores: of each policy against each opponent, see `play_matrix`.
+        scores: scores of each policy against each opponent, see `play_matrix`.
         study: who trained against whom, and where training started.
     """
     matrix = np.array([scores[name] for name in study.opponents])  # (Q, Q)

@@ -27,7 +27,7 @@ from reproduction.listening import pushes
 from reproduction.measures import window_means
 
 MAX_IMAGES = 672  # images of listeners that a speaker trains with
-MAX_CONTEXTS = 96  # of each of them, from one episode; fewer from more episodes
+MAX_CONTEXTS = 96  # contexts of each image from one episode; fewer from more episodes
 ENCODERS = ("mean-MLP", "gated pooling", "word statistic")
 
 
@@ -38,10 +38,10 @@ class Cell(NamedTuple):
         encoder: one of `ENCODERS`.
         symmetric: whether encoder and speakers learn with listeners behind relabelled channels.
         identification_weight: λ; 0 is Emb-Im, infinity Emb-Id.
-        pretraining_updates: of Adam, on agents split by message (`channel_symmetries.by_message`).
-        num_updates: of Adam, after that.
-        learning_rate: of Adam.
-        hidden_size: of the encoder and the policy.
+        pretraining_updates: updates on agents split by message (`channel_symmetries.by_message`).
+        num_updates: updates after pretraining.
+        learning_rate: Adam's learning rate.
+        hidden_size: hidden size of the encoder and the policy.
     """
 
     encoder: str = "gated pooling"
@@ -76,10 +76,10 @@ def learn(
     """Trains the encoder of a cell, with its policy; keeps it in a file.
 
     Args:
-        cell: which encoder, and how it is trained.
+        cell: the encoder, and how it is trained.
         sources: listeners to learn from.
-        key: of the random streams.
-        path: of the file; one that is there and of the same training is loaded.
+        key: key of the random streams.
+        path: file for the encoder; an existing one from the same training is loaded.
     """
     generator = make_generator(*key, 0)
     dataset = collect(sources, symmetric=cell.symmetric, generator=make_generator(*key, 1))
@@ -152,15 +152,15 @@ def evaluate(
     Args:
         model: embeds episodes.
         sources: listeners to train with.
-        test: unseen ones.
+        test: unseen listeners.
         symmetric: whether speakers train with listeners behind relabelled channels, too.
-        episode_counts: k, episodes of an embedding.
-        key: of the random streams.
-        num_word_episodes: of each word with each listener, for the tables of returns.
-        num_speaker_updates: of Adam.
+        episode_counts: k, numbers of episodes in an embedding.
+        key: key of the random streams.
+        num_word_episodes: episodes of each word with each listener, for the tables of returns.
+        num_speaker_updates: Adam updates of each speaker.
 
     Returns:
-        For each k the mean return with training listeners ("training", of the last tenth of the
+        For each k the mean return with training listeners ("training", over the last tenth of the
         updates) and with unseen ones ("unseen").
     """
     channels = channels_of(sources[0], symmetric=symmetric)
@@ -211,7 +211,7 @@ def run_cell(
     progress: Progress,
     **evaluation: Any,
 ) -> dict[str, Any]:
-    """A job: learns an encoder, and evaluates it.
+    """A job for `run_jobs`: learns an encoder and evaluates it.
 
     Returns:
         What `evaluate` returns, the learning curve under "losses", and the "seconds" of learning.

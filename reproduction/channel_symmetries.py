@@ -2,8 +2,8 @@
 
 The M bits of a message may be permuted and inverted: M!·2^M symmetries T, 48 for M = 3. To predict
 the actions of a listener's *image* under T, one has to learn another language, so that few
-listeners become many. Hu et al. (2020, "Other-Play") use the same symmetries, of both players at
-once.
+listeners become many. Hu et al. (2020, "Other-Play") apply the same symmetries to both
+players at once.
 """
 
 from __future__ import annotations
@@ -89,14 +89,14 @@ def collect_images(
 
     Args:
         population: speaker k is agent k, listener k is agent num_pairs + k.
-        graph: bipartite, edges (speaker, listener).
-        symmetries: s = 0, 1, ...; `channel_symmetries` lists all.
-        num_episodes: on each edge, behind each channel.
+        graph: bipartite graph with edges (speaker, listener).
+        symmetries: channels s = 0, 1, ...; `channel_symmetries` lists all.
+        num_episodes: episodes on each edge, behind each channel.
         generator: draws the episodes.
 
     Raises:
-        ValueError: if there is no symmetry, one is of another number of bits than the population's
-            messages, or an edge is not of a speaker and a listener of the population.
+        ValueError: if there is no symmetry, one has another number of bits than the population's
+            messages, or an edge does not join a speaker and a listener of the population.
     """
     parts = []
     for number, symmetry in enumerate(symmetries):
@@ -117,7 +117,7 @@ def relabelled_returns(
 
     Args:
         returns: as `word_speakers.word_returns` measures them.
-        symmetries: S of them.
+        symmetries: S channels.
     """
     message_size = (returns.shape[-1] - 1).bit_length()
     bits = words(message_size).double()
@@ -132,7 +132,7 @@ def by_message(dataset: InteractionDataset) -> InteractionDataset:
     gated pooling past its plateau.
 
     Returns:
-        Agent a on message w is agent 2^M a + w; the majority is taken bit by bit.
+        The dataset; agent a on message w is agent 2^M a + w. The majority is taken bit by bit.
 
     Raises:
         ValueError: if observations hold no messages, or equal steps were merged.

@@ -30,13 +30,13 @@ def choose_one_by_one(
     update_counts: Sequence[int],
     methods: Sequence[str] = (*METHODS, CONTROL),
 ) -> tuple[dict[tuple[str, str, int], Choice], list[dict[str, Any]]]:
-    """Chooses λ of Emb-Hyb, then each method's learning rate, then its number of updates. What is
-    not chosen yet takes the middle one of its candidates.
+    """Chooses λ of Emb-Hyb, then each method's learning rate, then its number of updates.
+    Settings that are not chosen yet take the middle one of their candidates.
 
     Args:
-        comparison: of encoders.
-        ratio: IICR of embeddings and their agents.
-        kinds: of split.
+        comparison: encoders whose settings are chosen.
+        ratio: function of embeddings and their agents that returns their IICR.
+        kinds: kinds of split.
         identification_weights, learning_rates, update_counts: candidates.
         methods: `METHODS`, and `CONTROL` if wanted.
 
@@ -102,7 +102,7 @@ def choose_in_first_seed(
 def settings_of(
     choices: Choices, kinds: Sequence[str], methods: Sequence[str], seeds: Sequence[int]
 ) -> dict[str, list[float]]:
-    """What was chosen in each seed, under "KIND METHOD chosen SETTING"."""
+    """The settings chosen in each seed, under "KIND METHOD chosen SETTING"."""
     return {
         f"{kind} {method} chosen {name}": [getattr(choices[kind, method, s], name) for s in seeds]
         for kind, method, name in itertools.product(kinds, methods, Choice._fields)

@@ -18,7 +18,7 @@ CLAIMS = {
     "C7": "Speakers with Emb-Hyb match the oracle on seen listeners, beat no embedding on unseen.",
     "C7b": "Ours, not the paper's: C7 with gated pooling and relabelled channels.",
 }
-PLACES = {  # in the paper
+PLACES = {  # where the paper makes each claim
     "C1": "Table 1",
     "C2": "Table 2",
     "C3": "Table 2",
@@ -37,7 +37,7 @@ SMALLEST_EFFECTS = {
     "return": (0.5, "reward in an episode", "under half of the least gain in the paper's Table 3"),
     "match": (1.0, "reward in an episode", "for two speakers to match: below that least gain"),
 }
-OLD_VERDICTS = ("reproduced", "not reproduced", "undecided")  # of rows without a smallest effect
+OLD_VERDICTS = ("reproduced", "not reproduced", "undecided")  # on rows without a smallest effect
 EXPECTED = {"greater": "> 0", "less": "< 0", "equal": "= 0"}
 FALSE_ALARM = "false alarm: a difference between methods with the same information"
 
@@ -61,7 +61,7 @@ def judge(all_results: Results) -> list[dict[str, Any]]:
     """Every claim with its verdict (`verdicts.judge`) and the evidence for it.
 
     Args:
-        all_results: from `tables.load_all`.
+        all_results: results of all notebooks, see `tables.load_all`.
 
     Returns:
         For each claim "claim", "text", "verdict" ("not tested" without parts), "sentence", and its

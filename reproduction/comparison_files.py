@@ -22,7 +22,7 @@ from reproduction.streams import device_source
 
 METHODS = ("Emb-Im", "Emb-Id", "Emb-Hyb")
 
-Ratio = Callable[[Tensor, Tensor], float]  # of embeddings (E, D) and their agents (E,)
+Ratio = Callable[[Tensor, Tensor], float]  # IICR of embeddings (E, D) and their agents (E,)
 Splits = Mapping[tuple[str, int], Split]  # by name, such as "weak", and seed
 
 
@@ -37,7 +37,7 @@ def episodes_path(folder: Path, seed: int) -> Path:
 
 
 def load_episodes(path: Path) -> tuple[InteractionDataset, str]:
-    """Episodes and their checksum. A process keeps the last ones: reading them takes as long as
+    """Episodes and their checksum. A process caches the last ones: reading them takes as long as
     hundreds of updates of an encoder, and many jobs share a file.
 
     Raises:
@@ -64,7 +64,7 @@ def load_encoder(
         data: checksum of all episodes; any by default. (On another CPU, equal streams give episodes
             that differ in their last digits.)
         graph: the edges that it should have learned from; any by default.
-        notebook: which one learns it.
+        notebook: the notebook that learns it, named in errors.
 
     Raises:
         FileNotFoundError: if there is no file.
@@ -103,15 +103,15 @@ def learn_to_file(
     progress: Progress,
 ) -> None:
     """Trains an encoder with the random stream ``key`` and writes it to ``path``; an existing file
-    of the same objective, settings, key and data is kept.
+    with the same objective, settings, key and data is kept.
 
     Args:
-        dataset: the file that it was saved to, since it is too large to pass between processes.
+        dataset: file of the dataset, which is too large to pass between processes.
         graph: see `learn`.
         objective: see `learn`; the file names it by its ``repr``.
 
     Raises:
-        ValueError: if a file is there and damaged.
+        ValueError: if an existing file is damaged.
     """
     episodes, data = load_episodes(dataset)
     source = {"key": list(key), "data": data, "objective": repr(objective)}
@@ -142,8 +142,8 @@ def learn_candidate(
 
     Args:
         dataset, path, arguments: see `learn_to_file`.
-        validation: edges of these episodes.
-        ratio: IICR of embeddings and their agents.
+        validation: edges of the validation episodes.
+        ratio: function of embeddings and their agents that returns their IICR.
     """
     learn_to_file(dataset=dataset, path=path, **arguments)
     episodes, _ = load_episodes(dataset)

@@ -27,11 +27,11 @@ def draw_curves(
     """Estimates of several methods against how much an encoder saw.
 
     Args:
-        ax: to draw on.
+        ax: axes to draw on.
         curves: saved estimates by method, one for each of ``counts``.
-        counts: of steps or episodes.
+        counts: numbers of steps or episodes.
         ylabel: what was measured.
-        chance: a dotted line; none by default.
+        chance: accuracy by chance, drawn as a dotted line; none by default.
     """
     series = measures.restored(curves)
     plots.draw_estimates(ax, series, counts, xlabel="", ylabel=ylabel, colours=COLOURS)
@@ -44,7 +44,7 @@ def ratio_bars(bars: Mapping[str, Any], paper: Mapping[str, Mapping[str, float]]
 
     Args:
         bars: saved estimates by kind and method.
-        paper: the paper's numbers, likewise.
+        paper: the paper's numbers by kind and method.
     """
     figure, axes = plt.subplots(1, 2, sharex=True, figsize=(6.75, 2.2))
     for ax, (kind, estimates) in zip(axes, measures.restored(bars).items(), strict=True):
@@ -59,8 +59,8 @@ def draw_losses(ax: Axes, losses: Mapping[str, Sequence[Sequence[float]]]) -> No
     """Losses in units of their first value, means over runs with 95 % bands.
 
     Args:
-        ax: to draw on.
-        losses: of each run, (runs, windows), by the label of the line.
+        ax: axes to draw on.
+        losses: losses of each run, (runs, windows), by the label of the line.
     """
     for number, (label, of_runs) in enumerate(losses.items()):
         curves = np.array(of_runs)
@@ -74,8 +74,8 @@ def learning_curves(losses: Mapping[str, Any], methods: Sequence[str]) -> Figure
     """Losses in units of their first value, a panel for each kind of generalisation.
 
     Args:
-        losses: of each run, (runs, windows), under "KIND METHOD".
-        methods: which of them.
+        losses: losses of each run, (runs, windows), under "KIND METHOD".
+        methods: methods to draw.
     """
     figure, axes = plt.subplots(1, 2, figsize=(6.75, 2.2))
     for ax, kind in zip(axes, ("weak", "strong"), strict=True):
@@ -92,8 +92,8 @@ def episode_curves(
 
     Args:
         curves: saved estimates of each method, under "KIND ratio" and "KIND linear".
-        measured: of all runs, for the level of chance.
-        counts: of episodes that one embedding averages over.
+        measured: measures of all runs, which hold the accuracy by chance.
+        counts: numbers of episodes that one embedding averages over.
     """
     figure, axes = plt.subplots(2, 2, sharex=True, figsize=(6.75, 4.2))
     for (above, below), kind in zip(axes.T, ("weak", "strong"), strict=True):
@@ -120,9 +120,9 @@ def draw_returns(ax: Axes, lines: Mapping[str, Sequence[Estimate]], counts: Sequ
     """Mean returns against the number of episodes in an embedding, and `LEVELS` as lines.
 
     Args:
-        ax: to draw on.
+        ax: axes to draw on.
         lines: estimates by name, one for each of ``counts``, or a single one.
-        counts: of episodes.
+        counts: numbers of episodes.
     """
     series = {name: line for name, line in lines.items() if name not in LEVELS}
     colours = {"gated pooling": "#CC79A7", "word statistic": "0.6", **plots.METHOD_COLOURS}

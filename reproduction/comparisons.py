@@ -41,8 +41,8 @@ class Choice(NamedTuple):
 
     Attributes:
         identification_weight: λ.
-        learning_rate: of Adam.
-        num_updates: of Adam.
+        learning_rate: Adam's learning rate.
+        num_updates: number of Adam updates.
     """
 
     identification_weight: float
@@ -58,19 +58,19 @@ class Comparison:
     """Encoders that differ in split, method and seed, and share everything else.
 
     Attributes:
-        folder: of the encoders' files. An encoder that is there already, learned from the same data
-            with the same settings, is kept.
+        folder: folder for the encoders' files. Existing encoders, learned from the same data with
+            the same settings, are kept.
         datasets: the episodes of each seed; also written to ``folder``, see `episodes_path`. Seeds
             may share a dataset, which is then stored under the first of them.
-        splits: encoders learn from the training edges.
-        settings: of all encoders, except the repetitions and what is chosen.
-        form: of the identification loss, "softmax" or "margin".
+        splits: splits by kind and seed; encoders learn from the training edges.
+        settings: settings of all encoders, except the repetitions and what is chosen.
+        form: form of the identification loss, "softmax" or "margin".
         anchors_per_step: reference episodes in an update: agents times repetitions.
         stream: encoders of a seed and the k-th kind draw from the stream (seed, stream, k).
         untrained_stream: the untrained encoder of a seed draws its weights from the stream (seed,
             untrained_stream).
-        num_workers: processes that learn; does not affect the results.
-        device: where they learn.
+        num_workers: processes that train encoders; does not affect the results.
+        device: where they train.
     """
 
     folder: Path
@@ -94,7 +94,7 @@ class Comparison:
         return list(dict.fromkeys(seed for _, seed in self.splits))
 
     def load(self, kind: str, method: str, seed: int) -> PolicyEmbedder:
-        """An encoder that was learned."""
+        """Loads a learned encoder."""
         return PolicyEmbedder.load(encoder_path(self.folder, kind, method, seed))
 
     def choose(
@@ -110,9 +110,9 @@ class Comparison:
         trained, so that `learn` need not train the chosen one again.
 
         Args:
-            candidates: of a kind, method and seed.
-            ratio: IICR of embeddings and their agents.
-            methods, kinds: for which; all by default.
+            candidates: function that returns the candidates for a kind, method and seed.
+            ratio: function of embeddings and their agents that returns their IICR.
+            methods, kinds: what to choose for; all by default.
 
         Returns:
             The choices, and a row on each candidate with its ratio.
@@ -145,8 +145,8 @@ class Comparison:
         """Learns the encoders of all kinds, methods and seeds.
 
         Args:
-            choices: for each of them.
-            supervised: whether to learn encoders of the method "supervised", too, by the settings
+            choices: the choice for each kind, method and seed.
+            supervised: whether to learn encoders of the method "supervised", too, with the settings
                 of Emb-Im.
         """
         wanted = []
@@ -162,7 +162,7 @@ class Comparison:
     def learning_curves(
         self, kinds: Sequence[str], methods: Sequence[str]
     ) -> dict[str, list[list[float]]]:
-        """Losses under "KIND METHOD", a curve per seed, averaged over parts of the training."""
+        """Losses under "KIND METHOD", a curve per seed, averaged over parts of training."""
         losses: dict[str, list[list[float]]] = {}
         for case in itertools.product(kinds, methods, self.seeds):
             curve = window_means(self.load(*case).losses, num_windows=20)
@@ -185,7 +185,7 @@ class Comparison:
         """Embeddings of the episodes at ``rows``, by an encoder or one of the `REFERENCES`, (E, D).
 
         Args:
-            kind, method, seed: which encoder.
+            kind, method, seed: the encoder to use.
             rows: indices of episodes.
         """
         seen = self.datasets[seed]
@@ -207,7 +207,7 @@ class Comparison:
     def episodes(self) -> dict[int, Path]:
         """The file of each seed's episodes, which workers read; written once."""
         found: dict[int, Path] = {}
-        first: dict[int, int] = {}  # by the identity of a dataset: the first seed that has it
+        first: dict[int, int] = {}  # the first seed with each dataset, by its identity
         for seed, dataset in self.datasets.items():
             path = episodes_path(self.folder, first.setdefault(id(dataset), seed))
             if path not in found.values():
@@ -216,7 +216,7 @@ class Comparison:
         return found
 
     def _jobs(self, wanted: Sequence[tuple[str, str, int, Choice, Path]]) -> list[dict[str, Any]]:
-        """Arguments of `learn_to_file` for encoders by kind, method, seed and choice, to a path."""
+        """Arguments of `learn_to_file` for each kind, method, seed, choice and path."""
         jobs = []
         for kind, method, seed, choice, path in wanted:
             graph, dataset = self.splits[kind, seed].train, self.datasets[seed]
@@ -271,10 +271,10 @@ def embeddings_to_show(
     under "KIND/agents", and their embeddings by each method under "KIND/METHOD".
 
     Args:
-        comparison: of encoders that were learned.
-        embed: like `Comparison.embed`.
-        methods: with which.
-        kinds: of split.
+        comparison: comparison whose encoders were learned.
+        embed: a function like `Comparison.embed`.
+        methods: methods to embed with.
+        kinds: kinds of split.
     """
     shown, seed = {}, comparison.seeds[0]
     dataset = comparison.datasets[seed]

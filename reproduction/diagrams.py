@@ -88,11 +88,11 @@ def draw_episode(
     """Draws one ParticleWorld episode: the listener's path among the landmarks, and the messages.
 
     Args:
-        ax: to draw on.
-        observations: the listener's, (T, 8 + M). Their positions are relative: the path starts at
-            (0, 0).
+        ax: axes to draw on.
+        observations: the listener's observations, (T, 8 + M). Their positions are relative: the
+            path starts at (0, 0).
         target: index of the target landmark.
-        title: above the picture.
+        title: title above the picture.
     """
     observations = np.asarray(observations)
     landmarks = observations[:, LANDMARKS].reshape(len(observations), NUM_LANDMARKS, 2)
@@ -123,8 +123,8 @@ def animate_episode(path: str | Path, observations: ArrayLike, *, target: int) -
     """Writes one ParticleWorld episode as a GIF, ten steps per second.
 
     Args:
-        path: the file.
-        observations: the listener's, (T, 8 + M).
+        path: file to write.
+        observations: the listener's observations, (T, 8 + M).
         target: index of the target landmark.
     """
     observations = np.asarray(observations)

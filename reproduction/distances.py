@@ -17,7 +17,7 @@ from scipy.spatial import distance
 from reproduction.statistics import Estimate, t_interval
 
 Distances = Float[np.ndarray, "agent agent"]
-NUM_ITERATIONS = 300  # of SMACOF
+NUM_ITERATIONS = 300  # iterations of SMACOF
 
 
 def between(points: Float[np.ndarray, "agent feature"]) -> Distances:
@@ -98,7 +98,7 @@ class Agreement(NamedTuple):
         runs: `rank_correlation` of each group.
         over_groups: their mean with its 95 % interval by Student's t.
         over_agents: the same by `jackknife_interval`.
-        p_value: of `mantel_test`.
+        p_value: p-value of `mantel_test`.
     """
 
     runs: list[float]

@@ -22,15 +22,15 @@ from nbformat import NotebookNode, v4
 from paperlib import files
 from reproduction import results, runner
 
-FILE_NAME = "notebook.ipynb"  # in a folder of results
-SET_BY_PAPERMILL = "injected-parameters"  # the tag of its cell
+FILE_NAME = "notebook.ipynb"  # the executed notebook in a folder of results
+SET_BY_PAPERMILL = "injected-parameters"  # tag of the cell that Papermill adds
 
 
 def tidy(executed: NotebookNode, source: NotebookNode) -> NotebookNode:
     """The cells of a text notebook with the outputs of an executed one.
 
     Args:
-        executed: with outputs; a cell that Papermill added is left out.
+        executed: the notebook with outputs; a cell that Papermill added is left out.
         source: the same notebook as text, whose prose and comments may be newer.
 
     Raises:
@@ -119,7 +119,7 @@ def prepare(
 
     Args:
         results_dir: results of the profile.
-        names: of the notebooks.
+        names: names of the notebooks.
         folder: the text notebooks, beside which the executed ones belong; None for none of them.
 
     Raises:

@@ -30,7 +30,7 @@ class Task:
     """Who learns with whom in one run.
 
     Attributes:
-        seed: of the run.
+        seed: seed of the run.
         sources: listeners that encoders and speakers learn with.
         validation: listeners on which settings are chosen.
         test: unseen listeners.
@@ -71,9 +71,9 @@ class Task:
         }
 
     def references(self, *, num_word_episodes: int) -> dict[str, float]:
-        """Returns with the unseen listeners without embeddings: of the best message for each of
-        them ("oracle"), of the best single code for all of them ("one code"), and of the best one
-        for the training listeners ("training listeners' code")."""
+        """Returns with the unseen listeners without embeddings, by name: "oracle", with the best
+        message for each of them; "one code", with the best single code for all of them; "training
+        listeners' code", with the best single code for the training listeners."""
         generator = make_generator(self.seed, Stream.GENERALISATION)
         options = {"num_episodes": num_word_episodes, "generator": generator}
         unseen = self.test.word_returns(**options)
@@ -93,9 +93,9 @@ def make_task(
     """The task of a run of Table 2, by its strong split.
 
     Args:
-        seed: of the run, which plays with population seed mod P.
-        populations: P of them.
-        num_validation, num_test: pairs in those parts.
+        seed: seed of the run, which plays with population seed mod P.
+        populations: P populations.
+        num_validation, num_test: pairs in these parts.
     """
     own = seed % len(populations)
     split = listeners.strong_split(
@@ -130,8 +130,8 @@ def choose_mean_mlp(
     return with validation listeners in one run, with symmetries and without.
 
     Args:
-        cells: by name; those of other encoders stay as they are.
-        task: of that run.
+        cells: cells by name; those of other encoders stay as they are.
+        task: the task of that run.
         sizes, rates: candidates.
 
     Returns:
@@ -173,10 +173,11 @@ def choose_mean_mlp(
 
 
 def by_languages(counts: Mapping[str, Mapping[str, Sequence[float]]]) -> dict[str, Sequence[float]]:
-    """Returns of each run by a name that says how many languages, which channels and episodes.
+    """Returns of each run, by a name with the numbers of languages and episodes and the channels.
 
     Args:
-        counts: under "SYMMETRIC EPISODES", such as "True 16", and the number of training listeners.
+        counts: returns under "SYMMETRIC EPISODES", such as "True 16", and the number of training
+            listeners.
     """
     found = {}
     for key, returns in counts.items():

@@ -49,8 +49,8 @@ def unseen_returns(drawn: Mapping[str, Any], counts: Sequence[int]) -> Figure:
     """Returns with unseen listeners against the number of episodes.
 
     Args:
-        drawn: saved estimates, one for each of ``counts``, and of `LEVELS`.
-        counts: of episodes in an embedding.
+        drawn: saved estimates, one for each of ``counts``, and those of `LEVELS`.
+        counts: numbers of episodes in an embedding.
     """
     lines = measures.restored(drawn)
     levels = {name: lines[name] for name in LEVELS if name in lines}
@@ -72,8 +72,8 @@ def returns_by_languages(counts: Mapping[str, Mapping[str, Sequence[float]]]) ->
     intervals, and each population as a dot.
 
     Args:
-        counts: of each population, under "SYMMETRIC EPISODES", such as "True 16", and the number of
-            training listeners.
+        counts: returns of each population, under "SYMMETRIC EPISODES", such as "True 16", and the
+            number of training listeners.
     """
     episodes = list(dict.fromkeys(name.split()[1] for name in counts))
     figure, axes = plt.subplots(1, len(episodes), figsize=(6.75, 2.8), sharey=True, squeeze=False)
@@ -105,7 +105,8 @@ def learning_curves(curves: Mapping[str, Sequence[Sequence[float]]]) -> Figure:
     """Losses in units of their first value, means over runs with 95 % bands.
 
     Args:
-        curves: of each run, (runs, windows), by the name of a cell; empty where nothing is learned.
+        curves: losses of each run, (runs, windows), by the name of a cell; empty where nothing is
+            learned.
     """
     cells = panels(name for name, of_runs in curves.items() if of_runs[0])
     figure, axes = _grid(len(cells), height=2.2)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 VELOCITY, TO_PREY = slice(0, 2), slice(4, 6)  # fields of a hunter's observation in simple_tag
-NUM_ACTIONS, OBSERVATION_SIZE = 5, 8  # of a hunter; a prey sees less
+NUM_ACTIONS, OBSERVATION_SIZE = 5, 8  # for a hunter; a prey sees less
 
 # play(couple, rng, start) -> the hunter's observations, its actions, and the prey's return
 Play = Callable[..., tuple[NDArray, NDArray, float]]
@@ -20,7 +20,7 @@ def returns(
     """Returns of a hunter and its prey in one episode: Σ_t v_t^T R d_t / ‖d_t‖, and the game's.
 
     Args:
-        play: an episode of a couple.
+        play: plays an episode of a couple.
         couple: both policies, (2, 5, 9).
         taste: the rotation R, (2, 2).
         rng: draws the actions, and the start where none is given.
@@ -44,11 +44,11 @@ def train(
     """A hunter and its prey that learned against each other, (2, 5, 9).
 
     Args:
-        play: an episode of a couple.
-        taste: of the hunter, see `returns`.
+        play: plays an episode of a couple.
+        taste: the hunter's taste, see `returns`.
         rng: draws candidates, starts and actions.
         num_generations: how often the normal distribution of candidates is refitted.
-        num_candidates: for each role, in a generation.
+        num_candidates: candidates for each role in a generation.
         num_elites: the best candidates, to which the next generation's distribution is fitted.
     """
     mean, spread = np.zeros((2, NUM_ACTIONS, OBSERVATION_SIZE + 1)), 1.0

@@ -1,4 +1,4 @@
-"""Identifying the agent of an episode: published classifiers, and what likelihoods reach."""
+"""Identifying the agent of an episode: published classifiers, and likelihoods."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from jaxtyping import Float, Int, Shaped
 from scipy import linalg
 from torch import Tensor, nn
 
-LEARNING_RATE, NUM_EPOCHS = 1e-3, 200  # of `linear_accuracy`
-EMBEDDING_SIZE, CONSTANT = 100, 10.0  # of `discriminants`
+LEARNING_RATE, NUM_EPOCHS = 1e-3, 200  # used by `linear_accuracy`
+EMBEDDING_SIZE, CONSTANT = 100, 10.0  # used by `discriminants`
 
 
 def nearest_accuracy(
@@ -23,9 +23,9 @@ def nearest_accuracy(
 
     Args:
         train: embeddings whose labels are known, (E, D).
-        train_labels: whose they are, (E,).
+        train_labels: their agents, (E,).
         test: embeddings to classify, (E', D).
-        test_labels: whose they are, (E',).
+        test_labels: their agents, (E',).
 
     Raises:
         ValueError: if embeddings are not finite.
@@ -99,8 +99,8 @@ def pooled_policies(
 
     Args:
         counts: see `count_actions`.
-        labels: whose episodes they are.
-        legal_actions: in each information state.
+        labels: agent of each episode.
+        legal_actions: actions that are legal in each information state.
     """
     classes, index = labels.unique(return_inverse=True)
     everybody = counts.sum(0) + legal_actions.to(counts)
@@ -119,9 +119,9 @@ def likelihood_accuracy(
     argmax_i Σ_sa n_sa log π_i(a | s); what depends on cards and opponents is the same for all i.
 
     Args:
-        counts: of the episodes to identify, see `count_actions`.
-        labels: whose they are.
-        policies: of the agents, in ascending order of labels.
+        counts: action counts of the episodes to identify, see `count_actions`.
+        labels: agent of each episode.
+        policies: policies of the agents, in ascending order of labels.
     """
     log_probs = policies.clamp(min=torch.finfo(policies.dtype).tiny).log()
     return most_likely_accuracy(counts.flatten(1) @ log_probs.flatten(1).T, labels)
@@ -133,8 +133,9 @@ def most_likely_accuracy(
     """Top-1 accuracy of the agent under whose policy an episode is most likely, 0 to 1.
 
     Args:
-        log_likelihoods: of each episode under each agent's policy, in ascending order of labels.
-        labels: whose episodes they are; every agent has some.
+        log_likelihoods: log-likelihood of each episode under each agent's policy, in ascending
+            order of labels.
+        labels: agent of each episode; every agent has some.
     """
     return _share(labels.unique()[log_likelihoods.argmax(1)] == labels)
 
@@ -149,8 +150,8 @@ def pooled_accuracy(
     """`likelihood_accuracy` under `pooled_policies`, where every action is legal, 0 to 1.
 
     Args:
-        counts, labels: of all episodes.
-        train, test: which of them are pooled, and which are identified: indices or masks.
+        counts, labels: action counts and agents of all episodes.
+        train, test: episodes to pool, and episodes to identify: indices or masks.
     """
     legal = torch.ones(counts.shape[1:])
     policies = pooled_policies(counts[train], labels[train], legal_actions=legal)
@@ -188,8 +189,8 @@ def discriminants(
     trained on the same features, such as counts of (observation, action), hardly does better.
 
     Args:
-        train: to fit it by.
-        labels: whose they are, the same number of each.
+        train: features of the episodes to fit it to.
+        labels: agent of each episode; all agents have the same number of episodes.
         generator: draws the mixture.
 
     Returns:
@@ -215,7 +216,7 @@ def discriminants(
 def _eigh(matrix: Tensor) -> tuple[Tensor, Tensor]:
     """Eigenvalues, ascending, and eigenvectors of a symmetric matrix.
 
-    `torch.linalg.eigh` divides and conquers, which on some machines does not converge where many
+    `torch.linalg.eigh` uses divide and conquer, which on some machines does not converge where many
     eigenvalues are equal, as with fewer episodes than features.
     """
     values, vectors = linalg.eigh(matrix.numpy(), driver="evr")

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from reproduction import results
 
-# Imported once, by the process that workers are forked from; optimisers import the second
+# Imported once, by the process that workers are forked from; optimisers import torch._dynamo
 PRELOADED = (__name__, "torch._dynamo")
 
 
@@ -61,8 +61,8 @@ def run_jobs(
         function: must be importable from a module; calls ``progress`` with the units it has done.
         jobs: keyword arguments of each call.
         num_workers: processes at a time.
-        units: of work in all jobs together.
-        name: stands before the progress bar.
+        units: units of work in all jobs together.
+        name: label of the progress bar.
 
     Returns:
         The results, in the order of the jobs.

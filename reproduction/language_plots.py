@@ -31,7 +31,7 @@ def draw_dictionary(ax: Axes, codes: ArrayLike, returns: ArrayLike) -> None:
     what the speaker sends it for, as circles.
 
     Args:
-        ax: to draw on.
+        ax: axes to draw on.
         codes: p(w | t), (K, 3, W); the area of a circle is proportional to it.
         returns: R, (K, 3, W). A cell has the colour of the landmark with the highest return, the
             stronger the higher that is.
@@ -56,8 +56,8 @@ def draw_word_shares(ax: Axes, shares: Sequence[Estimate]) -> None:
     """Share of all messages that each word has, with 95 % intervals; dotted: equal shares.
 
     Args:
-        ax: to draw on.
-        shares: of each word.
+        ax: axes to draw on.
+        shares: share of each word.
     """
     places = np.arange(len(shares))
     mean, spread = plots.error_bars(shares)
@@ -72,7 +72,7 @@ def draw_meaning(ax: Axes, meanings: Sequence[Estimate]) -> None:
     """How differently two words are understood, against the number of bits in which they differ.
 
     Args:
-        ax: to draw on.
+        ax: axes to draw on.
         meanings: mean distances with 95 % intervals, for 1, 2, ... bits.
     """
     places = 1 + np.arange(len(meanings))
@@ -89,9 +89,9 @@ def draw_delay(ax: Axes, lean: ArrayLike, costs: ArrayLike, uses_silence: ArrayL
     landmark before it hears anything.
 
     Args:
-        ax: to draw on.
+        ax: axes to draw on.
         lean: strongest minus weakest mean push towards a landmark, (K,).
-        costs: in return, (K,).
+        costs: lost return, (K,).
         uses_silence: whether the speaker sends the word of zeros, (K,).
     """
     lean, costs, uses_silence = np.asarray(lean), np.asarray(costs), np.asarray(uses_silence)
@@ -111,9 +111,9 @@ def draw_distances(ax: Axes, ours: Sequence[ArrayLike], theirs: Sequence[ArrayLi
     density of their percentiles within each population.
 
     Args:
-        ax: to draw on.
-        ours: between languages, (N, N) for each population.
-        theirs: between embeddings.
+        ax: axes to draw on.
+        ours: distances between languages, (N, N) for each population.
+        theirs: distances between embeddings, likewise.
     """
     sides = []
     for matrices in (theirs, ours):
@@ -132,7 +132,7 @@ def draw_correlations(ax: Axes, comparisons: Mapping[str, Mapping[str, Any]]) ->
     """Rank correlations with 95 % intervals over populations, a row each; dots are populations.
 
     Args:
-        ax: to draw on.
+        ax: axes to draw on.
         comparisons: saved `distances.Agreement`, by name.
     """
     places = np.arange(len(comparisons))[::-1]
@@ -150,10 +150,10 @@ def draw_map(ax: Axes, places: ArrayLike, labels: Sequence[int], *, title: str) 
     """Languages in a plane, with a colour and a marker for each of up to eight words.
 
     Args:
-        ax: to draw on.
-        places: (N, 2), in units of the return.
-        labels: a word of each language.
-        title: of the legend.
+        ax: axes to draw on.
+        places: a point for each language, (N, 2), in units of the return.
+        labels: the word of each language that its colour and marker show.
+        title: title of the legend.
     """
     places, labels = np.asarray(places), np.asarray(labels)
     colours = sns.color_palette("colorblind", 8)

@@ -54,8 +54,8 @@ def words_understood(
 
 
 def synonymy(codes: Codes, returns: Returns, *, threshold: float, tolerance: float) -> float:
-    """Share of synonyms that the listener understands: of `words_sent` other than the most frequent
-    one for a target, how many are `words_understood`; NaN if there are none."""
+    """Share of synonyms that the listener understands: how many `words_sent`, other than the most
+    frequent one for a target, are `words_understood`; NaN if there are no such words."""
     further = words_sent(codes, threshold=threshold)
     np.put_along_axis(further, codes.argmax(-1, keepdims=True), False, axis=-1)
     understood = words_understood(returns, tolerance=tolerance)[further]
@@ -116,9 +116,9 @@ class ShuffleTest(NamedTuple):
     """A statistic, and its value when words are relabelled at random.
 
     Attributes:
-        values: of each population, (P,).
+        values: the statistic of each population, (P,).
         shuffled: mean over shuffles and populations.
-        p_value: two-sided, of the mean over populations.
+        p_value: two-sided p-value of the mean over populations.
     """
 
     values: Float[np.ndarray, " population"]
@@ -137,7 +137,7 @@ def shuffle_test(
     permutations, so that a code keeps everything except which words, and so bits, it consists of.
 
     Args:
-        statistic: of an array (K, 3, W); where it has a number for each pair, their mean counts.
+        statistic: function of an array (K, 3, W); numbers for each pair are averaged.
         populations: codes or tables of returns.
         num_shuffles: S; p-values are at least 1 / (S + 1).
         generator: draws the permutations.
@@ -162,8 +162,8 @@ def returns_of_codes(codes: Codes, returns: Returns) -> Float[np.ndarray, "speak
     it sends one word per episode.
 
     Args:
-        codes: of K speakers.
-        returns: of L listeners.
+        codes: codes of K speakers.
+        returns: tables of returns of L listeners.
     """
     return np.einsum("itw,jtw->ij", codes, returns) / codes.shape[1]
 

@@ -16,7 +16,7 @@ from paperlib.embeddings import PolicyEmbedder
 from paperlib.graphs import InteractionGraph
 from reproduction.channel_symmetries import ChannelSymmetry, channel_symmetries, collect_images
 
-EPISODES_PER_IMAGE = 56  # of each listener behind each channel, about
+EPISODES_PER_IMAGE = 56  # approximate number for each listener behind each channel
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Source:
 
     @property
     def listeners(self) -> list[int]:
-        """Their numbers as agents."""
+        """The listeners' numbers as agents."""
         return [self.population.num_pairs + pair for pair in self.pairs]
 
     def collect(
@@ -55,7 +55,7 @@ class Source:
     def word_returns(
         self, *, num_episodes: int, generator: torch.Generator
     ) -> Float[Tensor, "2 listener target word"]:
-        """See `word_speakers.word_returns`."""
+        """Returns of every word with these listeners, see `word_speakers.word_returns`."""
         return word_speakers.word_returns(
             self.population.listeners.rows(list(self.pairs)),
             num_episodes=num_episodes,

@@ -14,7 +14,7 @@ from reproduction.speakers import CODE, CONSTANT, SWAPPED
 from reproduction.statistics import Estimate
 
 Measured = Mapping[str, Sequence[float]]  # by name, a number for each run
-KINDS = ("weak", "strong")  # of the splits in Table 2
+KINDS = ("weak", "strong")  # kinds of split in Table 2
 GATED = "gated pooling"
 GROUPS = {"train": "training listeners", "test": "unseen listeners"}
 
@@ -31,10 +31,10 @@ def ratio_rows(
     control, and whether longer training helps.
 
     Args:
-        measured: under "KIND METHOD MEASURE COUNT" a number for each run, see
+        measured: a number for each run under "KIND METHOD MEASURE COUNT", see
             `listeners.measure_all`.
         candidates: validation ratios of the candidates, see `Comparison.choose`.
-        seeds: of the runs.
+        seeds: seeds of the runs.
         clusters: the population of each run; runs that share one count as one.
         paper: the paper's ratios, by kind and method.
     """
@@ -73,7 +73,7 @@ def ratio_rows(
 def ratio_estimates(
     measured: Measured, episode_counts: Sequence[int], *, clusters: Sequence[int]
 ) -> tuple[dict[str, dict[str, Estimate]], dict[str, dict[str, list[Estimate]]]]:
-    """What Table 2's figures show.
+    """Estimates that Table 2's figures show.
 
     Args:
         measured: as for `ratio_rows`.
@@ -108,10 +108,10 @@ def return_rows(
     """Table 3: mean returns beside the paper's, the claims C7 and C7b, and a negative control.
 
     Args:
-        returns: under "PART NAME, k = K" a mean return for each run.
-        check: for each run, the mean return of real episodes minus the one that the tables of
-            returns predict; see `speakers.train_exactly`.
-        episode_counts: k; rows are of the first and the last.
+        returns: a mean return for each run under "PART NAME, k = K".
+        check: the mean return of real episodes minus the one that the tables of returns predict,
+            for each run; see `speakers.train_exactly`.
+        episode_counts: numbers of episodes k; rows show the first and the last.
         clusters: the population of each run.
         paper: the paper's returns, by part and method.
     """
@@ -156,12 +156,12 @@ def return_rows(
 def return_estimates(
     returns: Measured, episode_counts: Sequence[int], *, clusters: Sequence[int]
 ) -> dict[str, dict[str, list[Estimate]]]:
-    """What Table 3's figure shows: by part and name, returns against ``episode_counts`` of methods
-    with an embedding, and one return, of the last count, of references.
+    """Estimates that Table 3's figure shows, by part and name: returns against ``episode_counts``
+    for methods with an embedding, and one return, for the last count, for references.
 
     Args:
         returns: as for `return_rows`.
-        episode_counts: k.
+        episode_counts: numbers of episodes k.
         clusters: the population of each run.
     """
     methods, levels = (*METHODS, GATED), (CONSTANT, "oracle", CODE, "no embedding")

@@ -30,9 +30,9 @@ class ListenerRun:
     """The random draws of one run of a table.
 
     Attributes:
-        population: whose pairs play.
+        population: population whose pairs play.
         dataset: the episodes of every speaker with every listener, seen from the listener.
-        splits: by kind, "weak", "strong" and "known"; see `make_run`.
+        splits: splits by kind: "weak", "strong" and "known"; see `make_run`.
     """
 
     population: Population
@@ -79,9 +79,9 @@ def make_run(
     listeners, with the training speakers.
 
     Args:
-        seed: of the run.
-        population: whose pairs play.
-        episodes_per_edge: of every speaker with every listener.
+        seed: seed of the run.
+        population: population whose pairs play.
+        episodes_per_edge: episodes of every speaker with every listener.
         num_validation, num_test: pairs in those parts of the strong split.
     """
     count = population.num_pairs
@@ -159,11 +159,11 @@ def measure_all(
     """Measures test episodes, side by side.
 
     Args:
-        comparison: of encoders that were learned.
+        comparison: comparison whose encoders were learned.
         cases: kinds of split and methods.
         episode_counts: numbers of episodes that one embedding averages over.
         max_per_agent: see `quality`.
-        num_workers: processes.
+        num_workers: number of processes.
 
     Returns:
         The measures of `metrics.embedding_quality` of all seeds, under "KIND METHOD MEASURE COUNT".
@@ -202,7 +202,7 @@ def measure(
     max_per_agent: int,
     progress: Progress,
 ) -> dict[str, float]:
-    """A job of `measure_all`: of an encoder, or its file, or summary statistics."""
+    """A job of `measure_all`: measures an encoder, or its file, or summary statistics."""
     dataset, _ = comparison_files.load_episodes(episodes)
     tested = dataset.select(dataset.rows_on_edges(edges))
     if model is None:
@@ -223,8 +223,8 @@ def effect_of_length(rows: Sequence[Mapping[str, Any]], kind: str, method: str, 
     """The lowest validation ratio with the most updates minus that with the fewest.
 
     Args:
-        rows: on candidates, from `Comparison.choose`.
-        kind, method, seed: of which.
+        rows: rows on candidates, see `Comparison.choose`.
+        kind, method, seed: whose candidates are compared.
     """
     best: dict[int, float] = {}
     for row in rows:

@@ -31,8 +31,8 @@ def silent_pushes(
     """Mean push of each listener towards each landmark before it hears anything, in full forces.
 
     Args:
-        population: whose listeners.
-        num_episodes: starts of episodes, for each listener.
+        population: population whose listeners are measured.
+        num_episodes: number of episode starts for each listener.
         generator: draws them.
     """
     seen = _world(population, num_episodes, generator).reset().listener
@@ -49,8 +49,8 @@ def opening_returns(
     there from the start; "still": the usual game, but the listener does nothing in the first step.
 
     Args:
-        population: of K pairs.
-        num_episodes: of each pair and opening.
+        population: population of K pairs.
+        num_episodes: episodes of each pair and opening.
         generator: draws worlds and noise, the same for all openings.
     """
     state, found = generator.get_state(), {}
@@ -98,7 +98,7 @@ def word_statistics(dataset: InteractionDataset) -> Float[Tensor, "agent feature
     The silent first step does not count.
 
     Args:
-        dataset: of listeners, from `populations.collect`.
+        dataset: episodes of listeners, from `populations.collect`.
     """
     seen = dataset.observations[:, 1:]
     message = seen[..., MESSAGE]
@@ -133,8 +133,8 @@ def whitened(
     because of its scale; directions without variance are left out.
 
     Args:
-        vectors: of E episodes.
-        agents: whose they are.
+        vectors: vectors of E episodes.
+        agents: agent of each episode.
     """
     vectors = vectors.double()
     index, counts = agents.unique(return_inverse=True, return_counts=True)[1:]
@@ -151,8 +151,8 @@ def embedding_distances(
     """Euclidean distances between the agents' mean vectors, agents in ascending order.
 
     Args:
-        dataset: of all agents.
-        embed: from E episodes to vectors (E, D), such as `PolicyEmbedder.embed`.
+        dataset: episodes of all agents.
+        embed: function from E episodes to vectors (E, D), such as `PolicyEmbedder.embed`.
     """
     vectors = embed(dataset).double()
     means = [vectors[dataset.agents == agent].mean(0) for agent in dataset.agents.unique()]
@@ -162,11 +162,11 @@ def embedding_distances(
 def all_distances(
     dataset: InteractionDataset, embed: Callable[[InteractionDataset], Tensor]
 ) -> dict[str, Float[np.ndarray, "agent agent"]]:
-    """Distances between listeners by an encoder, and by what needs no learning.
+    """Distances between listeners by an encoder, and by features that need no learning.
 
     Args:
-        dataset: of all listeners.
-        embed: the encoder, from E episodes to vectors (E, D).
+        dataset: episodes of all listeners.
+        embed: the encoder, a function from E episodes to vectors (E, D).
 
     Returns:
         By name: "Emb-Im", the same "whitened", "summary statistics", "idle steps" and "pushes on

@@ -18,7 +18,7 @@ from reproduction.verdicts import Clusters, Part
 
 
 def window_means(curve: Float[Tensor, " update"], *, num_windows: int) -> list[float]:
-    """Means over equal parts of a learning curve, or the curve where it is shorter."""
+    """Means over equal parts of a learning curve, or the curve itself if it is shorter."""
     return [part.mean().item() for part in curve.tensor_split(num_windows) if len(part)]
 
 
@@ -77,9 +77,10 @@ def averaged_quality(
     generator: torch.Generator,
     num_labels: int | None = None,
 ) -> dict[str, float]:
-    """`metrics.embedding_quality` of means over disjoint groups of ``num_episodes`` of one agent.
+    """`metrics.embedding_quality` of means over disjoint groups of an agent's episodes.
 
-    Agents with fewer than two groups, or no more than ``num_labels``, are left out.
+    Groups hold ``num_episodes``. Agents with fewer than two groups, or no more than ``num_labels``,
+    are left out.
 
     Raises:
         ValueError: if fewer than two agents are left.
@@ -106,9 +107,9 @@ def ratio_within(
     is none.
 
     Args:
-        embeddings: of episodes.
-        agents: whose they are.
-        groups: of each agent, by its number.
+        embeddings: embeddings of episodes.
+        agents: agent of each episode.
+        groups: group of each agent, by its number.
     """
     ratios = []
     for group in groups[agents].unique():
@@ -136,8 +137,8 @@ def outcome_features(
 
     Args:
         embeddings: rows 2m and 2m + 1 are both views of one episode.
-        agents: whose view each row is.
-        num_episodes: that one mean is taken over.
+        agents: the agent whose view each row is.
+        num_episodes: number of episodes in one mean.
         generator: draws them.
     """
     own = metrics.average_others(embeddings, agents, num_episodes=num_episodes, generator=generator)
@@ -145,12 +146,12 @@ def outcome_features(
 
 
 def outcome_accuracy(train: tuple[Tensor, Tensor], test: tuple[Tensor, Tensor]) -> dict[str, float]:
-    """Share of test outcomes that a linear classifier predicts, and that the most frequent training
-    outcome does.
+    """Shares of test outcomes that a linear classifier and the most frequent training outcome
+    predict.
 
     Args:
         train: features, (E, F), and outcomes, (E,).
-        test: the same of test episodes.
+        test: the same for test episodes.
     """
     features, outcomes = (part.numpy() for part in train)
     asked, truth = (part.numpy() for part in test)
@@ -176,7 +177,7 @@ def estimate(
         measured: numbers of all runs, by name.
         key: what to estimate.
         minus: what is subtracted, run by run.
-        clusters: of each run, see `statistics.cluster_means`.
+        clusters: cluster of each run, see `statistics.cluster_means`.
     """
     numbers = _differences(measured, key, minus)
     finite = np.isfinite(numbers)
@@ -198,11 +199,11 @@ def part(
 
     Args:
         measured: numbers of all runs, by name.
-        name: of the part.
+        name: name of the part.
         key, minus: see `estimate`.
-        expected: of the difference: "greater" than zero, "less", or "equal".
-        smallest_effect: the name of one in `claims.SMALLEST_EFFECTS`.
-        clusters: of each run.
+        expected: what the claim says of the difference: "greater" than zero, "less", or "equal".
+        smallest_effect: a key of `claims.SMALLEST_EFFECTS`.
+        clusters: cluster of each run.
     """
     delta = claims.smallest_effect(smallest_effect)
     return Part(name, _differences(measured, key, minus), delta, expected, clusters)
@@ -223,8 +224,8 @@ def as_runs(
 
     Args:
         measured: numbers of all runs, by name.
-        seeds: of the runs.
-        populations: of the runs, where they have several.
+        seeds: seeds of the runs.
+        populations: populations of the runs, if there are several.
     """
     runs = [{"seed": seed} for seed in seeds]
     if populations is not None:

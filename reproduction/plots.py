@@ -55,8 +55,8 @@ def draw_learning_curves(
     """Mean return of every pair against its environment steps, with the bound and the floor.
 
     Args:
-        ax: to draw on.
-        steps: of one pair, (R,).
+        ax: axes to draw on.
+        steps: environment steps of one pair, (R,).
         curves: mean returns, (K, R).
         floor: what every pair must reach.
         bound: upper bound on the return.
@@ -146,8 +146,8 @@ def draw_win_rates(ax: Axes, shares: Mapping[str, Mapping[str, Sequence[float | 
     """Shares of matches won, with 95 % intervals, and lost; a bar for each condition.
 
     Args:
-        ax: to draw on.
-        shares: by condition, then "won" and "lost": mean, low, high.
+        ax: axes to draw on.
+        shares: mean, low and high, by condition and then "won" or "lost".
     """
     places = np.arange(len(shares))[::-1]
     won, lost = ([each[how] for each in shares.values()] for how in ("won", "lost"))
@@ -165,8 +165,8 @@ def draw_embeddings(ax: Axes, points: ArrayLike, names: Sequence[str]) -> None:
     """Embeddings in two dimensions, one colour and marker per agent.
 
     Args:
-        ax: to draw on.
-        points: (E, 2).
+        ax: axes to draw on.
+        points: embeddings in two dimensions, (E, 2).
         names: the agent behind each point.
     """
     points, names = np.asarray(points), np.asarray(names)
@@ -192,10 +192,10 @@ def draw_band(
     """Mean over runs with its 95 % band by Student's t.
 
     Args:
-        ax: to draw on.
+        ax: axes to draw on.
         positions: (P,).
         values: (runs, P).
-        label: of the line.
+        label: label of the line.
         has_band: whether to draw the band; more than three hide one another.
         linestyle, color: Matplotlib's; by default the colour is that of the method ``label``.
     """
@@ -215,8 +215,8 @@ def draw_outcomes(ax: Axes, outcomes: Mapping[str, ArrayLike]) -> None:
     draw, with its 95 % interval over runs.
 
     Args:
-        ax: to draw on.
-        outcomes: by name, shares (runs, 3): won, drawn, lost.
+        ax: axes to draw on.
+        outcomes: shares won, drawn and lost by name, (runs, 3) each.
     """
     places = np.arange(len(outcomes))[::-1]
     runs = [np.asarray(table, dtype=float) for table in outcomes.values()]
@@ -242,7 +242,7 @@ def draw_claims(ax: Axes, parts: Sequence[Mapping[str, Any]]) -> None:
     and with the sign that puts the paper's claim on the right; shaded: effects that do not matter.
 
     Args:
-        ax: to draw on.
+        ax: axes to draw on.
         parts: rows of `tables.claim_rows`.
     """
     places = np.arange(len(parts))[::-1]

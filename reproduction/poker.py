@@ -28,9 +28,9 @@ from paperlib.datasets import InteractionDataset
 from paperlib.environments.poker import PokerGame, make_game
 from reproduction import identification
 
-NUM_SCALED_AGENTS, NUM_SCALED_STEPS = 10, 50  # whose states give the scale
+NUM_SCALED_AGENTS, NUM_SCALED_STEPS = 10, 50  # agents and steps that set the scale of states
 
-# Top-1 in %, 500 held-out agents, as published: mean and what follows ± there
+# Top-1 in %, 500 held-out agents, as published: mean and the number after ±
 PUBLISHED = {
     "kuhn_poker": {
         "contrastive Transformer": {"linear": (47.9, 0.6), "nearest": (39.9, 1.3)},
@@ -63,8 +63,8 @@ class PokerProtocol:
     """Agents of one game, and their episodes.
 
     Attributes:
-        game: which game.
-        policies: of all N agents: those of pretraining come first, (N, I, A).
+        game: the game that they play.
+        policies: policies of all N agents, those of pretraining first, (N, I, A).
         scaled_states: the information states as observations, (I, O).
         pretraining: episodes to learn from.
         train: labelled episodes of the evaluation agents.
@@ -93,13 +93,13 @@ def make_protocol(
     """Draws agents and lets them play; some ten seconds in Leduc poker at the published size.
 
     Args:
-        name: of the game, "kuhn_poker" or "leduc_poker".
-        num_pretraining_agents: those that encoders learn from, numbers from 0.
-        num_evaluation_agents: those to identify, numbers after these.
-        num_episodes: of each pretraining agent.
-        num_train_episodes: labelled ones of each evaluation agent.
-        num_test_episodes: of each evaluation agent, to identify.
-        num_steps: of player 0 in each.
+        name: name of the game, "kuhn_poker" or "leduc_poker".
+        num_pretraining_agents: agents that encoders learn from, numbered from 0.
+        num_evaluation_agents: agents to identify, numbered after these.
+        num_episodes: episodes of each pretraining agent.
+        num_train_episodes: labelled episodes of each evaluation agent.
+        num_test_episodes: episodes of each evaluation agent to identify.
+        num_steps: steps of player 0 in each episode.
         generator: draws agents, cards and actions.
 
     Raises:
@@ -209,7 +209,7 @@ def _record(
     *,
     generator: torch.Generator,
 ) -> tuple[Trajectories, Int64[Tensor, " episode"]]:
-    """A trajectory of each of these agents against somebody of the pool, and against whom."""
+    """A trajectory of each agent against a random opponent from the pool, and these opponents."""
     partners = torch.randint(len(pool), agents.shape, generator=generator)
     players = torch.stack([agents, partners], dim=1)
     record = play(game, policies, pool, players=players, num_steps=num_steps, generator=generator)

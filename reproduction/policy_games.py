@@ -1,4 +1,4 @@
-"""Games of one policy, with what it knows of its opponents, against some of them."""
+"""Games of one policy, with a context about its opponents, against some of them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Weights = Mapping[str, Tensor]  # a wrestler's `state_dict`
 
 
 def score(shares: Mapping[str, float]) -> float:
-    """Of shares of games won, drawn and lost: 1 for a win, ½ for a draw."""
+    """Score from shares of games won, drawn and lost: 1 for a win, ½ for a draw."""
     return shares["won"] + shares["drawn"] / 2
 
 
@@ -34,8 +34,8 @@ def score_error(scores: NDArray[np.float64], num_games: int) -> float:
     an upper bound if games are drawn.
 
     Args:
-        scores: against each of them, (Q,).
-        num_games: independent ones, against each.
+        scores: scores against each opponent, (Q,).
+        num_games: independent games against each opponent.
     """
     return float(np.sqrt(np.mean(scores * (1 - scores)) / (num_games * len(scores))))
 
@@ -49,7 +49,7 @@ def make_opponent_context(
         context_spec: arguments of `OpponentContext`, except that "model" may be a file, and
             "offline" has a row for every opponent there is.
         num_envs: matches played at a time.
-        opponents: which rows of "offline" are used, in this order.
+        opponents: rows of "offline" to use, in this order.
     """
     arguments = dict(context_spec)
     if isinstance(arguments.get("model"), Path):
@@ -72,14 +72,14 @@ def evaluate(
     """Shares of games that a policy wins, loses and draws against each of some opponents.
 
     Args:
-        learner: with a context.
+        learner: policy that takes the context.
         context_spec: see `make_opponent_context`.
-        opponents: all of them.
-        chosen: those that play.
-        num_games: against each, side by side.
-        key: of the random streams.
-        num_rounds: of so many games, one after the other if the context is "online"; else all
-            are played side by side, which is faster.
+        opponents: weights of all opponents.
+        chosen: numbers of the opponents that play.
+        num_games: games against each opponent, side by side.
+        key: key of the random streams.
+        num_rounds: rounds of ``num_games``, one after the other if the context is "online"; else
+            all are played side by side, which is faster.
     """
     if context_spec["kind"] != "online":  # nothing passes from a game to the next
         num_games, num_rounds = num_games * num_rounds, 1
@@ -104,10 +104,10 @@ def evaluate_groups(
     """A job for `jobs.run_jobs`: what `evaluate` returns, by group of opponents.
 
     Args:
-        groups: which opponents are in each.
-        key: of the random streams.
+        groups: opponents in each group.
+        key: key of the random streams.
         progress: called after each group.
-        arguments: others of `evaluate`.
+        arguments: other arguments of `evaluate`.
     """
     found = {}
     for number, (group, chosen) in enumerate(groups.items()):
@@ -129,11 +129,12 @@ def meet(
     loses against the second.
 
     Args:
-        sides: both, each with its `make_opponent_context` about a single opponent.
-        num_games: side by side.
-        num_rounds: of so many games, one after the other.
+        sides: both policies, each with the ``context_spec`` of `make_opponent_context` for its
+            context about a single opponent.
+        num_games: games side by side.
+        num_rounds: rounds of ``num_games``, one after the other.
         max_cycles: steps until a match is a draw.
-        key: of the random streams.
+        key: key of the random streams.
         progress: called after all games.
     """
     players = [(policy, make_opponent_context(spec, num_games, [0])) for policy, spec in sides]

@@ -16,19 +16,19 @@ from reproduction import measures, plots
 from reproduction.statistics import Estimate
 
 TITLES = {"train": "training opponents", "test": "unseen opponents"}
-SETS = (  # of variants that a line of Figure 4 shows
+SETS = (  # variants in each row of Figure 4
     ("no embedding", "Emb-Im", "Emb-Id", "Emb-Hyb", "oracle", "recurrent"),
     ("Emb-Hyb", "offline", "no embedding", "random"),
 )
-Values = Mapping[str, Any]  # that a notebook saved
+Values = Mapping[str, Any]  # values that a notebook saved
 
 
 def learning_curves(values: Values) -> Figure:
-    """Scores in training, means over seeds, two of them with 95 % bands: a line of panels for each
-    of `SETS`, a column for training opponents and one for unseen ones.
+    """Scores in training, means over seeds, with 95 % bands for two variants: a row of panels for
+    each of `SETS`, a column for training opponents and one for unseen ones.
 
     Args:
-        values: of figure_4.py.
+        values: values saved by figure_4.py.
     """
     figure, axes = plt.subplots(2, 2, figsize=(6.75, 4.6), sharex=True, sharey=True)
     places = np.array(values["samples"]) / 1e6
@@ -49,14 +49,14 @@ def learning_curves(values: Values) -> Figure:
 
 
 def gains(values: Values, variants: Sequence[str]) -> Figure:
-    """What each variant scores more than no embedding, beside the lead of the best responses.
+    """How much each variant gains in score over no embedding, beside the lead of best responses.
 
     Args:
-        values: of figure_4.py.
-        variants: from top to bottom.
+        values: values saved by figure_4.py.
+        variants: variants from top to bottom.
     """
     figure, axes = plt.subplots(1, 2, figsize=(6.75, 2.6), sharex=True, sharey=True)
-    nothing = Estimate(np.nan, np.nan, np.nan, 0)  # of the oracle, which knows no unseen opponents
+    nothing = Estimate(np.nan, np.nan, np.nan, 0)  # for the oracle, which knows no unseen opponents
     for ax, (part, title) in zip(axes, TITLES.items(), strict=True):
         found = measures.restored(values["gains"][part])
         best = found.pop("best responses")
@@ -74,9 +74,9 @@ def best_responses(
     """The best-response matrix, and learning curves.
 
     Args:
-        values: of best_responses.py.
-        generalists: policies against several opponents: their colours, by name.
-        start: the wrestler where training started.
+        values: values saved by best_responses.py.
+        generalists: colours of the policies trained against several opponents, by name.
+        start: the wrestler that training started from.
         label: what the policies against one opponent are called.
     """
     names, num_train = values["opponents"], len(values["groups"]["train"])
@@ -108,9 +108,9 @@ def draw_scores(
     """Scores from 0 to 1 as a matrix of colours with numbers.
 
     Args:
-        ax: to draw on.
-        scores: (R, C).
-        rows, columns: their names.
+        ax: axes to draw on.
+        scores: scores to draw, (R, C).
+        rows, columns: names of the rows and columns.
     """
     scores = np.asarray(scores)
     ax.imshow(scores, cmap="RdBu", vmin=0, vmax=1, aspect="auto")

@@ -59,8 +59,8 @@ def publish(
         results_dir: the profile's results.
         figures: folder to copy to.
         readme: the project's README, which gets the claims; None leaves it as it is.
-        items: notebooks to publish; those published before stay beside them. Empty for all, and
-            none beside them: files of those that are no longer there are deleted.
+        items: notebooks to publish; those published before stay beside them. If empty, all are
+            published, and files of notebooks without results are deleted.
         notebooks: folder of the text notebooks, beside which the executed ones are written; None
             for none.
 
@@ -98,7 +98,7 @@ def publish(
     files.save_json(figures / MANIFEST, manifest)
     for path, notebook in executed.items():
         executed_notebooks.write(notebook, path)
-    manifest = files.load_json(figures / MANIFEST)  # numbers as they are read again
+    manifest = files.load_json(figures / MANIFEST)  # with numbers as they are read back
     files.save_text(figures / NUMBERS, numbers_page(manifest, figures))
     if readme and any("claims.md" in entry["files"] for entry in manifest["items"].values()):
         claims = select_columns((figures / "claims.md").read_text(), CLAIMS_COLUMNS)
@@ -134,7 +134,7 @@ def numbers_page(manifest: Mapping[str, Any], folder: Path) -> str:
 
 
 def _made_by(entry: Mapping[str, Any]) -> str:
-    """At which commit an item was made, in what time, and on what."""
+    """The commit that made an item, how long that took, and on what machine."""
     commit, minutes = entry["versions"]["commit"], entry["wall_time_seconds"] / 60
     machine = entry["machine"]
     where = f"on {machine['cores']} cores ({machine['cpu']})"
@@ -142,8 +142,8 @@ def _made_by(entry: Mapping[str, Any]) -> str:
 
 
 def _link(place: str, folder: Path) -> str:
-    """A link from ``folder`` to a file of the repository, or to a notebook, executed if there is
-    such a one; its name alone where that is outside or missing."""
+    """A link from ``folder`` to a file of the repository or to a notebook, the executed one if it
+    exists; only the name if it is missing or ``folder`` lies outside the repository."""
     stem, there = f"`{Path(place).name}`", results.ROOT / place
     candidates = [there, *(there.with_name(there.name + end) for end in (".ipynb", ".py"))]
     found = next((path for path in candidates if path.is_file()), None)
@@ -160,7 +160,7 @@ def select_columns(table: str, names: Sequence[str]) -> str:
 
 
 def between(text: str, marks: tuple[str, str], new: str) -> str:
-    """The text, with what stands between two marks replaced."""
+    """The text with everything between two marks replaced."""
     begin, end = marks
     return f"{text.split(begin)[0]}{begin}\n{new}{end}{text.split(end)[1]}"
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from paperlib import _checks, files
 
-ROOT = Path(__file__).parents[1]  # of the repository
+ROOT = Path(__file__).parents[1]  # root of the repository
 FILE_NAME = "result.json"
 PACKAGES = [
     "torch",
@@ -59,14 +59,14 @@ class Run:
         seeds: Sequence[int],
         training_seconds: float | None = None,
     ) -> None:
-        """Writes ``result.json``, atomically and with a checksum, and prints where.
+        """Writes ``result.json``, atomically and with a checksum, and prints where it is.
 
         Args:
-            folder: where to.
+            folder: folder to write to.
             values: what the run found; arrays become lists.
-            seeds: of the runs behind the values.
-            training_seconds: of one core, for the trainings behind the values, if these may be of
-                earlier runs, whose time is not in that of this one.
+            seeds: seeds of the runs behind the values.
+            training_seconds: core seconds of the training runs behind the values, if these may stem
+                from earlier executions, whose time this one's wall time leaves out.
         """
         content = {
             "item": self.item,
@@ -107,7 +107,7 @@ def load(folder: str | Path) -> dict[str, Any]:
     content = files.load_json(path)
     missing = {"item", "parameters", "seeds", "versions", "machine", "values"} - set(content)
     if missing:
-        raise ValueError(f"{path} is no results file: it lacks {sorted(missing)}")
+        raise ValueError(f"{path} is not a results file: it lacks {sorted(missing)}")
     return content
 
 
@@ -117,8 +117,8 @@ def load_alike(
     """Content of the results file in ``folder``, if its notebook ran with the same parameters.
 
     Args:
-        folder: of the results.
-        parameters: of the notebook that uses them.
+        folder: folder of the results.
+        parameters: parameters of the notebook that uses them.
         names: parameters that both notebooks have, and that must be equal.
 
     Raises:
@@ -140,7 +140,7 @@ def cost(folder: str | Path) -> str:
 
 
 def kept_trainings(result: Mapping[str, Any]) -> str:
-    """How long the trainings behind a result took, if they may be of earlier runs; or nothing."""
+    """How long training for a result took, if it may stem from earlier executions; or nothing."""
     seconds = result.get("training_seconds")
     return "" if seconds is None else f", trainings {seconds / 3600:.1f} core hours, kept once done"
 
@@ -163,7 +163,7 @@ def _commit() -> str:
 
 
 def machine() -> dict[str, Any]:
-    """What the run's time, and the last digits of its numbers, depend on."""
+    """The machine, on which the run's time and the last digits of its numbers depend."""
     model, vector_instructions = cpu()
     return {
         "system": platform.system(),
@@ -178,7 +178,7 @@ def cpu(information: str | Path = "/proc/cpuinfo") -> tuple[str, list[str]]:
     """Model of the CPU and its vector instructions.
 
     Args:
-        information: Linux's file about it. Without one (macOS), no instructions are known.
+        information: Linux's file about the CPU. Without one (macOS), no instructions are known.
     """
     try:
         lines = Path(information).read_text().splitlines()

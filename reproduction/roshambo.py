@@ -23,7 +23,7 @@ from paperlib.datasets import InteractionDataset
 from paperlib.graphs import InteractionGraph
 from reproduction import identification
 
-MATCH_LENGTH = 1000  # which the bots assume
+MATCH_LENGTH = 1000  # throws that the bots assume
 NUM_THROWS = 3  # rock, paper, scissors
 MEMORY = 3  # how many throws back an observation reaches
 
@@ -75,8 +75,8 @@ def play_match(first: str, second: str, *, num_steps: int, seed: int) -> list[tu
 
     Args:
         first, second: names of bots.
-        num_steps: throws of each, at most `MATCH_LENGTH`.
-        seed: of ``random()``.
+        num_steps: throws of each bot, at most `MATCH_LENGTH`.
+        seed: seed of ``random()``.
     """
     pyspiel = load_openspiel()
     game = load_game(f"repeated_game(stage_game=matrix_rps(),num_repetitions={MATCH_LENGTH})")
@@ -102,8 +102,8 @@ def round_robin(
     and the opponent's, both one-hot, zeros before the match; `MEMORY` × 6 numbers.
 
     Args:
-        num_matches: of each pair.
-        num_steps: throws of each, at most 1,000.
+        num_matches: matches of each pair.
+        num_steps: throws of each bot, at most 1,000.
         generator: draws the seed of each match.
 
     Returns:
@@ -152,7 +152,7 @@ def _last_throws(seen: np.ndarray) -> np.ndarray:
 def throw_states(
     observations: Float[Tensor, "episode time obs"], memory: int
 ) -> Int[Tensor, "episode time"]:
-    """What both threw in the last ``memory`` steps, as a number; 0 if all is before the match.
+    """The throws of both in the last ``memory`` steps, as a number; 0 if all is before the match.
 
     Args:
         observations: see `round_robin`.

@@ -201,7 +201,7 @@ def run(
 
     Raises:
         ValueError: if the profile or a parameter is wrong, or another run of this notebook into the
-            same folder is at work; nothing has been started then.
+            same folder is under way; nothing has been started then.
         papermill.PapermillExecutionError: if the notebook fails.
     """
     notebook = Path(notebook)
@@ -275,7 +275,7 @@ def main(arguments: list[str] | None = None) -> None:
         help="set a parameter of the notebook; the value is YAML",
     )
     options = parser.parse_args(arguments)
-    # Notebooks use several cores by processes; sums must not depend on how many cores there are
+    # Notebooks use several cores through processes; sums must not depend on the number of cores
     os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     os.environ["PYTHONUTF8"] = "1"  # they write UTF-8, whatever the locale says
     try:

@@ -1,7 +1,7 @@
 """Shipped agents, which notebooks take instead of training them.
 
-They are refused where a notebook's parameters are not those that they were trained with: its
-results would name the wrong ones.
+They are refused if they were trained with other parameters than the notebook's: its results would
+name the wrong ones.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from reproduction.contextual_policies import ContextualPolicies
 from reproduction.policy_study import SEEN
 
 FROM_SCRATCH = "train from scratch: from_scratch=True"
-LEARNING = ("num_iterations", "learning_rate", "discount", "logit_penalty")  # of populations
+LEARNING = ("num_iterations", "learning_rate", "discount", "logit_penalty")  # for populations
 
 
 def load_populations(parameters: Mapping[str, Any]) -> dict[int, Population]:
     """The populations that population.py does not train, by number.
 
     Args:
-        parameters: of that notebook.
+        parameters: parameters of that notebook.
 
     Raises:
         ValueError: if one is not shipped, or was trained with other parameters.
@@ -58,7 +58,7 @@ def load_contextual_policies(parameters: Mapping[str, Any]) -> ContextualPolicie
     """The policies that figure_4.py does not train.
 
     Args:
-        parameters: of that notebook.
+        parameters: parameters of that notebook.
 
     Raises:
         ValueError: if one is not shipped, or was trained with other parameters.
@@ -93,8 +93,8 @@ def check_best_responses(provenance: Mapping[str, Any], parameters: Mapping[str,
     where the provenance holds them.
 
     Args:
-        provenance: of the shipped ones.
-        parameters: of best_responses.py.
+        provenance: provenance of the shipped best responses.
+        parameters: parameters of best_responses.py.
 
     Raises:
         ValueError: if one differs.

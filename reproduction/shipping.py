@@ -50,11 +50,11 @@ def ship(
 
     Args:
         results_dir: results of the notebook that learned them, such as ``results/laptop/table_2``.
-        encoders: the folder that it keeps them in.
-        world: folder of ``weights`` that they belong to.
-        seed: of the run.
-        kinds: of the splits.
-        weights: where to.
+        encoders: the folder that this notebook keeps its encoders in.
+        world: the subfolder of ``weights`` for them.
+        seed: seed of the run.
+        kinds: kinds of split.
+        weights: folder to copy to.
 
     Returns:
         The new files.
@@ -142,7 +142,7 @@ def table(weights: Path) -> str:
 
 
 def _objective(text: str) -> str:
-    """What the ``repr`` of `objectives.Hybrid` says, in the terms of the paper."""
+    """The objective in the paper's terms, from the ``repr`` of `objectives.Hybrid`."""
     found = re.search(r"identification_weight=([\w.]+)", text)
     weight = float(found[1]) if found else None
     names = {0.0: "imitation", float("inf"): "identification", None: text}

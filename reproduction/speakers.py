@@ -28,8 +28,8 @@ from reproduction.streams import Stream
 SPEAKERS = ("no embedding", "zeros", "random", "oracle", *METHODS)
 BY_MADDPG = ("no embedding", "Emb-Hyb")  # speakers that MADDPG trains, too
 SWAPPED = "Emb-Hyb, swapped"  # gets another listener's embedding in the evaluation
-CONSTANT, CODE = "best constant message", "best single code"  # of each listener, of all of them
-NUM_VECTORS = 64  # embeddings of each listener and count in the evaluation
+CONSTANT, CODE = "best constant message", "best single code"  # for each listener, for all of them
+NUM_VECTORS = 64  # embeddings for each listener and count in the evaluation
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,11 +38,11 @@ class Task:
 
     Attributes:
         seed: draws which episodes are averaged, noise, weights, and the tables of returns.
-        population: whose listeners the speakers play with.
+        population: population whose listeners the speakers play with.
         split: speakers learn with the listeners of its training part.
-        episodes: of its "train" and "test" edges; encoders learned from those of "train". Others on
-            the same edges are "new".
-        encoders: of each of `METHODS`.
+        episodes: "train" and "test" episodes on its edges, and "new" ones on the training edges;
+            encoders learned from those of "train".
+        encoders: an encoder for each of `METHODS`.
         episode_counts: numbers of episodes that one embedding averages over.
     """
 
@@ -78,9 +78,9 @@ class Task:
         """Means of standardised embeddings, over each of the ``episode_counts``.
 
         Args:
-            method: of the encoder.
-            episodes: which of them.
-            num_averages: means of each listener and count.
+            method: method of the encoder.
+            episodes: "train", "new" or "test".
+            num_averages: number of means for each listener and count.
         """
         mean, scale = self._scales[method]
         data = self.episodes[episodes]
@@ -100,12 +100,12 @@ class Task:
     def contexts(
         self, episodes: str, *, num_averages: int
     ) -> Float[Tensor, "speaker listener count average context"]:
-        """What each of the `SPEAKERS` is given with each listener; the oracle knows training
+        """Contexts of each of the `SPEAKERS` with each listener; the oracle knows training
         listeners only, and is given zeros with others.
 
         Args:
             episodes: "train", "new" or "test".
-            num_averages: contexts for each listener and count.
+            num_averages: number of contexts for each listener and count.
         """
         known = [self.averages(method, episodes, num_averages=num_averages) for method in METHODS]
         padding = max(0, self.population.num_pairs - known[0].shape[-1])  # for a one-hot identity
@@ -170,9 +170,9 @@ def make_task(
     """The task of a run of Table 2, by its strong split.
 
     Args:
-        seed, run: of Table 2.
-        encoders: where table_2.py left them.
-        num_new_episodes: on each training edge.
+        seed, run: a run of Table 2, and its seed.
+        encoders: folder where table_2.py left them.
+        num_new_episodes: "new" episodes on each training edge.
         episode_counts: see `Task`.
 
     Raises:
@@ -201,15 +201,15 @@ def train_exactly(
     num_check_episodes: int,
     progress: Progress,
 ) -> dict[str, list[float]]:
-    """A job: exact speakers (`word_speakers`) of one run, one for each count and speaker.
+    """A job for `run_jobs`: trains exact speakers (`word_speakers`), the `SPEAKERS` for each count.
 
     Args:
-        task: of the run.
+        task: task of the run.
         averages_per_count: contexts of each listener and count to learn from.
-        num_updates: of Adam.
-        num_word_episodes: of each word with each listener, for the tables of returns.
-        num_without: trainings without an embedding, whose returns are averaged.
-        num_check_episodes: real ones of Emb-Hyb's last speaker with each unseen listener.
+        num_updates: Adam updates of each speaker.
+        num_word_episodes: episodes of each word with each listener, for the tables of returns.
+        num_without: training runs without an embedding, whose returns are averaged.
+        num_check_episodes: real episodes of Emb-Hyb's last speaker with each unseen listener.
 
     Returns:
         Under "PART NAME" ("train" or "test") expected returns for each count; those of `SWAPPED`,
@@ -289,9 +289,9 @@ def returns_by_count(
     """Returns of all runs under "NAME, k = COUNT".
 
     Args:
-        measured: of each name the returns (runs, counts), or (runs, 1) where they do not depend on
-            the count.
-        episode_counts: k.
+        measured: returns by name, (runs, counts), or (runs, 1) where they do not depend on the
+            count.
+        episode_counts: numbers of episodes k.
     """
     return {
         f"{name}, k = {count}": [row[place if len(row) > 1 else 0] for row in returns]

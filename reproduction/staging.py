@@ -1,4 +1,4 @@
-"""The folder that a notebook writes to while it runs, and how it becomes that of its results."""
+"""The folder that a notebook writes to while it runs, and how it becomes its results folder."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def locked(path: Path, message: str) -> Iterator[TextIO]:
     """Holds the lock that a file stands for, which is released even if this process is killed.
 
     Args:
-        path: the file, which is made.
-        message: of the error.
+        path: the lock file, which is created.
+        message: message of the error.
 
     Returns:
         The open file. A process that inherits it holds the lock as well.
@@ -35,13 +35,13 @@ def locked(path: Path, message: str) -> Iterator[TextIO]:
 
 
 def rename(text: str, staging: Path, target: Path) -> str:
-    """A text with paths as they are where the results are from now on, on any machine."""
+    """The text with paths relative to the repository, and ``staging`` renamed to ``target``."""
     text = text.replace(f"{results.ROOT}/", "")
     return text.replace(results.shorten(staging), results.shorten(target))
 
 
 def rename_in_notebook(text: str, staging: Path, target: Path) -> str:
-    """The same for all texts of a notebook; pictures, whose code may look like a path, stay."""
+    """`rename` for all texts of a notebook; pictures, whose code may look like a path, stay."""
 
     def renamed(content: Any) -> Any:
         if isinstance(content, str):

@@ -27,7 +27,7 @@ def t_half_width(values: ArrayLike) -> NDArray[np.float64]:
     """Half the width of 95 % intervals of means over runs, by Student's t; NaN for a single run.
 
     Args:
-        values: (runs, ...).
+        values: numbers of each run, (runs, ...).
     """
     values = np.asarray(values, dtype=float)
     if len(values) == 1:
@@ -37,7 +37,7 @@ def t_half_width(values: ArrayLike) -> NDArray[np.float64]:
 
 @functools.cache
 def _t_quantile(degrees: int) -> float:
-    """The 97.5 % quantile of Student's t: SciPy takes a millisecond for it."""
+    """The 97.5 % quantile of Student's t, cached because SciPy takes a millisecond for it."""
     return float(stats.t.ppf(0.975, degrees))
 
 
@@ -60,8 +60,8 @@ def widened(estimate: Estimate, standard_error: float) -> Estimate:
     number which is the same in all runs. Approximate: half-widths add as standard errors do.
 
     Args:
-        estimate: of runs, with a symmetric interval.
-        standard_error: of the further error; about normal.
+        estimate: mean over runs with a symmetric interval.
+        standard_error: standard error of the further error, which is about normal.
     """
     half = math.hypot(estimate.high - estimate.mean, stats.norm.ppf(0.975) * standard_error)
     return estimate._replace(low=estimate.mean - half, high=estimate.mean + half)
@@ -87,7 +87,7 @@ def cluster_means(values: ArrayLike, clusters: ArrayLike | None) -> NDArray[np.f
     """The mean of each cluster, (C,), in ascending order; without clusters, the values themselves.
 
     Runs of one cluster share something, such as a population, and are not independent: intervals
-    are of the means of clusters.
+    are for the means of clusters.
 
     Args:
         values: one number per run, (S,).

@@ -20,9 +20,9 @@ class Fit(NamedTuple):
     Attributes:
         chi_square: Σ over pairs of (score - expected score)² / variance.
         degrees_of_freedom: pairs that met, less the ratings that were fitted, P - 1.
-        p_value: of a larger chi-square if strength were all there is.
+        p_value: probability of a larger chi-square if strength were all there is.
         strength: root mean square over pairs of the expected score minus ½.
-        interaction: the same of what ratings leave unexplained in pairs' true scores, if its
+        interaction: the same for what ratings leave unexplained in pairs' true scores, if its
             variance is in proportion to that of chance (overdispersion): by moments, with a 95 %
             interval from the quantiles of chi-square; 0 if chance explains it all.
     """
@@ -48,7 +48,7 @@ def fit_ratings(pairs: ArrayLike, scores: ArrayLike, *, num_players: int) -> NDA
 
     Args:
         pairs: the two players of each match, 0 to P - 1, (M, 2).
-        scores: of the first player: 1 for a win, 0.5 for a draw, 0 for a loss, (M,).
+        scores: score of the first player: 1 for a win, 0.5 for a draw, 0 for a loss, (M,).
         num_players: P.
 
     Returns:
@@ -78,7 +78,7 @@ def expected_scores(ratings: NDArray[np.float64]) -> NDArray[np.float64]:
     draw is half a win.
 
     Args:
-        ratings: on the Elo scale of chess, (P,).
+        ratings: ratings on the Elo scale of chess, (P,).
     """
     return 1 / (1 + 10 ** ((ratings[None, :] - ratings[:, None]) / 400))
 
@@ -92,7 +92,7 @@ def goodness_of_fit(counts: Mapping[str, NDArray[np.int64]], ratings: NDArray[np
 
     Args:
         counts: how often rows "won", "lost" and "drawn" against columns, (P, P) each.
-        ratings: fitted to these counts, (P,).
+        ratings: ratings fitted to these counts, (P,).
 
     Raises:
         ValueError: if too few pairs met for a test.
@@ -132,7 +132,7 @@ def accuracy_from_strengths(
 
     Args:
         known: games to learn from: first player, second player, outcome (1, 0, -1), (M, 3).
-        games: to predict, (G, 3).
+        games: games to predict, (G, 3).
         num_players: P.
     """
     ratings = fit_ratings(known[:, :2], 0.5 + 0.5 * known[:, 2], num_players=num_players)

@@ -22,9 +22,9 @@ from paperlib import files
 from reproduction import results, verdicts
 from reproduction.statistics import Estimate
 
-INTERVAL = re.compile(r"(?<=\d) \[(-?[\d.]+), (?=-?[\d.]+\])")  # with its spaces
+INTERVAL = re.compile(r"(?<=\d) \[(-?[\d.]+), (?=-?[\d.]+\])")  # an interval and its spaces
 Row = Mapping[str, Any]
-HEADER = ("item", "paper (unverified)", "ours [95 %]", "runs", "verdict")  # of tables for readers
+HEADER = ("item", "paper (unverified)", "ours [95 %]", "runs", "verdict")  # in tables for readers
 COLUMNS = ("item", "paper", "ours", "low", "high", "num_runs", "verdict")
 # Symbols that pandas leaves unchanged, but that LaTeX's usual fonts lack
 LATEX_SYMBOLS = str.maketrans(
@@ -66,7 +66,7 @@ def claim_rows(claim: str, parts: Sequence[verdicts.Part]) -> list[Row]:
 
     Args:
         claim: its name, or "control" for differences of exchangeable methods.
-        parts: all that the claim has.
+        parts: all parts of the claim.
     """
     rows = []
     for part, found in zip(parts, verdicts.judge_parts(parts), strict=True):
@@ -156,12 +156,12 @@ def save_runs(
     """Writes the numbers of all runs, whose means a table shows, to ``NAME_runs.csv``.
 
     Args:
-        folder: to write to.
-        name: of the table.
+        folder: folder to write to.
+        name: name of the table.
         runs: one row for each run and quantity, or for each run, with its seed and the like.
 
     Raises:
-        ValueError: if there is none.
+        ValueError: if there are no runs.
     """
     frame = pd.DataFrame(runs)
     if frame.empty:

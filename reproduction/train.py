@@ -1,8 +1,8 @@
 """Trains one wrestler or policy: ``python -m reproduction.train "Emb-Hyb 0" --profile smoke``.
 
-Names are the wrestlers' training runs, such as ``self-hasty``, and the policies of Figure 4, a
-variant and a seed; ``--list`` shows them all. Parameters are those of the notebook that uses the
-result, in the profile. An interrupted training resumes from its checkpoint, and a finished one is
+Names are those of the wrestlers' training runs, such as ``self-hasty``, and of Figure 4's policies,
+a variant and a seed; ``--list`` shows them all. Parameters are those of the notebook that uses the
+result, in the profile. An interrupted run resumes from its checkpoint, and a finished one is
 kept. Each is a job for one core, so that a cluster can run them side by side.
 """
 
@@ -24,7 +24,7 @@ from reproduction.policy_study import Study
 
 
 def train_wrestlers(parameters: Mapping[str, Any], name: str) -> None:
-    """Does a training run of wrestlers.py."""
+    """Carries out a training run of wrestlers.py."""
     folder = results.resolve(parameters["training_runs_folder"])
     num_iterations = training_runs.find(name).recipe.num_iterations
     with tqdm(total=num_iterations, desc=name, unit="iteration") as bar:
@@ -41,7 +41,7 @@ def train_policy(parameters: Mapping[str, Any], variant: str, seed: int) -> None
 
 
 def trainings_of(profile: str, results_folder: str | Path) -> dict[str, Callable[[], None]]:
-    """The trainings of a profile, by name.
+    """The training runs of a profile, by name.
 
     Raises:
         ValueError: if the profile or one of its parameters is wrong.

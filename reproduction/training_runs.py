@@ -20,12 +20,12 @@ PARTS = {"recipe": Recipe, "rewards": RewardWeights, "ppo": ppo.Settings}
 
 @dataclasses.dataclass(frozen=True)
 class TrainingRun:
-    """One training from random weights: of one wrestler by self-play, or of a pair.
+    """A training run from random weights: of one wrestler by self-play, or of a pair.
 
     Attributes:
-        name: of the run.
+        name: name of the run.
         number: part of the key of its random streams.
-        recipe: how it trains.
+        recipe: how its learners train.
         style: what its rewards are meant to bring about.
         pair: whether two learners play each other.
     """
@@ -94,7 +94,7 @@ RUNS = read_runs()
 
 
 def find(name: str) -> TrainingRun:
-    """The run of a name.
+    """The run with a given name.
 
     Raises:
         ValueError: if there is no such run.

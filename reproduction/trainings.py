@@ -1,4 +1,4 @@
-"""Trainings of ParticleWorld: populations of pairs, and speakers for a population's listeners."""
+"""Training in ParticleWorld: populations of pairs, and speakers for a population's listeners."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def evaluate(
     Args:
         learners: K pairs.
         generators: one for each pair; draw its episodes.
-        num_episodes: of each pair.
+        num_episodes: number of episodes of each pair.
     """
     world = ParticleWorld(
         (len(learners.generators), num_episodes),
@@ -53,7 +53,7 @@ def train_pairs(
     device: str,
     progress: Progress,
 ) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
-    """A job of `train_population`.
+    """A job of `train_population`: trains and evaluates some of its pairs.
 
     Returns:
         The networks, their mean returns in an evaluation, (K,), and in training, (iterations, K).
@@ -100,14 +100,14 @@ def train_population(
 
     Args:
         num_pairs: K.
-        seed: of all random streams.
-        settings: of MADDPG.
+        seed: seed of all random streams.
+        settings: settings of MADDPG.
         floor: mean return over ``num_evaluation_episodes`` that a pair must reach; there is a
             warning if some never do.
-        max_restarts: of one pair.
+        max_restarts: maximum number of restarts of a pair.
         pairs_per_job: pairs whose networks are stacked; affects the last digits.
         num_workers: jobs at a time; does not affect the results.
-        folder: of the checkpoints, one for each job.
+        folder: folder for the checkpoints, one for each job.
 
     Returns:
         The population; its ``provenance`` holds, for each pair, ``attempts`` (1: no restart),
@@ -182,10 +182,10 @@ def train_speakers(
 
     Args:
         key: speaker k draws from the stream (*key, k).
-        settings: of MADDPG.
-        listeners: a stack of L.
+        settings: settings of MADDPG.
+        listeners: a stack of L listeners.
         contexts: what the speakers are given with each listener, (K, L, P, C).
-        checkpoint: of this training.
+        checkpoint: file for this run's checkpoint.
 
     Returns:
         The speakers' networks, for `StackedMLP.from_tensors`, and their curves, (iterations, K).

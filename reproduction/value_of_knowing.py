@@ -22,12 +22,12 @@ from reproduction import languages, roshambo
 
 
 class Value(NamedTuple):
-    """Mean returns with all N others.
+    """Mean returns with all N other players.
 
     Attributes:
-        informed: of the best policy for each.
-        uninformed: of the best single policy.
-        member: of an average member of the population.
+        informed: return of the best policy for each.
+        uninformed: return of the best single policy.
+        member: return of an average member of the population.
     """
 
     informed: float
@@ -36,7 +36,7 @@ class Value(NamedTuple):
 
     @property
     def of_knowing(self) -> float:
-        """V."""
+        """V, the value of knowing the other player."""
         return self.informed - self.uninformed
 
     @property
@@ -51,8 +51,8 @@ def of_listeners(population: Population, *, num_episodes: int, generator: torch.
     Members are the population's own speakers, with the listeners of all pairs.
 
     Args:
-        population: whose listeners.
-        num_episodes: of each word with each listener, for the tables of returns.
+        population: population of speakers and listeners.
+        num_episodes: episodes of each word with each listener, for the tables of returns.
         generator: draws them.
     """
     tables = word_speakers.word_returns(
@@ -79,9 +79,9 @@ def of_poker_players(
     is the best response to the mixture of all policies.
 
     Args:
-        game: what is played.
-        policies: of the N others.
-        player: the seat of the one who knows or does not, 0 or 1.
+        game: the game that is played.
+        policies: policies of the N other players.
+        player: seat of the player whose knowledge is valued, 0 or 1.
 
     Raises:
         ValueError: if OpenSpiel is not installed.

@@ -15,11 +15,11 @@ from paperlib import _checks
 from reproduction import statistics
 
 Numbers = Sequence[float] | NDArray[np.floating]
-Clusters = Sequence[int] | NDArray[np.integer]  # of each run
+Clusters = Sequence[int] | NDArray[np.integer]  # cluster of each run
 
-LEVEL = 0.05  # of a claim's tests of a difference together, and of its tests of equivalence
-MIN_RUNS = 5  # independent ones that a verdict needs
-MAX_RUNS = 10_000  # up to which `required_num_runs` searches
+LEVEL = 0.05  # family-wise, for a claim's tests of differences and for those of equivalence
+MIN_RUNS = 5  # independent runs that a verdict needs
+MAX_RUNS = 10_000  # the most that `required_num_runs` considers
 EXPECTED = ("greater", "less", "equal")
 TOO_FEW = "too few runs"
 VERDICTS = ("contradicted", TOO_FEW, "undecided", "equivalent", "reproduced")  # the worst first
@@ -31,12 +31,13 @@ class Part:
 
     Attributes:
         name: what is compared.
-        differences: of two methods, one for each paired run, (S,).
+        differences: differences of two methods, one for each paired run, (S,).
         smallest_effect: δ > 0, the smallest difference that matters, in the units of
             ``differences``; chosen before the runs.
-        expected: by the claim: "greater" than zero, "less", or "equal" up to ``smallest_effect``.
-        clusters: of each run, (S,): runs that share a population are not independent. By default
-            all are.
+        expected: what the claim says: "greater" than zero, "less", or "equal" up to
+            ``smallest_effect``.
+        clusters: cluster of each run, (S,): runs that share a population are not independent. By
+            default all are.
 
     Raises:
         ValueError: if an argument is out of range, or there is no smallest effect.
@@ -66,21 +67,22 @@ class Part:
 
     @property
     def units(self) -> NDArray[np.float64]:
-        """Independent differences: of the runs, or the mean of each cluster."""
+        """Independent differences: those of the runs, or the mean of each cluster."""
         return statistics.cluster_means(self.differences, self.clusters)
 
 
 @dataclasses.dataclass(frozen=True)
 class Verdict:
-    """What the data say of one part.
+    """What the data say about one part.
 
     Attributes:
         part: the name of the part.
         verdict: one of `VERDICTS`.
-        mean: of the independent differences, with its 95 % interval (not corrected for the number
-            of parts) from ``low`` to ``high``, NaN for a single run.
-        difference_p: of the test against zero (for "equal": of an effect beyond δ), Holm-adjusted.
-        equivalence_p: of the two one-sided tests against ±δ, Holm-adjusted.
+        mean: mean of the independent differences, with its 95 % interval (not corrected for the
+            number of parts) from ``low`` to ``high``, NaN for a single run.
+        difference_p: p-value of the test against zero (for "equal": of an effect beyond δ),
+            Holm-adjusted.
+        equivalence_p: p-value of the two one-sided tests against ±δ, Holm-adjusted.
     """
 
     part: str
@@ -173,8 +175,8 @@ def required_num_runs(part: Part, *, num_parts: int = 1) -> int | None:
     spread stay as they are; None if `MAX_RUNS` would not suffice, or a single run has no spread.
 
     Args:
-        part: with the runs so far.
-        num_parts: of its claim. The part is taken to be the least clear of them.
+        part: part with the runs so far.
+        num_parts: parts of its claim; this one is taken to be the least clear.
     """
     mean, spread, num_runs = _moments(part)
     if num_runs == 1:
@@ -193,7 +195,7 @@ def required_num_runs(part: Part, *, num_parts: int = 1) -> int | None:
 def judge(parts: Sequence[Part]) -> tuple[str, list[Verdict]]:
     """The verdict on a claim, and on its parts.
 
-    The worst verdict of any part, in the order of `VERDICTS`.
+    A claim gets the worst verdict of any part, in the order of `VERDICTS`.
     """
     verdicts = judge_parts(parts)
     return min((part.verdict for part in verdicts), key=VERDICTS.index), verdicts
@@ -222,11 +224,11 @@ def error_rate(
     "reproduced" or "contradicted": it should be `LEVEL`, with a standard error of 0.5 % in 2,000.
 
     Args:
-        num_runs: of each part.
-        num_parts: of each claim, independent of each other.
-        clusters: of each run, (S,); runs of one share an effect as large as their noise.
-        kind: of a method's noise: "normal", "skewed" or "win rates" (of 50 games).
-        num_claims: number of claims.
+        num_runs: runs of each part.
+        num_parts: parts of each claim, independent of each other.
+        clusters: cluster of each run, (S,); its runs share an effect as large as their noise.
+        kind: a method's noise: "normal", "skewed" or "win rates" (of 50 games).
+        num_claims: number of simulated claims.
         generator: draws them.
     """
     wrong = 0

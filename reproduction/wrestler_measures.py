@@ -56,9 +56,9 @@ def make_splits(
     """A "weak" and a "strong" split of each seed.
 
     Args:
-        seeds: which ones.
-        graph: all wrestlers, each with each other one.
-        train_fraction: of the edges, in the weak split; the rest is halved.
+        seeds: seeds of the splits.
+        graph: all wrestlers, each connected to every other.
+        train_fraction: training share of the edges in the weak split; the rest is halved.
         num_validation, num_test: wrestlers in these parts of the strong split.
     """
     found = {}
@@ -88,8 +88,8 @@ def similar_wrestlers(
     """Groups of wrestlers with similar styles: Ward clusters (1963) of standardised statistics.
 
     Args:
-        styles: of each statistic, its values in each tournament, (tournaments, wrestlers).
-        num_groups: how many.
+        styles: values of each statistic, by name, (tournaments, wrestlers).
+        num_groups: number of groups.
     """
     means = np.stack([np.mean(values, axis=0) for values in styles.values()], axis=1)
     scaled = StandardScaler().fit_transform(means)
@@ -114,7 +114,7 @@ class Protocol:
     """How embeddings of wrestlers are measured.
 
     Attributes:
-        groups: of each wrestler, see `similar_wrestlers`.
+        groups: group of each wrestler, see `similar_wrestlers`.
         step_counts: how many first steps of a test episode an encoder sees; the last is the whole
             episode.
         episode_counts: how many episodes an embedding averages over.
@@ -138,11 +138,11 @@ def measure_all(
     """Measures test episodes of all kinds of split, side by side.
 
     Args:
-        comparison: of encoders that were learned.
-        methods: which of them, and references.
+        comparison: comparison whose encoders were learned.
+        methods: methods and references to measure.
         protocol: how they are measured.
-        seeds: which ones.
-        num_workers: processes.
+        seeds: seeds to measure.
+        num_workers: number of processes.
 
     Returns:
         The numbers of `measure` of all seeds, under "KIND METHOD NAME".
@@ -190,9 +190,9 @@ def measure(
     """A job of `measure_all`: measures an encoder, or its file, or summary statistics.
 
     Returns:
-        Under "MEASURE, S steps" those of `metrics.embedding_quality` of the first steps of one
-        episode; under "MEASURE, E episodes" those of means over whole episodes, and the accuracy of
-        predicted outcomes (`measures.outcome_accuracy`); under "outcome, same match" that accuracy
+        Under "MEASURE, S steps" `metrics.embedding_quality` of the first steps of one episode;
+        under "MEASURE, E episodes" that of means over whole episodes, and the accuracy of predicted
+        outcomes (`measures.outcome_accuracy`); under "outcome, same match" that accuracy
         from the embeddings of the match itself, a leak; and under "ratio within
         groups" IICR within groups of similar wrestlers.
     """
@@ -252,14 +252,14 @@ def ceilings(
     """Accuracy of test outcomes predicted from strengths, under "KIND strengths", of all seeds.
 
     Args:
-        comparison: whose test matches.
-        games: of the same wrestlers, from which their strengths come.
-        seeds: which ones.
+        comparison: comparison whose test matches are predicted.
+        games: games of the same wrestlers, from which their strengths come.
+        seeds: seeds to measure.
     """
     found: dict[str, list[float]] = {}
     for kind, seed in product(comparison.kinds, seeds):
         dataset = comparison.datasets[seed]
-        rows = dataset.rows_on_edges(comparison.splits[kind, seed].test)[::2]  # a view of each
+        rows = dataset.rows_on_edges(comparison.splits[kind, seed].test)[::2]  # one view each
         columns = dataset.agents, dataset.partners, dataset.outcomes
         tested = np.stack([column[rows].numpy() for column in columns], axis=1)
         accuracy = strengths.accuracy_from_strengths(
@@ -278,7 +278,7 @@ def log_likelihoods(
     Actions were clipped to [-1, 1], so that a limit stands for all that lies beyond it.
 
     Args:
-        wrestlers: reactive ones.
+        wrestlers: reactive wrestlers.
         dataset: matches, with observations as the environment returns them.
     """
     within = steps_before(dataset.lengths, dataset.observations.shape[1])

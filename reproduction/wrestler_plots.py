@@ -17,11 +17,11 @@ from reproduction import comparison_plots, measures, plots
 UNITS = {"distance": "m", "height": "m", "speed": "m/s", "from centre": "m", "length": "steps"}
 # Colour, marker and line of wrestlers by whether they were trained in a pair
 LOOKS = {False: ("#0072B2", "o", "-", "by self-play"), True: ("#D55E00", "^", "--", "in a pair")}
-Values = Mapping[str, Any]  # that a notebook saved
+Values = Mapping[str, Any]  # values that a notebook saved
 
 
 def tournament(values: Values) -> Figure:
-    """Who beat whom, and ratings, both by rating."""
+    """Who beat whom, and ratings, both sorted by rating."""
     ratings = np.array(values["ratings"])
     order = np.argsort(-ratings[:, 0])
     counts = {how: np.array(m)[np.ix_(order, order)] for how, m in values["counts"].items()}
@@ -41,9 +41,9 @@ def draw_win_matrix(ax: Axes, rates: ArrayLike, names: Sequence[str]) -> None:
     """Shares of matches that row players won against column players.
 
     Args:
-        ax: to draw on.
+        ax: axes to draw on.
         rates: (P, P), in [0, 1]; NaN cells stay empty.
-        names: of the players.
+        names: names of the players.
     """
     sns.heatmap(
         np.asarray(rates),
@@ -72,7 +72,7 @@ def styles(values: Values) -> Figure:
         ends = [min(*one, *other), max(*one, *other)]
         ax.plot(ends, ends, color="0.6", lw=0.7)
         unit = f" in {UNITS[name]}" if name in UNITS else ""
-        icc = values["icc"][name]  # none where a statistic does not vary
+        icc = values["icc"][name]  # None where a statistic does not vary
         ax.set_title(f"{name}{unit}\nICC {'–' if icc is None else f'{icc:.2f}'}", fontsize=8)
         ax.tick_params(labelsize=6)
     handles = axes[0, 0].get_legend_handles_labels()
@@ -86,7 +86,7 @@ def training(values: Values, *, most_lost: float) -> Figure:
     """Matches won and lost against a motionless ant by samples, means of five iterations.
 
     Args:
-        values: of wrestlers.py.
+        values: values saved by wrestlers.py.
         most_lost: share of matches lost, drawn as a dotted line.
     """
     figure, axes = plt.subplots(1, 2, figsize=(6.75, 2.5), sharex=True)
@@ -111,7 +111,7 @@ def table_1(values: Values, paper: Mapping[str, Any]) -> Figure:
     """IICR and accuracy of outcomes of each method, from one episode.
 
     Args:
-        values: of table_1.py.
+        values: values saved by table_1.py.
         paper: the paper's numbers.
     """
     figure, axes = plt.subplots(2, 2, sharex="row", figsize=(6.75, 4.2))
@@ -138,8 +138,8 @@ def how_few_observations(values: Values, kind: str) -> Figure:
     """IICR and accuracy of probes by first steps of one episode, and by number of episodes.
 
     Args:
-        values: of table_1.py.
-        kind: of split.
+        values: values saved by table_1.py.
+        kind: kind of split.
     """
     labels = {"ratio": "IICR", "linear": "accuracy, linear probe", "nearest": "accuracy, nearest"}
     xlabels = {"steps": "first steps of one episode", "episodes": "episodes"}

@@ -12,7 +12,7 @@ from reproduction.comparisons import METHODS
 from reproduction.statistics import Estimate
 from reproduction.wrestler_measures import OTHER_WEIGHTS
 
-Measured = Mapping[str, Sequence[float]]  # of all seeds, from `wrestler_measures.measure_all`
+Measured = Mapping[str, Sequence[float]]  # numbers of all seeds, see `wrestler_measures`
 
 
 def table_rows(
@@ -21,8 +21,8 @@ def table_rows(
     """Rows beside the paper's numbers, then further ones that explain them.
 
     Args:
-        measured: of all seeds.
-        kinds: of split.
+        measured: numbers of all seeds.
+        kinds: kinds of split.
         paper: the paper's numbers, by measure, kind and method.
     """
     estimate = functools.partial(measures.estimate, measured)
@@ -48,13 +48,13 @@ def estimates(
     methods: Sequence[str],
     counts: Mapping[str, Sequence[int]],
 ) -> tuple[dict[str, dict[str, Estimate]], dict[str, dict[str, list[Estimate]]]]:
-    """What the figures show.
+    """Estimates that the figures show.
 
     Args:
-        measured: of all seeds.
-        kinds: of split.
+        measured: numbers of all seeds.
+        kinds: kinds of split.
         methods: all that were measured.
-        counts: of "steps" and "episodes".
+        counts: numbers of "steps" and "episodes".
 
     Returns:
         Measures of single episodes under "KIND MEASURE", by method; and against counts under
@@ -77,11 +77,11 @@ def estimates(
 
 
 def claim_rows(measured: Measured, kinds: Sequence[str]) -> list[tables.Row]:
-    """Rows on C1, C4 and a negative control, all of single episodes.
+    """Rows on C1, C4 and a negative control, all from single episodes.
 
     Args:
-        measured: of all seeds.
-        kinds: of split.
+        measured: numbers of all seeds.
+        kinds: kinds of split.
     """
     part: Callable[..., Any] = functools.partial(measures.part, measured)
     key = "{} {} {}, 1 episodes".format

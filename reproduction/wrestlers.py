@@ -14,22 +14,22 @@ from reproduction import results, training_runs
 from reproduction.jobs import run_jobs
 from reproduction.streams import Stream
 
-ACTION_STD = 0.15  # of all wrestlers' actions after training, so that noise identifies nobody
+ACTION_STD = 0.15  # std of all wrestlers' actions after training, so that noise identifies nobody
 
 
 def train(*, name: str, seed: int, folder: str | Path, progress: Progress = no_progress) -> None:
-    """A job for `jobs.run_jobs`: trains one of `training_runs` into a file of its name.
+    """A job for `jobs.run_jobs`: trains one of `training_runs`, into a file of its name.
 
     Checkpoints and finished files are kept; see `training.run_to_file`.
 
     Args:
-        name: of the run.
-        seed: of the whole population.
-        folder: of all runs.
+        name: name of the run.
+        seed: seed of the whole population.
+        folder: folder for all runs.
         progress: called with the iterations done.
 
     Raises:
-        ValueError: if there is no such run, or a file is damaged or of another training.
+        ValueError: if there is no such run, or a file is damaged or from another run.
     """
     run = training_runs.find(name)
     key = seed, Stream.WRESTLERS, run.number

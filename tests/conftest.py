@@ -1,4 +1,4 @@
-"""What several tests need."""
+"""Fixtures and settings that all tests share."""
 
 import functools
 import os
@@ -7,8 +7,8 @@ import os
 # other without end where cores are busy. Libraries read this while they are loaded.
 os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
-# While jaxtyping's hook loads a module of ours, what that imports is compiled anew, whole libraries
-# that stand there compiled: some ten seconds. What is imported before is not.
+# While jaxtyping's hook loads one of our modules, all that it imports is compiled anew, even whole
+# libraries: some ten seconds. Importing them here first avoids that.
 import beartype.door  # noqa: F401
 import hypothesis
 import jaxtyping
@@ -32,7 +32,7 @@ hypothesis.settings.load_profile("fixed")
 
 
 def pytest_collection_modifyitems(items):
-    """Whole workflows first, then what else is slow, so that all processes end together."""
+    """Runs whole workflows first, then other slow tests, so that all processes end together."""
     items.sort(key=lambda item: ("test_workflow" not in item.nodeid, is_fast(item)))
 
 
@@ -63,14 +63,14 @@ def continuous_dataset():
 
 @pytest.fixture
 def unchecked(monkeypatch):
-    """Leaves wrong types to the library's own checks, as it is outside of tests: for what these
-    checks must see, and for long trainings, of which they take half the time."""
+    """Turns jaxtyping's checks off, as outside of tests: for tests of the library's own checks, and
+    for long training runs, in which jaxtyping's take half the time."""
     monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
 
 
 @pytest.fixture
 def short_games(monkeypatch, request):
-    """Games that judge Figure 4's policies end after 8 steps, or as many as a parameter says."""
+    """Ends the games that judge Figure 4's policies after 8 steps, or a parameter's number."""
     from paperlib.agents import contextual_games  # loads MuJoCo, which most tests do without
 
     max_cycles = getattr(request, "param", 8)

@@ -21,7 +21,7 @@ PUBLISHED = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 @pytest.fixture(scope="module")
 def book(tmp_path_factory):
-    """Built from the published notebooks, as if they were results, and an explorer's page."""
+    """The book, built from the published notebooks as if they were results, and an explorer."""
     folder = tmp_path_factory.mktemp("book")
     made = ("api", "chapters", "extra")
     shutil.copytree(ROOT / "docs", folder / "docs", ignore=shutil.ignore_patterns(*made))

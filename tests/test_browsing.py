@@ -6,7 +6,7 @@ import pytest
 
 @pytest.fixture
 def path(tmp_path, monkeypatch):
-    """The only folder of programs."""
+    """The only folder on PATH."""
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("PAPERLIB_NEEDS_BROWSER", raising=False)
     return tmp_path

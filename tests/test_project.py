@@ -59,7 +59,7 @@ def blocks(place: str, language: str) -> list[str]:
 
 
 def compare_output(shown: str, printed: str) -> None:
-    """The same text, with numbers that may differ in what another CPU makes of them."""
+    """Compares two texts, whose numbers may differ as they do between CPUs."""
     number = r"\d+\.\d+"
     assert re.sub(number, "x", printed) == re.sub(number, "x", shown)
     pairs = zip(re.findall(number, shown), re.findall(number, printed), strict=True)

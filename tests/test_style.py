@@ -13,7 +13,7 @@ MAX_LINES, MAX_CLASS_LINES = 300, 200
 
 
 def violations(find, paths):
-    """What ``find`` says of each file, where that is anything."""
+    """What ``find`` reports on each file, files without violations left out."""
     assert paths
     return {name_of(path): wrong for path in paths if (wrong := find(path))}
 

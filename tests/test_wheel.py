@@ -111,7 +111,7 @@ def installed(wheel, tmp_path_factory):
 
 
 def closure(names):
-    """Distributions, and all that they in turn ask for here."""
+    """These distributions and everything that they require, directly or not, on this machine."""
     found, waiting = set(), set(names)
     while waiting:
         name = waiting.pop()

@@ -1,1 +1,1 @@
-"""Web pages made of what was run."""
+"""Web pages made from executed notebooks and their results."""

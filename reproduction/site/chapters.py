@@ -1,7 +1,7 @@
-"""What the web book has beside its written pages: executed notebooks, and cards that lead to them.
+"""The generated parts of the web book: executed notebooks, and cards that lead to them.
 
 ``docs/conf.py`` calls `collect` before Sphinx reads its sources, and names this module as an
-extension, which describes figures to readers who do not see them.
+extension, which describes figures to readers who cannot see them.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ repository. `make reproduce ITEMS=explorer` makes it, and `make book` then adds 
 
 
 def find(results_dir: Path) -> dict[str, Path]:
-    """Executed notebooks by name: those of a profile, and for all others the published ones."""
+    """Executed notebooks by name: those of a profile, and the published ones for all others."""
     published = {path.stem: path for path in (results.ROOT / "notebooks").glob("*.ipynb")}
     made = results_dir.glob(f"[!.]*/{executed_notebooks.FILE_NAME}")
     return published | {path.parent.name: path for path in made}

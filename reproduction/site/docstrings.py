@@ -9,20 +9,20 @@ from typing import Any
 from sphinx.application import Sphinx
 from tabulate import tabulate
 
-# What reStructuredText may see as markup, and in other places stars and bars are just that
+# What reStructuredText may read as markup; elsewhere, stars and bars are plain characters
 MARKUP = r"``.+?``|`[^`]+`|(?<![\w(*])\*\w[^*]*\*(?!\w)"
 
 
 def escape(line: str) -> str:
-    """A line of text in reStructuredText, in which ``e*`` and ``|e|`` are what they look like."""
+    """Escapes a line for reStructuredText, so that ``e*`` and ``|e|`` appear as written."""
     line = re.sub(r"(?<=: )(?=\w\.(?: |$))", r"\\", line)  # "size: N." is no numbered list
     line = re.sub(rf"({MARKUP})|([|*])", lambda m: m[1] or f"\\{m[2]}", line)
     return re.sub(r"(?<!`)(`[^`]+`)(?=[a-z])", r"\1\\ ", line)  # the plural of a name
 
 
 def grid(table: Sequence[str]) -> list[str]:
-    """A Markdown table as one in reStructuredText; a row that begins and ends with an empty cell
-    goes on with the one above."""
+    """Converts a Markdown table to reStructuredText; a row that begins and ends with an empty cell
+    continues the one above."""
     rows: list[list[str]] = []
     for line in table:
         cells = [cell.strip() for cell in line.strip()[1:-1].split("|")]
@@ -35,7 +35,7 @@ def grid(table: Sequence[str]) -> list[str]:
 
 
 def convert(lines: Sequence[str]) -> Iterator[str]:
-    """A docstring in reStructuredText."""
+    """Converts a docstring to reStructuredText."""
     table: list[str] = []
     for line in [*lines, ""]:
         if line.startswith("|"):

@@ -43,7 +43,7 @@ FILE_NAME = "embedding_explorer.html"
 TEMPLATE = Path(__file__).with_name("explorer.html")
 FRAME_SIZE = 160, 120  # pixels of each picture of a match
 FRAME_COLUMNS = 2
-QUALITY = 55  # of JPEGs: some 2 kB a picture
+QUALITY = 55  # JPEG quality: some 2 kB a picture
 
 
 def make_maps(
@@ -84,7 +84,7 @@ def particle_episode(
     dynamics "2018").
 
     Args:
-        observations: the listener's, of a whole episode.
+        observations: the listener's observations in a whole episode.
         total: the return R.
 
     Returns:
@@ -112,9 +112,9 @@ def match_positions(
     """Joint positions of both ants of a match.
 
     Args:
-        dataset: from `matches.collect`: rows 2m and 2m + 1 are the two views of a match.
+        dataset: matches from `matches.collect`; rows 2m and 2m + 1 are the two views of a match.
         row: one of the views; its agent comes first.
-        steps: of the episode, (F,).
+        steps: steps of the episode, (F,).
 
     Returns:
         Positions of `robosumo_models.make_spec()`, (F, nq).
@@ -185,7 +185,7 @@ def make_page(content: dict[str, Any]) -> str:
     """The page, as HTML.
 
     Args:
-        content: what it shows, as assembled in the notebook `explorer`.
+        content: what the page shows, as assembled in the notebook `explorer`.
     """
     fixed = {"landmark_colours": LANDMARK_COLOURS, "step_seconds": ACTION_TIME}
     text = json.dumps(files.plain(fixed | content), separators=(",", ":"), allow_nan=False)

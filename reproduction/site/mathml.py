@@ -15,8 +15,8 @@ def mathml(formula: str, *, display: bool) -> str:
     """A formula in LaTeX as MathML.
 
     Args:
-        formula: without dollars.
-        display: on a line of its own.
+        formula: LaTeX without dollar signs.
+        display: whether it stands on a line of its own.
 
     Raises:
         ValueError: if it is not valid.

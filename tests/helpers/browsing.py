@@ -1,4 +1,4 @@
-"""A browser for tests: Chromium without a window, told over a pipe what a reader's hands do.
+"""A browser for tests: Chromium without a window, driven over a pipe like a reader's hands.
 
 Tests that need one are skipped where there is none; PAPERLIB_NEEDS_BROWSER, an environment
 variable, makes that an error.
@@ -46,7 +46,7 @@ class Browser:
 
     Args:
         scratch: folder for the browser's own files.
-        width, height: of its window, in pixels.
+        width, height: size of its window, in pixels.
     """
 
     def __init__(self, scratch, *, width=1280, height=1000):
@@ -119,7 +119,7 @@ class Browser:
             time.sleep(0.02)
 
     def complaints(self):
-        """Errors, warnings and console messages, and what was asked of any network."""
+        """Errors, warnings and console messages, and requests to any network."""
         found = [e["params"] for e in self.events if e["method"] == "Runtime.exceptionThrown"]
         found += [e["params"] for e in self.events if e["method"] == "Runtime.consoleAPICalled"]
         found += [e["params"] for e in self.events if e["method"] == "Log.entryAdded"]

@@ -1,4 +1,4 @@
-"""What tests that draw need."""
+"""Helpers for tests that draw."""
 
 from ctypes.util import find_library
 

@@ -6,7 +6,7 @@ SMALL = {"num_iterations": 1, "num_rollouts": 1, "num_envs": 4, "learning_rate":
 
 
 def make_study(population, groups, *, start, folder, **changes):
-    """Two iterations of a response, with few samples and a game for each point of its curve."""
+    """A study with two iterations of a response, few samples, and a game per point of its curve."""
     options = SMALL | {"num_response_iterations": 2, "num_games": 1} | changes
     return BestResponses(
         population=population, groups=groups, start=start, folder=folder, **options

@@ -26,5 +26,5 @@ def make_dataset(seed=0, *, num_agents=4, num_episodes=3, continuous=False):
 
 
 def squeezed(table):
-    """Without the spaces that align its columns."""
+    """The table without the spaces that align its columns."""
     return re.sub(r" +", " ", table)

@@ -1,4 +1,4 @@
-"""What tests read out of the project's own source files."""
+"""Reads the project's own source files for tests."""
 
 import ast
 import re
@@ -49,7 +49,7 @@ def _imports(node: ast.AST, *, lazy: bool) -> Iterator[tuple[str, bool]]:
 
 
 def requirements(*extras: str) -> dict[str, Requirement]:
-    """What the library asks for, and what these extras add, by canonical name."""
+    """Requirements of the library and of these extras, by canonical name."""
     found = {}
     for text in PROJECT["dependencies"] + [text for extra in extras for text in EXTRAS[extra]]:
         wanted = Requirement(text)

@@ -90,7 +90,7 @@ def doubled(batch):
 
 
 def make_networks(generator, *, likelihood="categorical", action_size=3):
-    """Small ones in double precision, with standard deviations that are not one."""
+    """Small networks in double precision, with standard deviations that are not one."""
     sizes = {"embedding_size": 4, "hidden_size": 6, "generator": generator}
     policy = ConditionalPolicy(2, action_size, likelihood=likelihood, **sizes)
     policy.log_std.data = torch.linspace(-0.5, 0.5, action_size)

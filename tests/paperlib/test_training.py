@@ -1,4 +1,4 @@
-"""A training that is stopped and taken up again, and the files that it leaves."""
+"""A training run that is stopped and resumed, and the files that it leaves."""
 
 import multiprocessing
 import os

@@ -1,4 +1,4 @@
-"""What several tests of the reproduction need."""
+"""Fixtures that several tests of the reproduction share."""
 
 import dataclasses
 
@@ -18,7 +18,7 @@ from reproduction.comparisons import Comparison
 
 @pytest.fixture(autouse=True)
 def closed_figures():
-    """Too many that stay open are a warning, which is an error."""
+    """Closes all figures: too many open ones raise a warning, which is an error."""
     yield
     plt.close("all")
 
@@ -30,7 +30,7 @@ def ax():
 
 @pytest.fixture
 def comparison(tmp_path):
-    """Of four agents, each of whom met every other agent four times."""
+    """A comparison with four agents, each of whom met every other agent four times."""
     dataset = make_dataset(num_episodes=12)
     partners = (dataset.agents + 1 + torch.arange(len(dataset)) % 3) % 4
     graph = graphs.InteractionGraph.complete(4)
@@ -49,7 +49,7 @@ def comparison(tmp_path):
 
 @pytest.fixture(scope="session")
 def populations():
-    """Two of six pairs, random networks with messages of two bits."""
+    """Two populations of six pairs, random networks with messages of two bits."""
     return [
         Population(
             *(
@@ -64,13 +64,13 @@ def populations():
 
 @pytest.fixture
 def task(populations):
-    """Two listeners each to learn with, to choose by, and to judge by."""
+    """A task with two listeners each for training, validation and test."""
     return generalisation.make_task(3, populations=populations, num_validation=2, num_test=2)
 
 
 @pytest.fixture
 def results_dir(tmp_path):
-    """Of a profile with a table and a figure."""
+    """Results of a profile with a table and a figure."""
     rows = [
         tables.row("IICR, λ_1", statistics.Estimate(0.5, 0.4, 0.6, 5), paper=0.45),
         tables.row("return", statistics.Estimate(-9.0, np.nan, np.nan, 1)),

@@ -1,4 +1,4 @@
-"""Who is labelled and who is to be named, both views of a match, fewer steps, scores by hand."""
+"""Labelled episodes and those to identify, both views of a match, fewer steps, scores by hand."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""Every world: who learns, who is to be named, what is known of them; and errors."""
+"""Every world: agents to learn from and to identify, differences, ceilings, and errors."""
 
 import numpy as np
 import pytest
@@ -85,7 +85,7 @@ def test_validation_and_test_differ(world, folders):
     assert len(checksums) == 2 and again.asked.checksum() in checksums
     other = make(world, kind, folders, seed=1)
     assert other.asked.checksum() not in checksums
-    if world == "Kuhn":  # four fifths learn, one fifth is named
+    if world == "Kuhn":  # four fifths to learn from, one fifth to identify
         counts = [len(task.learning.agents.unique()) for task in parts]
         assert counts == [8, 10] and len(parts[0].asked.agents.unique()) == 2
 

@@ -28,7 +28,7 @@ def shorten(monkeypatch):
 
 @pytest.fixture
 def study(tmp_path):
-    """Of two or three opponents; all policies start from d."""
+    """A study with two or three opponents; all policies start from d."""
 
     def of(opponents, from_start):
         groups = {"train": opponents}

@@ -38,7 +38,7 @@ def source():
 
 @pytest.fixture
 def executed(source):
-    """As Papermill leaves it."""
+    """An executed notebook as Papermill leaves it."""
     notebook = jupytext.reads(TEXT, fmt="py:percent")
     injected = v4.new_code_cell("count = 2", metadata={"tags": ["injected-parameters"]})
     notebook.cells.insert(2, injected)

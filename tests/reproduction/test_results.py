@@ -104,7 +104,7 @@ def test_linux_describes_the_cpu(tmp_path):
 
 @each_notebook
 def test_a_notebook_resolves_its_folders(notebook):
-    """Or passes them on by name, to what resolves them; wherever it runs."""
+    """Wherever it runs; or it passes them on by name, to what resolves them."""
     nodes = list(ast.walk(ast.parse(notebook.read_text())))
     folders = {name for name in runner.read_parameters(notebook) if name.endswith("_folder")}
     calls = [node for node in nodes if isinstance(node, ast.Call)]

@@ -20,12 +20,12 @@ def _loaded_once(monkeypatch):
 
 @pytest.fixture
 def parameters(tmp_path):
-    """Of a notebook in a profile, the default one if none is given."""
+    """Parameters of a notebook in a profile, which is "laptop" by default."""
     return lambda item, profile="laptop": runner.parameters_of(item, profile, tmp_path)
 
 
 def changed(parameters, name):
-    """The same parameters, but for one."""
+    """The same parameters, except for one."""
     value = parameters[name]
     return {**parameters, name: {"FiLM": "concatenation", "mpe2": "2018"}.get(value) or value * 2}
 

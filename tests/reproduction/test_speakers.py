@@ -40,7 +40,7 @@ def run():
 
 @pytest.fixture(scope="module")
 def encoders(run, tmp_path_factory):
-    """Where Table 2 left those of the run."""
+    """The folder where Table 2 left the encoders of the run."""
     folder = tmp_path_factory.mktemp("encoders")
     settings = Settings(embedding_size=3, hidden_size=8, policy_hidden_size=8)
     edges = [list(edge) for edge in run.splits["strong"].train.edges]

@@ -64,7 +64,7 @@ def wait_until_gone(mark: str) -> None:
 
 
 def processes(mark: str) -> Iterator[int]:
-    """Those that were started with this in their environment, and are no zombies."""
+    """Processes that were started with this in their environment and are not zombies."""
     for path in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             if mark.encode() in (path / "environ").read_bytes():

@@ -19,7 +19,7 @@ def make_learners(seeds=(0, 1), settings=TINY, **options):
 
 
 def same(one, other):
-    """Whether two trainings hold the same: all that they have learned and go on with."""
+    """Whether two training runs have the same state: all that they have learned and go on with."""
     kept = []
     for learners in (one, other):
         optimisers = (learners.actor_optimiser, learners.critic_optimiser)

@@ -98,7 +98,7 @@ def test_one_hot_actions_follow_the_softmax(generator):
 
 
 def gradient(sample, logits, noise):
-    """Of a weighted sum of the sample with respect to the logits."""
+    """The gradient of a weighted sum of the sample with respect to the logits."""
     logits = logits.clone().requires_grad_()
     weights = torch.arange(1.0, 1 + logits.shape[-1], dtype=logits.dtype)
     (sample(logits, noise) * weights).sum().backward()

@@ -40,7 +40,7 @@ def make_wrestler(seed, *, action_std=NOISE, **sizes):
 
 @pytest.fixture(scope="module")
 def observations():
-    """Of 12 matches, after some random steps."""
+    """Observations of 12 matches, after some random steps."""
     env = RoboSumo(range(12))
     seen, generator = env.reset(), make_generator(0)
     for _ in range(20):

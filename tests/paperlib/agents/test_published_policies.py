@@ -76,7 +76,7 @@ def lstm(x, weights, cell, hidden):
 
 
 def random_observations(robot, num_steps=1):
-    """Some beyond what is clipped; (T, 7, O)."""
+    """Random observations, some beyond the clipping range, (T, 7, O)."""
     return np.random.default_rng(1).normal(0, 2, (num_steps, 7, SIZES[robot][0])).astype("f4")
 
 
@@ -183,7 +183,7 @@ def test_a_file_of_another_robot_or_kind_is_refused(robot, kind, path):
 
 
 def damaged(numbers, case, path):
-    """Writes a file that is no policy."""
+    """Writes a file that is not a policy."""
     if case == "one number is not finite":
         np.save(path, np.where(np.arange(len(numbers)) == 4000, np.nan, numbers))
     elif case == "too large for float32":

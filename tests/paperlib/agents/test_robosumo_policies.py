@@ -44,7 +44,7 @@ def reflected_state(qpos, qvel, robot, flips):
 
 
 def wild_wrestler(robot, number):
-    """One whose actions depend on every input."""
+    """A wrestler whose actions depend on every input."""
     wrestler = Wrestler(robot, generator=make_generator(9, number))
     wrestler.network.policy[4].weight.data *= 30
     wrestler.network.policy[4].bias.data.normal_(std=0.3, generator=make_generator(8))

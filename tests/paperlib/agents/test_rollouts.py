@@ -1,4 +1,4 @@
-"""Who plays whom, and what is collected of it."""
+"""Who plays whom, and what is collected from the games."""
 
 import numpy as np
 import pytest

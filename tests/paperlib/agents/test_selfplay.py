@@ -1,4 +1,4 @@
-"""Self-play: trainings that resume, learners that change, and recipes that make sense."""
+"""Self-play: training runs that resume, learners that change, and recipes that make sense."""
 
 import dataclasses
 
@@ -142,7 +142,7 @@ def test_learning_rate_falls():
 
 @pytest.mark.parametrize("fixed", [False, True])
 def test_only_fixed_opponents_have_a_stream_of_their_own(fixed):
-    """Mixed opponents are drawn from that of the rollouts, as in the shipped trainings."""
+    """Mixed opponents are drawn from the rollouts' stream, as in the shipped training runs."""
     fractions = {"zero_action_fraction": 0.0, "random_fraction": 0.0, "self_play_fraction": 0.0}
     recipe = dataclasses.replace(TINY, fixed_opponent_fraction=1.0, **fractions) if fixed else TINY
     opponent = Wrestler(generator=make_generator(9)).state_dict()

@@ -153,7 +153,7 @@ def test_the_listener_sees_a_message_one_step_late(generator):
 
 
 def simple_state():
-    """At the origin, moving right; landmarks at x = 1, 2, 3; the target is the second."""
+    """A state at the origin, moving right; landmarks at x = 1, 2, 3; the target is the second."""
     landmarks = torch.tensor([[[1.0, 0.0], [2.0, 0.0], [3.0, 0.5]]])
     velocity, message = torch.tensor([[1.0, 0.0]]), torch.tensor([[0.1, 0.2, 0.3]])
     return State(torch.zeros(1, 2), velocity, landmarks, torch.tensor([1]), message)

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.skipif(
 
 
 def make_worlds(shape, **options):
-    """A plain and a compiled one, in the middle of the same episodes."""
+    """A plain and a compiled world, in the middle of the same episodes."""
     worlds = [
         ParticleWorld(shape, generator=streams.make_generator(0), compiled=compiled, **options)
         for compiled in (False, True)

@@ -175,7 +175,7 @@ def forces(env, rng, bound=1.0):
 
 
 def wrestle(seed, **arguments):
-    """All that a match brings, to its end."""
+    """Everything that a match returns, to its end."""
     env, rng = RoboSumoEnv(**arguments), np.random.default_rng(0)
     trace = [(*env.reset(seed=seed), env.state())]
     while env.agents:

@@ -245,7 +245,7 @@ NO_EGL_DEVICE = {"MUJOCO_EGL_DEVICE_ID": "99"}
 
 
 def play(wanted, missing=(), **settings):
-    """What is said of each picture of a match in a process of its own, which then goes on."""
+    """What a new process prints on each picture of a match, after which it plays on."""
     others = {name: text for name, text in os.environ.items() if name not in SETTINGS}
     answer = subprocess.run(
         [sys.executable, "-c", PLAY.format(wanted=wanted, missing=missing)],

@@ -62,7 +62,7 @@ def put_outside(env, match, slot):
 
 
 def throw_down(env, match, slot):
-    """On its back, the torso half a radius above the ground."""
+    """Puts a robot on its back, with its torso half a radius above the ground."""
     torso(env, slot)[match, 2:] = 0.7, 0, 1, 0, 0
 
 

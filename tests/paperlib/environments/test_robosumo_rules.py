@@ -8,7 +8,7 @@ from paperlib.environments.robosumo_rules import NO_ONE, REASONS
 
 
 def torsos(*positions):
-    """Of one match, (1, 2, 3)."""
+    """Positions of the torsos in one match, (1, 2, 3)."""
     return np.array([positions], dtype=float)
 
 

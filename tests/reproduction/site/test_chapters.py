@@ -40,7 +40,7 @@ def add_notebook(folder, name, *cells):
 
 @pytest.fixture
 def results_dir(tmp_path, monkeypatch):
-    """Of a profile; nothing is published beside it."""
+    """Results of a profile; nothing is published beside them."""
     monkeypatch.setattr(results, "ROOT", tmp_path)
     results_dir = tmp_path / "laptop"
     data = {"image/png": base64.b64encode(picture()).decode()}

@@ -1,4 +1,4 @@
-"""The embedding explorer: what its points and episodes are, and what a reader's hands do to it."""
+"""The embedding explorer: its points and episodes, and how it reacts to a reader."""
 
 import base64
 import io
@@ -270,12 +270,12 @@ def reader(window, page):
 
 
 def cloud(reader):
-    """What is drawn."""
+    """The cloud of points as drawn."""
     return reader.ask("document.querySelector('#cloud').toDataURL()")
 
 
 def facts(reader):
-    """What is told of the episode: agent, partner, ending, part."""
+    """What the page says of the episode: agent, partner, ending, part."""
     return reader.ask("[...document.querySelectorAll('#facts dd')].map(it => it.textContent)")
 
 

@@ -66,14 +66,14 @@ class Run:
         self.process.wait()
 
     def until(self, condition: Callable[[], object]) -> None:
-        """Waits; it must come true while the run is at work."""
+        """Waits until the condition is true, which it must become while the run is at work."""
         while not condition():
             self.check(self.process.poll() is None, "it ended too early")
             self.check(time.monotonic() < self.deadline, f"not in {self.limit:.0f} s")
             time.sleep(0.5)
 
     def finish(self) -> str:
-        """Waits for its end, which must be a good one; all that it printed."""
+        """Waits until it ends, which must be without an error; returns all that it printed."""
         try:
             code = self.process.wait(self.deadline - time.monotonic())
         except subprocess.TimeoutExpired:
@@ -114,7 +114,7 @@ def running(rule: str, after: int = 0) -> list[Job]:
 
 
 def processes(job: Job, what: str) -> Iterator[int]:
-    """Those of a job whose command line holds a word."""
+    """Processes of a job whose command line holds a word."""
     for path in Path("/proc").glob("[0-9]*"):
         try:
             told = (path / "environ").read_bytes().split(b"\0")
