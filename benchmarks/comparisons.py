@@ -1,4 +1,4 @@
-"""What is compared with what: the contenders of each part of the benchmark, and what is asked."""
+"""The benchmark's comparisons: the contenders of each part, and the questions about them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ AGILERL_ENVS = (1, 8, 64)  # few, as in AgileRL's tutorials, and as many as a ro
 
 
 class Group(NamedTuple):
-    """Contenders that are measured in turn, and what is asked of their rates."""
+    """Contenders that are measured in turn, and the questions about their rates."""
 
     name: str
     unit: str
@@ -37,7 +37,7 @@ class Survey(NamedTuple):
 
 
 def environment_groups(arguments: argparse.Namespace) -> Iterator[Group]:
-    """1: steps of ParticleWorld."""
+    """Part 1: steps of ParticleWorld."""
     threads = arguments.threads
     for size in SIZES:
         shape = {"num_episodes": size}
@@ -81,10 +81,10 @@ def environment_groups(arguments: argparse.Namespace) -> Iterator[Group]:
 
 
 def training_groups(arguments: argparse.Namespace) -> Iterator[Group | Survey]:
-    """2: training pairs of speaker and listener, and speakers for known listeners."""
+    """Part 2: training pairs of speaker and listener, and speakers for known listeners."""
     threads = arguments.threads
     settings = maddpg.Settings()
-    round_steps = settings.num_episodes * EPISODE_LENGTH  # of one pair
+    round_steps = settings.num_episodes * EPISODE_LENGTH  # steps of one pair
     one, many = (
         Contender(label, "ours.pairs", "ours", {"num_pairs": num_pairs, "threads": threads})
         for label, num_pairs in (("one pair", 1), (f"{NUM_PAIRS} pairs at once", NUM_PAIRS))
@@ -121,13 +121,13 @@ def training_groups(arguments: argparse.Namespace) -> Iterator[Group | Survey]:
         ],
     )
     yield Survey(
-        "Training speakers for known listeners",  # on one thread, as every job of Table 3
+        "Training speakers for known listeners",  # on one thread, like every job of Table 3
         Contender("speakers", "ours.speakers", "ours", {"threads": 1}),
     )
 
 
 def embedding_groups(arguments: argparse.Namespace) -> Iterator[Group]:
-    """3: learning embeddings."""
+    """Part 3: learning embeddings."""
     threads = arguments.threads
     default = embeddings.Settings().repetitions
     batched, equal, looped = (
@@ -155,7 +155,7 @@ def embedding_groups(arguments: argparse.Namespace) -> Iterator[Group]:
 
 
 def sumo_groups(arguments: argparse.Namespace) -> Iterator[Group | Survey]:
-    """4: steps of RoboSumo."""
+    """Part 4: steps of RoboSumo."""
     threads = arguments.threads
     options = {"threads": threads, "policies": arguments.policies}
     for size, goal in SUMO_GOALS.items():
@@ -208,9 +208,9 @@ def _sumo_forms(threads: int) -> Group:
 
 
 def wrestler_groups(arguments: argparse.Namespace) -> Iterator[Group]:
-    """5: training wrestlers, and embeddings of their long episodes.
+    """Part 5: training wrestlers, and embeddings of their long episodes.
 
-    On one thread, as every job of these trainings runs: as many jobs as cores go side by side.
+    On one thread, like every job of these training runs: as many jobs as cores run side by side.
     """
     threads = 1
     trained, limit = (
@@ -238,7 +238,7 @@ def wrestler_groups(arguments: argparse.Namespace) -> Iterator[Group]:
 
 
 def cell_surveys(arguments: argparse.Namespace) -> Iterator[Survey]:
-    """6: learning embeddings with every encoder and objective."""
+    """Part 6: learning embeddings with every encoder and objective."""
     for world in CELL_WORLDS:
         options = {"world": world, "quick": arguments.quick}
         yield Survey(

@@ -1,4 +1,4 @@
-"""How a worker measures: one clock and one loop for ours and for every peer.
+"""How a worker measures: one clock and one loop for our code and for every peer.
 
 A worker is a process in an environment of its own. It builds its case, warms it up, says so, and
 then answers each line that it reads, ``{"seconds": s}``, by one line, ``{"rate": units a second}``.
@@ -25,8 +25,8 @@ def serve(make_case: Callable[..., Case], *, packages: Sequence[str]) -> None:
     """Builds the case from the options in ``argv`` (JSON) and measures it until the input ends.
 
     Args:
-        make_case: from the options to a block of work and its number of units.
-        packages: whose versions are reported.
+        make_case: maps the options to a block of work and its number of units.
+        packages: packages whose versions are reported.
     """
     block, units = make_case(**json.loads(sys.argv[1]))
     for _ in range(WARM_UP_BLOCKS):
@@ -37,12 +37,12 @@ def serve(make_case: Callable[..., Case], *, packages: Sequence[str]) -> None:
 
 
 def serve_table(make_table: Callable[..., Table], *, packages: Sequence[str]) -> None:
-    """Makes a table from the options in ``argv`` and in each line that it reads, and answers it.
+    """Makes a table from the options in ``argv`` and in each line that it reads, and sends it.
 
     Args:
-        make_table: from the options, ``repeats`` and ``seconds`` to the table; what it prints is
+        make_table: maps the options, ``repeats`` and ``seconds`` to the table; what it prints is
             shown meanwhile.
-        packages: whose versions are reported.
+        packages: packages whose versions are reported.
     """
     options = json.loads(sys.argv[1])
     _answer(versions={name: metadata.version(name) for name in packages})

@@ -1,4 +1,4 @@
-"""Medians and ratios of what was measured, as a table and as JSON."""
+"""Medians and ratios of the measured rates, as a table and as JSON."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ class Question:
     """A ratio of two rates.
 
     Attributes:
-        what: is asked.
+        what: what is compared.
         ours: label of the numerator.
-        peers: labels; the fastest of them is the denominator.
-        goal: what the ratio should reach; None where nothing is asked.
+        peers: labels of peers; the fastest of them is the denominator.
+        goal: what the ratio should reach; None without a goal.
     """
 
     what: str
@@ -109,7 +109,7 @@ def survey_parts(survey: Mapping[str, Any]) -> list[str]:
 
 
 def number(value: float) -> str:
-    """Three digits, for readers."""
+    """A number with three significant digits, for readers."""
     if value >= 1e6:
         return f"{value / 1e6:.3g} million"
     return f"{float(f'{value:.3g}'):,.0f}" if value >= 100 else f"{value:.3g}"
@@ -136,10 +136,10 @@ def write(
     """Writes ``benchmarks.json`` and ``benchmarks.md``; returns the text of the latter.
 
     Args:
-        folder: made if need be.
-        facts: about the machine and the run.
-        groups: of each comparison its name, unit, rates, versions, missing and answers.
-        surveys: of each its name, versions, missing and table.
+        folder: where to write; created if need be.
+        facts: facts about the machine and the run, by name.
+        groups: each comparison's name, unit, rates, versions, missing contenders and answers.
+        surveys: each survey's name, versions, missing workers and table.
     """
     answers = [one for group in groups for one in group["answers"]]
     measured = *groups, *surveys

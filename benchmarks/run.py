@@ -23,7 +23,7 @@ Log = Callable[[str], None]
 
 
 def machine(threads: int) -> dict[str, str]:
-    """What the numbers depend on beside the code."""
+    """What the numbers depend on besides the code."""
     model = platform.processor() or platform.machine()
     if (information := Path("/proc/cpuinfo")).exists():
         lines = information.read_text().splitlines()
@@ -39,7 +39,7 @@ def machine(threads: int) -> dict[str, str]:
 
 
 def measure(group: Group, *, log: Log, **how: Any) -> dict[str, Any]:
-    """What the report needs of a group."""
+    """Measures a group; returns what the report needs."""
     found = compare(group.contenders, log=log, **how)
     answers = [answer(question, found.rates) for question in group.questions]
     return {
@@ -55,7 +55,7 @@ def measure(group: Group, *, log: Log, **how: Any) -> dict[str, Any]:
 def conduct(
     survey: Survey, *, log: Log, pythons: dict, threads: int, repeats: int, seconds: float
 ) -> dict[str, Any]:
-    """What the report needs of a survey."""
+    """Conducts a survey; returns what the report needs."""
     label, python = survey.worker.label, pythons[survey.worker.environment]
     found: dict[str, Any] = {"name": survey.name, "table": None, "versions": {}, "missing": {}}
     try:
@@ -71,8 +71,8 @@ def conduct(
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--peers-python", help="with requirements-peers.txt")
-    parser.add_argument("--agile-python", help="with requirements-agilerl.txt")
+    parser.add_argument("--peers-python", help="Python with requirements-peers.txt")
+    parser.add_argument("--agile-python", help="Python with requirements-agilerl.txt")
     parser.add_argument(
         "--only",
         type=int,
@@ -83,11 +83,11 @@ def parse() -> argparse.Namespace:
         "6: encoders and objectives",
     )
     parser.add_argument("--quick", action="store_true", help="rough numbers in less time")
-    parser.add_argument("--threads", type=int, default=2, help="for each contender")
+    parser.add_argument("--threads", type=int, default=2, help="threads of each contender")
     parser.add_argument(
         "--policies",
         type=os.path.abspath,
-        help="folder of RoboSumo's published policies (default: what ROBOSUMO_POLICIES says)",
+        help="folder of RoboSumo's published policies (default: the value of ROBOSUMO_POLICIES)",
     )
     parser.add_argument("--output", type=Path, default=FOLDER / "results")
     return parser.parse_args()

@@ -1,4 +1,4 @@
-"""Starting workers, each in its own environment, and letting them take turns."""
+"""Starts workers, each in its own environment, and lets them take turns."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ FOLDER = Path(__file__).parent
 
 @dataclasses.dataclass(frozen=True)
 class Contender:
-    """Who is measured.
+    """A case to be measured.
 
     Attributes:
-        label: how tables name it.
-        module: of ``ours`` or ``peers``.
+        label: its name in tables.
+        module: its module in ``ours`` or ``peers``.
         environment: "ours", "peers" or "agilerl".
-        options: of the module's case.
+        options: arguments of the module's ``make_case`` or ``make_table``.
     """
 
     label: str
@@ -40,10 +40,10 @@ class Worker:
     """A process that measures one contender when asked.
 
     Args:
-        contender: whom.
+        contender: the contender to measure.
         python: the interpreter of its environment.
-        threads: that libraries may use.
-        log: called with each line that it prints beside its answers.
+        threads: number of threads that libraries may use.
+        log: called with each line that it prints besides its answers.
 
     Raises:
         Missing: if the environment lacks something, or the case fails.
@@ -121,7 +121,7 @@ class Worker:
 
 @dataclasses.dataclass(frozen=True)
 class Rates:
-    """What `compare` found: for each label the rate in every repeat, and the versions used."""
+    """What `compare` found: each label's rate in every repeat, and the versions used."""
 
     rates: dict[str, list[float]]
     versions: dict[str, dict[str, str]]
@@ -140,11 +140,11 @@ def compare(
     """Measures all contenders in turn, ``repeats`` times, so that a slow minute hits all alike.
 
     Args:
-        contenders: whom.
+        contenders: the contenders to measure.
         pythons: the interpreter of each environment; None where it was not given.
-        threads: that each may use.
-        repeats: rounds; every other one goes backwards.
-        seconds: of each measurement.
+        threads: number of threads that each may use.
+        repeats: number of rounds; every other one runs in reverse order.
+        seconds: duration of each measurement.
         log: called with a line on every measurement.
     """
     workers: list[Worker] = []
@@ -163,7 +163,7 @@ def compare(
             for worker in list(workers[:: 1 if repeat % 2 == 0 else -1]):
                 try:
                     rates[worker.label].append(worker.measure(seconds))
-                except Missing as reason:  # it died: what it had measured is no comparison
+                except Missing as reason:  # it died: its earlier rates do not count
                     workers.remove(worker)
                     del rates[worker.label]
                     missing[worker.label] = str(reason)

@@ -1,6 +1,6 @@
 """Embeddings of agents' policies from a handful of episodes, after Grover et al. (ICML 2018).
 
-The core asks for six packages and takes anybody's episodes:
+The core needs only six packages and takes episodes from any source:
 
 - `encoders`, `objectives`, `embeddings`, `settings`: f_θ and π_φ; imitation, identification and
   hybrid; learning and computing embeddings; how they are trained
@@ -10,10 +10,10 @@ The core asks for six packages and takes anybody's episodes:
 - `alternatives`: encoders and objectives that are not the paper's: `deep_sets`; `gated_pooling`,
   with a policy that attends to its slots; `sequence_encoders`, GRU and Transformers; `scaling`,
   embeddings that start with unit variance; `objectives`, InfoNCE, LIAM, a VAE and classification;
-  `merging`, of equal steps
+  `merging`, which merges equal steps
 - `comparison`: all encoders and objectives on one dataset, in one call
 - `pretrained`: encoders and agents that come with the package, by name
-- `streams`, `files`, `training`: random numbers; files with checksums; trainings that resume
+- `streams`, `files`, `training`: random numbers; files with checksums; training runs that resume
 
 ``environments`` has the paper's two worlds, and poker:
 

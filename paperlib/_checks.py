@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:  # what only checks parameters does not wait until torch is loaded
+if TYPE_CHECKING:  # torch loads slowly, and checks of parameters do without it
     from torch import Tensor
 
 
@@ -44,8 +44,8 @@ def one_of(name: str, value: Any, options: Collection[str | None]) -> None:
 
 
 def hyperparameters(settings: Any, *, may_be_zero: Collection[str] = ()) -> None:
-    """Checks that in a dataclass, what has an integer as default is an integer of at least 1, and
-    that everything else is positive and finite, or zero where that is allowed."""
+    """Checks a dataclass: fields with an integer default must be integers of at least 1, all others
+    positive and finite, or zero where that is allowed."""
     for field in dataclasses.fields(settings):
         value = getattr(settings, field.name)
         if isinstance(field.default, int):

@@ -41,10 +41,10 @@ def actions(
     are continuous.
 
     Args:
-        values: as they were given.
-        lengths: of the episodes' observations.
-        num_actions: of categorical actions; by default the largest one + 1.
-        name: of the argument.
+        values: the actions as given by the user.
+        lengths: number of observations in each episode.
+        num_actions: number of categorical actions; by default the largest one + 1.
+        name: name of the argument, for error messages.
     """
     episodes = _episodes(name, values)
     if len(episodes) != len(lengths):
@@ -144,12 +144,12 @@ def enough_episodes(agents: Int[Tensor, " episode"], *, minimum: int) -> None:
     if counts[fewest] < minimum:
         raise ValueError(
             f"agent {ids[fewest]} has {counts[fewest]} episode(s) in the dataset; "
-            f"{minimum} are needed of every agent"
+            f"{minimum} are needed per agent"
         )
 
 
 def rows(values: ArrayLike, *, count: int) -> Int64[Tensor, ...]:
-    """``values``, which must be indices of some of ``count`` episodes."""
+    """``values`` as indices; checks that there are some, all from 0 to ``count`` - 1."""
     indices = torch.as_tensor(values)
     whole = not (indices.is_floating_point() or indices.dtype is torch.bool)
     empty, dtype = not indices.ndim or not indices.numel(), indices.dtype
@@ -165,7 +165,7 @@ def rows(values: ArrayLike, *, count: int) -> Int64[Tensor, ...]:
 
 
 def _array(values: ArrayLike) -> np.ndarray:
-    """An array of what may be a tensor on any device, with or without gradients."""
+    """``values`` as an array, even those of a tensor on any device, with or without gradients."""
     return np.asarray(values.detach().cpu() if isinstance(values, Tensor) else values)
 
 

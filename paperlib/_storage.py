@@ -25,7 +25,7 @@ class StoredEpisodes:
 
     @property
     def _counts(self) -> dict[str, int]:
-        """Numbers of categorical actions, of partners only where there are some."""
+        """Numbers of categorical actions: the agent's, and the partner's if its steps are known."""
         counts = {"num_actions": self.num_actions}
         if self.has_partner_steps:
             counts["num_partner_actions"] = self.num_partner_actions
@@ -70,7 +70,7 @@ class StoredEpisodes:
 
     @classmethod
     def concatenate(cls, datasets: Iterable[StoredEpisodes]) -> StoredEpisodes:
-        """One dataset of several.
+        """Joins several datasets into one.
 
         Raises:
             ValueError: if there is none, if they differ in the sizes of observations or actions, or
@@ -105,7 +105,7 @@ def _lengthened(tensor: Tensor, num_time_steps: int) -> Tensor:
 
 def fill(steps: Tensor, within: Tensor) -> Tensor:
     """Scatters the concatenated steps of all episodes to their places; zeros elsewhere."""
-    # Memory that NumPy's zeros never touch is never taken: padding costs nothing.
+    # NumPy's zeros take no memory until they are written to: padding costs nothing.
     padded = np.zeros((*within.shape, *steps.shape[1:]), dtype=steps.numpy().dtype)
     padded[within.numpy()] = steps.numpy()
     return torch.from_numpy(padded)

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-STEPS_AT_ONCE = 20_000  # arrays that fit in a processor's cache: 100,000 take twice as long a step
+STEPS_AT_ONCE = 20_000  # fits in a processor's cache; with 100,000, a step takes twice as long
 
 
 class PartnerSteps(NamedTuple):
@@ -38,13 +38,13 @@ class EpisodeBatch(_Steps):
         actions: (..., T, A); one-hot where actions are categorical.
         step_weights: how many steps of the episode each one stands for, (..., T): 1.0, and 0.0 for
             padding; where steps are drawn at random, weights whose sum is the episode's length.
-        partner: the other agent's part, beside the tuple; None where the dataset has none.
+        partner: the other agent's steps, outside the tuple; None where the dataset has none.
     """
 
     partner: PartnerSteps | None = None
 
     def with_partner(self, partner: PartnerSteps | None) -> EpisodeBatch:
-        """The same episodes with the other agent's part."""
+        """The same episodes with the other agent's steps."""
         new = EpisodeBatch(*self)
         new.partner = partner
         return new
@@ -68,15 +68,15 @@ def concatenate(batches: list[EpisodeBatch], *, dim: int) -> EpisodeBatch:
 
 
 def join_episodes(batch: EpisodeBatch) -> EpisodeBatch:
-    """The k episodes of the last leading axis as one, one after the other along time: shapes
-    (..., k, T, ·) become (..., k·T, ·). Padding stays where it is, with weight 0.
+    """Joins the k episodes of the last leading axis along time: shapes (..., k, T, ·) become
+    (..., k·T, ·). Padding stays where it is, with weight 0.
     """
     axis = batch.step_weights.ndim - 2
     return batch.map(lambda tensor: tensor.flatten(axis, axis + 1))
 
 
 def in_parts(rows: Tensor, steps_per_row: int) -> tuple[Tensor, ...]:
-    """Rows in parts of about `STEPS_AT_ONCE` steps, for passes over a whole dataset."""
+    """Splits rows into parts of about `STEPS_AT_ONCE` steps, for passes over a whole dataset."""
     return rows.split(max(1, STEPS_AT_ONCE // steps_per_row))
 
 

@@ -31,7 +31,7 @@ from paperlib.training import Progress, no_progress
 SPLITS = ("episodes", "agents")
 Make = Callable[..., nn.Module]  # make(observation_size, action_size, generator=generator)
 
-# By name: how to build it, and what its hidden size must be a multiple of
+# Constructors by name, and the number that each hidden size must be a multiple of
 ENCODERS: dict[str, tuple[Make, int]] = {
     "mean-MLP": (EpisodeEncoder, 1),
     "gated pooling": (partial(GatedPoolingEncoder, num_slots=20, value_size=5), 1),
@@ -61,10 +61,10 @@ class Result(NamedTuple):
     """One row of a comparison, measured on episodes that were held out.
 
     Attributes:
-        encoder: its name; empty for references without one.
-        objective: its name, or "untrained" (initial weights), "supervised" (`Classification`),
-            "summary statistics" or "chance".
-        seed: of split, weights and training.
+        encoder: name of the encoder; empty for references without one.
+        objective: name of the objective, or "untrained" (initial weights), "supervised"
+            (`Classification`), "summary statistics" or "chance".
+        seed: seed of the split, the weights and the training.
         linear: accuracy of a linear classifier of agents, 0 to 1.
         nearest: accuracy of a nearest-neighbour classifier of agents, 0 to 1.
         ratio: the intra-inter clustering ratio; NaN where all embeddings are the same.
@@ -95,7 +95,7 @@ def matched_hidden_size(
     while excess(enough) < 0:
         enough *= 2
     sizes = range(multiple_of, enough + 1, multiple_of)
-    first = bisect.bisect_left(sizes, 0, key=excess)  # that is large enough
+    first = bisect.bisect_left(sizes, 0, key=excess)  # index of the first that is large enough
     return min(sizes[max(0, first - 1) : first + 1], key=lambda size: abs(excess(size)))
 
 
@@ -112,8 +112,8 @@ def matched_encoders(
     Args:
         observation_size: O.
         action_size: A.
-        num_weights: of each; 0 for what `EpisodeEncoder` has by default.
-        names: which of `ENCODERS`; all by default.
+        num_weights: number of weights of each; 0 for that of the default `EpisodeEncoder`.
+        names: keys of `ENCODERS`; all by default.
 
     Raises:
         ValueError: if there is no such encoder.
@@ -141,7 +141,7 @@ def hold_out(
         dataset: at least four episodes of each agent.
         split: "episodes", half of each agent's (weak generalisation), or "agents", all episodes of
             half of them (strong generalisation). The two views of a match may be in both halves.
-        generator: on the CPU, like the dataset; draws the halves.
+        generator: draws the halves; on the CPU, like the dataset.
 
     Raises:
         ValueError: if the split is unknown, or there are too few episodes or agents.
@@ -175,19 +175,19 @@ def compare(
     device: torch.device | str = "cpu",
     progress: Callable[[Result], None] = lambda result: None,
 ) -> list[Result]:
-    """Learns with every encoder and objective, and measures all on the same held-out episodes.
+    """Trains every encoder with every objective, and measures all on the same held-out episodes.
 
     Before any full training, every combination does one update, so that errors show at once.
     Weights and draws come from the seeds, the policy is a `ConditionalPolicy`.
 
     Args:
         dataset: at least four agents with four episodes each; see `hold_out`.
-        encoders: by name: ``make(observation_size, action_size, generator=generator)``, such as a
-            class; by default `matched_encoders`.
-        objectives: by name: an objective, or a class that is built for the data and the size of
-            the embedding, ``kind(dataset, embedding_size)``; by default `OBJECTIVES`, without LIAM
+        encoders: by name, functions ``make(observation_size, action_size, generator=generator)``
+            or classes; by default `matched_encoders`.
+        objectives: objectives by name, or classes that are built for the data and the size of the
+            embedding, ``kind(dataset, embedding_size)``; by default `OBJECTIVES`, without LIAM
             where the dataset has no partners' steps.
-        settings: of every training.
+        settings: settings of every training run.
         split: see `hold_out`.
         seeds: each draws halves, weights and updates of its own.
         references: whether to add rows for references such as chance, see `Result`.
@@ -244,7 +244,7 @@ def compare(
             seconds, num_weights = time.perf_counter() - start, count_weights(model.encoder)
             cost = {"seconds": seconds, "num_weights": num_weights}
             measured(name, title, model.embed(test), **cost)
-            if title == "supervised":  # once for each encoder: the same without training
+            if title == "supervised":  # once for each encoder: its initial weights
                 untrained = encoders[name](*sizes, generator=make_generator(seed, 1))
                 model.encoder.load_state_dict(untrained.state_dict())
                 measured(name, "untrained", model.embed(test), num_weights=num_weights)
@@ -263,16 +263,16 @@ def train(
     """Calls `learn`, after building the objective for the dataset if it is a class.
 
     Args:
-        dataset: to learn from.
+        dataset: episodes to learn from.
         encoder: a copy of it is trained.
-        objective: an objective, or a class of them, as in `OBJECTIVES`.
-        settings: of the training; a `Classification` takes all agents in every update.
+        objective: an objective, or a class that is built for the dataset, as in `OBJECTIVES`.
+        settings: how to train; a `Classification` takes all agents in every update.
         generator, progress: see `learn`.
     """
     if isinstance(objective, type):
         size = embedding_size_of(encoder, dataset.observation_size, dataset.action_size)
         objective = objective(dataset, size)
-    if isinstance(objective, Classification):  # whose labels are all agents, in their order
+    if isinstance(objective, Classification):  # its labels are all agents, in their order
         settings = dataclasses.replace(settings, agents_per_update=0)
     return learn(
         dataset,

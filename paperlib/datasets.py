@@ -26,7 +26,7 @@ class AgentEpisodes(NamedTuple):
     Attributes:
         order: indices of the episodes, sorted by agent, (E,).
         starts: where each agent's episodes begin in ``order``, (N,).
-        counts: how many each agent has, (N,).
+        counts: number of each agent's episodes, (N,).
     """
 
     order: Int[Tensor, " episode"]
@@ -36,22 +36,22 @@ class AgentEpisodes(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class InteractionDataset(StoredEpisodes):
-    """Episodes, each seen from one agent. `from_arrays` builds and checks one.
+    """Episodes, each from one agent's view. `from_arrays` builds and checks one.
 
     Attributes:
-        observations: of the agent, (E, T, O); zero in the padding.
-        actions: of the agent: categorical (E, T), uint8; or continuous (E, T, A), float32.
+        observations: what the agent observed, (E, T, O); zero in the padding.
+        actions: what it did: categorical (E, T), uint8; or continuous (E, T, A), float32.
         lengths: number of steps of each episode, 1 to T, (E,).
-        agents: whose view it is, (E,), non-negative.
+        agents: the agent of each episode, (E,), non-negative.
         partners: the other agent of each episode, (E,); -1 where not known.
         returns: sum of rewards, (E,); NaN where not known.
         outcomes: +1 win, 0 draw, -1 loss of the agent, (E,); -128 where there is none.
         num_actions: number of categorical actions; 0 where actions are continuous.
-        partner_observations: of the partner in the same steps, (E, T, O'); None where not known.
-        partner_actions: of the partner, like ``actions``; None where not known.
-        num_partner_actions: like ``num_actions``.
-        step_counts: how many equal steps each step stands for, (E, T), if they were merged by
-            `merge_steps`; else None.
+        partner_observations: the partner's view of the same steps, (E, T, O'); None if unknown.
+        partner_actions: the partner's actions, like ``actions``; None if unknown.
+        num_partner_actions: like ``num_actions``, for the partner.
+        step_counts: number of equal steps that each step stands for, (E, T), if they were merged
+            by `merge_steps`; else None.
     """
 
     observations: Float32[Tensor, "episode time obs"]
@@ -88,16 +88,16 @@ class InteractionDataset(StoredEpisodes):
             observations: (E, T, O), or E arrays (T_e, O) of different lengths.
             actions: integers (E, T) for categorical or floats (E, T, A) for continuous actions, or
                 E such arrays without the first axis, each as long as its observations.
-            agents: whose view each episode is: E non-negative integers.
+            agents: the agent of each episode: E non-negative integers.
             partners: the other agent of each episode: E non-negative integers.
             returns: sums of rewards, (E,).
             outcomes: +1 (win), 0 (draw) or -1 (loss), (E,).
             num_actions: number of categorical actions, at most 255; by default the largest one + 1.
-            partner_observations: like ``observations``, of the partner in the same steps, for
-                objectives that ask for them. Both sizes may differ from the agent's.
-            partner_actions: like ``actions``, of the partner; steps in which it does not act need
+            partner_observations: like ``observations``, for the partner in the same steps; only
+                some objectives need them. Both sizes may differ from the agent's.
+            partner_actions: like ``actions``, for the partner; steps in which it does not act need
                 an action that stands for none.
-            num_partner_actions: like ``num_actions``.
+            num_partner_actions: like ``num_actions``, for the partner.
 
         Raises:
             ValueError: if shapes do not fit, a partner's observations come without its actions, a
@@ -157,7 +157,7 @@ class InteractionDataset(StoredEpisodes):
 
         Args:
             episodes: indices, of any shape.
-            num_time_steps: how many steps to draw from each episode.
+            num_time_steps: number of steps to draw from each episode.
             generator: draws the steps.
 
         Raises:

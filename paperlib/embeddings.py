@@ -58,7 +58,7 @@ class PolicyEmbedder(nn.Module):
         settings = settings or Settings()
         self.sizes = observation_size, action_size
         self.source: dict[str, Any] = {}  # which stream and data it was learned from
-        self.losses = torch.zeros(0)  # of each update of the training
+        self.losses = torch.zeros(0)  # one for each update
         if encoder is None:
             self.encoder = EpisodeEncoder(
                 observation_size,
@@ -99,7 +99,7 @@ class PolicyEmbedder(nn.Module):
         """Embeddings of the episodes of ``dataset``, (E, D), on its device.
 
         Args:
-            dataset: with the observation and action sizes that the encoder was trained with.
+            dataset: must have the observation and action sizes that the encoder was trained with.
             rows: indices of the episodes to embed, (R,); all of them by default. Or (R, k): the
                 k episodes of a row are concatenated and get a single embedding.
 
@@ -116,7 +116,7 @@ class PolicyEmbedder(nn.Module):
         rows = _dataset_checks.rows(rows, count=len(dataset)).to(dataset.agents.device)
         rows = rows.reshape(len(rows), -1)  # (R, k)
         device = next(self.parameters()).device
-        order = dataset.lengths[rows].amax(1).argsort(stable=True)  # for little padding
+        order = dataset.lengths[rows].amax(1).argsort(stable=True)  # to pad less
         rows, num_steps = rows[order], dataset.observations.shape[1] * rows.shape[1]
         parts = []
         for chosen in in_parts(rows, num_steps):
@@ -149,10 +149,10 @@ class PolicyEmbedder(nn.Module):
         """Reads what `save` wrote.
 
         Args:
-            path: of the file.
+            path: the file to read.
             encoder: a module like the one that was trained, unless it was the default; the weights
                 are loaded into a copy of it.
-            policy: the same for the policy.
+            policy: likewise, for the policy.
 
         Raises:
             ValueError: if the file is damaged, is not one that `save` wrote, or holds the weights
@@ -182,7 +182,7 @@ class PolicyEmbedder(nn.Module):
                 getattr(new, role).load_state_dict(files.without_prefix(f"{role}.", tensors))
             except RuntimeError:
                 raise ValueError(f"{role}: its weights do not have the shapes in {path}") from None
-        new.losses = tensors.pop("losses", new.losses)  # which older files lack
+        new.losses = tensors.pop("losses", new.losses)  # older files lack them
         new.load_state_dict(tensors)
         new.source = metadata["source"]
         return new.eval()
@@ -214,7 +214,7 @@ def learn(
             `objectives.Hybrid()`. If it is a module, a copy is trained as well, from new weights of
             its linear layers, and not returned. Noise must come from ``networks.generator``.
         settings: see `Settings`.
-        graph: whose edges' episodes to learn from; all episodes by default.
+        graph: learn only from episodes on its edges; from all episodes by default.
         generator: draws weights and episodes; its device is where training runs.
         progress: called with the number of updates since the last call.
 

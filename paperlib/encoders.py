@@ -45,7 +45,7 @@ def embedding_size_of(encoder: nn.Module, observation_size: int, action_size: in
         fixed = copy.deepcopy(encoder).eval()
         found = fixed(observations, actions, torch.ones(shape, device=device))
         got = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
-    except Exception as error:  # of whatever kind: the code is the user's
+    except Exception as error:  # of any kind: the code is the user's
         got = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
     if isinstance(got, str) or len(got) != 3 or got[:2] != (2, 1):
         raise ValueError(
@@ -75,7 +75,7 @@ def check_policy(
         fixed = copy.deepcopy(policy).eval()
         found = fixed.log_prob(*(torch.zeros(shape, device=device) for shape in shapes))
         got = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
-    except Exception as error:  # of whatever kind: the code is the user's
+    except Exception as error:  # of any kind: the code is the user's
         got = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
     if got != (2, 1, 3):
         raise ValueError(
@@ -92,9 +92,9 @@ class EpisodeEncoder(nn.Module):
 
     Args:
         observation_size: O.
-        action_size: A; a categorical action comes one-hot.
+        action_size: A; categorical actions are one-hot.
         embedding_size: D.
-        hidden_size: of both hidden layers.
+        hidden_size: size of both hidden layers.
         generator: draws the weights.
     """
 
@@ -144,9 +144,9 @@ class ConditionalPolicy(nn.Module):
         observation_size: O.
         action_size: A.
         embedding_size: D.
-        hidden_size: of both hidden layers.
+        hidden_size: size of both hidden layers.
         likelihood: see the table.
-        activation: after both hidden layers.
+        activation: nonlinearity after both hidden layers.
         generator: draws the weights.
 
     Raises:
@@ -210,7 +210,7 @@ class RunningNormalizer(nn.Module):
     to ±5.
 
     Args:
-        size: of the inputs' last axis.
+        size: size of the inputs' last axis.
     """
 
     def __init__(self, size: int) -> None:
@@ -243,7 +243,7 @@ class RunningEmbedding:
 
     Args:
         model: a `PolicyEmbedder` whose encoder is an `EpisodeEncoder`.
-        num_episodes: N, episodes that are followed side by side.
+        num_episodes: N, number of episodes that are followed side by side.
 
     Raises:
         ValueError: if the encoder is another one.

@@ -29,7 +29,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
     mode = temporary.stat().st_mode
     try:
         yield temporary
-        temporary.chmod(mode)  # safetensors puts a private file in its place
+        temporary.chmod(mode)  # safetensors replaces it with a private file
         with open(temporary, "r+b") as file:
             os.fsync(file.fileno())  # or a power failure might leave the new name with no content
         temporary.replace(path)
@@ -70,7 +70,7 @@ def save_tensors(
     """Writes tensors and JSON metadata to one safetensors file with a checksum, atomically.
 
     Args:
-        path: where to; folders are made.
+        path: the file to write; its folder is created if need be.
         tensors: any shapes, dtypes and devices.
         metadata: a JSON object.
     """
@@ -82,7 +82,7 @@ def save_tensors(
     for name, tensor in tensors.items():
         copy = tensor.detach().cpu().contiguous()
         memory = copy.untyped_storage().data_ptr()
-        copies[name] = copy.clone() if memory in taken else copy  # a file shares no memory
+        copies[name] = copy.clone() if memory in taken else copy  # files hold no shared memory
         taken.add(memory)
     with replacing(path) as temporary:
         save_file(copies, temporary, header)
@@ -98,7 +98,7 @@ def load_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"{path}: no such file; run what writes it first")
-    with open(path, "rb"):  # safetensors calls every file that cannot be opened a missing one
+    with open(path, "rb"):  # safetensors reports every file that cannot be opened as missing
         pass
     try:
         with safe_open(path, framework="pt") as file:
@@ -180,7 +180,7 @@ def plain(value: Any) -> Any:
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
-    if hasattr(value, "tolist"):  # arrays and numbers of NumPy, and tensors
+    if hasattr(value, "tolist"):  # NumPy arrays and numbers, and tensors
         return plain(value.tolist())
     if isinstance(value, float):
         return value if np.isfinite(value) else None

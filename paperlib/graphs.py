@@ -157,8 +157,8 @@ def weak_split(
     The training graph is a random spanning tree, plus random edges up to the fraction.
 
     Args:
-        graph: connected.
-        train_fraction: share of the edges that are for training.
+        graph: a connected graph.
+        train_fraction: share of the edges to use for training.
         generator: draws the edges.
 
     Raises:

@@ -92,10 +92,10 @@ def embedding_quality(
     """How well embeddings distinguish agents.
 
     Args:
-        embeddings: of episodes, (E, D).
-        agents: whose they are, (E,).
-        num_labels: how many embeddings of each agent, its first ones, the classifiers are trained
-            on; by default every second one.
+        embeddings: embeddings of episodes, (E, D).
+        agents: the agent of each episode, (E,).
+        num_labels: number of each agent's first embeddings that classifiers are trained on; by
+            default every second one.
 
     Returns:
         ``ratio``, the `intra_inter_clustering_ratio`; ``nearest`` and ``linear``, the accuracy of a
@@ -161,10 +161,10 @@ def average_episodes(
     """Means of the embeddings of random episodes of each agent, drawn anew for every mean.
 
     Args:
-        embeddings: of single episodes.
-        agents: whose they are.
-        num_episodes: how many different episodes one mean is over.
-        num_averages: how many means of each agent.
+        embeddings: embeddings of single episodes.
+        agents: the agent of each episode.
+        num_episodes: number of different episodes in each mean.
+        num_averages: number of means for each agent.
         generator: draws the episodes.
 
     Returns:
@@ -197,9 +197,9 @@ def disjoint_averages(
     `average_episodes` are not.
 
     Args:
-        embeddings: of single episodes.
-        agents: whose they are.
-        num_episodes: how many episodes a group has; those left over are not used.
+        embeddings: embeddings of single episodes.
+        agents: the agent of each episode.
+        num_episodes: number of episodes in a group; those left over are not used.
         generator: draws the groups.
 
     Raises:
@@ -233,10 +233,10 @@ def average_others(
     of the agent without that episode.
 
     Args:
-        embeddings: of single episodes.
-        agents: whose they are.
-        num_episodes: how many different episodes one mean is over; where an agent has fewer
-            others, all of them.
+        embeddings: embeddings of single episodes.
+        agents: the agent of each episode.
+        num_episodes: number of different episodes in each mean; where an agent has fewer others,
+            all of them.
         generator: draws the episodes.
 
     Raises:

@@ -27,7 +27,7 @@ class Triplets(NamedTuple):
     """Episodes for one evaluation of an objective; the leading axes of each are (n, N).
 
     Attributes:
-        reference: e*, of agent i; its time axis may hold several episodes, one after the other.
+        reference: e*, an episode of agent i, or several joined along the time axis.
         positive: e+, another episode of agent i.
         negative: e-, an episode of agent j, the negative for all i ≠ j of its repetition.
     """
@@ -39,12 +39,12 @@ class Triplets(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Networks:
-    """What an objective trains.
+    """The networks that an objective trains.
 
     Attributes:
         encoder: f_θ, ``(observations, actions, step_weights) -> embedding``.
         policy: π_φ, with ``log_prob(observations, embedding, actions)``, see `ConditionalPolicy`.
-        generator: for objectives that draw noise; None if none was passed.
+        generator: source of noise for objectives that draw any; None if none was passed.
     """
 
     encoder: nn.Module
@@ -70,10 +70,10 @@ def draw_triplets(
 
     Args:
         dataset: holds the episodes.
-        episodes: each agent's; at least two, and one more than the longest e* takes.
+        episodes: each agent's episodes: at least two, and one more than the longest e* takes.
         repetitions: n.
-        steps_per_episode: how many random steps of each episode to take; 0 for all of them.
-        agents_per_update: how many random agents to take; 0 for all of them, in their order.
+        steps_per_episode: number of random steps to take of each episode; 0 for all of them.
+        agents_per_update: number of random agents to take; 0 for all of them, in their order.
         reference_episodes: the fewest and the most different episodes that make up e*; their
             number is uniform in this range, and the same for all agents.
         generator: draws agents, episodes and steps.
@@ -166,8 +166,8 @@ def identification_loss(
 
     Args:
         reference: embeddings r* of agent i's reference episodes, (..., N, D).
-        positive: r+ of its positive ones, (..., N, D).
-        negative: r- of one episode of each agent j, (..., N, D).
+        positive: embeddings r+ of its positive episodes, (..., N, D).
+        negative: embeddings r- of one episode of each agent j, (..., N, D).
         form: "softmax" or "margin".
 
     Raises:
@@ -207,8 +207,8 @@ class Hybrid:
 
     Attributes:
         identification_weight: λ; 0 is `imitation`, infinity is `identification`. It weighs a sum
-            over the other agents of an update: with twice as many, half of it does the same.
-        form: of the identification loss, "softmax" or "margin".
+            over the other agents of an update: with twice as many, half the weight does the same.
+        form: form of the identification loss, "softmax" or "margin".
 
     Raises:
         ValueError: if λ is not a number of at least 0, or the form is unknown.
@@ -252,7 +252,7 @@ def require_scalar(loss: Any) -> None:
 
 
 def require_finite(losses: Float[Tensor, " update"]) -> None:
-    """Checks the losses of the training so far.
+    """Checks the losses so far.
 
     Raises:
         ValueError: if one is NaN or infinite; names the first such update.
@@ -262,5 +262,5 @@ def require_finite(losses: Float[Tensor, " update"]) -> None:
         first = int(wrong[0])
         raise ValueError(
             f"objective must return finite losses, got {losses[first].item()} in update {first}; "
-            "a lower learning_rate may do"
+            "a lower learning_rate may help"
         )

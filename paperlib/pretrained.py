@@ -55,8 +55,8 @@ def load(name: str) -> Any:
     Returns:
         `PolicyEmbedder` for an encoder, `agents.populations.Population` for a population, and a
         dictionary of `agents.robosumo_policies.Wrestler` for all others: by name in
-        "robosumo/wrestlers"; by opponent, beside "all" and "all-seen", in
-        "robosumo/wrestlers-best-responses", and beside "all" in "robosumo/wrestlers-specialists";
+        "robosumo/wrestlers"; by opponent, plus "all" and "all-seen", in
+        "robosumo/wrestlers-best-responses", and plus "all" in "robosumo/wrestlers-specialists";
         and in "robosumo/wrestlers-contextual" by variant and seed, such as "Emb-Hyb 0".
 
     Raises:

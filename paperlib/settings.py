@@ -16,17 +16,17 @@ class Settings:
     Attributes:
         num_updates: steps of Adam.
         repetitions: n, draws of Algorithm 1 for all agents in one update.
-        learning_rate: of Adam; decays to zero by a cosine schedule.
+        learning_rate: Adam's learning rate; decays to zero by a cosine schedule.
         embedding_size: D, of the default encoder; a custom encoder determines its own.
-        hidden_size: of the default encoder's hidden layers.
-        policy_hidden_size: of the default conditional policy's hidden layers.
-        likelihood: of actions: "categorical", "gaussian" or "squared_error"; a custom policy has
-            its own.
-        steps_per_episode: how many random steps of each episode an update takes, which keeps the
-            expectations of sums and means; 0 takes all steps.
+        hidden_size: size of the default encoder's hidden layers.
+        policy_hidden_size: size of the default conditional policy's hidden layers.
+        likelihood: likelihood of actions: "categorical", "gaussian" or "squared_error"; a custom
+            policy has its own.
+        steps_per_episode: number of random steps that an update takes of each episode, which keeps
+            the expectations of sums and means; 0 takes all steps.
         normalize_observations: whether to normalise observations by the mean and standard deviation
             (at least 0.01) of the training data; results are clipped to ±5.
-        agents_per_update: how many random agents an update takes; 0 takes all of them.
+        agents_per_update: number of random agents in an update; 0 takes all of them.
         reference_episodes: the fewest and the most episodes that make up a reference e*, one after
             the other; every update draws a number from this range.
 

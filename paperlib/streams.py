@@ -18,7 +18,7 @@ Generators = torch.Generator | Sequence[torch.Generator]
 
 @enum.unique
 class SelfPlayStream(enum.IntEnum):
-    """Suffixes to the key of a self-play training; each has streams of its own."""
+    """Suffixes to the key of a self-play training run; each has streams of its own."""
 
     INITIAL_WEIGHTS = 0  # (*key, _, learner)
     ROLLOUTS = 1  # (*key, _, iteration): matches, actions, minibatches, pools
@@ -53,7 +53,7 @@ def make_generator(*key: int, device: torch.device | str = "cpu") -> torch.Gener
 
 @contextlib.contextmanager
 def global_seed(seed: int, device: torch.device) -> Iterator[None]:
-    """Inside, PyTorch's global generators of the CPU and of ``device`` have this seed; afterwards,
+    """Seeds PyTorch's global generators of the CPU and ``device`` within the context; afterwards,
     they go on as before. Those of other devices are left alone."""
     on_gpu = device.type == "cuda"
     with torch.random.fork_rng([device] if on_gpu else []):
@@ -80,7 +80,7 @@ def uniform(generators: Generators, *shape: int, dtype: torch.dtype = torch.floa
     if isinstance(generators, torch.Generator):
         return torch.rand(shape, generator=generators, device=generators.device, dtype=dtype)
     if len(generators) != shape[0]:
-        raise ValueError(f"generators: got {len(generators)} for {shape[0]} rows; pass one a row")
+        raise ValueError(f"generators: got {len(generators)} for {shape[0]} rows; pass one per row")
     numbers = torch.empty(shape, dtype=dtype, device=generators[0].device)
     for row, generator in zip(numbers, generators, strict=True):
         torch.rand(row.shape, generator=generator, out=row)

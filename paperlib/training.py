@@ -1,4 +1,4 @@
-"""Runs any training to its end, resuming it after interruptions."""
+"""Runs any kind of training to its end, resuming after interruptions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def no_progress(done: int) -> None:
 
 @runtime_checkable
 class Training(Protocol):
-    """A training whose iterations depend on its state alone."""
+    """A training run whose iterations depend on its state alone."""
 
     @property
     def iteration(self) -> int:
@@ -42,7 +42,7 @@ class Training(Protocol):
         ...
 
     def load_state(self, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
-        """Takes over copies of what `state` returned."""
+        """Loads copies of what `state` returned."""
         ...
 
 
@@ -57,20 +57,20 @@ def run(
 ) -> None:
     """Trains to the last iteration, from the checkpoint if there is one.
 
-    A training that was interrupted, at any moment, ends with the same numbers as one that was not.
+    A run that was interrupted, at any moment, ends with the same numbers as one that was not.
 
     Args:
         training: what to train.
         checkpoint: a file, written after the last iteration and every ``checkpoint_every`` before.
-        num_iterations: of the whole training.
+        num_iterations: number of training iterations, those in the checkpoint included.
         progress: called with iterations as they are done; first with those in the checkpoint.
         checkpoint_every: iterations between two checkpoints.
-        restart: whether to start over if the checkpoint is of another training; by default, that is
-            an error.
+        restart: whether to start over if the checkpoint is from another training run; by default,
+            that is an error.
 
     Raises:
-        ValueError: if the checkpoint is damaged, has more iterations than asked for, or is of
-            another training and not ``restart``.
+        ValueError: if the checkpoint is damaged, has more iterations than asked for, or is from
+            another training run and not ``restart``.
     """
     checkpoint_every = _checks.integer("checkpoint_every", checkpoint_every, minimum=1)
     if checkpoint is not None and (found := _load(training, Path(checkpoint), restart=restart)):
@@ -106,12 +106,12 @@ def run_to_file(
 
     Args:
         training: what to train.
-        path: of the finished file; its metadata hold the training's identity under "training".
+        path: the finished file; its metadata hold the run's identity under "training".
         result: content of the finished file.
         num_iterations, progress, restart: see `run`.
 
     Raises:
-        ValueError: if a file is damaged, or of another training and not ``restart``.
+        ValueError: if a file is damaged, or from another training run and not ``restart``.
     """
     path = Path(path)
     if _load(training, path, restart=restart):
@@ -128,7 +128,7 @@ def _signature(training: Training) -> dict[str, Any]:
 
 
 def _load(training: Training, path: Path, *, restart: bool) -> State | None:
-    """Content of a file of this training, or None where there is none."""
+    """Content of this run's file; None if there is none, or another run's is to be replaced."""
     if not path.exists():
         return None
     tensors, metadata = files.load_tensors(path)

@@ -1,1 +1,1 @@
-"""What paperlib does, as workers of the benchmark."""
+"""Benchmark workers that run paperlib."""

@@ -2,7 +2,7 @@
 
 The loop draws as many episodes for an update as `learn` does, takes each out of the dataset by
 itself, without padding, and calls encoder, policy and decoders on one episode at a time; objective
-and optimiser are the same. Before anything is timed, both must give one loss for one draw.
+and optimiser are the same. Before anything is timed, both must give the same loss for a draw.
 
 | world           | episodes of an update | steps of each, and what they are                      |
 |-----------------|-----------------------|-------------------------------------------------------|
@@ -11,9 +11,9 @@ and optimiser are the same. Before anything is timed, both must give one loss fo
 |                 |                       | benchmark; as long as matches of the notebook table_1 |
 | RoboSumo, drawn | 3 × 25 agents × 4     | 20 random ones of the same matches, as in table_1     |
 
-In poker, where the order of steps does not matter to the encoder, `learn` is given equal steps as
-one, which changes no embedding; merging takes place before, once for all updates. And it computes
-equal steps of an update once, as trainings in poker do.
+In poker, where the order of steps does not matter to the encoder, `learn` is given equal steps
+merged into one, which changes no embedding; merging takes place before, once for all updates. And
+it computes equal steps of an update once, as training runs in poker do.
 """
 
 from __future__ import annotations
@@ -50,9 +50,9 @@ class World(NamedTuple):
     """Episodes to learn from, and how.
 
     Attributes:
-        dataset: with the partners' steps.
-        settings: of `learn`; with fewer updates than trainings, whose start takes as long.
-        encoders: names, of `ENCODERS`.
+        dataset: episodes with the partners' steps.
+        settings: settings of `learn`; training runs have more updates, and take as long to start.
+        encoders: names of encoders in `ENCODERS`.
         few_steps: whether many steps are equal.
     """
 
@@ -63,12 +63,12 @@ class World(NamedTuple):
 
 
 def poker(quick: bool) -> World:
-    """Random episodes of the shape of a poker player's, and of its partner's, with six information
+    """Random episodes in the shape of a poker player's and its partner's, with six information
     states and two actions."""
     rng, count = np.random.default_rng(0), 64 * 4
     states = rng.integers(2, size=(6, 11)).astype(float)
     met, done, coin, reply = rng.integers((6, 2, 2, 2), size=(count, 200, 4)).transpose(2, 0, 1)
-    # Who bets or passes first is answered, with one of two cards; the second time it is not
+    # First moves (states 0 to 2) get a reply, by one of the two other cards; second moves do not
     answered = met < 3
     dataset = InteractionDataset.from_arrays(
         states[met],
@@ -84,7 +84,7 @@ def poker(quick: bool) -> World:
 
 
 def robosumo(quick: bool, *, stride: int = 10, steps_per_episode: int = 0) -> World:
-    """Random episodes of the shape of a wrestler's, and of its opponent's."""
+    """Random episodes in the shape of a wrestler's and its opponent's."""
     rng, count = np.random.default_rng(0), 25 * 16
     lengths = np.exp(rng.normal(np.log(119), 0.6, size=count)).clip(20, 500).astype(int) // stride
     sizes = observation_size("ant"), 8
@@ -176,7 +176,7 @@ def draw(world: World, generator: torch.Generator) -> objectives.Triplets:
 
 
 def _stack(batches: tuple[EpisodeBatch, ...]) -> EpisodeBatch:
-    """Shapes (episodes, T, ·)."""
+    """Stacks single episodes, (T, ·) each, into shapes (episodes, T, ·)."""
     stacked = EpisodeBatch(*(torch.stack(parts) for parts in zip(*batches, strict=True)))
     partners = zip(*(batch.partner for batch in batches), strict=True)
     return stacked.with_partner(PartnerSteps(*(torch.stack(parts) for parts in partners)))
@@ -187,7 +187,7 @@ class Cell:
 
     def __init__(self, world: World, encoder: nn.Module, kind: object) -> None:
         self.world, self.generator, dataset = world, make_generator(1), world.dataset
-        self.encoder = copy.deepcopy(encoder)  # of `learn`
+        self.encoder = copy.deepcopy(encoder)  # for `learn`
         without = {"partner_observations": None, "partner_actions": None, "num_partner_actions": 0}
         self.given = dataset if kind is LIAM else dataclasses.replace(dataset, **without)
         if world.few_steps:
@@ -209,7 +209,7 @@ class Cell:
         self.optimiser = torch.optim.Adam(parameters, lr=world.settings.learning_rate, fused=True)
 
     def require_same_loss(self) -> None:
-        """Checks that both forms compute one loss for one draw."""
+        """Checks that both forms compute the same loss for a draw."""
         triplets = draw(self.world, self.generator)
         batched = self.encoder, self.networks.policy.module
         losses = [
@@ -223,7 +223,7 @@ class Cell:
             raise SystemExit(f"the batched loss is {losses[0]}, the looped one {losses[1]}")
 
     def learn(self) -> None:
-        """So many updates of the library."""
+        """All updates of the settings, by the library."""
         embeddings.learn(
             self.given,
             encoder=self.encoder,

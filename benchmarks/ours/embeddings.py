@@ -22,15 +22,15 @@ from paperlib.datasets import InteractionDataset
 from paperlib.environments.particleworld import EPISODE_LENGTH, FORCE_SIZE, listener_size
 from paperlib.streams import make_generator
 
-NUM_AGENTS, NUM_EPISODES = 14, 100  # of each agent
-NUM_UPDATES = 50  # of one call of `learn`
+NUM_AGENTS, NUM_EPISODES = 14, 100  # episodes of each agent
+NUM_UPDATES = 50  # updates in one call of `learn`
 WEIGHT = 1.0  # λ
 
 Draw = tuple[EpisodeBatch, EpisodeBatch, list[EpisodeBatch]]  # e+, e*, an e- of each other agent
 
 
 def make_dataset() -> InteractionDataset:
-    """Random episodes of the shape of a listener's."""
+    """Random episodes in the shape of a listener's."""
     rng = np.random.default_rng(0)
     count = NUM_AGENTS * NUM_EPISODES
     return InteractionDataset.from_arrays(
@@ -42,7 +42,7 @@ def make_dataset() -> InteractionDataset:
 
 
 def draw(episodes: list[list[EpisodeBatch]], rng: random.Random) -> Iterator[Draw]:
-    """What Algorithm 1 draws for one agent after the other."""
+    """Yields what Algorithm 1 draws for one agent after the other."""
     for agent, own in enumerate(episodes):
         positive, reference = rng.sample(own, 2)
         negatives = [rng.choice(theirs) for i, theirs in enumerate(episodes) if i != agent]
@@ -66,7 +66,7 @@ def looped_loss(model: embeddings.PolicyEmbedder, draws: Iterable[Draw]) -> Tens
 
 
 def require_same_loss(model: embeddings.PolicyEmbedder, dataset: InteractionDataset) -> None:
-    """Checks that both forms compute one loss where the loop gets the draws of the library."""
+    """Checks that both forms compute the same loss where the loop gets the library's draws."""
     triplets = objectives.draw_triplets(
         dataset, dataset.episodes_of_agents(), repetitions=1, generator=make_generator(2)
     )
@@ -86,9 +86,9 @@ def make_case(form: str, repetitions: int, threads: int) -> Case:
     """A unit is an anchor.
 
     Args:
-        form: "batched", the library's, or "looped".
+        form: "batched", as in the library, or "looped".
         repetitions: passes in each update of the batched form; the loop has one.
-        threads: of PyTorch.
+        threads: number of PyTorch threads.
     """
     torch.set_num_threads(threads)
     dataset = make_dataset()

@@ -1,7 +1,7 @@
 """Learning embeddings from wrestlers' episodes of 500 steps, and what limits it.
 
 A unit is a floating-point operation of the networks, counted by PyTorch. The forms: `learn` as it
-is; the same updates without drawing episodes, on one draw that is there already; and products of
+is; the same updates without drawing episodes, on one draw made beforehand; and products of
 large matrices, which are the arithmetic limit of the cores.
 """
 
@@ -20,7 +20,7 @@ from paperlib.environments.robosumo_observations import observation_size
 from paperlib.streams import make_generator
 
 NUM_AGENTS, NUM_EPISODES, NUM_STEPS = 15, 40, 500
-NUM_UPDATES = 20  # of one call of `learn`
+NUM_UPDATES = 20  # updates in one call of `learn`
 MATRIX_SIZE = 2048
 SETTINGS = embeddings.Settings(
     num_updates=NUM_UPDATES,
@@ -31,7 +31,7 @@ SETTINGS = embeddings.Settings(
 
 
 def make_dataset() -> InteractionDataset:
-    """Random episodes of the shape of a wrestler's."""
+    """Random episodes in the shape of a wrestler's."""
     rng, count = np.random.default_rng(0), NUM_AGENTS * NUM_EPISODES
     size = observation_size("ant")
     return InteractionDataset.from_arrays(
@@ -46,7 +46,7 @@ def make_case(form: str, threads: int) -> Case:
 
     Args:
         form: "learn", "no drawing" or "matrix products".
-        threads: of PyTorch.
+        threads: number of PyTorch threads.
     """
     torch.set_num_threads(threads)
     if form == "matrix products":

@@ -1,4 +1,4 @@
-"""ParticleWorld with random actions: whole episodes of 25 steps, their restart included."""
+"""ParticleWorld with random actions: whole episodes of 25 steps, including resets."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def make_case(num_episodes: int, form: str, threads: int) -> Case:
         form: "whole episodes" plays them in one call, "compiled" and "plain" call every step. The
             first records all observations and rewards, in the same buffers each time; compiled
             steps have buffers for the observation and the reward of one step.
-        threads: of PyTorch.
+        threads: number of PyTorch threads.
     """
     torch.set_num_threads(threads)
     torch.set_grad_enabled(False)

@@ -1,8 +1,8 @@
 """Steps of RoboSumo, and the physical limit: bare stepping of the same states and actions.
 
-All forms step one recording of matches that were going on, again and again from its first states.
-Where a match began anew, RoboSumo finds that out and draws new states itself, as it always does;
-those that only step are handed the recorded ones.
+All forms step one recording of matches in progress, again and again from its first states. Where a
+match began anew, RoboSumo finds that out and draws new states itself, as it always does; the forms
+that only step are handed the recorded ones.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from paperlib.environments.robosumo import RoboSumo
 from paperlib.environments.robosumo_rules import PHYSICS_STEPS
 
 STATE = mujoco.mjtState.mjSTATE_INTEGRATION
-NUM_STEPS = 25  # of a block
+NUM_STEPS = 25  # steps in a block
 ENDLESS = 10**9  # time must not be up because a recording is played often
 
 
@@ -55,7 +55,7 @@ class Matches:
 
 
 class BareBatch:
-    """MuJoCo's own threads, each with one MjData, or where ``persistent`` one for each match."""
+    """MuJoCo's own threads, each with one MjData."""
 
     def __init__(self, recording: Recording, model: mujoco.MjModel, *, threads: int) -> None:
         self._recording = recording
@@ -74,7 +74,7 @@ class BareBatch:
 
 
 class BareThreads:
-    """`mj_step` on Python's threads, which it does not hold up; one MjData for each match."""
+    """`mj_step` on Python's threads, which it does not block; one MjData for each match."""
 
     def __init__(self, recording: Recording, model: mujoco.MjModel, *, threads: int) -> None:
         self._recording, self._model, self._threads = recording, model, threads
@@ -115,7 +115,7 @@ class BareThreads:
 
 
 def require_same_states(contender: Matches | BareBatch | BareThreads, recording: Recording) -> None:
-    """Checks that matches which did not begin anew come out to the last bit as recorded."""
+    """Checks that matches which did not begin anew end bit for bit as recorded."""
     contender.play()
     begun = np.concatenate([rows for rows, _ in recording.begun])
     kept = np.setdiff1d(np.arange(len(recording.states)), begun)
@@ -141,10 +141,10 @@ def make_case(
 
     Args:
         form: "matches", "threads" or "batch".
-        num_envs: stepped together.
-        threads: that step them.
-        policies: as `record` takes them.
-        integrator: of the matches.
+        num_envs: number of matches that are stepped together.
+        threads: number of threads that step them.
+        policies: see `record`.
+        integrator: integrator of the form "matches".
     """
     recording = record(num_envs, NUM_STEPS, threads=threads, policies=policies)
     if form == "matches":

@@ -1,4 +1,4 @@
-"""RoboSumo's three forms with random actions: many matches, one at a time, one for each process.
+"""RoboSumo's three forms with random actions: many matches at once, one at a time, one per process.
 
 Matches go on from block to block and begin anew where they end. A unit is a step of one match on
 one core.
@@ -21,17 +21,17 @@ from ours.robosumo import require_sumo
 from paperlib.environments.pettingzoo import RoboSumoEnv
 from paperlib.environments.robosumo import RoboSumo
 
-NUM_STEPS = 50  # of a block
-WARM_UP = 150  # steps, after which the matches are at all their stages
+NUM_STEPS = 50  # steps in a block
+WARM_UP = 150  # steps, after which matches are at different stages
 
 Play = Callable[[], NDArray[np.float64]]  # a block of steps; its rewards, (K, N, 2)
 
 
 class Match(gymnasium.Env):
-    """A match as Gymnasium has it: what belongs to the robots stands side by side.
+    """A match as a Gymnasium environment: both robots' observations and actions are concatenated.
 
-    Gymnasium knows one reward. The second robot's stands behind the observations, whose way
-    between processes, shared memory, is the quickest there is.
+    Gymnasium has one reward. The second robot's is appended to the observations, which pass
+    between processes through shared memory, the quickest way there is.
     """
 
     def __init__(self) -> None:
@@ -112,8 +112,8 @@ def make_case(form: str, threads: int, num_envs: int = 1) -> Case:
 
     Args:
         form: "together", "alone" (on one core) or "processes".
-        threads: how many cores there are.
-        num_envs: at once.
+        threads: number of cores.
+        num_envs: number of matches at once.
     """
     forms: dict[str, tuple[Callable[[], Play], int]] = {
         "together": (partial(play_together, num_envs, threads), threads),

@@ -1,8 +1,8 @@
 """Where the time of a batched step of RoboSumo goes: a clock around each of its parts.
 
 The clocks stand around what `RoboSumo.step` calls; together they cost some microseconds a step.
-Bare stepping of the same states, in turn, separates physics from contact forces: these are what the
-calls of `mujoco.batch` take longer in RoboSumo.
+Bare stepping of the same states, in turn, separates physics from contact forces: the latter are
+the extra time that calls of `mujoco.batch` take in RoboSumo.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Clocks:
 
     def __init__(self) -> None:
         self.seconds: Counter[str] = Counter()
-        self._inner = 0.0  # seconds of the parts within the one under way
+        self._inner = 0.0  # seconds of the parts within the current one
 
     def around(self, call: Callable[..., Any], part: str) -> Callable[..., Any]:
         def clocked(*arguments: Any, **options: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Real matches, recorded: where they stood and what was done, to be stepped again by others."""
+"""Records the states and actions of real matches, for other forms to step again."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from paperlib.environments.robosumo_bodies import ROBOTS
 from paperlib.streams import make_generator
 
 ANTS = ("ant", "ant")
-WARM_UP = 200  # steps, after which matches are at all their stages
+WARM_UP = 200  # steps, after which matches are at different stages
 
 torch.set_num_threads(1)  # a policy is too small for more, whose waiting would disturb the physics
 
 
 @dataclasses.dataclass(frozen=True)
 class Recording:
-    """K steps of N matches that were going on, with the new ones begun among them.
+    """K steps of N matches in progress, including new ones that began meanwhile.
 
     Attributes:
-        states: at the first step, (N, S), each as mjSTATE_INTEGRATION of a model without sensors.
-        sensed: the same, as RoboSumo's own model has them: with the history of sensors.
-        actions: of both robots side by side, (K, N, A).
-        begun: after each step the matches that began anew, and their states, K pairs.
+        states: first states, (N, S), each as mjSTATE_INTEGRATION of a model without sensors.
+        sensed: the same states as RoboSumo's own model has them: with the history of sensors.
+        actions: both robots' actions side by side, (K, N, A).
+        begun: for each step, the matches that began anew after it, and their states, K pairs.
         last: states after the last step, (N, S).
     """
 
@@ -48,12 +48,12 @@ class Recording:
 def record(
     num_envs: int, num_steps: int, *, threads: int, policies: str | None = None
 ) -> Recording:
-    """Plays matches until they are at all their stages, then records them.
+    """Plays matches until they are at different stages, then records them.
 
     Args:
         num_envs: N.
         num_steps: K.
-        threads: to play on.
+        threads: number of threads to play on.
         policies: folder of published policies; see `player`.
     """
     matches = RoboSumo(range(num_envs), robots=ANTS, num_threads=threads)
@@ -79,7 +79,7 @@ def record(
 
 
 def player(robot: str, policies: str | None) -> Player:
-    """The robot's published policy "mlp-v1" if it is at hand, else a random one."""
+    """The robot's published policy "mlp-v1" if it is available, else a random one."""
     path = published_policies.find(robot, "mlp", folder=policies)
     if path is None:
         return UniformlyRandom(ROBOTS[robot].num_joints)
@@ -90,8 +90,8 @@ def without_history(states: NDArray[np.float64], model: mujoco.MjModel) -> NDArr
     """The states as the same model without sensors has them.
 
     Args:
-        states: as mjSTATE_INTEGRATION has them, (N, S).
-        model: of the matches.
+        states: states as mjSTATE_INTEGRATION has them, (N, S).
+        model: the matches' model.
     """
     part = mujoco.mjtState
     before = part.mjSTATE_TIME | part.mjSTATE_QPOS | part.mjSTATE_QVEL | part.mjSTATE_ACT

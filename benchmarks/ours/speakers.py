@@ -1,6 +1,6 @@
 """Training speakers for known listeners: exactly, on a table of returns, and with MADDPG.
 
-All speakers are told who listens. MADDPG trains as in Table 3. The exact training makes its table,
+All speakers see who listens. MADDPG trains as in Table 3. The exact training makes its table,
 and learns from it with 60, 120, 240 ... updates, anew each time, until the expected return of its
 speakers is at least what MADDPG's end with; the table and all attempts count. Returns are judged
 off the clock: expected ones on a larger table of other episodes, MADDPG's in episodes.
@@ -30,14 +30,14 @@ SPEAKERS = maddpg.Settings(  # Table 3's
     discount=0.9,
     logit_penalty=1e-3,
 )
-NUM_TABLE_EPISODES, NUM_JUDGED = 256, 1024  # of each word with each listener
+NUM_TABLE_EPISODES, NUM_JUDGED = 256, 1024  # episodes of each word with each listener
 FEWEST_UPDATES, MOST_UPDATES = 60, 960
 EXACT = {"learning_rate": 2e-2, "entropy_weight": 4.0}
 GOAL = 50
 
 
 def make_listeners() -> StackedMLP:
-    """Listeners that learned beside speakers of their own, for less long than a population's."""
+    """Listeners trained with speakers of their own, more briefly than those of a population."""
     learners = maddpg.Learners([make_generator(0, k) for k in range(NUM_LISTENERS)], PAIRS)
     for _ in range(PAIRS.num_iterations):
         learners.step()
@@ -95,7 +95,7 @@ def train_exactly(
 
 
 def make_table(threads: int, repeats: int, seconds: float) -> Table:
-    """A row for each form of training. A training takes the time it takes, three times at most."""
+    """A row for each form of training, from at most three runs, whatever time they take."""
     torch.set_num_threads(threads)
     listeners = make_listeners()
     judge = table_of(listeners, 5, num_episodes=NUM_JUDGED)

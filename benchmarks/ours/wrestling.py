@@ -1,9 +1,9 @@
-"""Training of wrestlers with PPO, and its physical limit: the environment alone, same matches.
+"""Training of wrestlers with PPO, and its limit: the same matches in the environment alone.
 
 A unit is a sample: one action of a learner that PPO learns from. The limit begins the very same
-matches and steps the very same actions, without policies, rewards of the training, or updates.
-Updates use every minibatch of every epoch: a KL limit would end them sooner or later, depending on
-how far the training has come, and with it the rate.
+matches and steps the very same actions, without policies, training rewards, or updates. Updates
+use every minibatch of every epoch: a KL limit would end them sooner or later, depending on the
+run's progress, and so change the rate.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def make_case(form: str, num_rollouts: int, threads: int) -> Case:
     Args:
         form: "ppo", or "environment", the limit.
         num_rollouts: rollouts in a block.
-        threads: of the physics and of PyTorch.
+        threads: number of threads of the physics and of PyTorch.
     """
     torch.set_num_threads(threads)
     shipped = pretrained.load("robosumo/wrestlers")

@@ -1,1 +1,1 @@
-"""What others do, as workers of the benchmark: each runs in an environment without paperlib."""
+"""Benchmark workers that run other libraries, in environments without paperlib."""

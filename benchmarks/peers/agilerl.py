@@ -1,7 +1,7 @@
 """AgileRL's MADDPG on mpe2's simple_speaker_listener_v4 with discrete actions.
 
-The loop is that of AgileRL's own ``train_multi_agent_off_policy``, less its evaluations, its logs
-and its search over hyper-parameters. Networks, batch and updates per step are those of ours;
+The loop is that of AgileRL's own ``train_multi_agent_off_policy``, without its evaluations, logs
+and hyperparameter search. Networks, batch and updates per step are those of ours;
 AgileRL's default networks would have one more hidden layer and layer norms.
 """
 
@@ -67,11 +67,11 @@ def make_case(
     """One block is the least number of steps with whole updates; a unit is a step of one env.
 
     Args:
-        num_envs: 1 steps in this process; more step in as many processes, AgileRL's own way.
-        threads: of PyTorch.
+        num_envs: a single one steps in this process, more in as many processes, AgileRL's own way.
+        threads: number of PyTorch threads.
         steps_per_update: environment steps for each update of all networks.
         replay_size: transitions in the replay, which is full from the beginning.
-        hidden_size: of both hidden layers of every network.
+        hidden_size: size of both hidden layers of every network.
         settings: other arguments of `MADDPG`.
     """
     torch.set_num_threads(threads)

@@ -1,9 +1,9 @@
 """JaxMARL's simple speaker-listener with random continuous actions: jit, vmap and lax.scan.
 
-One call compiles to the restart and 25 steps of the whole batch, and returns all observations and
-rewards, without which XLA would leave them out. The steps draw noise of scale zero: one key for the
-whole batch does instead of one for each episode. With two devices, XLA takes each core for a device
-of its own, which does half of the batch.
+One compiled call resets the whole batch, does 25 steps, and returns all observations and rewards,
+which XLA would otherwise leave out. The steps draw noise of scale zero: one key for the whole batch
+suffices instead of one for each episode. With two devices, XLA treats each core as a device of its
+own, which does half of the batch.
 """
 
 from __future__ import annotations

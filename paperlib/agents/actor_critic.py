@@ -22,7 +22,7 @@ class ActorCritic(nn.Module):
             that reads the others (Cho et al. 2014); see `remember`.
         film_size: number of the policy's inputs, its last ones, that scale and shift its first
             hidden layer (FiLM, Perez et al. 2018), instead of entering it.
-        hidden_size: of each hidden layer.
+        hidden_size: size of each hidden layer.
         action_std: standard deviation of actions at the start; it does not depend on the state.
         generator: draws the weights, orthogonal with the gains of Andrychowicz et al. 2021.
     """
@@ -77,7 +77,7 @@ class ActorCritic(nn.Module):
 
         Args:
             inputs: (B, F); their memory columns are ignored.
-            memory: before this step, (B, M); zeros where an episode begins.
+            memory: memory before this step, (B, M); zeros where an episode begins.
 
         Returns:
             The inputs, (B, F), with the memory after this step in its columns, and that memory.

@@ -1,4 +1,4 @@
-"""Opponent contexts: what a policy π_ψ(a | o, c) conditions on, beside its own observation."""
+"""Opponent contexts: what a policy π_ψ(a | o, c) conditions on besides its own observation."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Components(NamedTuple):
     matrix: Float[Tensor, "embedding context"]
 
     def of(self, embeddings: Float[Tensor, "... embedding"]) -> Float[Tensor, "... context"]:
-        """Contexts of embeddings."""
+        """Maps embeddings to contexts."""
         return (embeddings - self.shift) @ self.matrix
 
 
@@ -66,7 +66,7 @@ class OpponentContext:
     |-----------|-------------------------------------------------------------------------|
     | "zeros"   | zeros: no embedding                                                     |
     | "random"  | standard normal, drawn anew for every match                             |
-    | "oracle"  | one-hot: which of the opponents it is                                   |
+    | "oracle"  | one-hot encoding of the opponent                                        |
     | "offline" | a fixed embedding of each opponent                                      |
     | "online"  | mean embedding of its last episodes, updated when a match ends; zeros at first |
 
@@ -74,16 +74,16 @@ class OpponentContext:
     for an average agent.
 
     Args:
-        kind: one of these.
+        kind: one of the kinds above.
         num_envs: N.
         num_opponents: P.
         context_size: C; at least P for "oracle".
         model: computes embeddings; for "online".
-        components: from embeddings to contexts; for "offline" and "online".
+        components: map embeddings to contexts; for "offline" and "online".
         offline: an embedding of each opponent, (P, D); for "offline".
-        num_episodes: how many last episodes of an opponent "online" averages over.
+        num_episodes: number of an opponent's last episodes that "online" averages over.
         tells_critic: whether the value function sees, in training, which opponent it is.
-        name: identifies the context in checkpoints of a training; the kind by default.
+        name: identifies the context in a training run's checkpoints; the kind by default.
 
     Attributes:
         vectors: c in each match, (N, C).
@@ -165,7 +165,7 @@ class OpponentContext:
         """Sets the vectors of matches that begin.
 
         Args:
-            env_ids: which matches, (M,).
+            env_ids: indices of these matches, (M,).
             opponents: the opponent in each of these matches, 0 to P - 1, (M,).
             generator: draws random vectors.
         """
@@ -187,8 +187,8 @@ class OpponentContext:
         """Adds a step of the opponents to their running embeddings.
 
         Args:
-            observations: of the opponents, (N, O).
-            actions: as drawn, (N, A); clipped to [-1, 1] here.
+            observations: the opponents' observations, (N, O).
+            actions: their actions as drawn, (N, A); clipped to [-1, 1] here.
             playing: which matches are in progress, (N,).
         """
         if self.running:
@@ -209,7 +209,7 @@ class OpponentContext:
         """Keeps the embeddings of opponents whose matches ended, and starts new ones.
 
         Args:
-            env_ids: which matches, (M,).
+            env_ids: indices of these matches, (M,).
             opponents: the opponent in each of these matches, (M,); negative where there was none.
         """
         if not self.running:
@@ -239,13 +239,13 @@ class OpponentContext:
         self._online.begin(torch.arange(len(self.vectors)))
 
     def state(self) -> dict[str, Tensor]:
-        """What is known of the opponents between two iterations of a training."""
+        """What the context knows of the opponents between two training iterations."""
         if not self.running:
             return {}
         return {"table": self.table, "recent": self.recent, "counts": self.counts}
 
     def load_state(self, tensors: Mapping[str, Tensor]) -> None:
-        """Takes over what `state` returned."""
+        """Loads what `state` returned."""
         if self.running:
             self.table, self.recent = tensors["table"].clone(), tensors["recent"].clone()
             self.counts = tensors["counts"].clone()

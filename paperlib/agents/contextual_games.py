@@ -21,11 +21,11 @@ from paperlib.environments.robosumo_rules import MAX_CYCLES
 
 
 class ContextualPolicy:
-    """A wrestler with its context in each of N matches: a `players.Player` of all of them.
+    """A wrestler with its context in each of N matches: a `players.Player` that plays all of them.
 
     Args:
-        wrestler: one with context inputs.
-        contexts: of each match, (N, C). They are part of the memory, whose rows follow the matches.
+        wrestler: a wrestler with context inputs.
+        contexts: one per match, (N, C). They are part of the memory, whose rows follow the matches.
     """
 
     def __init__(self, wrestler: Wrestler, contexts: Float[Tensor, "match context"]) -> None:
@@ -59,15 +59,15 @@ def meet(
     Args:
         sides: one or two players, each with a context for N matches.
         fixed_opponents: play the second robot where there is one side.
-        opponents: which of them plays in each match, (N,); with two sides, the same row of the
-            contexts' tables for both.
-        key: of the random streams.
-        num_rounds: G, how many games of each match count; they are played one after the other.
+        opponents: index of the fixed opponent in each match, (N,); with two sides, the row of both
+            contexts' tables.
+        key: key of the random streams.
+        num_rounds: G, number of games of each match that count, played one after the other.
         max_cycles: steps until a match is a draw.
-        num_threads: of the physics, 0 for all CPUs; does not affect the results.
+        num_threads: number of physics threads, 0 for all CPUs; does not affect the results.
 
     Returns:
-        Of all N matches in the first game that counts, then in the second, and so on, G * N.
+        Results of the first game that counts in all N matches, then the second, and so on, G * N.
     """
     env_ids = np.arange(len(opponents))
     player_ids = np.stack([np.zeros_like(opponents), 1 + opponents * (len(sides) == 1)], axis=1)

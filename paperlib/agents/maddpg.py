@@ -41,14 +41,14 @@ class Settings:
     """Hyperparameters of MADDPG.
 
     Attributes:
-        num_iterations: of the training; in each, a learner plays ``num_episodes`` new episodes of
-            25 steps, then makes 25 updates.
+        num_iterations: number of training iterations, in each of which a learner plays
+            ``num_episodes`` new episodes of 25 steps, then makes 25 updates.
         num_episodes: episodes per learner and iteration; a multiple of the number of listeners.
         replay_iterations: iterations that the replay buffer holds.
         batch_size: transitions per learner and update; with fixed listeners it is rounded down to a
             multiple of their number, each of which gets an equal share.
-        hidden_size: of the two hidden layers of every network.
-        learning_rate: of Adam; falls linearly to a twentieth in the second half of training.
+        hidden_size: size of the two hidden layers of every network.
+        learning_rate: Adam's learning rate; falls linearly to 1/20 in the second half of training.
         discount: γ.
         tau: τ of the soft updates of the target networks.
         logit_penalty: weight of the mean squared logits in the actors' loss, as in the original.
@@ -84,9 +84,9 @@ class Learners:
         settings: see `Settings`.
         message_size: bits in a message.
         listeners: fixed listeners that the speakers learn with; without them, pairs learn.
-        contexts: what the speakers are given beside the colour, shape (K, L, P, C): with listener
+        contexts: what the speakers see besides the colour, shape (K, L, P, C): with listener
             l, each episode draws one of P vectors. Needs ``listeners``.
-        dynamics: of `ParticleWorld`.
+        dynamics: dynamics of the `ParticleWorld`.
         source: what else determines the result, such as the generators' keys, for checkpoints.
 
     Raises:
@@ -144,8 +144,8 @@ class Learners:
         self.actor_optimiser = torch.optim.Adam(self.actors, lr=rate, fused=True)
         self.critic_optimiser = torch.optim.Adam(self.critics.parameters(), lr=rate, fused=True)
         self.replay = Replay(settings.replay_iterations)
-        self.returns: list[Tensor] = []  # a (K,) of mean returns for each iteration
-        share = settings.batch_size // self.num_groups  # of each listener
+        self.returns: list[Tensor] = []  # mean returns of each iteration, (K,)
+        share = settings.batch_size // self.num_groups  # transitions for each listener
         self.batch_size = share * self.num_groups
         one_hot = torch.eye(self.num_groups, device=self.generators[0].device)[:, :known]
         one_hot = one_hot.repeat_interleave(share, dim=0)
@@ -255,7 +255,7 @@ class Learners:
         return tensors, {"num_iterations": self.replay.num_iterations}
 
     def load_state(self, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
-        """Takes over what `state` returned."""
+        """Loads what `state` returned."""
         device = self.generators[0].device
         tensors = {name: tensor.to(device, copy=True) for name, tensor in tensors.items()}
 

@@ -31,7 +31,7 @@ class Results:
         winner: 0 or 1, or `robosumo_rules.NO_ONE`, (N,).
         lost: which robots lost, (N, 2).
         reasons: index into `robosumo_rules.REASONS`, (N,).
-        lengths: steps, (N,).
+        lengths: number of steps, (N,).
     """
 
     winner: NDArray[np.int64]
@@ -75,7 +75,7 @@ def play(
 
     Args:
         env: N matches, with ``auto_reset=False``.
-        players: who can play.
+        players: the players that ``player_ids`` refers to.
         player_ids: the indices of the first and the second robot's player in each match, (N, 2).
         generator: draws the players' actions.
         watch: called when the matches have begun, and after each step.
@@ -135,7 +135,7 @@ def _forget(
     """Drops the rows of some matches from each player's memory.
 
     Args:
-        memories: by player; updated.
+        memories: each player's memory, by index; updated in place.
         player_ids: the player of each match so far, (M,).
         kept: which matches go on, (M,).
     """
@@ -143,7 +143,7 @@ def _forget(
         if memory is not None:
             rows = torch.from_numpy(kept[player_ids == player])
             parts = [part[rows] for part in memory]
-            memories[player] = getattr(memory, "_make", tuple)(parts)  # named tuples stay such
+            memories[player] = getattr(memory, "_make", tuple)(parts)  # keeps named tuples named
 
 
 def collect(
@@ -162,10 +162,10 @@ def collect(
         players: player k is agent k.
         graph: who meets whom.
         num_episodes: matches on each edge; the agents swap sides from one to the next.
-        key: of the random streams of matches and actions.
+        key: key of the random streams of matches and actions.
         robot: which robot all players control.
         max_cycles: steps until a match is a draw.
-        num_threads: of the physics; does not affect the results.
+        num_threads: number of physics threads; does not affect the results.
 
     Returns:
         Episodes 2m and 2m + 1 are the first and the second robot's view of match m; edges in their

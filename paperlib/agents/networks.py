@@ -45,7 +45,7 @@ class StackedMLP(nn.Module):
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, Tensor], *, prefix: str = "") -> StackedMLP:
-        """The stack whose `state_dict` stands in ``tensors``, each name after ``prefix``.
+        """The stack whose `state_dict` is in ``tensors``, under names that begin with ``prefix``.
 
         Raises:
             ValueError: if the tensors are not those of a stack.
@@ -93,7 +93,7 @@ def descend(
     """A step of gradient descent that clips the gradient of each stacked network by its own norm.
 
     Args:
-        optimiser: of the networks' parameters.
+        optimiser: updates the networks' parameters.
         loss: a scalar.
         networks: the stacks whose gradients are clipped.
         max_grad_norm: the largest norm of one network's gradient.
@@ -120,7 +120,7 @@ def sample_bits(logits: Tensor, noise: Tensor) -> Tensor:
     """Binary messages, straight-through (Maddison et al. 2017, binary Concrete at temperature 1).
 
     Args:
-        logits: of each bit being one, shape (..., M).
+        logits: log-odds of each bit being one, shape (..., M).
         noise: uniform in [0, 1), same shape.
 
     Returns:
@@ -135,7 +135,7 @@ def sample_one_hot(logits: Tensor, noise: Tensor) -> Tensor:
     """One-hot actions, straight-through Gumbel-softmax at temperature 1 (Jang et al. 2017).
 
     Args:
-        logits: of each action, shape (..., A).
+        logits: unnormalised log-probabilities of the actions, shape (..., A).
         noise: uniform in [0, 1), same shape.
 
     Returns:

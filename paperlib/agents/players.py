@@ -78,10 +78,10 @@ def sample_actions(
 
     Args:
         actions: (N, A); rows without a player stay as they are.
-        observations: the robot's, (N, O).
-        players: who can play.
+        observations: the robot's observations, (N, O).
+        players: the players that ``player_ids`` refers to.
         player_ids: the index of each match's player, or `UNASSIGNED`, (N,).
-        memories: each player's, by index; updated.
+        memories: each player's memory, by index; updated in place.
         generator: draws the actions.
     """
     present = np.unique(player_ids[player_ids != UNASSIGNED]).tolist()
@@ -118,7 +118,7 @@ def act_together(
     more than the networks.
 
     Args:
-        wrestlers: who act.
+        wrestlers: the wrestlers that act.
         observations: (B, O).
         members: the index of each row's wrestler, (B,).
         generator: draws the actions.

@@ -48,10 +48,10 @@ def random_policies(
     network acts for both players, which the information state distinguishes.
 
     Args:
-        game: whose information states they see.
-        num_agents: how many.
-        gain: of all layers.
-        hidden_sizes: of the hidden layers.
+        game: the game to play.
+        num_agents: number of agents.
+        gain: scale of the weights of all layers.
+        hidden_sizes: sizes of the hidden layers.
         generator: draws weights and biases.
 
     Returns:
@@ -82,7 +82,7 @@ class Trajectories(NamedTuple):
         actions: what player 0 did, (E, T).
         reply_states: the information state of player 1 right after, -1 where it had no turn before
             player 0's next step, (E, T).
-        replies: what player 1 did then, -1 where nothing, (E, T).
+        replies: what player 1 did then, -1 where it had no turn, (E, T).
         rewards: player 0's return, in chips, where the hand ended before its next step, else 0,
             (E, T).
     """
@@ -106,9 +106,9 @@ def play(
     """Plays hand after hand on many tables until player 0 has acted ``num_steps`` times.
 
     Args:
-        game: what is played.
-        policies: from which player 0 is chosen: probabilities, 0 where an action is not legal.
-        opponents: from which player 1 is chosen.
+        game: the game to play.
+        policies: candidates for player 0, as probabilities: 0 where an action is not legal.
+        opponents: candidates for player 1, likewise.
         players: on each table, which of ``policies`` is player 0 and which of ``opponents`` is
             player 1.
         num_steps: T.

@@ -62,8 +62,8 @@ def play(
     the force, one of five unit vectors, from its categorical distribution.
 
     Args:
-        speakers: from (K, N, 3 + C) to the logits of each bit, (K, N, M).
-        listeners: from (K, N, 8 + M) to the logits of each force, (K, N, 5).
+        speakers: map (K, N, 3 + C) to the logits of each bit, (K, N, M).
+        listeners: map (K, N, 8 + M) to the logits of each force, (K, N, 5).
         world: a `ParticleWorld`; its generator makes all draws.
         context: appended to the speaker's observation, (K, N, C).
         channel: maps messages to what listeners hear, (K, N, M); the record holds the messages. It
@@ -117,11 +117,11 @@ def cross_play(
     """Returns of every speaker with every listener.
 
     Args:
-        speakers: a stack of K.
-        listeners: a stack of L.
-        generators: one, or one for each speaker.
-        num_episodes: of each pair, at least 1.
-        contexts: given to the speakers, (K, L, P, C): episode n of a pair gets number n mod P.
+        speakers: a stack of K networks.
+        listeners: a stack of L networks.
+        generators: one for all speakers, or one for each.
+        num_episodes: episodes of each pair, at least 1.
+        contexts: inputs for the speakers, (K, L, P, C): episode n of a pair gets number n mod P.
 
     Returns:
         The return (sum of 25 rewards) of each episode, (K, L, num_episodes).
@@ -147,7 +147,7 @@ class Population(nn.Module):
     Args:
         speakers: stack of K networks, 3 -> M.
         listeners: stack of K networks, 8 + M -> 5.
-        provenance: how it was made; saved in its file.
+        provenance: how it was made; saved with it.
     """
 
     def __init__(
@@ -168,7 +168,7 @@ class Population(nn.Module):
 
     @property
     def dynamics(self) -> str:
-        """Of the ParticleWorld that it was trained in, "mpe2" if its provenance names none."""
+        """Dynamics of the ParticleWorld it was trained in, "mpe2" if its provenance names none."""
         return self.provenance.get("dynamics", "mpe2")
 
     def save(self, path: str | Path) -> None:
@@ -223,14 +223,14 @@ def collect(
     Args:
         population: speaker k is agent k, listener k is agent num_pairs + k.
         graph: bipartite, edges (speaker, listener).
-        num_episodes: on each edge.
+        num_episodes: episodes on each edge.
         generator: draws the episodes.
-        channel: between speakers and listeners, see `play`.
+        channel: maps messages to what listeners hear, see `play`.
         with_speakers: whether to keep, as the partners' steps, the speakers' colours and the bits
             that they send.
 
     Raises:
-        ValueError: if an edge is not of a speaker and a listener of the population.
+        ValueError: if an edge does not join a speaker and a listener of the population.
     """
     count = population.num_pairs
     parts = []

@@ -22,16 +22,16 @@ class Settings:
     """PPO hyperparameters.
 
     Attributes:
-        learning_rate: of Adam.
+        learning_rate: Adam's learning rate.
         discount: γ.
         gae_lambda: λ of the generalised advantage estimates.
         clip: ε of the clipped objective.
         num_epochs: passes over each rollout.
-        minibatch_size: samples in an update, or up to twice as many: a rollout's are shared out
+        minibatch_size: samples in an update, or up to twice as many, since a rollout is divided
             evenly.
         value_coef: weight of the value function's loss.
         entropy_coef: weight of the entropy bonus.
-        max_grad_norm: the gradient's norm is clipped to it.
+        max_grad_norm: the largest norm of the gradient, which is clipped to it.
         target_kl: KL divergence from the old policy on a minibatch, in nats, beyond which the
             update ends.
 
@@ -61,13 +61,13 @@ class Rollout(NamedTuple):
 
     Attributes:
         inputs: (T, B, F).
-        actions: as drawn, (T, B, A).
-        log_probs: of the actions when they were drawn, (T, B).
-        values: of the states, (T, B).
+        actions: actions as drawn, (T, B, A).
+        log_probs: log-densities of the actions when they were drawn, (T, B).
+        values: values of the states, (T, B).
         rewards: (T, B).
         dones: whether the next state begins another episode, (T, B).
-        last_values: of the states after the last step, (B,).
-        memory: before the first step, (B, M); None for policies without memory.
+        last_values: values of the states after the last step, (B,).
+        memory: memory before the first step, (B, M); None for policies without memory.
     """
 
     inputs: Float[Tensor, "time batch in"]
@@ -128,7 +128,7 @@ def update(
 
     Args:
         model: updated in place.
-        optimiser: of its parameters, see `make_optimiser`.
+        optimiser: updates the model's parameters, see `make_optimiser`.
         rollout: collected with the current model.
         settings: see `Settings`.
         generator: draws the minibatches, and what ``augment`` draws.
@@ -191,8 +191,8 @@ def _minibatches(
     generator: torch.Generator,
     augment: Augment | None,
 ) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor, Tensor]]:
-    """For each minibatch: all inputs of the pass; and its own rows, normalised inputs, actions, and
-    their log-probabilities before the update."""
+    """Yields, for each minibatch, all inputs of the pass, and its own rows, normalised inputs,
+    actions, and their log-probabilities before the update."""
     given = raw, actions = rollout.inputs.flatten(0, 1), rollout.actions.flatten(0, 1)
     inputs, old = model.normalizer(raw), rollout.log_probs.flatten()
     before = copy.deepcopy(model) if augment else model
@@ -217,7 +217,7 @@ def _sequences(
     *,
     learn_memory: bool,
 ) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor, Tensor]]:
-    """Like `_minibatches`, of whole environments, with memories computed by the current model."""
+    """Like `_minibatches`, but whole environments, with memories computed by the current model."""
     raw, (time, batch) = rollout.inputs, rollout.rewards.shape
     actions, old = rollout.actions.flatten(0, 1), rollout.log_probs.flatten()
     index = torch.arange(time * batch).view(time, batch)

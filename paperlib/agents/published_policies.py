@@ -187,8 +187,8 @@ def find(robot: str, kind: str, *, folder: Path | str | None = None) -> Path | N
     Args:
         robot: "ant", "bug" or "spider".
         kind: "mlp" or "lstm".
-        folder: the clone, or one with files named like "ant-mlp-v1.npy"; by default the value of
-            the environment variable ROBOSUMO_POLICIES.
+        folder: the clone, or a folder with files named like "ant-mlp-v1.npy"; by default the value
+            of the environment variable ROBOSUMO_POLICIES.
     """
     folder = folder or os.environ.get(FOLDER_VARIABLE)
     if not folder:

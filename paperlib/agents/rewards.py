@@ -19,18 +19,18 @@ class RewardWeights:
     Distances from the centre are max(|x|, |y|), since the ring is square.
 
     Attributes:
-        win: for a match won.
+        win: added for a match won.
         loss: subtracted for a match lost, also if both robots lose.
         draw: subtracted when a match ends without a loser.
-        approach: for each metre that the distance to the opponent shrinks.
-        push: for each metre that the opponent moves away from the centre.
+        approach: added for each metre that the distance to the opponent shrinks.
+        push: added for each metre that the opponent moves away from the centre.
         outward_penalty: subtracted for each metre that the wrestler moves away from the centre.
-        toppling_bonus: for each metre that the opponent's torso sinks.
-        rising_bonus: for each metre that the wrestler's torso rises.
-        height_bonus: for each metre of the torso's height, per second.
+        toppling_bonus: added for each metre that the opponent's torso sinks.
+        rising_bonus: added for each metre that the wrestler's torso rises.
+        height_bonus: added for each metre of the torso's height, per second.
         distance_penalty: subtracted for each metre between the two, per second.
-        edge_bonus: for each metre that the wrestler is away from the centre, per second.
-        circling_bonus: for each radian that the wrestler moves counterclockwise around its
+        edge_bonus: added for each metre that the wrestler is away from the centre, per second.
+        circling_bonus: added for each radian that the wrestler moves counterclockwise around its
             opponent, seen from above; a negative weight rewards moving clockwise.
         time_penalty: subtracted per second.
         control_penalty: subtracted for each unit of squared actions.

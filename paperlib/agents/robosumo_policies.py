@@ -31,10 +31,10 @@ class Wrestler(nn.Module):
     Args:
         robot: "ant", "bug" or "spider".
         generator: draws the weights.
-        hidden_size: of both hidden layers.
-        action_std: of the actions at the start.
-        context_size: C, inputs of the networks beside the F features of the observation.
-        memory_size: M, of a GRU that reads features and context, and whose state is an input, too.
+        hidden_size: size of both hidden layers.
+        action_std: standard deviation of the actions at the start.
+        context_size: C, inputs of the networks besides the F features of the observation.
+        memory_size: M, size of a GRU that reads features and context; its state is an input, too.
         film: whether context and memory scale and shift the policy's first hidden layer (FiLM),
             instead of entering it like features.
         critic_size: K, further inputs of the value function, used only in training.
@@ -81,7 +81,7 @@ class Wrestler(nn.Module):
 
         Args:
             state: a `state_dict` of a wrestler, or its `playing_state`.
-            robot: which robot it controls.
+            robot: the robot that it controls.
             source: where the weights come from, for error messages.
 
         Raises:
@@ -142,10 +142,10 @@ class Wrestler(nn.Module):
         """Adds inputs, zero-weighted, so that behaviour is unchanged.
 
         Args:
-            context_size: C, of policy and value function.
-            memory_size: M, likewise.
-            film: how the policy takes both in, see `Wrestler`.
-            critic_size: K, of the value function alone.
+            context_size: C, inputs of policy and value function.
+            memory_size: M, size of the memory, another input of both.
+            film: whether context and memory enter the policy by FiLM, see `Wrestler`.
+            critic_size: K, inputs of the value function alone.
             generator: draws the weights of the memory.
 
         Raises:
@@ -254,9 +254,9 @@ def save(
     """Writes wrestlers of one robot to one safetensors file with a checksum.
 
     Args:
-        path: of the file.
-        wrestlers: by name, at least one.
-        provenance: where they come from; whatever JSON can hold.
+        path: the file to write.
+        wrestlers: wrestlers by name, at least one.
+        provenance: where they come from; anything that JSON can hold.
         to_play: whether to leave out value functions, see `Wrestler.playing_state`.
     """
     files.save_tensors(path, *pack(wrestlers, provenance, to_play=to_play))
@@ -265,7 +265,7 @@ def save(
 def load(path: str | Path, *, robot: str = "ant") -> tuple[dict[str, Wrestler], dict[str, Any]]:
     """Reads wrestlers, in their order, and their provenance.
 
-    In a file that `training.run_to_file` wrote, the provenance holds the identity of the training
+    In a file that `training.run_to_file` wrote, the provenance holds the training run's identity
     under "training".
 
     Raises:

@@ -21,7 +21,7 @@ from paperlib.agents.robosumo_features import TO_OPPONENT, mapped_features, num_
 from paperlib.environments.robosumo_bodies import Matrix, mapped_joints
 
 KINDS = ("all", "rotations")
-FLIPS = ((1, 1), (-1, 1), (1, -1), (-1, -1))  # of x and y; both turn the match by 180 degrees
+FLIPS = ((1, 1), (-1, 1), (1, -1), (-1, -1))  # signs of x and y; two flips make a half turn
 
 
 class Symmetry(NamedTuple):
@@ -29,8 +29,8 @@ class Symmetry(NamedTuple):
     ``signs[k]``.
 
     Attributes:
-        feature_origins, feature_signs: of `robosumo_features.egocentric`, (F,).
-        action_origins, action_signs: of the torques, (A,).
+        feature_origins, feature_signs: these numbers for `robosumo_features.egocentric`, (F,).
+        action_origins, action_signs: these numbers for the torques, (A,).
     """
 
     feature_origins: Int[Tensor, " feature"]
@@ -49,7 +49,7 @@ class Symmetry(NamedTuple):
 
 
 def reflection(robot: str, flips: tuple[int, int]) -> Symmetry:
-    """The reflected match.
+    """The symmetry that reflects the match.
 
     Args:
         robot: "ant", "bug" or "spider".
@@ -106,7 +106,7 @@ class Front:
         """How many quarter turns make the opponent's side the front, 0 to 3.
 
         Args:
-            features: of `robosumo_features.egocentric`.
+            features: what `robosumo_features.egocentric` returns.
         """
         x, y = features[:, TO_OPPONENT].unbind(1)
         sides = torch.atan2(y, x) / (math.pi / 2)
@@ -161,7 +161,7 @@ class Augmentation:
 
     Args:
         robot: "ant", "bug" or "spider".
-        kind: which, see `all_symmetries`.
+        kind: which symmetries, see `all_symmetries`.
 
     Raises:
         ValueError: if the kind is unknown.

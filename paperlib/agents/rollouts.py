@@ -19,7 +19,7 @@ from paperlib.agents.rewards import RewardWeights
 from paperlib.agents.robosumo_policies import Wrestler
 from paperlib.environments.robosumo import RoboSumo, Step
 
-ZERO_ACTION, RANDOM, FIRST_FIXED = 0, 1, 2  # players; after the fixed ones come earlier versions
+ZERO_ACTION, RANDOM, FIRST_FIXED = 0, 1, 2  # player numbers; earlier versions come last
 KINDS = ("self-play", "zero action", "random", "fixed opponent", "earlier")
 
 
@@ -33,11 +33,11 @@ class OpponentSampler:
     Args:
         num_envs: N.
         num_learners: 1 or 2.
-        action_size: A, of the opponents.
+        action_size: A, size of the opponents' actions.
         fixed_opponents: policies that do not learn.
-        self_play_fraction: of all matches.
-        zero_action_fraction, random_fraction, fixed_opponent_fraction: of the other matches; the
-            rest is against earlier versions, or robots at rest while there are none.
+        self_play_fraction: share of self-play among all matches.
+        zero_action_fraction, random_fraction, fixed_opponent_fraction: shares of the other matches;
+            the rest is against earlier versions, or robots at rest while there are none.
         pool_size: earlier versions of each learner that are kept.
 
     Attributes:
@@ -114,7 +114,7 @@ class OpponentSampler:
         return (np.concatenate([self_play, own]), own[:0]) if learner == 0 else (own, self_play)
 
     def kind(self, env_id: int) -> str:
-        """Which of `KINDS` the opponent in a match is of."""
+        """The kind of the opponent in a match, one of `KINDS`."""
         player = int(self.player_ids[env_id])
         simple = {UNASSIGNED: "self-play", ZERO_ACTION: "zero action", RANDOM: "random"}
         last_fixed = FIRST_FIXED + len(self.fixed_opponents) - 1
@@ -134,16 +134,16 @@ class RolloutCollector:
     Args:
         env: N matches with automatic resets.
         learners: one, or two that play each other.
-        opponents: who they meet.
-        context: of the learner, about its opponents.
-        rewards: of the learners.
+        opponents: samples the opponents that they meet.
+        context: the learner's context about its opponents.
+        rewards: weights of the learners' rewards.
 
     Raises:
         ValueError: if the context is for other matches or opponents.
 
     Attributes:
-        outcomes: of matches that ended since `begin`, for each learner and kind of opponent:
-            1, 0 or -1 for a win, draw or loss, and the match's length.
+        outcomes: results of matches that ended since `begin`, for each learner and kind of
+            opponent: 1, 0 or -1 for a win, draw or loss, and the match's length.
     """
 
     def __init__(
@@ -179,7 +179,7 @@ class RolloutCollector:
         """Begins all matches anew.
 
         Args:
-            generator: draws how matches begin, and everybody's actions.
+            generator: draws the matches' seeds and everybody's actions.
             opponent_generator: draws opponents.
             context_generator: draws random contexts.
         """
@@ -196,7 +196,7 @@ class RolloutCollector:
         self._begin_matches(np.arange(self.env.num_envs))
 
     def collect(self, rollout_length: int) -> list[ppo.Rollout]:
-        """The next steps of all matches, as a rollout for each learner."""
+        """Plays the next steps of all matches; returns a rollout for each learner."""
         kept: list[list[tuple[Tensor, ...]]] = [[] for _ in self.learners]
         players, memories = self.opponents.players, list(self.memories)
         for _ in range(rollout_length):

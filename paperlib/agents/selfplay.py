@@ -31,26 +31,26 @@ class Recipe:
     Each iteration begins with new matches and draws from random streams of its own.
 
     Attributes:
-        num_iterations: of the whole training.
+        num_iterations: number of training iterations.
         num_rollouts: rollouts in an iteration, each followed by an update.
         num_envs: matches played at a time.
         rollout_length: steps of each match in a rollout.
-        self_play_fraction: of all matches: the learners play each other, or a single one itself.
-        zero_action_fraction: of the other matches: against a robot at rest.
-        random_fraction: of the other matches: against one that acts at random.
-        fixed_opponent_fraction: of the other matches: against given opponents that do not learn.
-            What is left goes to earlier versions of the learner.
+        self_play_fraction: share of matches in which the learners, or copies of a single one, meet.
+        zero_action_fraction: share of the other matches that are against a robot at rest.
+        random_fraction: share of the other matches that are against one that acts at random.
+        fixed_opponent_fraction: share of the other matches that are against given opponents, which
+            do not learn. What is left goes to earlier versions of the learner.
         opponent_pool_size: earlier versions of each learner that are kept.
-        rewards: of the learners.
+        rewards: weights of the learners' rewards.
         ppo: hyperparameters of PPO.
-        lr_decay: the learning rate falls linearly by this fraction over the training, and further
+        lr_decay: the learning rate falls linearly by this fraction over the run, and further
             where ``ppo.target_kl`` requires it, see `SelfPlay.learning_rates`.
         critic_iterations: number of first iterations in which only the value function learns.
         action_std: standard deviation of actions at the start, and its maximum for a learner that
             starts from a parent.
         min_action_std: minimum of the standard deviation in training.
-        hidden_size: of the networks; parents keep theirs.
-        symmetries: which kind of `robosumo_symmetries.all_symmetries` augments updates, or "none";
+        hidden_size: hidden size of the networks; parents keep theirs.
+        symmetries: kind of `robosumo_symmetries.all_symmetries` that augments updates, or "none";
             not applied to learners with a memory.
 
     Raises:
@@ -105,22 +105,22 @@ class Recipe:
 
 
 class SelfPlay:
-    """A training of one learner, or of two that play each other; see `training.Training`.
+    """A training run of one learner, or of two that play each other; see `training.Training`.
 
     Args:
-        key: of the random streams.
+        key: key of the random streams.
         recipe: how to train.
         num_learners: 1, or 2 for a pair.
         parents: the `state_dict` that each learner starts from; without any, weights are random.
         fixed_opponents: `state_dict`s of opponents that do not learn.
-        robot: which robot they all are.
-        context: of the learner, about its opponents, which must all be fixed.
-        num_threads: of the physics; the results do not depend on it.
+        robot: the robot of all wrestlers: "ant", "bug" or "spider".
+        context: the learner's context about its opponents, which must all be fixed.
+        num_threads: number of physics threads; the results do not depend on it.
 
     Attributes:
-        learning_rates: of each learner's next update, limited by the recipe's: a tenth lower after
-            an update that ``target_kl`` ended, else 2 % higher (after Rudin et al. 2022).
-        history: of each iteration: a learner's samples so far, mean statistics, and outcomes.
+        learning_rates: rate of each learner's next update, limited by the recipe's: a tenth lower
+            after an update that ``target_kl`` ended, else 2 % higher (after Rudin et al. 2022).
+        history: for each iteration, a learner's samples so far, mean statistics, and outcomes.
         seconds: wall time of each iteration; not part of the result.
 
     Raises:
@@ -281,7 +281,7 @@ class SelfPlay:
         return tensors, {name: getattr(self, name) for name in names}
 
     def load_state(self, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
-        """Takes over what `state` returned."""
+        """Loads what `state` returned."""
 
         def part(prefix: str) -> dict[str, Tensor]:
             return files.without_prefix(prefix, tensors)

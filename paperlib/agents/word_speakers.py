@@ -56,13 +56,13 @@ def word_returns(
     generator: torch.Generator,
     dynamics: str = "mpe2",
 ) -> Float[Tensor, "2 listener target word"]:
-    """Two tables R of mean returns, of independent episodes: choose on one, evaluate on the other.
+    """Two tables R of mean returns from independent episodes: choose on one, evaluate on the other.
 
     Args:
-        listeners: a stack of L, for messages of at most 8 bits.
-        num_episodes: of each word with each listener; about a sixth for each target and table.
+        listeners: a stack of L networks, for messages of at most 8 bits.
+        num_episodes: episodes of each word with each listener; about a sixth per target and table.
         generator: draws the episodes.
-        dynamics: of the world.
+        dynamics: dynamics of the world.
 
     Raises:
         ValueError: if there are too many words, or a target came up in no episode of a table.
@@ -182,14 +182,14 @@ def train_speakers(
 
     Args:
         contexts: given to each of K speakers with each of L listeners, (K, L, P, C).
-        returns: R of the training listeners.
+        returns: the table R of these listeners.
         generators: one for each speaker; draws its weights.
-        num_updates: of Adam.
-        learning_rate: of Adam; decays to zero by a cosine schedule.
-        hidden_size: of both hidden layers.
+        num_updates: number of Adam updates.
+        learning_rate: Adam's learning rate; decays to zero by a cosine schedule.
+        hidden_size: size of both hidden layers.
         entropy_weight: τ at the start, in units of the return.
-        contexts_per_update: how many random ones of each listener's P contexts an update takes; 0
-            takes all of them.
+        contexts_per_update: number of each listener's P contexts that an update draws; 0 takes all
+            of them.
 
     Returns:
         A stack of K speakers, and J averaged over listeners before each update.
@@ -237,7 +237,7 @@ def as_policies(speakers: StackedMLP, *, generator: streams.Generators) -> Polic
 
     Args:
         speakers: a stack of K networks with 2^M outputs.
-        generator: one, or one for each speaker; draws the words.
+        generator: one for all speakers, or one for each; draws the words.
     """
     bits = words(speakers.sizes[-1].bit_length() - 1)
 

@@ -16,7 +16,7 @@ from paperlib.alternatives.gated_pooling import GatedPoolingEncoder
 from paperlib.encoders import EpisodeEncoder, initialise
 
 GAIN = 10.0  # means over many steps differ little between episodes
-VALUE_SIZE = 4  # of a slot of gated pooling
+VALUE_SIZE = 4  # size of a slot of gated pooling
 
 
 class DeepSetsEncoder(nn.Module):
@@ -28,10 +28,10 @@ class DeepSetsEncoder(nn.Module):
 
     Args:
         observation_size: O.
-        action_size: A; a categorical action comes one-hot.
+        action_size: A; categorical actions are one-hot.
         embedding_size: D.
-        hidden_size: of the layers before the mean.
-        head_size: H, of the layers after it.
+        hidden_size: size of the layers before the mean.
+        head_size: H, size of the layers after it.
         gated: whether steps are pooled by gates, into H / `VALUE_SIZE` slots.
         scale: s, the L2 norm of every embedding.
         generator: draws the weights.

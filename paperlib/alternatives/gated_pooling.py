@@ -29,11 +29,11 @@ class GatedPoolingEncoder(nn.Module):
 
     Args:
         observation_size: O.
-        action_size: A; a categorical action comes one-hot.
+        action_size: A; categorical actions are one-hot.
         num_slots: M.
         value_size: V.
         prior_weight: c > 0, in steps: how strongly slots are shrunk.
-        hidden_size: of the hidden layers of g and v.
+        hidden_size: size of the hidden layers of g and v.
         generator: draws the weights.
 
     Raises:
@@ -84,7 +84,7 @@ class ReadingPolicy(ConditionalPolicy):
         action_size: A.
         num_slots: M, as in the encoder, whose embeddings have M·V numbers.
         value_size: V.
-        hidden_size: of all hidden layers.
+        hidden_size: size of all hidden layers.
         likelihood: see `ConditionalPolicy`.
         generator: draws the weights.
 

@@ -57,7 +57,7 @@ class OnDistinctRows(nn.Module):
     half of the rows are distinct, the network is applied to all of them.
 
     Args:
-        network: from (..., I) to (..., F), each row by itself.
+        network: maps (..., I) to (..., F), each row by itself.
     """
 
     def __init__(self, network: nn.Module) -> None:

@@ -29,7 +29,7 @@ def info_nce_loss(
     2018) with several positives, L^sup_out of SupCon (Khosla et al. 2020).
 
     Args:
-        embeddings: f, V ≥ 2 of each of N agents, (V, N, D).
+        embeddings: f of V ≥ 2 episodes of each of N agents, (V, N, D).
         temperature: τ > 0.
 
     Raises:
@@ -80,10 +80,10 @@ class LIAM(nn.Module):
     embedding of the whole episode is decoded at every step, together with its observation o_t.
 
     Args:
-        dataset: with the partners' observations and actions; μ and σ are their mean and standard
-            deviation in it, σ at least 0.01.
+        dataset: must hold the partners' observations and actions; μ and σ are the observations'
+            mean and standard deviation in it, σ at least 0.01.
         embedding_size: D.
-        hidden_size: of the decoders u and v.
+        hidden_size: hidden size of the decoders u and v.
 
     Raises:
         ValueError: if the dataset has no partners' observations and actions.

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from paperlib.datasets import InteractionDataset
 from paperlib.encoders import embedding_size_of
 
-NUM_EPISODES = 500  # from which mean and variance are estimated
+NUM_EPISODES = 500  # to estimate mean and variance from
 
 
 class ScaledEncoder(nn.Module):
@@ -55,9 +55,9 @@ def with_unit_variance(
     dimensions, variance 1.
 
     Args:
-        encoder: with the weights that training starts from.
-        dataset: to learn from, without normalising its observations.
-        generator: on the CPU, like the dataset; draws at most `NUM_EPISODES` of its episodes.
+        encoder: an encoder with the weights that training starts from.
+        dataset: episodes to learn from, without normalising their observations.
+        generator: draws at most `NUM_EPISODES` of the episodes; on the CPU, like the dataset.
 
     Raises:
         ValueError: if the encoder does not return one vector per episode, or the same one for all.

@@ -10,7 +10,7 @@ from torch.nn import functional
 from paperlib import _checks
 from paperlib.encoders import initialise
 
-NUM_GROUPS = 4  # of episodes by length, in which a Transformer computes
+NUM_GROUPS = 4  # a Transformer computes in this many groups of episodes by length
 
 
 class GRUEncoder(nn.Module):
@@ -24,9 +24,9 @@ class GRUEncoder(nn.Module):
 
     Args:
         observation_size: O.
-        action_size: A; a categorical action comes one-hot.
+        action_size: A; categorical actions are one-hot.
         embedding_size: D.
-        hidden_size: of the state h.
+        hidden_size: size of the state h.
         generator: draws the weights, uniform in ±1/sqrt(hidden_size).
 
     Raises:
@@ -82,10 +82,10 @@ class TransformerEncoder(nn.Module):
 
     Args:
         observation_size: O.
-        action_size: A; a categorical action comes one-hot.
+        action_size: A; categorical actions are one-hot.
         positions: whether to add positional encodings.
         embedding_size: D.
-        hidden_size: of x; the MLP's hidden layer, with ReLU, is twice as wide.
+        hidden_size: size of x; the MLP's hidden layer, with ReLU, is twice as wide.
         num_layers: blocks of attention and MLP.
         num_heads: attention heads; must divide ``hidden_size``.
         generator: draws the weights.

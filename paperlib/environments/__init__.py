@@ -1,1 +1,1 @@
-"""The two environments of the paper, and poker, all of them many episodes at once."""
+"""The paper's two environments, and poker; each steps many episodes at once."""

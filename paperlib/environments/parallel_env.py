@@ -21,8 +21,8 @@ class FixedSpacesEnv(ParallelEnv):
     """Holds agents and their spaces and checks actions; observations and states are unbounded.
 
     Args:
-        observation_sizes: by agent.
-        action_sizes: by agent.
+        observation_sizes: size of each agent's observation.
+        action_sizes: size of each agent's action.
         lowest_action: the lower bound of every action; the upper one is 1.
         state_size: size of the environment's state.
         render_mode: None or one of the render modes in the environment's metadata.

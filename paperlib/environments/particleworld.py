@@ -57,9 +57,9 @@ class State(NamedTuple):
     """The state of a batch of episodes; ``...`` is the shape of the batch.
 
     Attributes:
-        position: the listener's, shape (..., 2).
-        velocity: the listener's, shape (..., 2).
-        landmarks: their positions, shape (..., 3, 2).
+        position: the listener's position, shape (..., 2).
+        velocity: the listener's velocity, shape (..., 2).
+        landmarks: positions of the landmarks, shape (..., 3, 2).
         target: index of the target landmark, integers of shape (...).
         message: what the listener sees next, in [0, 1], shape (..., M).
     """
@@ -106,8 +106,8 @@ def advance(
     dynamics: str = "mpe2",
     out: Tensor | None = None,
 ) -> tuple[State, Tensor]:
-    """One step of the dynamics: the next state, and the reward in it of shape (...), into ``out``
-    if it is given.
+    """One step of the dynamics: returns the next state and the reward in it, of shape (...),
+    written to ``out`` if given.
 
     With dt = 0.1, x the position, v the velocity and f = 5 (right - left, up - down),
     mpe2:  x' = x + v dt,   v' = 0.75 v + f dt  (the old velocity moves the listener);
@@ -140,7 +140,7 @@ class ParticleWorld:
             one generator for each row of the batch's first axis.
         message_size: M, numbers in a message, 1 to 16.
         dynamics: "mpe2", or "2018" for the original, which moves with the new velocity.
-        dtype: of states that are drawn; observations and rewards have the state's.
+        dtype: data type of drawn states; observations and rewards have that of the state.
         compiled: whether to step in one C++ loop, with the same numbers but without gradients. It
             needs float32 or float64 on a CPU, and a C++ compiler (see
             `particleworld_loops.compiler_available`); otherwise it steps in PyTorch.

@@ -26,7 +26,7 @@ from paperlib.environments.particleworld import (
 )
 
 REALS = {torch.float32: "float", torch.float64: "double"}
-CHUNK = 4096  # episodes that are worth a thread
+CHUNK = 4096  # the fewest episodes that are worth a thread
 
 # Lines and names are those of `particleworld.advance` and its observations.
 SOURCE = r"""

@@ -17,7 +17,7 @@ from paperlib.environments.particleworld import (
     listener_size,
 )
 
-# From the number of a step and the listener's observation, (..., 8 + M), to a message and a force
+# Maps a step's number and the listener's observation, (..., 8 + M), to a message and a force
 Policy = Callable[[int, Tensor], tuple[Tensor, Tensor]]
 
 
@@ -40,7 +40,7 @@ def play(
     """Plays 25 steps from the current state of ``world``.
 
     Args:
-        world: after a `reset`.
+        world: the world, after a `reset`.
         policy: called with the number of the step, 0 to 24, and the listener's observation, a row
             of the record, which it must not change; returns the arguments of `ParticleWorld.step`.
             Or all messages and forces, (25, ..., M) and (25, ..., 5): a compiled world then plays

@@ -118,7 +118,7 @@ class ParticleWorldEnv(FixedSpacesEnv):
         return np.concatenate(list(self._observe().values()))
 
     def render(self) -> NDArray[np.uint8] | None:
-        """The picture of this moment, (H, W, 3), where the render mode is "rgb_array"."""
+        """A picture of the current state, (H, W, 3), if the render mode is "rgb_array"."""
         if self.render_mode is None:
             gymnasium.logger.warn("render() needs render_mode='rgb_array'")
             return None
@@ -159,8 +159,8 @@ class RoboSumoEnv(FixedSpacesEnv):
     Args:
         robots: the two robots, each "ant", "bug" or "spider".
         render_mode: None, "rgb_array", or "human" for a window.
-        width: of a picture, in pixels, at most 1920.
-        height: of a picture, in pixels, at most 1080.
+        width: picture width in pixels, at most 1920.
+        height: picture height in pixels, at most 1080.
         integrator, tatami_size, max_cycles, contact_forces: as `RoboSumo` takes them.
 
     Raises:
@@ -262,7 +262,7 @@ class RoboSumoEnv(FixedSpacesEnv):
         return self._match.state()[0].astype(np.float32)
 
     def render(self) -> NDArray[np.uint8] | None:
-        """The picture of this moment, (H, W, 3), where the render mode is "rgb_array".
+        """A picture of the current state, (H, W, 3), if the render mode is "rgb_array".
 
         Raises:
             ValueError: if no match was started.

@@ -37,14 +37,14 @@ from paperlib import _checks
 
 GAMES = ("kuhn_poker", "leduc_poker")
 OVER = -1  # in place of the player to move, once a hand is over
-FOLD, CALL, RAISE = range(3)  # Leduc's actions; what Kuhn's come to depends on the bet
+FOLD, CALL, RAISE = range(3)  # Leduc's actions; Kuhn's map to these, depending on the bet
 
 
 class _Rules(NamedTuple):
-    """What differs between the games."""
+    """The rules in which the games differ."""
 
-    ranks: tuple[int, ...]  # of each card
-    raise_sizes: tuple[int, ...]  # in each round
+    ranks: tuple[int, ...]  # one for each card
+    raise_sizes: tuple[int, ...]  # one for each round
     max_raises: int  # in one round
     max_moves: int  # in one round
     shows_public_card: bool
@@ -84,14 +84,14 @@ class PokerGame:
     Attributes:
         name: one of `GAMES`.
         information_states: (I, O), zeros and ones; see the module's table.
-        legal_actions: in each information state, (I, A).
-        state_players: whose turn it is in each, (I,).
+        legal_actions: whether an action is legal in an information state, (I, A).
+        state_players: whose turn it is in each information state, (I,).
         deals: all equally likely cards of a hand, (number, 3).
         players: whose turn it is at each node, or `OVER`, (N,).
-        successors: of each node by action; -1 where it is not legal, (N, A).
-        payoffs: player 0's at a final node, in chips, if nobody, player 0 or player 1 has the
-            better cards, (N, 3); 0 at other nodes.
-        better_cards: by the three cards: 1 if player 0's are better, -1 if player 1's, (C, C, C).
+        successors: next node by node and action; -1 where it is not legal, (N, A).
+        payoffs: player 0's payoff at a final node, in chips, if nobody, player 0 or player 1 has
+            the better cards, (N, 3); 0 at other nodes.
+        better_cards: 1 if player 0's cards are better, -1 if player 1's, by all three, (C, C, C).
         state_index: information state by node, private and public card; -1 for none, (N, C, C).
     """
 
@@ -160,7 +160,7 @@ def make_game(name: str) -> PokerGame:
     rules = RULES[name]
     nodes = [_Node(((),), (1, 1), 0, -1)]
     successors = []
-    for node in nodes:  # which grows
+    for node in nodes:  # the list grows in the loop
         successors.append([])
         for action in range(RAISE if name == "kuhn_poker" else RAISE + 1):
             move = _move_of(action, node, rules, kuhn=name == "kuhn_poker")

@@ -71,9 +71,9 @@ class Renderer:
     """Draws the states of one model.
 
     Args:
-        model: as `robosumo_models.make_spec(...).compile()` gives it.
-        width: of the pictures, in pixels, at most 1920.
-        height: at most 1080.
+        model: what `robosumo_models.make_spec(...).compile()` returns.
+        width: picture width in pixels, at most 1920.
+        height: picture height in pixels, at most 1080.
 
     Raises:
         ValueError: if a picture would be too large.
@@ -126,7 +126,7 @@ class Window:
     """Shows the states of one model in a window.
 
     Args:
-        model: as `robosumo_models.make_spec(...).compile()` gives it.
+        model: what `robosumo_models.make_spec(...).compile()` returns.
         data: the initial state; the window keeps and modifies it.
 
     Raises:
@@ -167,7 +167,7 @@ def picture_of_state(state: State) -> Picture:
     the listener.
 
     Args:
-        state: of a batch of shape (E,).
+        state: the state of a batch of shape (E,).
 
     Returns:
         A picture, (320, 320, 3), with the last message below.
@@ -221,7 +221,7 @@ def save_gif(path: str | Path, pictures: Iterable[Picture], *, fps: int) -> None
 
     Args:
         path: ends in ".gif".
-        pictures: of one size.
+        pictures: pictures of one size, (H, W, 3) each.
         fps: pictures a second, at most 50; a picture lasts 1 / fps, rounded to 0.01 s.
 
     Raises:

@@ -43,11 +43,11 @@ class Step:
     """The result of one step of N matches; index 0 is the first robot, 1 the second.
 
     Attributes:
-        observations: each robot's, (N, O); where a new match began, its first one.
+        observations: each robot's observations, (N, O); where a new match began, its first one.
         ended: indices of the matches that ended, (E,).
-        last_observations: each robot's last ones in the matches that ended, (E, O).
+        last_observations: each robot's last observations in the matches that ended, (E, O).
         rewards: sums of the terms, (N, 2).
-        reward_terms: by name, see `robosumo_rules`, (N, 2).
+        reward_terms: terms of the rewards by name, see `robosumo_rules`, (N, 2) each.
         terminated: whether a robot has lost, (N,).
         truncated: whether the match ended without a loser, (N,).
         lost: which robots have lost in this step, (N, 2).
@@ -179,8 +179,8 @@ class RoboSumo:
         """One action of every robot, 0.05 s.
 
         Args:
-            actions: each robot's, (N, A): torques as fractions of the maximum, clipped to [-1, 1]
-                before they act and are penalised.
+            actions: each robot's actions, (N, A): torques as fractions of the maximum, clipped to
+                [-1, 1] before they act and are penalised.
 
         Raises:
             ValueError: if an action is not finite or of a wrong shape, or every match is over; the

@@ -37,7 +37,7 @@ class Robot:
     density: float
     hip_range: Range = (-30.0, 30.0)
     leg_radius: float = 0.08
-    leg_density: float | None = None  # that of the torso where None
+    leg_density: float | None = None  # None: the torso's density
     torso_radius: float = 0.25
     gear: float = 150.0
 

@@ -183,7 +183,7 @@ def _add_robot(spec: mujoco.MjSpec, robot: Robot, prefix: str, colour: Sequence[
 def _add_sensors(spec: mujoco.MjSpec) -> None:
     """Has MuJoCo compute contact forces on bodies (cfrc_ext) only when they are observed.
 
-    It computes them where a sensor of forces is due: one at the start of a match, and one in the
+    It computes them when a force sensor is due: one at the start of a match, and one in the
     last of the physics steps of each action. MuJoCo keeps an interval for sensors with a history.
     """
     action = ACTION_TIME - 1e-9  # so that rounding never makes it late

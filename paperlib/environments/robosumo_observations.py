@@ -62,7 +62,7 @@ def observation_fields(robot: str) -> dict[str, slice]:
 
 
 def observation_size(robot: str) -> int:
-    """How many numbers a robot observes.
+    """The size of a robot's observation.
 
     Raises:
         ValueError: if there is no such robot.

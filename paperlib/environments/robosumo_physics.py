@@ -24,7 +24,7 @@ class Simulations:
     """N simulations of a match between two robots; row n of each array is match n.
 
     Args:
-        model: as `robosumo_models.make_spec(...).compile()` gives it.
+        model: what `robosumo_models.make_spec(...).compile()` returns.
         num_envs: N.
         num_threads: threads that step them; 0 for the number of CPUs.
 
@@ -76,11 +76,11 @@ class Simulations:
         """Steps these matches by one action of 0.05 s.
 
         Args:
-            actions: each robot's, (N, A), in [-1, 1].
+            actions: each robot's actions, (N, A), in [-1, 1].
             rows: the matches, (M,); None for all of them.
 
         Returns:
-            In which matches the physics diverged, (N,).
+            Whether the physics diverged in each match, (N,).
         """
         for control, action in zip(self._controls, actions, strict=True):
             control[:] = action
@@ -99,7 +99,7 @@ class Simulations:
         return math.isfinite(self.positions.sum() + self.velocities.sum())
 
     def torsos(self) -> NDArray[np.float64]:
-        """Positions of both torsos, the height above the tatami, (N, 2, 3)."""
+        """Positions of both torsos, with the height above the tatami, (N, 2, 3)."""
         torsos = self.positions[:, self._torsos].reshape(-1, 2, 3)
         torsos[..., 2] -= TATAMI_TOP
         return torsos

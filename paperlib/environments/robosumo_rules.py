@@ -21,18 +21,18 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-TIME_STEP = 0.01  # of the physics, in seconds
+TIME_STEP = 0.01  # duration of a physics step, in seconds
 PHYSICS_STEPS = 5  # for each action
 ACTION_TIME = PHYSICS_STEPS * TIME_STEP  # seconds
 MAX_CYCLES = 501  # the original allowed 500 steps, and ended the match in the next one
-FALLEN_HEIGHT = 0.29  # of the torso above the tatami, in metres
-OUTSIDE_MARGIN = 0.1  # of the torso beyond the border, in metres
+FALLEN_HEIGHT = 0.29  # torso height above the tatami, in metres
+OUTSIDE_MARGIN = 0.1  # torso distance beyond the border, in metres
 WIN_REWARD, TIME_REWARD = 2000.0, -1000.0
 CONTROL_WEIGHT, APPROACH_WEIGHT, PUSH_WEIGHT = 0.1, 0.1, 10.0
 
 GOING_ON, FELL, LEFT_THE_RING, TIME_IS_UP, DIVERGED = range(5)
 REASONS = ("", "a torso fell", "a torso left the ring", "time is up", "the physics diverged")
-NO_ONE = -1  # winner of a draw, and while a match goes on
+NO_ONE = -1  # in place of a winner, in draws and while a match goes on
 
 
 def is_fallen(torsos: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -68,9 +68,9 @@ def find_reasons(
 
     Args:
         fell: which robots have lost because they fell, (N, 2).
-        terminated: in which matches a robot has lost, (N,).
-        truncated: which matches ended without a loser, (N,).
-        diverged: in which matches the physics diverged, (N,).
+        terminated: whether a robot has lost, (N,).
+        truncated: whether a match ended without a loser, (N,).
+        diverged: whether the physics diverged, (N,).
     """
     return np.select(
         [diverged, fell.any(axis=1), terminated, truncated],
@@ -92,7 +92,7 @@ def reward_terms(
     Args:
         before: the torsos' positions before the step, (N, 2, 3).
         after: the torsos' positions after it, (N, 2, 3).
-        actions: each robot's, (N, A).
+        actions: each robot's actions, (N, A).
         lost: which robots have lost, (N, 2).
         truncated: which matches ended without a loser, (N,).
     """
