@@ -59,13 +59,13 @@ reproduce: $(READY) $(if $(filter slurm,$(EXECUTOR)),build/slurm.installed)  ## 
 		--profile $(PROFILE) --device $(TORCH) --cores $(CORES) --executor $(EXECUTOR) \
 		$(if $(ITEMS),--items $(ITEMS))
 
-smoke: $(READY)  ## the same from scratch in miniature, in minutes
+smoke: $(READY)  ## run every notebook in miniature, in minutes
 	$(MAKE) reproduce PROFILE=smoke
 
-test: $(READY)  ## run all tests, as many at once as there are CORES
+test: $(READY)  ## run all tests, in parallel on CORES cores
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest $(PARALLEL)
 
-test-fast: $(READY)  ## run the tests of everyday work, without the slow ones
+test-fast: $(READY)  ## run the fast tests only
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest $(PARALLEL) -m "not slow"
 
 test-mujoco3: $(READY) $(OLDEST)/.installed  ## run the tests of RoboSumo with the oldest MuJoCo, installed on top of the environment
@@ -92,7 +92,7 @@ lab: $(READY)  ## open the notebooks in JupyterLab
 notebooks: $(READY)  ## bring the prose of the executed notebooks/*.ipynb up to date with notebooks/*.py
 	$(BIN)/python -m reproduction.executed_notebooks notebooks/*.ipynb
 
-book: $(READY)  ## build the web book in build/book, from results/PROFILE, and published notebooks for what is not there
+book: $(READY)  ## build the web book in build/book from results/PROFILE, else from published notebooks
 	rm -rf build/book
 	RESULTS="$(abspath results/$(PROFILE))" $(BIN)/sphinx-build --fresh-env --fail-on-warning --keep-going --quiet docs build/book
 	@echo "The book: build/book/index.html"

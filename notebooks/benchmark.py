@@ -132,7 +132,7 @@ benchmark.check()
 # a set.
 #
 # **Objectives**: *Emb-Im*, *Emb-Id* and *Emb-Hyb* are the paper's: imitation, identification and their
-# weighted sum ([start_here](start_here.py)). *InfoNCE* picks out the agent's other episodes among those of
+# weighted sum ([start_here](start_here.ipynb)). *InfoNCE* picks out the agent's other episodes among those of
 # all agents. *LIAM* reconstructs what the other agent saw and did. *VAE* is a variational autoencoder of
 # actions. All get equal numbers of updates and reference episodes $e^*$; Emb-Id, Emb-Hyb and InfoNCE also use
 # $e_+$ and $e_-$, Emb-Im only $e_+$. In poker, supervised training takes half the updates, on all agents.
@@ -199,7 +199,7 @@ plots.save_figure(benchmark_plots.overview(values["cells"]), output, "benchmark"
 # Ceiling: true policies where they are known, else pooled counts.
 #
 # **Answers.** We change one thing at a time: the encoder, with Emb-Hyb, or the objective, with the mean-MLP.
-# By the rule of the notebook [claims](claims.py), each change in accuracy, seed by seed, is *better* than the
+# By the rule of the notebook [claims](claims.ipynb), each change in accuracy, seed by seed, is *better* than the
 # paper's pair, *worse*, *equivalent* (within 2 points) or *open*. All differences in one world, split and
 # measure are judged together, and with fewer than five seeds there is no verdict. The best cell (picked by
 # the same runs, so that its mean is somewhat too high) is compared in the same way with all others, and with
@@ -297,4 +297,4 @@ print(results.cost(output))
 # %% [markdown]
 # ## Things to try
 # - `num_agents = 100`: which encoders lose most when they learn from fewer agents?
-# - Your own encoder or objective: [your_own_agents](your_own_agents.py) compares them on your own episodes.
+# - Your own encoder or objective: [your_own_agents](your_own_agents.ipynb) compares them on your own episodes.

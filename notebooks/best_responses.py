@@ -22,7 +22,7 @@
 # $V$ is about zero and PPO finds good responses, the state of the match shows all that
 # one needs to know, and no embedding of earlier matches helps. With exact maxima over
 # policies instead of trained ones, $V$ is never negative (see
-# [value_of_knowing](value_of_knowing.py) for poker and ParticleWorld); ours can be.
+# [value_of_knowing](value_of_knowing.ipynb) for poker and ParticleWorld); ours can be.
 #
 # **What to expect.** If knowing the opponent matters, scores on the diagonal of the
 # matrix below are higher than elsewhere in their columns.
@@ -99,7 +99,7 @@ output = results.resolve(output_folder)
 # **Specialists.** The ten opponents are drawn at random and happen to be among the
 # stronger wrestlers, and `all-seen` may leave little to gain. So five other opponents,
 # chosen beforehand for their ratings (−169, −127, 8, 76 and 109; see
-# [wrestlers](wrestlers.py)) and different styles, are each met by a specialist that
+# [wrestlers](wrestlers.ipynb)) and different styles, are each met by a specialist that
 # starts from the same wrestler as `all-seen` and has five million samples; a second
 # `all` meets the five together, five million samples with each.
 #
@@ -181,11 +181,10 @@ specialist_scores = play(specialists, specialised[0], key=(seed, Stream.SPECIALI
 # ## Result
 # Means over opponents with 95 % intervals (Student's $t$). `all` meets each opponent as
 # often as its best response does, but plays ten times as many matches (five times, with
-# specialists), and may learn what helps against everybody; `all-seen` does not learn
-# meanwhile. $V$, the lead of the best responses over `all`, is therefore a low
-# estimate, their lead over `all-seen` (or, of specialists, over the start) a high one.
-# Their lead over the best responses to *other* opponents is between policies with the
-# same amount of training.
+# specialists), and may learn what helps against everybody; `all-seen` is not trained
+# further. So $V$, the lead of the best responses over `all`, underestimates the value,
+# and their lead over `all-seen` (for specialists, over the start) overestimates it. The
+# best responses to *other* opponents had the same amount of training.
 
 # %%
 of_study = {"scores": scores, "opponents": study.opponents, "groups": study.groups}
@@ -228,7 +227,7 @@ plots.save_figure(policy_plots.best_responses(values, generalists, start), outpu
 # **Left:** mean scores against the opponent in the column. A row is the policy trained
 # against the opponent that it is named after, against all, or against the training
 # opponents (`all-seen`); the last is the wrestler where that one started. Framed: each
-# best response against its own opponent; white lines part training from test opponents,
+# best response against its own opponent; white lines separate training from test opponents,
 # and best responses from the rest. **Right:** scores in training, moving means of five
 # points over the fraction of each training, of each policy against those that it trains
 # with. The best responses' mean has a 95 % band over opponents; `all-seen` trained
@@ -240,42 +239,43 @@ figure = policy_plots.best_responses(values["specialists"], **options)
 plots.save_figure(figure, output, "best_responses_specialists")
 
 # %% [markdown]
-# The same for the specialists, whose opponents stand from weak to strong.
+# The same for the specialists, whose opponents are ordered from weakest to strongest.
 #
-# **What it means** (default profile). Training helps: `all-seen` scores 0.17 [0.14,
-# 0.19] more than the wrestler where it started, against unseen opponents as much as
-# against its own. From the same start, training against a single opponent helps, too:
-# specialists score 0.08 [0.03, 0.13] more against their own opponents than this
-# wrestler does. (In a [pilot](../reproduction/recipes/pilots.md), it gained 0.15
-# against one opponent.) It does not help `all-seen`: with another 2.5 million samples,
-# its best responses score no more than it does (−0.016 [−0.029, −0.003]; −0.00 [−0.03,
-# 0.03] in *other games*, when this notebook ran on another CPU, an AMD EPYC). Neither
-# best responses nor specialists learn much about their own opponent. Generalists do no
-# worse: $V$ is −0.02 [−0.04, 0.00] for best responses and −0.05 [−0.11, 0.01] for
-# specialists. And those that trained against other opponents do about as well: best
-# responses differ from them by −0.00 [−0.02, 0.01], specialists by 0.01 [−0.03, 0.06].
-# So for the ten opponents of Figure 4, what this learner gains from knowing its
-# opponent is below 0.05, the smallest difference that matters ([claims](claims.py));
-# for the specialists' five it is not measurable, but may be 0.06. Nor would it help to
-# choose, for each opponent, the best of the twelve policies: chosen by these games and
-# scored in the other ones, and the other way round, it scores −0.003 [−0.014, 0.008]
-# more than `all`. Either what helps against one of these wrestlers helps against all,
-# and the state shows the rest, or PPO does not find what would help against one alone;
-# these policies cannot tell which. In either case we expect no gain from embeddings in
-# Figure 4.
+# **What it means** (default profile).
+#
+# - *Training helps.* `all-seen` scores 0.17 [0.14, 0.19] more than the wrestler where it
+#   started, against unseen opponents as much as against its own. Specialists gain 0.08
+#   [0.03, 0.13] against their own opponents, 10 points or more against two of the five;
+#   their `all`, with five times the matches, gains 0.09 to 0.19 against each.
+# - *Training against one opponent does not help more.* $V$ is −0.02 [−0.04, 0.00] for best
+#   responses and −0.05 [−0.11, 0.01] for specialists: generalists do no worse, perhaps
+#   slightly better. Policies that trained against other opponents do about as well: the
+#   differences are 0.00 [−0.02, 0.01] and 0.01 [−0.03, 0.06]. And another 2.5 million
+#   samples against one opponent add nothing to `all-seen` (−0.016 [−0.029, −0.003]).
+# - *So what this learner gains from knowing its opponent* is below 0.05, the smallest
+#   difference that matters ([claims](claims.ipynb)), for the ten opponents of Figure 4;
+#   for the specialists' five it is not measurable, but may be 0.06. We expect no gain from
+#   embeddings in Figure 4.
+# - *Why* remains open. Either what helps against one of these wrestlers helps against all,
+#   and the state shows the rest, or PPO does not find what would help against one alone:
+#   `all` shows that more can be gained against every specialist's opponent.
 #
 # ## Where we deviate
-# The paper has no such matrix. PPO finds *a* policy that does well against an opponent,
-# not the best one, so that $V$ is what this learner gains in this time. Each policy was
-# trained once: chance in the training of the one generalist enters every difference,
-# and the intervals over opponents do not cover it. In Figure 4, mean scores against the
-# same ten differ between eight seeds of one variant by a standard deviation of 0.013;
-# if `all` varies as much, the intervals of $V$ are [−0.05, 0.02] and [−0.12, 0.01].
-# Every training starts from the strongest wrestler or from a policy that was trained
-# from it; it scores 0.81, 0.81, 0.72, 0.64 and 0.54 against the specialists' opponents
-# before training. A weaker start may have more to learn about a single opponent. The
-# ten opponents were drawn at random, and their ratings range from −33 to 130, the
-# population's from −241 to 161 ([wrestlers](wrestlers.py)).
+# - The paper has no such matrix. PPO finds *a* policy that does well against an opponent,
+#   not the best one. Best responses had 2.5 million samples, specialists 5.0 million.
+#   Advantages look ahead some twenty steps ($\gamma\lambda = 0.945$, rollouts of 64
+#   steps), and updates are not augmented with reflections, as the wrestlers' were.
+# - Each policy was trained once, and the intervals over opponents do not cover chance in
+#   the training of the one generalist. In Figure 4, mean scores against the same ten
+#   differ between seeds by a standard deviation of 0.018 (pooled over variants); if `all`
+#   varies as much, the intervals of $V$ are [−0.06, 0.03] and [−0.13, 0.03].
+# - *Other games* of the same policies, when this notebook ran on an AMD EPYC (commit
+#   `e3fcf26`), gave $V$ = −0.024 [−0.046, −0.002] and best responses minus `all-seen`
+#   −0.00 [−0.03, 0.03]. Choosing for each opponent the best of the twelve policies by one
+#   set of games and scoring it in the other gained −0.003 [−0.014, 0.008] over `all`.
+# - Every policy starts from the strongest wrestler or from one trained from it. The ten
+#   opponents were drawn at random; their ratings range from −33 to 130, the population's
+#   from −241 to 161 ([wrestlers](wrestlers.ipynb)).
 #
 # ## What it cost
 

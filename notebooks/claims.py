@@ -38,10 +38,10 @@
 # - **undecided**.
 #
 # Where the paper claims that two methods match, equivalence reproduces the claim, and a
-# difference shown to be beyond $\pm\delta$ contradicts it. For C7, the paper's match is
-# with its baseline, ours with an oracle ([table_3](table_3.py) says why). The verdict on
-# a claim is that on its worst part; from worst to best: contradicted, too few runs,
-# undecided, equivalent, reproduced.
+# difference shown to be beyond $\pm\delta$ contradicts it. C7 compares with an oracle,
+# which knows the listener; the paper compares with its baseline ([table_3](table_3.ipynb)
+# says why). A claim gets the verdict of its worst part; from worst to best: contradicted,
+# too few runs, undecided, equivalent, reproduced.
 #
 # **What to expect.** If the paper's results carry over, every part is reproduced; and
 # our negative controls, pairs of methods with the same information, show no difference.
@@ -198,8 +198,8 @@ tables.show(tables.markdown_table(("split, embedding", "gain over untrained"), b
 # pairs in the notebook), even one below the smallest effect, is a **false alarm**. For
 # two encoders or two copies of a policy it means that the runs, the pairing or the rule
 # is wrong. The other pairs are a stricter test: noise among the inputs may disturb
-# learning, and in Table 3 *zeros* is a single training, whereas *no embedding* is the
-# mean over 16 trainings. In the run in `figures/`, one of the 11 controls is a false
+# learning, and in Table 3 *zeros* is a single training run, whereas *no embedding* is
+# the mean over 16 of them. In the run in `figures/`, one of the 11 controls is a false
 # alarm, in a pair of the stricter kind and below the smallest effect: zeros lower the
 # return by 0.005 (Table 3).
 
@@ -215,8 +215,7 @@ print(f"{len(values['controls'])} controls; false alarms: {len(alarms)}", *alarm
 # book.
 #
 # ## What it cost
-# Minutes of each notebook; trainings that were kept from an earlier run are not
-# counted. The costs from scratch are in [workflow](../workflow/README.md).
+# Minutes of each notebook, excluding training runs that were kept from earlier. The costs from scratch are in [workflow](../workflow/README.md).
 
 # %%
 cost = {name: result["wall_time_seconds"] / 60 for name, result in found.items()}

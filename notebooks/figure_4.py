@@ -21,10 +21,10 @@
 # and learns with PPO. Only $\psi$ learns; $\theta$ comes from Table 1's strong split,
 # $m$ is a mean, and $W$ keeps a few principal components. No embedding can be worth
 # more than knowing who the opponent is, which is what
-# [best_responses](best_responses.py) measures: look there first.
+# [best_responses](best_responses.ipynb) measures: look there first.
 #
 # **What to expect.** In the paper, Emb-Hyb wins more often than no embedding (claim
-# C5), and than fixed or random ones (C6; see [claims](claims.py)). Here best responses
+# C5), and than fixed or random ones (C6; see [claims](claims.ipynb)). Here best responses
 # gain less than 0.05 in score (win 1, draw ½): we expect no difference.
 #
 # ## Parameters
@@ -111,8 +111,8 @@ variants = [*variants, *more_variants]
 #   sees in the present match.
 #
 # Each variant answers a question. If *oracle* does not lead *no embedding*, knowing the
-# opponent is worth nothing to this learner; if *recurrent* leads, what there is to know
-# shows within a match; if *offline* does as well as *Emb-Hyb*, one embedding of each
+# opponent is worth nothing to this learner; if *recurrent* leads, the current match
+# already reveals what is useful; if *offline* does as well as *Emb-Hyb*, one embedding of each
 # opponent is enough; and if *random* does as well as *Emb-Hyb*, embeddings do not help.
 # *Random* against *no embedding* is the negative control: neither knows the opponent.
 #
@@ -253,9 +253,8 @@ plots.save_figure(policy_plots.learning_curves(values), output, "figure_4")
 
 # %% [markdown]
 # Scores during training, means over seeds; each point is 20 games per seed. Bands: 95 %
-# intervals (Student's t) for no embedding and Emb-Hyb. **Above:** all embeddings, no
-# embedding, oracle and recurrent. **Below:** Emb-Hyb and the variants that C6 compares
-# it with.
+# intervals (Student's t) for no embedding and Emb-Hyb. **Below:** Emb-Hyb and the
+# variants that C6 compares it with.
 
 # %%
 plots.save_figure(policy_plots.gains(values, variants[1:]), output, "figure_4_gains")
@@ -263,27 +262,29 @@ plots.save_figure(policy_plots.gains(values, variants[1:]), output, "figure_4_ga
 # %% [markdown]
 # Gains in score over the policy without an embedding, with 95 % intervals (Student's t
 # over seeds). Dashed line and grey band: the lead of the best responses to the same
-# opponents; its interval covers chance in their games, but not in their training.
+# opponents; its interval covers chance in their games, but not in their training. It is
+# about zero, so no share of it can be given.
 #
 # **What it means** (default profile). Conditioning on Emb-Hyb makes no difference that
 # matters, and none is shown for the others. Emb-Hyb gains 0.01 [−0.02, 0.04] over no
 # embedding against training opponents, and −0.01 [−0.04, 0.02] against unseen ones (C5:
 # equivalent, within ±0.05); it does as well as one fixed embedding and as random
-# vectors (C6: equivalent). PPO finds nothing to gain: the best responses lead by −0.00
-# [−0.03, 0.02] and −0.00 [−0.02, 0.02], the oracle by 0.01 [−0.02, 0.04], and a memory
+# vectors (C6: equivalent). PPO finds nothing to gain: the best responses lead by 0.00
+# [−0.03, 0.02] and 0.00 [−0.02, 0.02], the oracle by 0.01 [−0.02, 0.04], and a memory
 # of the present match by −0.02 and −0.01. The starting policy does as well (0.01
 # [−0.01, 0.04] and 0.017 [−0.004, 0.039] more), and no learning curve measurably rises:
 # second half minus first is −0.04 [−0.09, 0.02] for the oracle, −0.06 [−0.10, −0.03]
 # for Emb-Im. So knowing the opponent is worth little, or PPO fails to exploit it; and
-# embeddings could not say much of unseen opponents, which the encoder hardly separates.
+# embeddings could say little about unseen opponents, which the encoder hardly separates.
 # The paper's gain does **not reproduce** here.
 #
 # ## Where we deviate
 # Policies start from a strong one, and we report scores, not win rates. Seeds vary
 # actions, matches and minibatches, but not start, opponents and encoder: the shipped
 # one, from an earlier run of Table 1's first seed, which hardly clusters unseen
-# wrestlers (IICR 0.90), since these fight alike; in seven of [table_1](table_1.py)'s
-# ten splits it is 0.37 to 0.44. FiLM and concatenation do not differ measurably.
+# wrestlers (IICR 0.90), since these fight alike; in seven of [table_1](table_1.ipynb)'s
+# ten splits it is 0.37 to 0.44. FiLM and concatenation do not differ measurably. The GRU
+# forgets after each match, where embeddings average over the last ones.
 #
 # ## What it cost
 
@@ -296,5 +297,4 @@ print(results.cost(output))
 # %% [markdown]
 # ## Things to try
 # - `num_episodes = 16`, with `from_scratch`: do contexts from more matches help?
-# - `num_opponents = 2`, with `from_scratch`: fewer opponents, each with more matches.
-#   Does the oracle gain?
+# - `num_rollouts = 50`, with `from_scratch`: does the oracle gain with more samples?

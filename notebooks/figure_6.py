@@ -14,7 +14,7 @@
 # likely to hold elsewhere:
 #
 # - **RoboSumo** is competitive and high-dimensional: two ants, each with actions
-#   $a \in [-1, 1]^8$ and an observation of 120 numbers, try to push each other out of a
+#   $a \in [−1, 1]^8$ and an observation of 120 numbers, try to push each other out of a
 #   ring;
 # - **ParticleWorld** is cooperative and small: a speaker knows which of three landmarks
 #   is the target and sends bits to a listener, which can move but does not know the

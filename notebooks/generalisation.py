@@ -247,7 +247,7 @@ if values["counts"]:
 # listeners are the first ones of the *other* populations: up to 28 all come from one,
 # for four of the five dots the same one, so intervals do not cover the choice of
 # listeners. With symmetries, three listeners do better on average than 28 without, and
-# from 7 to 14 there is little left to gain: the oracle is at -8.8. With 28 or more,
+# from 7 to 14 there is little left to gain: the oracle is at −8.8. With 28 or more,
 # 4,000 updates instead of the default's 7,000 are too few: 10 of 15 runs seem to stay
 # on the plateau of the first stage; the others do about as well as with 14. So where
 # more listeners stop helping is open.
@@ -264,25 +264,25 @@ plots.save_figure(figure, output, "generalisation_learning")
 #
 # **What it means** (default profile). A few episodes can tell a speaker how to address
 # an unseen listener: with sixteen, its return is half a point below the oracle's; with
-# four, it is -11.2, and with one -15.2. The best single code for these very listeners
-# gets -16.1, and the training listeners' code, which a speaker without embeddings would
-# use, -19.9. One episode cannot say much more, as it holds about one message of eight:
+# four, it is −11.2, and with one −15.2. The best single code for these very listeners
+# gets −16.1, and the training listeners' code, which a speaker without embeddings would
+# use, −19.9. One episode cannot say much more, as it holds about one message of eight:
 # even with *training* listeners, whose languages encoder and speaker know, a speaker
-# gets -14.4 from one. Learning pays: a word statistic (mean push on each message), with
+# gets −14.4 from one. Learning pays: a word statistic (mean push on each message), with
 # the same symmetries, stays 0.7 to 1.5 points below. Table 3 shows the paper's encoder
 # beside this one.
 #
 # **What makes the difference** (profile `long`, 4,000 updates, five runs). Either part
-# alone stays far from the oracle: without symmetries, gated pooling gets -13.5 from
-# sixteen episodes, not much better than the word statistic's -14.2; the mean-MLP, tuned
-# on validation listeners, gets -19.2 (Emb-Im) to -15.1 (Emb-Id) with symmetries, not
-# measurably better than without, and with Emb-Hyb worse (-18.3 against -16.4). Together
-# they get -9.6 (Emb-Id) to -12.7 (Emb-Hyb). Emb-Im and Emb-Hyb vary: some runs seem not
-# to leave the plateau in so short a training.
+# alone stays far from the oracle: without symmetries, gated pooling gets −13.5 from
+# sixteen episodes, not much better than the word statistic's −14.2; the mean-MLP, tuned
+# on validation listeners, gets −19.2 (Emb-Im) to −15.1 (Emb-Id) with symmetries, not
+# measurably better than without, and with Emb-Hyb worse (−18.3 against −16.4). Together
+# they get −9.6 (Emb-Id) to −12.7 (Emb-Hyb). Emb-Im and Emb-Hyb vary: some runs seem not
+# to leave the plateau in so few updates.
 #
 # ## Where we deviate
 # Gated pooling and channel symmetries are not in the paper. With unseen listeners, its
-# encoder gets -20.0 in Table 3 (Emb-Id, $k = 16$), and -15.3 in `long`, trained in two
+# encoder gets −20.0 in Table 3 (Emb-Id, $k = 16$), and −15.3 in `long`, trained in two
 # stages as here. Emb-Hyb's $\lambda$ is fixed at 0.01, not chosen on validation
 # listeners.
 #

@@ -28,7 +28,7 @@
 
 # %% tags=["parameters"]
 num_populations = 5  # independently trained populations
-seed = 0  # random seed of all episodes, shuffles and trainings here
+seed = 0  # random seed of all episodes, shuffles and training runs
 num_table_episodes = 800  # episodes of each word with each listener, about a third per target
 num_cross_play_episodes = 48  # episodes of each speaker with each listener, to check the tables
 num_opening_episodes = 1000  # episodes of each pair with each of the three openings

@@ -18,7 +18,7 @@
 # takes less than a minute and needs no simulator.
 #
 # **The toy problem.** An agent lives on a line. At each step it observes a number
-# $o \in [-1, 1]$ and moves left, stays or moves right. Its policy has two hidden
+# $o \in [−1, 1]$ and moves left, stays or moves right. Its policy has two hidden
 # traits: the point $g$ that it is *drawn to*, and how *decisive* it is, $\kappa$:
 #
 # $$ P(a \mid o) \propto \exp\big(\kappa\, a\,(g - o)\big), \qquad a \in \{-1, 0, +1\}. $$
@@ -216,15 +216,16 @@ tables.show(tables.markdown_table(("unseen agents", "ours"), body))
 # the method that the other notebooks use. There too, the imitation loss is a mean over
 # steps, where the paper has a sum. Where to go next:
 #
-# - `population.py`: 28 pairs of speakers and listeners, each with a language of its
-#   own;
-# - `figure_1.py`: what it means to generalise to new partners and to unseen agents;
-# - `table_2.py`: do embeddings of listeners cluster?
-# - `figure_2.py` and `table_3.py`: does a new speaker do better with an unseen listener
-#   when it is given the listener's embedding?
-# - `wrestlers.py`, `table_1.py`, and `figure_3.py` to `figure_5.py`: the same questions
-#   for wrestling robots;
-# - `your_own_agents.py`: the method on agents of your own.
+# - [population](population.ipynb): 28 pairs of speakers and listeners, each with a
+#   language of its own;
+# - [figure_1](figure_1.ipynb): what it means to generalise to new partners and to unseen
+#   agents;
+# - [table_2](table_2.ipynb): do embeddings of listeners cluster?
+# - [table_3](table_3.ipynb): does a new speaker do better with an unseen listener when it
+#   is given the listener's embedding?
+# - [wrestlers](wrestlers.ipynb), [table_1](table_1.ipynb), [figure_4](figure_4.ipynb): the
+#   same questions for wrestling robots;
+# - [your_own_agents](your_own_agents.ipynb): the method on agents of your own.
 #
 # ## What it cost
 

@@ -205,7 +205,7 @@ measured |= {f"egocentric {name}": numbers for name, numbers in seen.items()}
 
 # %% [markdown]
 # ## Result
-# We judge claims by differences between methods in the same seed ([claims](claims.py)):
+# We judge claims by differences between methods in the same seed ([claims](claims.ipynb)):
 # C1, Emb-Hyb has a lower ratio than Emb-Im and Emb-Id; C4, outcomes are predicted
 # better than by the majority class. The control should show no difference.
 
@@ -240,23 +240,23 @@ plots.use_style()
 plots.save_figure(wrestler_plots.table_1(values, paper), output, "table_1")
 
 # %% [markdown]
-# From single episodes: means over seeds, 95 % intervals (Student's t). Claims compare
-# methods seed by seed: two may differ although their intervals overlap. The control's
-# differences are equivalent, except in the strong split's accuracy, which is undecided.
+# Single episodes: means over seeds, 95 % intervals (Student's t); diamonds: the paper.
+# Dotted: no clustering (above), a uniform guess (below). Claims compare methods seed by
+# seed: two may differ although their intervals overlap. The control's differences are
+# equivalent, except in the strong split's accuracy, which is undecided.
 
 # %%
 figure = comparison_plots.learning_curves(values["losses"], methods)
 plots.save_figure(figure, output, "table_1_learning")
 
 # %% [markdown]
-# Learning curves: losses relative to each method's first value, means over seeds with
-# 95 % bands. Losses of different methods are not comparable.
+# Losses relative to each method's first value; means over seeds with 95 % bands.
 # ## How few observations suffice?
 # **Left:** the encoder sees the first steps of one episode; **right:** means over
-# several whole episodes. From the top: IICR; how often a linear probe and the nearest
-# neighbour identify the wrestler (dotted: chance, from one episode). Wrestlers with
-# fewer than four means are left out: at eight episodes, up to a third of those in the
-# weak split, so that chance is higher there.
+# several whole episodes. From the top: IICR; accuracy of a linear probe and of the
+# nearest neighbour (dotted: chance, from one episode). Bars: 95 % intervals. Wrestlers
+# with fewer than four means are left out: at eight episodes, up to a third of those in
+# the weak split, so that chance is higher there.
 
 # %%
 for kind in kinds:
@@ -277,8 +277,8 @@ for kind in kinds:
 # ratio is 0.67 and 0.80; and over all unseen wrestlers, it is 0.37 to 0.44 in seven
 # seeds, but 0.83 to 0.89 in the three whose wrestlers fight alike (the mean distance of
 # their standardised style statistics is 1.5 to 1.7, 3.0 to 4.8 in the others).
-# Egocentric inputs do not help: in the same five seeds, they change Emb-Hyb's ratio by
-# 0.00 [−0.02, 0.02] and 0.04 [−0.04, 0.12].
+# Egocentric inputs do not measurably help: in the same five seeds, they change Emb-Hyb's
+# ratio by 0.00 [−0.02, 0.02] and 0.04 [−0.04, 0.12], which leaves the strong split open.
 #
 # ## Where we deviate
 # - The wrestlers are ours, so ratios compare only indirectly with the paper's. All
@@ -289,7 +289,7 @@ for kind in kinds:
 #   the larger learning rate: with more of either, ratios may fall further. Egocentric
 #   encoders reuse the others' settings, the supervised one those of Emb-Im.
 #
-# ## What it cost (trainings may be kept from earlier runs)
+# ## What it cost (excluding training runs kept from earlier)
 
 # %%
 print(results.cost(output))

@@ -33,7 +33,7 @@
 # | random | one of 64 fixed noise vectors (in training, of 128) | the effect of more inputs |
 # | Emb-Im, Emb-Id, Emb-Hyb | the mean embedding of $k$ episodes | the effect of embeddings |
 # | Emb-Hyb, swapped | in evaluation: another listener's embedding | whether the speaker uses it |
-# | gated pooling | [generalisation](generalisation.py)'s embedding, each listener also with the bits of its messages permuted and flipped | a better encoder |
+# | gated pooling | [generalisation](generalisation.ipynb)'s embedding, each listener also with the bits of its messages permuted and flipped | a better encoder |
 # | oracle | the listener's identity, one-hot | the value of knowing a training listener |
 # | best constant message | the best message for each listener and target | the value of knowing any listener |
 # | best single code | the best of the 512 codes (a message per target) | about the limit without an embedding |
@@ -189,9 +189,9 @@ for k in episode_counts:
 
 # %% [markdown]
 # ## Result
-# In the paper, the baseline gets -11.66 with all training listeners, 2.7 below what our
+# In the paper, the baseline gets −11.66 with all training listeners, 2.7 below what our
 # pairs get with their own partners; here, no speaker with the paper's embeddings gets
-# that far (the best gets -14.06), and the oracle gets further (-8.60). So *match* is
+# that far (the best gets −14.06), and the oracle gets further (−8.60). So *match* is
 # tested as equivalence to the oracle, within ±1, and *beat* as a difference from no
 # embedding. C7b is the same claim for gated pooling. The row *real episodes minus
 # table* checks the tables: it should be about zero.

@@ -263,16 +263,16 @@ plots.save_figure(wrestler_plots.training(values, most_lost=0.15), output, "wres
 # **What was reached, and what was not.** Seventeen of the 25 win at least 40 % of matches
 # against `ant-mlp-v1`, the best of them 76 %. Two lose more than 15 % against a motionless
 # ant: `self-central` (19 %), whose training was short on purpose, and `pair-rushing-2`
-# (31 %), which still improved when it ended: with exploration noise it lost 66 % in the
-# middle third of its training and 60 % in the last. In other matches, `pair-balanced-1`
-# lost 17 %, too. Action noise does not identify the wrestlers: the probe does no better
+# (31 %), which had stopped improving: with exploration noise its losses fell to 55 % after
+# two million samples and ended at 59 %. In other matches, `pair-balanced-1`, whose losses
+# were rising, lost 17 %, too. Action noise does not identify the wrestlers: the probe does no better
 # than chance.
 #
 # **What it means.** The wrestlers differ in how they move: for most statistics of style,
 # nearly all of the variance is between wrestlers. But who beats whom is mostly a matter of
 # strength. Ratings have a standard deviation of 124 points, and strengths alone predict
 # 66 % of all outcomes. There is more than strength ($\chi^2$ is 1.26 per degree of freedom,
-# $p = 0.002$; other matches of the same wrestlers gave 0.98 to 1.41), but not much: the
+# $p = 0.002$; in three other tournaments, 0.98 to 1.41), but not much: the
 # root mean square is 0.04 [0.02, 0.05] from $p_{ij}$ to true scores, and 0.22 from ½ to
 # $p_{ij}$.
 #

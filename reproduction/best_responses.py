@@ -171,8 +171,8 @@ class BestResponses:
 
     def assemble(self) -> tuple[dict[str, Wrestler], dict[str, Any]]:
         """All policies that were trained, and of each its provenance: whom it met, the learning
-        curve of its score, samples, wall time, versions, random stream and recipe, and checksums
-        of start and opponents."""
+        curve of its score, samples, wall time, versions, machine, random stream and recipe, and
+        checksums of start and opponents."""
         policies, provenance = {}, {}
         for name in self.policies:
             policies[name], made = self.trained(name)
@@ -181,7 +181,7 @@ class BestResponses:
                 "opponents": self.met_by(name),
                 "curve": curve,
                 "samples": curve[-1][0],
-                **{key: made[key] for key in ("seconds", "versions")},
+                **{key: made.get(key) for key in policy_training.COST},
                 **{key: made["training"][key] for key in ("key", "recipe")},
                 "checksums": self.checksums,
             }

@@ -275,7 +275,7 @@ class Study(Opponents):
             for seed in seeds:
                 name = f"{variant} {seed}"
                 policies[variant, seed], made = policy_training.load_policy(folder, name)
-                trainings[name] = {key: made[key] for key in ("curve", "seconds", "versions")}
+                trainings[name] = {key: made.get(key) for key in ("curve", *policy_training.COST)}
         contexts = {variant: self.context(variant) for variant in variants}
         methods = sorted({own["method"] for own in contexts.values() if "method" in own})
         encoders = {method: PolicyEmbedder.load(self.encoders[method]) for method in methods}

@@ -23,6 +23,7 @@ from paperlib.training import Progress, no_progress
 from reproduction import results
 from reproduction.policy_games import Weights, evaluate_groups, make_opponent_context
 
+COST = ("seconds", "versions", "machine")  # in a policy's provenance
 OUTCOME = dataclasses.replace(  # a reward for nothing else: what is learned is what is reported
     RewardWeights(),
     **{field.name: 0.0 for field in dataclasses.fields(RewardWeights)} | {"win": 1.0, "loss": 1.0},
@@ -185,7 +186,7 @@ def policy_path(folder: str | Path, name: str) -> Path:
 
 
 def load_policy(folder: str | Path, name: str) -> tuple[Wrestler, dict[str, Any]]:
-    """A policy that `train_policy` trained, and its provenance: "curve", "seconds", "versions".
+    """A policy that `train_policy` trained, and its provenance: "curve", and its `COST`.
 
     Raises:
         FileNotFoundError: if it was not trained yet.
@@ -215,8 +216,12 @@ def train_policy(
     policy = PolicyTraining(**arguments)
 
     def result() -> training.State:
-        seconds, versions = sum(policy.seconds), results.versions()
-        provenance = {"curve": policy.curve, "seconds": seconds, "versions": versions}
+        provenance = {
+            "curve": policy.curve,
+            "seconds": sum(policy.seconds),
+            "versions": results.versions(),
+            "machine": results.machine(),
+        }
         return robosumo_policies.pack({name: policy.selfplay.learners[0]}, provenance)
 
     training.run_to_file(

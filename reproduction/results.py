@@ -142,7 +142,7 @@ def cost(folder: str | Path) -> str:
 def kept_trainings(result: Mapping[str, Any]) -> str:
     """How long training for a result took, if it may stem from earlier executions; or nothing."""
     seconds = result.get("training_seconds")
-    return "" if seconds is None else f", trainings {seconds / 3600:.1f} core hours, kept once done"
+    return "" if seconds is None else f", plus {seconds / 3600:.1f} core hours of training (kept)"
 
 
 def versions() -> dict[str, str]:

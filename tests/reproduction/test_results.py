@@ -37,7 +37,7 @@ def test_a_result_comes_back_with_what_it_took(tmp_path):
 def test_the_cost_of_kept_trainings_is_told_apart(tmp_path):
     run = results.Run("benchmark", {})
     run.save(tmp_path, {}, seeds=[0], training_seconds=7200.0)
-    assert ", trainings 2.0 core hours, kept once done, " in results.cost(tmp_path)
+    assert ", plus 2.0 core hours of training (kept), " in results.cost(tmp_path)
     run.save(tmp_path, {}, seeds=[0])
     assert "trainings" not in results.cost(tmp_path)
 
