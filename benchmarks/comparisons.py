@@ -16,7 +16,14 @@ from paperlib.environments.particleworld import EPISODE_LENGTH
 SIZES = (256, 4096, 32768)  # parallel episodes
 NUM_PAIRS = 28
 SUMO_GOALS = {64: 0.9, 256: 0.95}  # share of the physical limit, for each number of matches
-CELL_WORLDS = ("Kuhn poker", "RoboSumo", "RoboSumo, drawn")  # see ours/cells.py
+CELL_WORLDS = (  # see ours/cells.py
+    "Kuhn poker",
+    "Leduc poker",
+    "ParticleWorld",
+    "RoShamBo",
+    "RoboSumo",
+    "RoboSumo, drawn",
+)
 AGILERL_ENVS = (1, 8, 64)  # few, as in AgileRL's tutorials, and as many as a round of ours has
 
 

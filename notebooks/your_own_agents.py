@@ -52,7 +52,6 @@ output_folder = "results/laptop/your_own_agents"  # where the results go, relati
 # %%
 import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
 import torch
 from mpe2 import simple_tag_v3
 from sklearn.decomposition import PCA
@@ -252,20 +251,20 @@ tables.save_runs(output, "your_own_agents", runs)
 values = results.load(output)["values"]
 tables.save_rows(output, "your_own_agents", values["rows"])
 points, directions = np.array(values["points"]), np.array(values["angles"]) + np.pi / 2
-colours = np.where(np.arange(len(points)) < values["num_seen_points"], "#0072B2", "#D55E00")
+seen = np.arange(len(points)) < values["num_seen_points"]
 bars = {name: t_interval([q["ratio"] for q in qs]) for name, qs in values["qualities"].items()}
 tables.show((output / "your_own_agents.md").read_text())
-compared = pd.DataFrame(values["compared"]).groupby(["encoder", "objective"])
-compared = compared[["linear", "nearest", "ratio"]].agg(["mean", "std"]).round(2).reset_index()
-compared.columns = [" ".join(names).strip() for names in compared.columns]
-tables.show(compared.sort_values("linear mean", ascending=False).to_markdown(index=False))
+tables.show(tables.comparison_table(values["compared"]))
 
 # %% tags=["path"]
 plots.use_style()
 figure, axes = plt.subplots(1, 2, figsize=(6.75, 2.9), layout="constrained")
-arrow = np.cos(directions), np.sin(directions)
-axes[0].quiver(*points.T, *arrow, color=colours, pivot="mid", scale=25)
-axes[0].set(xticks=[], yticks=[], title="seen (blue), unseen (orange)")
+arrows = np.stack([np.cos(directions), np.sin(directions)])
+for name, own, colour in (("seen", seen, "#0072B2"), ("unseen", ~seen, "#D55E00")):
+    options = dict(color=colour, label=f"{name} hunters", pivot="mid", scale=25)
+    axes[0].quiver(*points[own].T, *arrows[:, own], **options)
+axes[0].set(xticks=[], yticks=[])
+axes[0].legend()
 plots.draw_bars(axes[1], bars, reference={}, xlabel="IICR (lower is better)")
 plots.save_figure(figure, output, "your_own_agents")
 
@@ -278,8 +277,8 @@ plots.save_figure(figure, output, "your_own_agents")
 # has found the circle of tastes. By IICR, embeddings are far ahead of both baselines. The
 # nearest neighbour identifies seen hunters best from embeddings, but unseen ones at least as
 # well from the baselines. (Chance is 12 % for seen hunters, 25 % for unseen ones.) **Which
-# encoder to take?** Among methods without labels, one whose lead exceeds the spread over seeds
-# (`std`): here the mean-MLP with Emb-Hyb; but by `nearest`, summary statistics match it.
+# encoder to take?** Among methods without labels, the first whose lead over the others exceeds
+# the half-widths of the intervals (±).
 #
 # ## Ours against the paper
 # The paper has no such game. **Where we deviate:** policies are matrices, where the paper's are

@@ -20,7 +20,7 @@ from IPython.display import display
 
 from paperlib import files
 from reproduction import results, verdicts
-from reproduction.statistics import Estimate
+from reproduction.statistics import Estimate, t_interval
 
 INTERVAL = re.compile(r"(?<=\d) \[(-?[\d.]+), (?=-?[\d.]+\])")  # an interval and its spaces
 Row = Mapping[str, Any]
@@ -115,6 +115,30 @@ def markdown_table(
     """A Markdown table, or one in another of tabulate's styles; cells appear as they are."""
     frame = _frame(header, body)
     return frame.to_markdown(index=False, tablefmt=style, disable_numparse=True) + "\n"
+
+
+def comparison_table(compared: Iterable[Row], *, num_digits: int = 2) -> str:
+    """What `paperlib.comparison.compare` found, by accuracy of the linear classifier: means over
+    seeds with the half-width of their 95 % interval (Student's t).
+
+    Args:
+        compared: its results as dictionaries; None stands for NaN.
+        num_digits: number of decimals.
+    """
+    measures = {"linear": "linear", "nearest": "nearest", "ratio": "IICR"}
+    groups = pd.DataFrame(compared).groupby(["encoder", "objective"])
+
+    def shown(numbers: pd.Series) -> str:
+        if numbers.isna().any():
+            return "–"
+        found = t_interval(numbers)
+        spread = "" if math.isnan(found.high) else f" ± {found.high - found.mean:.{num_digits}f}"
+        return f"{found.mean:.{num_digits}f}{spread}"
+
+    body = []
+    for names, own in sorted(groups, key=lambda group: -group[1]["linear"].mean()):
+        body.append([*names, *(shown(own[name]) for name in measures), own["num_weights"].iloc[0]])
+    return markdown_table(["encoder", "objective", *measures.values(), "weights"], body)
 
 
 def latex_table(header: Sequence[str], body: Iterable[Sequence[Any]]) -> str:

@@ -7,13 +7,16 @@ and optimiser are the same. Before anything is timed, both must give the same lo
 | world           | episodes of an update | steps of each, and what they are                      |
 |-----------------|-----------------------|-------------------------------------------------------|
 | Kuhn poker      | 3 × 64 agents         | 200, of 6 observations and 2 actions                  |
+| Leduc poker     | 3 × 64 agents         | 200, played by random policies; some 80 are different |
+| ParticleWorld   | 3 × 28 agents × 3     | 25, all different                                     |
+| RoShamBo        | 3 × 43 agents × 2     | 100, of which some 70 are different                   |
 | RoboSumo        | 3 × 25 agents × 4     | every tenth of 20 to 500, all different, as in the    |
 |                 |                       | benchmark; as long as matches of the notebook table_1 |
 | RoboSumo, drawn | 3 × 25 agents × 4     | 20 random ones of the same matches, as in table_1     |
 
-In poker, where the order of steps does not matter to the encoder, `learn` is given equal steps
+Where steps are equal and their order does not matter to the encoder, `learn` is given equal steps
 merged into one, which changes no embedding; merging takes place before, once for all updates. And
-it computes equal steps of an update once, as training runs in poker do.
+it computes equal steps of an update once, as the benchmark's training runs do.
 """
 
 from __future__ import annotations
@@ -42,8 +45,11 @@ from paperlib.datasets import InteractionDataset
 from paperlib.encoders import ConditionalPolicy
 from paperlib.environments.robosumo_observations import observation_size
 from paperlib.streams import make_generator
+from reproduction.poker import make_protocol, with_replies
 
 GOAL = 10
+BENCHMARKED = tuple(name for name in ENCODERS if name != "Transformer (sequence)")
+THROWS = (0.7, 0.2, 0.1)  # probabilities of rock, paper and scissors
 
 
 class World(NamedTuple):
@@ -83,6 +89,59 @@ def poker(quick: bool) -> World:
     return World(dataset, settings, tuple(ENCODERS), True)
 
 
+def leduc(quick: bool) -> World:
+    """Episodes of Leduc poker by the published protocol, with fewer agents."""
+    protocol = make_protocol(
+        "leduc_poker",
+        num_pretraining_agents=64,
+        num_evaluation_agents=2,
+        num_episodes=4,
+        num_train_episodes=1,
+        num_test_episodes=1,
+        num_steps=200,
+        generator=make_generator(0),
+    )
+    dataset = with_replies(protocol, protocol.pretraining)
+    settings = embeddings.Settings(num_updates=10 if quick else 30, repetitions=1)
+    return World(dataset, settings, BENCHMARKED, True)
+
+
+def particleworld(quick: bool) -> World:
+    """Random episodes in the shape of a listener's and its speaker's."""
+    rng, count = np.random.default_rng(0), 28 * 16
+    dataset = InteractionDataset.from_arrays(
+        rng.normal(size=(count, 25, 11)),
+        rng.integers(5, size=(count, 25)),
+        np.arange(count) % 28,
+        num_actions=5,
+        partner_observations=rng.normal(size=(count, 25, 3)),
+        partner_actions=rng.integers(8, size=(count, 25)),
+        num_partner_actions=8,
+    )
+    settings = embeddings.Settings(num_updates=10 if quick else 30, repetitions=3)
+    return World(dataset, settings, BENCHMARKED, False)
+
+
+def roshambo(quick: bool) -> World:
+    """Random episodes in the shape of a bot's and its opponent's, who see both sides' last three
+    throws. They favour one throw, so that about as many steps differ as in the bots' matches."""
+    rng, count = np.random.default_rng(0), 43 * 8
+    throws = rng.choice(3, p=THROWS, size=(count, 103, 2))
+    codes = np.eye(3)[throws] - 1 / 3  # never zero, which would be padding
+    last = np.concatenate([codes[:, k : k + 100] for k in range(3)], axis=-1)  # (E, 100, 2, 9)
+    dataset = InteractionDataset.from_arrays(
+        last.reshape(count, 100, 18),
+        throws[:, 3:, 0],
+        np.arange(count) % 43,
+        num_actions=3,
+        partner_observations=last[:, :, ::-1].reshape(count, 100, 18),
+        partner_actions=throws[:, 3:, 1],
+        num_partner_actions=3,
+    )
+    settings = embeddings.Settings(num_updates=10 if quick else 30, repetitions=2)
+    return World(dataset, settings, BENCHMARKED, True)
+
+
 def robosumo(quick: bool, *, stride: int = 10, steps_per_episode: int = 0) -> World:
     """Random episodes in the shape of a wrestler's and its opponent's."""
     rng, count = np.random.default_rng(0), 25 * 16
@@ -106,12 +165,14 @@ def robosumo(quick: bool, *, stride: int = 10, steps_per_episode: int = 0) -> Wo
         likelihood="gaussian",
         steps_per_episode=steps_per_episode,
     )
-    encoders = tuple(name for name in ENCODERS if name != "Transformer (sequence)")
-    return World(dataset, settings, encoders, False)
+    return World(dataset, settings, BENCHMARKED, False)
 
 
 WORLDS: dict[str, Callable[[bool], World]] = {
     "Kuhn poker": poker,
+    "Leduc poker": leduc,
+    "ParticleWorld": particleworld,
+    "RoShamBo": roshambo,
     "RoboSumo": robosumo,
     "RoboSumo, drawn": partial(robosumo, stride=1, steps_per_episode=20),
 }

@@ -110,3 +110,16 @@ def test_a_bound_shows_its_sign():
 def test_no_results(tmp_path):
     with pytest.raises(ValueError, match="holds no results"):
         tables.terminal_table(tmp_path / "nothing")
+
+
+def test_a_comparison_is_a_table_of_means_with_half_widths():
+    found = [
+        {"encoder": "", "objective": "chance", "linear": 0.1, "nearest": 0.1, "ratio": None},
+        {"encoder": "mine", "objective": "Emb-Im", "linear": 0.5, "nearest": 0.4, "ratio": 0.8},
+        {"encoder": "mine", "objective": "Emb-Im", "linear": 0.7, "nearest": 0.4, "ratio": 0.8},
+    ]
+    text = tables.comparison_table([row | {"num_weights": 9} for row in found])
+    best, chance = ([cell.strip() for cell in line.split("|")] for line in text.splitlines()[2:])
+    half = 12.706 * 0.1  # Student's t with one degree of freedom, times the standard error
+    assert best[1:7] == ["mine", "Emb-Im", f"0.60 ± {half:.2f}", "0.40 ± 0.00", "0.80 ± 0.00", "9"]
+    assert chance[2:6] == ["chance", "0.10", "0.10", "–"]
