@@ -110,7 +110,7 @@ def make_task(
         ceilings={},
         few_steps=world == "RoShamBo",
     )
-    return task if part == "trial" else more(task, held[labelled[1]])
+    return more(task, held[labelled[1]])
 
 
 def _poker_task(world: str, part: str, sizes: Sizes, generators: list[torch.Generator]) -> Task:

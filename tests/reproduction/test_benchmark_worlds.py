@@ -121,3 +121,9 @@ def test_missing_files_are_named(tmp_path):
         make("RoboSumo", "weak", {"RoboSumo": tmp_path})
     with pytest.raises(FileNotFoundError, match="population_0"):
         make("ParticleWorld", "weak", {"ParticleWorld": tmp_path})
+
+
+def test_missing_wrestlers_are_noticed_on_tiny_data(folders):
+    (folders["wrestlers"] / "population.safetensors").unlink()
+    with pytest.raises(FileNotFoundError, match="wrestlers"):
+        make("RoboSumo", "weak", folders, part="trial")
