@@ -146,8 +146,10 @@ def imitation_loss(
         positive: e+.
         embedding: f_θ(e*), (..., D).
     """
-    log_prob = policy.log_prob(positive.observations, embedding, positive.actions)
-    weights = positive.step_weights
+    weights, actions = positive.step_weights, positive.actions
+    # Padding holds no action, and -inf times 0 would be NaN: the first one stands in.
+    actions = torch.where(weights.unsqueeze(-1) > 0, actions, actions[..., :1, :])
+    log_prob = policy.log_prob(positive.observations, embedding, actions)
     return -((log_prob * weights).sum(-1) / weights.sum(-1)).mean()
 
 
