@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from paperlib import files
+
 Generators = torch.Generator | Sequence[torch.Generator]
 
 
@@ -49,6 +51,12 @@ def make_generator(*key: int, device: torch.device | str = "cpu") -> torch.Gener
     except RuntimeError:
         raise ValueError(f"device: PyTorch cannot use {str(device)!r} here") from None
     return generator.manual_seed(int(state[0]) % 2**63)
+
+
+def checksum(generators: Sequence[torch.Generator]) -> str:
+    """SHA-256 of the generators' states: of all that they will draw."""
+    states = {str(row): generator.get_state() for row, generator in enumerate(generators)}
+    return files.tensor_checksum(states)
 
 
 @contextlib.contextmanager
