@@ -12,6 +12,8 @@ from torch import Tensor
 
 from paperlib._checks import all_valid, integer
 
+KINDS = {"b": "bools", "i": "integers", "u": "integers", "f": "floats"}
+
 
 def observations(
     values: Iterable[ArrayLike], *, name: str = "observations"
@@ -49,15 +51,17 @@ def actions(
     episodes = _episodes(name, values)
     if len(episodes) != len(lengths):
         raise ValueError(f"{name}: {len(episodes)} episodes for {len(lengths)} of observations")
-    categorical = all(np.issubdtype(episode.dtype, np.integer) for episode in episodes)
+    kinds = [KINDS[episode.dtype.kind] for episode in episodes]
+    categorical = all(kind == "integers" for kind in kinds)
     if num_actions is not None and not categorical:
-        raise ValueError(f"num_actions is for integer actions; {name} holds floats")
+        others = min({*kinds} - {"integers"})
+        raise ValueError(f"num_actions is for integer actions; {name} holds {others}")
     size = () if categorical else episodes[0].shape[1:]
     for index, (episode, length) in enumerate(zip(episodes, lengths, strict=True)):
         if length == 0 or episode.shape != (length, *size) or len(size) != (not categorical):
             raise ValueError(
-                f"{name}: episode {index} has shape {episode.shape} and {length} observations; "
-                "expected integers (T,) or floats (T, A) with T >= 1"
+                f"{name}: episode {index} holds {kinds[index]}, has shape {episode.shape} and "
+                f"{length} observations; expected integers (T,) or floats (T, A) with T >= 1"
             )
     if not categorical:
         return [episode.astype(np.float32) for episode in episodes], 0
@@ -128,10 +132,11 @@ def outcomes(values: ArrayLike | None, *, count: int) -> Int[Tensor, " episode"]
     """+1, 0 or -1 for each episode; -128 for all if none were given."""
     if values is None:
         return torch.full((count,), -128, dtype=torch.int8)
-    array = _array(values)
+    array, requirement = _array(values), "outcomes must be +1 (win), 0 (draw) or -1 (loss)"
     _one_each("outcomes", array, count)
-    known = np.isin(array, (1, 0, -1))
-    all_valid(array, known, "outcomes must be +1 (win), 0 (draw) or -1 (loss)")
+    if array.dtype.kind == "b":  # False would be a draw
+        raise ValueError(f"{requirement}, got {array.dtype}")
+    all_valid(array, np.isin(array, (1, 0, -1)), requirement)
     return torch.from_numpy(array.astype(np.int8))
 
 
@@ -178,16 +183,16 @@ def _one_each(name: str, array: np.ndarray, count: int) -> None:
 
 
 def _episodes(name: str, values: Iterable[ArrayLike]) -> list[np.ndarray]:
-    """Each episode as an array of integers or of float32, all finite."""
+    """Each episode as an array of integers, bools or float32, all finite."""
     arrays = []
     for index, value in enumerate(values):
         try:
             array = _array(value)
         except (ValueError, TypeError):
             array = None
-        if array is None or array.dtype.kind not in "biuf" or np.ma.isMaskedArray(value):
+        if array is None or array.dtype.kind not in KINDS or np.ma.isMaskedArray(value):
             raise ValueError(f"{name}: episode {index} is no array of numbers")
-        if not np.issubdtype(array.dtype, np.integer):
+        if array.dtype.kind == "f":
             with np.errstate(over="ignore"):
                 array = array.astype(np.float32)
         if not np.isfinite(array).all():

@@ -23,7 +23,7 @@ Recorder = Callable[
 ]
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)  # arrays have no single truth value
 class Results:
     """How N matches ended.
 
