@@ -109,7 +109,7 @@ def ids(
     """A non-negative integer for each episode; ``unknown`` for all if none were given."""
     if values is None and unknown is not None:
         return torch.full((count,), unknown)
-    array = _array(values)
+    array = as_array(values)
     _one_each(name, array, count)
     if not np.issubdtype(array.dtype, np.integer):
         raise ValueError(f"{name}: ids must be integers >= 0, got {array.dtype}")
@@ -122,7 +122,7 @@ def returns(values: ArrayLike | None, *, count: int) -> Float[Tensor, " episode"
     """A finite number for each episode; NaN for all if none were given."""
     if values is None:
         return torch.full((count,), torch.nan)
-    array = np.array(_array(values), dtype=np.float32)
+    array = np.array(as_array(values), dtype=np.float32)
     _one_each("returns", array, count)
     all_valid(array, np.isfinite(array), "returns must be finite (in float32)")
     return torch.from_numpy(array)
@@ -132,7 +132,7 @@ def outcomes(values: ArrayLike | None, *, count: int) -> Int[Tensor, " episode"]
     """+1, 0 or -1 for each episode; -128 for all if none were given."""
     if values is None:
         return torch.full((count,), -128, dtype=torch.int8)
-    array, requirement = _array(values), "outcomes must be +1 (win), 0 (draw) or -1 (loss)"
+    array, requirement = as_array(values), "outcomes must be +1 (win), 0 (draw) or -1 (loss)"
     _one_each("outcomes", array, count)
     if array.dtype.kind == "b":  # False would be a draw
         raise ValueError(f"{requirement}, got {array.dtype}")
@@ -169,9 +169,19 @@ def rows(values: ArrayLike, *, count: int) -> Int64[Tensor, ...]:
     return indices
 
 
-def _array(values: ArrayLike) -> np.ndarray:
+def as_array(values: ArrayLike) -> np.ndarray:
     """An array of what may be a tensor on any device, with or without gradients."""
     return np.asarray(values.detach().cpu() if isinstance(values, Tensor) else values)
+
+
+def as_tensor(name: str, values: Tensor | ArrayLike) -> Tensor:
+    """Numbers as a tensor; one stays as it is, on its device."""
+    if isinstance(values, Tensor):
+        return values
+    array = as_array(values)
+    if array.dtype.kind not in KINDS:
+        raise ValueError(f"{name} must be numbers, got {array.dtype}")
+    return torch.tensor(np.ascontiguousarray(array))
 
 
 def _one_each(name: str, array: np.ndarray, count: int) -> None:
@@ -187,7 +197,7 @@ def _episodes(name: str, values: Iterable[ArrayLike]) -> list[np.ndarray]:
     arrays = []
     for index, value in enumerate(values):
         try:
-            array = _array(value)
+            array = as_array(value)
         except (ValueError, TypeError):
             array = None
         if array is None or array.dtype.kind not in KINDS or np.ma.isMaskedArray(value):
