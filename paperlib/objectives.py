@@ -238,6 +238,19 @@ class Hybrid:
         return imitated + self.identification_weight * identified
 
 
+def require_objective(objective: Any) -> None:
+    """Checks that ``objective`` can be called with networks and triplets.
+
+    Raises:
+        ValueError: if it is a class, or no callable.
+    """
+    if isinstance(objective, type) or not callable(objective):
+        raise ValueError(
+            f"objective must be a function or an instance such as Hybrid(), got {objective!r}; "
+            "comparison.train builds classes"
+        )
+
+
 def require_scalar(loss: Any) -> None:
     """Checks what an objective returned.
 

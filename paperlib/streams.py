@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import enum
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -51,6 +52,19 @@ def make_generator(*key: int, device: torch.device | str = "cpu") -> torch.Gener
     except RuntimeError:
         raise ValueError(f"device: PyTorch cannot use {str(device)!r} here") from None
     return generator.manual_seed(int(state[0]) % 2**63)
+
+
+def require_generator(generator: Any) -> None:
+    """Checks that ``generator`` is one of PyTorch's.
+
+    Raises:
+        ValueError: if it is anything else.
+    """
+    if not isinstance(generator, torch.Generator):
+        raise ValueError(
+            "generator must be a torch.Generator, such as streams.make_generator(0), got "
+            f"{generator!r}"
+        )
 
 
 def checksum(generators: Sequence[torch.Generator]) -> str:

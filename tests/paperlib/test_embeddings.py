@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from paperlib import batches, files, objectives, streams
-from paperlib.alternatives.objectives import Classification
+from paperlib.alternatives.objectives import LIAM, VAE, Classification, InfoNCE
 from paperlib.datasets import InteractionDataset
 from paperlib.embeddings import PolicyEmbedder, Settings, learn
 from paperlib.encoders import ConditionalPolicy, EpisodeEncoder
@@ -546,6 +546,18 @@ def test_an_objective_must_return_a_scalar(objective, message, dataset, generato
     with pytest.raises(ValueError, match=f"^objective must {message}") as error:
         learn(dataset, objective=objective, settings=SMALL, generator=generator)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("objective", [LIAM, VAE, InfoNCE, Hybrid, "Emb-Im"])
+def test_an_objective_is_no_class_or_name(objective, dataset, generator, unchecked):
+    with pytest.raises(ValueError, match=r"^objective must be a function or an .* builds classes$"):
+        learn(dataset, objective=objective, settings=SMALL, generator=generator)
+
+
+@pytest.mark.parametrize("other", [0, np.random.default_rng(0)])
+def test_a_generator_is_pytorchs(other, dataset, unchecked):
+    with pytest.raises(ValueError, match=r"^generator must be a torch\.Generator, such as .*, got"):
+        learn(dataset, settings=SMALL, generator=other)
 
 
 def test_classification_of_another_number_of_agents(dataset, generator):
