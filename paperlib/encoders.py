@@ -102,6 +102,9 @@ class EpisodeEncoder(nn.Module):
         embedding_size: D.
         hidden_size: of both hidden layers.
         generator: draws the weights.
+
+    Raises:
+        ValueError: if a size is not a positive integer.
     """
 
     def __init__(
@@ -114,6 +117,8 @@ class EpisodeEncoder(nn.Module):
         generator: torch.Generator,
     ) -> None:
         super().__init__()
+        hidden_size = _checks.integer("hidden_size", hidden_size, minimum=1)
+        embedding_size = _checks.integer("embedding_size", embedding_size, minimum=1)
         self.pairs = nn.Sequential(
             nn.Linear(observation_size + action_size, hidden_size),
             nn.ReLU(),
