@@ -75,6 +75,18 @@ def hint(value: str, options: Iterable[str], *, cutoff: float = 0.6) -> str:
     return f"did you mean {close[0]!r}?" if close else f"there are {', '.join(known)}"
 
 
+def tensor_like(name: str, value: Any, shape: Sequence[int], *, like: Tensor) -> Tensor:
+    """``value``, which must have this shape, as a tensor of the type of ``like``: itself if it has
+    that type, else a copy on the device of ``like``."""
+    if getattr(value, "dtype", None) is not like.dtype:
+        from torch import as_tensor
+
+        value = as_tensor(value, dtype=like.dtype, device=like.device)
+    if value.shape != shape:
+        raise ValueError(f"{name} must have the shape {shape}, got {tuple(value.shape)}")
+    return value
+
+
 def buffer(name: str, value: Tensor, *, shape: Sequence[int], like: Tensor) -> None:
     """Checks that ``value`` can be filled: contiguous, and of the type and device of ``like``."""
     fits = value.shape == shape and value.is_contiguous()
