@@ -60,6 +60,17 @@ def different(name: str, values: Sequence[Any]) -> None:
         raise ValueError(f"{name} must differ from each other, got {values}")
 
 
+def integers(name: str, values: Any, *, minimum: int) -> list[int]:
+    """``values`` as ints that differ from each other, at least one."""
+    if not isinstance(values, Iterable):
+        raise ValueError(f"{name} must be a sequence of integers, got {values!r}")
+    found = [integer(f"{name}: each", value, minimum=minimum) for value in values]
+    if not found:
+        raise ValueError(f"{name}: at least one is needed")
+    different(name, found)
+    return found
+
+
 def all_valid(values: np.ndarray, valid: NDArray[np.bool_], requirement: str) -> None:
     """Checks that all ``values`` are ``valid``; names the first that is not, and its index."""
     if not valid.all():
