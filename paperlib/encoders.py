@@ -44,7 +44,8 @@ def embedding_size_of(encoder: nn.Module, observation_size: int, action_size: in
     for shape in (2, 1, 5, 3), (2, 5, 4), (5, 3):  # (*batch, T)
         observations = torch.zeros(*shape, observation_size, device=device)
         actions = torch.zeros(*shape, action_size, device=device)
-        got = _shape_of(encoder, "__call__", observations, actions, torch.ones(shape).to(device))
+        step_weights = torch.ones(shape, device=device)
+        got = _shape_of(encoder, "__call__", observations, actions, step_weights)
         if isinstance(got, str) or got[:-1] != shape[:-1] or got[-1] != (size or got[-1]):
             due, given = (", ".join(map(str, axes)) for axes in (shape[:-1], shape))
             raise ValueError(

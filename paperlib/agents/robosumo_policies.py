@@ -149,7 +149,7 @@ class Wrestler(nn.Module):
             generator: draws the weights of the memory.
 
         Raises:
-            ValueError: if the wrestler has such inputs already.
+            ValueError: if the wrestler has such inputs already, or a size is negative.
         """
         names = "context_size", "memory_size", "critic_size"
         if found := [f"{name} {getattr(self, name)}" for name in names if getattr(self, name)]:
