@@ -60,6 +60,17 @@ def different(name: str, values: Sequence[Any]) -> None:
         raise ValueError(f"{name} must differ from each other, got {values}")
 
 
+def integers(name: str, values: Any, *, minimum: int) -> list[int]:
+    """``values`` as ints that differ from each other, at least one."""
+    if not isinstance(values, Iterable):
+        raise ValueError(f"{name} must be a sequence of integers, got {values!r}")
+    found = [integer(f"{name}: each", value, minimum=minimum) for value in values]
+    if not found:
+        raise ValueError(f"{name}: at least one is needed")
+    different(name, found)
+    return found
+
+
 def all_valid(values: np.ndarray, valid: NDArray[np.bool_], requirement: str) -> None:
     """Checks that all ``values`` are ``valid``; names the first that is not, and its index."""
     if not valid.all():
@@ -73,6 +84,18 @@ def hint(value: str, options: Iterable[str], *, cutoff: float = 0.6) -> str:
     known = sorted(options)
     close = difflib.get_close_matches(value, known, n=1, cutoff=cutoff)
     return f"did you mean {close[0]!r}?" if close else f"there are {', '.join(known)}"
+
+
+def tensor_like(name: str, value: Any, shape: Sequence[int], *, like: Tensor) -> Tensor:
+    """``value``, which must have this shape, as a tensor of the type of ``like``: itself if it has
+    that type, else a copy on the device of ``like``."""
+    if getattr(value, "dtype", None) is not like.dtype:
+        from torch import as_tensor
+
+        value = as_tensor(value, dtype=like.dtype, device=like.device)
+    if value.shape != shape:
+        raise ValueError(f"{name} must have the shape {shape}, got {tuple(value.shape)}")
+    return value
 
 
 def buffer(name: str, value: Tensor, *, shape: Sequence[int], like: Tensor) -> None:

@@ -12,6 +12,8 @@ from torch import Tensor
 
 from paperlib._checks import all_valid, integer
 
+KINDS = {"b": "bools", "i": "integers", "u": "integers", "f": "floats"}
+
 
 def observations(
     values: Iterable[ArrayLike], *, name: str = "observations"
@@ -49,15 +51,17 @@ def actions(
     episodes = _episodes(name, values)
     if len(episodes) != len(lengths):
         raise ValueError(f"{name}: {len(episodes)} episodes for {len(lengths)} of observations")
-    categorical = all(np.issubdtype(episode.dtype, np.integer) for episode in episodes)
+    kinds = [KINDS[episode.dtype.kind] for episode in episodes]
+    categorical = all(kind == "integers" for kind in kinds)
     if num_actions is not None and not categorical:
-        raise ValueError(f"num_actions is for integer actions; {name} holds floats")
+        others = min({*kinds} - {"integers"})
+        raise ValueError(f"num_actions is for integer actions; {name} holds {others}")
     size = () if categorical else episodes[0].shape[1:]
     for index, (episode, length) in enumerate(zip(episodes, lengths, strict=True)):
         if length == 0 or episode.shape != (length, *size) or len(size) != (not categorical):
             raise ValueError(
-                f"{name}: episode {index} has shape {episode.shape} and {length} observations; "
-                "expected integers (T,) or floats (T, A) with T >= 1"
+                f"{name}: episode {index} holds {kinds[index]}, has shape {episode.shape} and "
+                f"{length} observations; expected integers (T,) or floats (T, A) with T >= 1"
             )
     if not categorical:
         return [episode.astype(np.float32) for episode in episodes], 0
@@ -105,7 +109,7 @@ def ids(
     """A non-negative integer for each episode; ``unknown`` for all if none were given."""
     if values is None and unknown is not None:
         return torch.full((count,), unknown)
-    array = _array(values)
+    array = as_array(values)
     _one_each(name, array, count)
     if not np.issubdtype(array.dtype, np.integer):
         raise ValueError(f"{name}: ids must be integers >= 0, got {array.dtype}")
@@ -118,7 +122,7 @@ def returns(values: ArrayLike | None, *, count: int) -> Float[Tensor, " episode"
     """A finite number for each episode; NaN for all if none were given."""
     if values is None:
         return torch.full((count,), torch.nan)
-    array = np.array(_array(values), dtype=np.float32)
+    array = np.array(as_array(values), dtype=np.float32)
     _one_each("returns", array, count)
     all_valid(array, np.isfinite(array), "returns must be finite (in float32)")
     return torch.from_numpy(array)
@@ -128,10 +132,11 @@ def outcomes(values: ArrayLike | None, *, count: int) -> Int[Tensor, " episode"]
     """+1, 0 or -1 for each episode; -128 for all if none were given."""
     if values is None:
         return torch.full((count,), -128, dtype=torch.int8)
-    array = _array(values)
+    array, requirement = as_array(values), "outcomes must be +1 (win), 0 (draw) or -1 (loss)"
     _one_each("outcomes", array, count)
-    known = np.isin(array, (1, 0, -1))
-    all_valid(array, known, "outcomes must be +1 (win), 0 (draw) or -1 (loss)")
+    if array.dtype.kind == "b":  # False would be a draw
+        raise ValueError(f"{requirement}, got {array.dtype}")
+    all_valid(array, np.isin(array, (1, 0, -1)), requirement)
     return torch.from_numpy(array.astype(np.int8))
 
 
@@ -164,9 +169,19 @@ def rows(values: ArrayLike, *, count: int) -> Int64[Tensor, ...]:
     return indices
 
 
-def _array(values: ArrayLike) -> np.ndarray:
+def as_array(values: ArrayLike) -> np.ndarray:
     """``values`` as an array, even those of a tensor on any device, with or without gradients."""
     return np.asarray(values.detach().cpu() if isinstance(values, Tensor) else values)
+
+
+def as_tensor(name: str, values: Tensor | ArrayLike) -> Tensor:
+    """Numbers as a tensor; one stays as it is, on its device."""
+    if isinstance(values, Tensor):
+        return values
+    array = as_array(values)
+    if array.dtype.kind not in KINDS:
+        raise ValueError(f"{name} must be numbers, got {array.dtype}")
+    return torch.tensor(np.ascontiguousarray(array))
 
 
 def _one_each(name: str, array: np.ndarray, count: int) -> None:
@@ -178,16 +193,16 @@ def _one_each(name: str, array: np.ndarray, count: int) -> None:
 
 
 def _episodes(name: str, values: Iterable[ArrayLike]) -> list[np.ndarray]:
-    """Each episode as an array of integers or of float32, all finite."""
+    """Each episode as an array of integers, bools or float32, all finite."""
     arrays = []
     for index, value in enumerate(values):
         try:
-            array = _array(value)
+            array = as_array(value)
         except (ValueError, TypeError):
             array = None
-        if array is None or array.dtype.kind not in "biuf" or np.ma.isMaskedArray(value):
+        if array is None or array.dtype.kind not in KINDS or np.ma.isMaskedArray(value):
             raise ValueError(f"{name}: episode {index} is no array of numbers")
-        if not np.issubdtype(array.dtype, np.integer):
+        if array.dtype.kind == "f":
             with np.errstate(over="ignore"):
                 array = array.astype(np.float32)
         if not np.isfinite(array).all():

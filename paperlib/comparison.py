@@ -201,9 +201,7 @@ def compare(
         ValueError: if there is too little data, the machine has no such device, or an encoder or
             an objective is not what `learn` takes; the message begins with the names of both.
     """
-    if not seeds:
-        raise ValueError("seeds: at least one is needed")
-    _checks.different("seeds", seeds)
+    seeds = _checks.integers("seeds", seeds, minimum=0)
     if taken := {*(objectives or ())} & RESERVED:
         raise ValueError(f"objectives: the name {min(taken)!r} is taken by a reference")
     settings, sizes = settings or Settings(), (dataset.observation_size, dataset.action_size)
@@ -233,7 +231,13 @@ def compare(
 
     once = dataclasses.replace(settings, num_updates=1)
     for name, title in cells:
-        learned(name, title, halves[seeds[0]][0], once, seeds[0])
+        try:
+            learned(name, title, halves[seeds[0]][0], once, seeds[0])
+        except ValueError:
+            raise
+        except Exception as error:  # of whatever kind: the code is the user's
+            reason = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+            raise ValueError(f"{name}, {title}: {reason}") from error
     for seed, (half, test) in halves.items():
         if references:
             measured("", "chance", torch.zeros(len(test), 1))

@@ -34,7 +34,7 @@ class AgentEpisodes(NamedTuple):
     counts: Int[Tensor, " agent"]
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)  # arrays have no single truth value
 class InteractionDataset(StoredEpisodes):
     """Episodes, each from one agent's view. `from_arrays` builds and checks one.
 

@@ -225,10 +225,13 @@ def learn(
         ValueError: if an agent has too few episodes, there is a single agent, an edge has no
             episode, the likelihood does not fit the kind of actions, the encoder does not return
             one vector per episode or the policy one number per step, or the objective does not
-            return a finite scalar, at the start or later (noticed within 100 updates).
+            return a finite scalar, at the start or later (noticed within 100 updates), is a class
+            or no callable, or the generator is not PyTorch's.
     """
     settings = settings or Settings()
     objective = objectives.Hybrid() if objective is None else objective
+    objectives.require_objective(objective)
+    streams.require_generator(generator)
     likelihood = getattr(policy, "likelihood", settings.likelihood if policy is None else None)
     if likelihood and (likelihood == "categorical") != bool(dataset.num_actions):
         kind, fit = ("categorical",) * 2 if dataset.num_actions else ("continuous", "gaussian")

@@ -30,29 +30,30 @@ def count_weights(module: nn.Module) -> int:
 
 @torch.no_grad()
 def embedding_size_of(encoder: nn.Module, observation_size: int, action_size: int) -> int:
-    """The embedding size of any encoder, found by running it on two episodes of three steps.
+    """The embedding size of any encoder, found by running it on a few episodes of three or four
+    steps, with one, two and three leading axes.
 
     Raises:
-        ValueError: if it is not a module, or does not return one vector for each episode.
+        ValueError: if it is not a module, or does not return one vector for each episode, always of
+            the same size.
     """
     if not isinstance(encoder, nn.Module):
         raise ValueError(f"encoder must be a torch.nn.Module, got {type(encoder).__name__}")
     device = next((parameter.device for parameter in encoder.parameters()), None)
-    shape = (2, 1, 3)  # (*batch, T)
-    observations = torch.zeros(*shape, observation_size, device=device)
-    actions = torch.zeros(*shape, action_size, device=device)
-    try:
-        fixed = copy.deepcopy(encoder).eval()
-        found = fixed(observations, actions, torch.ones(shape, device=device))
-        got = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
-    except Exception as error:  # of any kind: the code is the user's
-        got = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
-    if isinstance(got, str) or len(got) != 3 or got[:2] != (2, 1):
-        raise ValueError(
-            "encoder must return (*batch, D): for observations (2, 1, 3, O), embeddings (2, 1, D); "
-            f"got {got}"
-        )
-    return got[-1]
+    size = None
+    for shape in (2, 1, 5, 3), (2, 5, 4), (5, 3):  # (*batch, T)
+        observations = torch.zeros(*shape, observation_size, device=device)
+        actions = torch.zeros(*shape, action_size, device=device)
+        step_weights = torch.ones(shape, device=device)
+        got = _shape_of(encoder, "__call__", observations, actions, step_weights)
+        if isinstance(got, str) or got[:-1] != shape[:-1] or got[-1] != (size or got[-1]):
+            due, given = (", ".join(map(str, axes)) for axes in (shape[:-1], shape))
+            raise ValueError(
+                f"encoder must return (*batch, D): for observations ({given}, O), embeddings "
+                f"({due}, {size or 'D'}); got {got}"
+            )
+        size = got[-1]
+    return size
 
 
 @torch.no_grad()
@@ -71,17 +72,23 @@ def check_policy(
         )
     device = next((parameter.device for parameter in policy.parameters()), None)
     shapes = (2, 1, 3, observation_size), (2, 1, embedding_size), (2, 1, 3, action_size)
-    try:
-        fixed = copy.deepcopy(policy).eval()
-        found = fixed.log_prob(*(torch.zeros(shape, device=device) for shape in shapes))
-        got = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
-    except Exception as error:  # of any kind: the code is the user's
-        got = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+    observations, embedding, actions = (torch.zeros(shape, device=device) for shape in shapes)
+    actions[..., :1] = 1.0  # one-hot, as some distributions demand
+    got = _shape_of(policy, "log_prob", observations, embedding, actions)
     if got != (2, 1, 3):
         raise ValueError(
             "policy must have log_prob(observations, embedding, actions) -> (*batch, T): for "
             f"{shapes[0]}, {shapes[1]}, {shapes[2]}, log-probabilities (2, 1, 3); got {got}"
         )
+
+
+def _shape_of(module: nn.Module, method: str, *inputs: Tensor) -> tuple[int, ...] | str:
+    """The shape of what a user's module returns, or in words what it does instead."""
+    try:
+        found = getattr(copy.deepcopy(module).eval(), method)(*inputs)
+        return tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
+    except Exception as error:  # of whatever kind: the code is the user's
+        return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
 
 
 class EpisodeEncoder(nn.Module):
@@ -96,6 +103,9 @@ class EpisodeEncoder(nn.Module):
         embedding_size: D.
         hidden_size: size of both hidden layers.
         generator: draws the weights.
+
+    Raises:
+        ValueError: if a size is not a positive integer.
     """
 
     def __init__(
@@ -108,6 +118,8 @@ class EpisodeEncoder(nn.Module):
         generator: torch.Generator,
     ) -> None:
         super().__init__()
+        hidden_size = _checks.integer("hidden_size", hidden_size, minimum=1)
+        embedding_size = _checks.integer("embedding_size", embedding_size, minimum=1)
         self.pairs = nn.Sequential(
             nn.Linear(observation_size + action_size, hidden_size),
             nn.ReLU(),

@@ -21,7 +21,8 @@ class InteractionGraph:
 
     Attributes:
         agents: non-negative integers, each once.
-        edges: pairs of different agents, each pair once; in a bipartite graph (left, right).
+        edges: pairs of different agents, each pair once; in a bipartite graph (left, right). Both
+            may be given as lists or arrays, and become tuples.
 
     Raises:
         ValueError: if agents are not different non-negative integers, or an edge is a loop, is
@@ -42,6 +43,8 @@ class InteractionGraph:
             if frozenset(edge) in seen:
                 raise ValueError(f"edges: {edge} is listed twice")
             seen.add(frozenset(edge))
+        object.__setattr__(self, "agents", tuple(map(int, self.agents)))
+        object.__setattr__(self, "edges", tuple((int(a), int(b)) for a, b in self.edges))
 
     @classmethod
     def complete(cls, num_agents: int) -> InteractionGraph:

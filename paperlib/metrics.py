@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from jaxtyping import Float, Int
 from numpy.typing import ArrayLike
@@ -12,7 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
-from paperlib import _checks
+from paperlib import _checks, _dataset_checks
 from paperlib.batches import in_parts
 from paperlib.datasets import InteractionDataset
 
@@ -20,7 +19,8 @@ EXACT = "donot_use_mm_for_euclid_dist"  # the faster form of cdist loses digits
 
 
 def intra_inter_clustering_ratio(
-    embeddings: Float[Tensor, "episode embedding"], agents: Int[Tensor, " episode"]
+    embeddings: Float[Tensor, "episode embedding"] | ArrayLike,
+    agents: Int[Tensor, " episode"] | ArrayLike,
 ) -> float:
     """IICR: mean distance within agents over mean distance between agents; lower is better.
 
@@ -28,9 +28,10 @@ def intra_inter_clustering_ratio(
     the formula of Section 5.1, quoted from memory, not verified.
 
     Raises:
-        ValueError: if there are fewer than two agents, one of them has a single episode, or
-            embeddings are not finite or all the same.
+        ValueError: if shapes do not fit, there are fewer than two agents, one of them has a single
+            episode, or embeddings are not finite or all the same.
     """
+    embeddings, agents = _rows(embeddings, agents)
     ids, index, counts = agents.unique(return_inverse=True, return_counts=True)
     if len(ids) < 2:
         raise ValueError(f"agents: the ratio needs at least two agents, got {len(ids)}")
@@ -71,21 +72,28 @@ def classifier_accuracy(
             (one nearest neighbour).
 
     Raises:
-        ValueError: if the method is unknown.
+        ValueError: if shapes do not fit, or the method is unknown.
     """
+    parts = train_features, train_labels, test_features, test_labels
+    parts = [_dataset_checks.as_array(part) for part in parts]
+    for name, features, labels in (("train", *parts[:2]), ("test", *parts[2:])):
+        if features.ndim != 2 or labels.shape != features.shape[:1]:
+            raise ValueError(
+                f"{name}_features must be (E, F) and {name}_labels (E,), got {features.shape} and "
+                f"{labels.shape}"
+            )
     if method == "linear":
         model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
     elif method == "nearest":
         model = KNeighborsClassifier(n_neighbors=1)
     else:
         raise ValueError(f"method must be 'linear' or 'nearest', got {method!r}")
-    model.fit(np.asarray(train_features), np.asarray(train_labels))
-    return float(model.score(np.asarray(test_features), np.asarray(test_labels)))
+    return float(model.fit(*parts[:2]).score(*parts[2:]))
 
 
 def embedding_quality(
-    embeddings: Float[Tensor, "episode embedding"],
-    agents: Int[Tensor, " episode"],
+    embeddings: Float[Tensor, "episode embedding"] | ArrayLike,
+    agents: Int[Tensor, " episode"] | ArrayLike,
     *,
     num_labels: int | None = None,
 ) -> dict[str, float]:
@@ -106,6 +114,7 @@ def embedding_quality(
         ValueError: if ``num_labels`` is not below the number of each agent's embeddings, or for the
             reasons of `intra_inter_clustering_ratio`.
     """
+    embeddings, agents = _rows(embeddings, agents)
     rank = torch.zeros_like(agents)
     for agent in agents.unique():
         own = agents == agent
@@ -121,7 +130,6 @@ def embedding_quality(
                 f"{num_labels}"
             )
     halves = embeddings[known], agents[known], embeddings[~known], agents[~known]
-    halves = [half.cpu().numpy() for half in halves]
     return {
         "ratio": intra_inter_clustering_ratio(embeddings, agents),
         "nearest": classifier_accuracy(*halves, method="nearest"),
@@ -151,8 +159,8 @@ def summary_statistics(dataset: InteractionDataset) -> Float[Tensor, "episode fe
 
 
 def average_episodes(
-    embeddings: Float[Tensor, "episode embedding"],
-    agents: Int[Tensor, " episode"],
+    embeddings: Float[Tensor, "episode embedding"] | ArrayLike,
+    agents: Int[Tensor, " episode"] | ArrayLike,
     *,
     num_episodes: int,
     num_averages: int,
@@ -171,8 +179,10 @@ def average_episodes(
         Rows for agents in ascending order of their ids.
 
     Raises:
-        ValueError: if an agent has fewer than ``num_episodes``, or that is not at least 1.
+        ValueError: if shapes do not fit, an agent has fewer than ``num_episodes``, or that is not
+            at least 1.
     """
+    embeddings, agents = _rows(embeddings, agents)
     _checks.integer("num_episodes", num_episodes, minimum=1)
     result = []
     for agent in agents.unique().tolist():
@@ -186,8 +196,8 @@ def average_episodes(
 
 
 def disjoint_averages(
-    embeddings: Float[Tensor, "episode embedding"],
-    agents: Int[Tensor, " episode"],
+    embeddings: Float[Tensor, "episode embedding"] | ArrayLike,
+    agents: Int[Tensor, " episode"] | ArrayLike,
     *,
     num_episodes: int,
     generator: torch.Generator,
@@ -203,8 +213,10 @@ def disjoint_averages(
         generator: draws the groups.
 
     Raises:
-        ValueError: if an agent has fewer than two groups, or ``num_episodes`` is not at least 1.
+        ValueError: if shapes do not fit, an agent has fewer than two groups, or ``num_episodes`` is
+            not at least 1.
     """
+    embeddings, agents = _rows(embeddings, agents)
     _checks.integer("num_episodes", num_episodes, minimum=1)
     means, owners = [], []
     for agent in agents.unique().tolist():
@@ -223,8 +235,8 @@ def disjoint_averages(
 
 
 def average_others(
-    embeddings: Float[Tensor, "episode embedding"],
-    agents: Int[Tensor, " episode"],
+    embeddings: Float[Tensor, "episode embedding"] | ArrayLike,
+    agents: Int[Tensor, " episode"] | ArrayLike,
     *,
     num_episodes: int,
     generator: torch.Generator,
@@ -240,8 +252,10 @@ def average_others(
         generator: draws the episodes.
 
     Raises:
-        ValueError: if an agent has a single episode, or ``num_episodes`` is not at least 1.
+        ValueError: if shapes do not fit, an agent has a single episode, or ``num_episodes`` is not
+            at least 1.
     """
+    embeddings, agents = _rows(embeddings, agents)
     _checks.integer("num_episodes", num_episodes, minimum=1)
     result = torch.empty_like(embeddings)
     for agent in agents.unique().tolist():
@@ -253,3 +267,15 @@ def average_others(
         chosen = order[:, : min(num_episodes, len(rows) - 1)].to(rows.device)
         result[rows] = embeddings[rows[chosen]].mean(1)
     return result
+
+
+def _rows(embeddings: Tensor | ArrayLike, agents: Tensor | ArrayLike) -> tuple[Tensor, Tensor]:
+    """Embeddings as floats, (E, D), and agents as integers, (E,); tensors stay where they are."""
+    embeddings = _dataset_checks.as_tensor("embeddings", embeddings)
+    agents = _dataset_checks.as_tensor("agents", agents)
+    if embeddings.ndim != 2 or agents.shape != embeddings.shape[:1] or agents.is_floating_point():
+        raise ValueError(
+            f"embeddings must be (E, D) and agents E integers, got {tuple(embeddings.shape)} and "
+            f"{agents.dtype} of shape {tuple(agents.shape)}"
+        )
+    return embeddings if embeddings.is_floating_point() else embeddings.float(), agents.long()

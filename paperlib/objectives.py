@@ -146,8 +146,10 @@ def imitation_loss(
         positive: e+.
         embedding: f_θ(e*), (..., D).
     """
-    log_prob = policy.log_prob(positive.observations, embedding, positive.actions)
-    weights = positive.step_weights
+    weights, actions = positive.step_weights, positive.actions
+    # Padding holds no action, and -inf times 0 would be NaN: the first one stands in.
+    actions = torch.where(weights.unsqueeze(-1) > 0, actions, actions[..., :1, :])
+    log_prob = policy.log_prob(positive.observations, embedding, actions)
     return -((log_prob * weights).sum(-1) / weights.sum(-1)).mean()
 
 
@@ -234,6 +236,19 @@ class Hybrid:
         identified = identification_loss(reference, positive, negative, form=self.form)
         imitated = imitation_loss(networks.policy, triplets.positive, reference)
         return imitated + self.identification_weight * identified
+
+
+def require_objective(objective: Any) -> None:
+    """Checks that ``objective`` can be called with networks and triplets.
+
+    Raises:
+        ValueError: if it is a class, or no callable.
+    """
+    if isinstance(objective, type) or not callable(objective):
+        raise ValueError(
+            f"objective must be a function or an instance such as Hybrid(), got {objective!r}; "
+            "comparison.train builds classes"
+        )
 
 
 def require_scalar(loss: Any) -> None:

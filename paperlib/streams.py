@@ -8,10 +8,13 @@ from __future__ import annotations
 import contextlib
 import enum
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+
+from paperlib import files
 
 Generators = torch.Generator | Sequence[torch.Generator]
 
@@ -49,6 +52,25 @@ def make_generator(*key: int, device: torch.device | str = "cpu") -> torch.Gener
     except RuntimeError:
         raise ValueError(f"device: PyTorch cannot use {str(device)!r} here") from None
     return generator.manual_seed(int(state[0]) % 2**63)
+
+
+def require_generator(generator: Any) -> None:
+    """Checks that ``generator`` is one of PyTorch's.
+
+    Raises:
+        ValueError: if it is anything else.
+    """
+    if not isinstance(generator, torch.Generator):
+        raise ValueError(
+            "generator must be a torch.Generator, such as streams.make_generator(0), got "
+            f"{generator!r}"
+        )
+
+
+def checksum(generators: Sequence[torch.Generator]) -> str:
+    """SHA-256 of the generators' states: of all that they will draw."""
+    states = {str(row): generator.get_state() for row, generator in enumerate(generators)}
+    return files.tensor_checksum(states)
 
 
 @contextlib.contextmanager

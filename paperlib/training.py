@@ -76,11 +76,7 @@ def run(
     if checkpoint is not None and (found := _load(training, Path(checkpoint), restart=restart)):
         tensors, metadata = found
         training.load_state(tensors, metadata["state"])
-        if training.iteration > num_iterations:
-            raise ValueError(
-                f"num_iterations must be at least the {training.iteration} that {checkpoint} has, "
-                f"got {num_iterations}"
-            )
+        _require_at_least(training.iteration, checkpoint, num_iterations)
     progress(training.iteration)
     while training.iteration < num_iterations:
         training.step()
@@ -100,27 +96,41 @@ def run_to_file(
     progress: Progress = no_progress,
     restart: bool = False,
 ) -> None:
-    """Trains as `run` does and writes the result to ``path``; a finished file is kept.
+    """Trains as `run` does and writes the result to ``path``; a finished file is kept, unless more
+    iterations are asked for than it has.
 
     The checkpoint has the same name, in the folder ``checkpoints`` beside ``path``.
 
     Args:
         training: what to train.
-        path: the finished file; its metadata hold the run's identity under "training".
+        path: the finished file; its metadata hold the run's identity under "training", and its
+            "num_iterations".
         result: content of the finished file.
         num_iterations, progress, restart: see `run`.
 
     Raises:
-        ValueError: if a file is damaged, or from another training run and not ``restart``.
+        ValueError: if a file is damaged, has more iterations than asked for, or is from another
+            training run and not ``restart``.
     """
     path = Path(path)
-    if _load(training, path, restart=restart):
-        progress(num_iterations)
-        return
+    if found := _load(training, path, restart=restart):
+        done = found[1].get("num_iterations", num_iterations)  # which older files lack
+        _require_at_least(done, path, num_iterations)
+        if done == num_iterations:
+            progress(num_iterations)
+            return
     checkpoint = path.parent / "checkpoints" / path.name
     run(training, checkpoint, num_iterations=num_iterations, progress=progress, restart=restart)
     tensors, metadata = result()
-    files.save_tensors(path, tensors, {**metadata, **_signature(training)})
+    finished = {"num_iterations": training.iteration, **_signature(training)}
+    files.save_tensors(path, tensors, metadata | finished)
+
+
+def _require_at_least(done: int, path: str | Path, num_iterations: int) -> None:
+    if done > num_iterations:
+        raise ValueError(
+            f"num_iterations must be at least the {done} that {path} has, got {num_iterations}"
+        )
 
 
 def _signature(training: Training) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from paperlib import _checks
 from paperlib.encoders import RunningNormalizer
 
 
@@ -25,6 +26,9 @@ class ActorCritic(nn.Module):
         hidden_size: size of each hidden layer.
         action_std: standard deviation of actions at the start; it does not depend on the state.
         generator: draws the weights, orthogonal with the gains of Andrychowicz et al. 2021.
+
+    Raises:
+        ValueError: if a size or ``action_std`` is out of range.
     """
 
     def __init__(
@@ -40,6 +44,10 @@ class ActorCritic(nn.Module):
         action_std: float = 0.6,
     ) -> None:
         super().__init__()
+        _checks.integer("hidden_size", hidden_size, minimum=1)
+        for name, size in {"memory_size": memory_size, "critic_size": critic_size}.items():
+            _checks.integer(name, size, minimum=0)
+        _checks.positive("action_std", action_std)
         self.policy_size = in_size - critic_size
         self.memory_columns = slice(self.policy_size - memory_size, self.policy_size)
         self.film_size = film_size

@@ -87,7 +87,8 @@ class Learners:
         contexts: what the speakers see besides the colour, shape (K, L, P, C): with listener
             l, each episode draws one of P vectors. Needs ``listeners``.
         dynamics: dynamics of the `ParticleWorld`.
-        source: what else determines the result, such as the generators' keys, for checkpoints.
+        source: what else determines the result, such as the generators' keys, for checkpoints; by
+            default a checksum of the generators' states.
 
     Raises:
         ValueError: if sizes do not fit each other.
@@ -106,15 +107,15 @@ class Learners:
     ) -> None:
         self.generators, self.settings = list(generators), settings
         self.contexts, self.message_size = contexts, message_size
-        self.source = dict(source or {})
+        self.source = dict(source or {"generators": streams.checksum(self.generators)})
         self.learns_listeners = listeners is None
         self.num_groups = 1 if listeners is None else listeners.num_networks
         _check_sizes(settings, len(self.generators), listeners=listeners, contexts=contexts)
-        if listeners is not None:
-            given = {"contexts": contexts} if contexts is not None else {}
-            given |= listeners.state_dict()
-            self.source["given"] = files.tensor_checksum(given, dynamics)
         seen = listener_size(message_size)
+        if listeners is not None:
+            listeners.require_sizes("listeners", seen, FORCE_SIZE)
+            given = listeners.state_dict() | ({} if contexts is None else {"contexts": contexts})
+            self.source["given"] = files.tensor_checksum(given, dynamics)
         context_size = 0 if contexts is None else contexts.shape[-1]
         known = self.num_groups if listeners is not None else 0  # the critic sees who listens
         self.world = ParticleWorld(
@@ -251,7 +252,7 @@ class Learners:
         tensors |= {f"generator.{k}": g.get_state() for k, g in enumerate(self.generators)}
         for name, optimiser in self._optimisers().items():
             tensors |= files.with_prefix(f"{name}.", files.optimiser_tensors(optimiser))
-        tensors["returns"] = torch.stack(self.returns)
+        tensors["returns"] = torch.stack(self.returns) if self.returns else torch.zeros(0)
         return tensors, {"num_iterations": self.replay.num_iterations}
 
     def load_state(self, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
@@ -266,9 +267,8 @@ class Learners:
         self.targets.load_state_dict(part("targets."))
         self.replay.tensors = part("replay.")
         self.replay.num_iterations = metadata["num_iterations"]
-        states = part("generator.")  # by number: the file sorts 10 before 2
-        for row, generator in enumerate(self.generators):
-            generator.set_state(states[str(row)].cpu())
+        for row, generator in enumerate(self.generators):  # by number: the file sorts 10 before 2
+            generator.set_state(tensors[f"generator.{row}"].cpu())
         for name, optimiser in self._optimisers().items():
             files.restore_optimiser(optimiser, part(f"{name}."))
         self.returns = list(tensors["returns"].cpu())
@@ -278,11 +278,7 @@ class Learners:
 
 
 def _check_sizes(
-    settings: Settings,
-    num_learners: int,
-    *,
-    listeners: StackedMLP | None,
-    contexts: Tensor | None,
+    settings: Settings, num_learners: int, *, listeners: StackedMLP | None, contexts: Tensor | None
 ) -> None:
     num_listeners = 1 if listeners is None else listeners.num_networks
     if settings.num_episodes % num_listeners or settings.batch_size < num_listeners:
@@ -292,8 +288,9 @@ def _check_sizes(
         )
     if contexts is not None and listeners is None:
         raise ValueError("contexts are for speakers that learn with fixed listeners; give both")
-    if contexts is not None and contexts.shape[:2] != (num_learners, num_listeners):
+    due = num_learners, num_listeners
+    if contexts is not None and (contexts.ndim != 4 or contexts.shape[:2] != due):
         raise ValueError(
-            "contexts must have the shape (learners, listeners, ...), which begins with "
-            f"{(num_learners, num_listeners)}, got {tuple(contexts.shape)}"
+            "contexts must have the shape (learners, listeners, vectors, size), which begins with "
+            f"{due}, got {tuple(contexts.shape)}"
         )

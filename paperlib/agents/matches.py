@@ -23,7 +23,7 @@ Recorder = Callable[
 ]
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)  # arrays have no single truth value
 class Results:
     """How N matches ended.
 
@@ -83,7 +83,8 @@ def play(
             actions clipped to [-1, 1], (N, A), and which matches are in progress, (N,).
 
     Raises:
-        ValueError: if the environment resets itself, or player_ids do not fit it or the players.
+        ValueError: if the environment resets itself, player_ids do not fit it or the players, or a
+            player's actions have another shape.
     """
     player_ids = np.asarray(player_ids)
     if env.auto_reset:

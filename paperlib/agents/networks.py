@@ -76,6 +76,18 @@ class StackedMLP(nn.Module):
         """Sizes of input, hidden layers and output."""
         return (self.weights[0].shape[1], *(weight.shape[2] for weight in self.weights))
 
+    def require_sizes(self, name: str, in_size: int, out_size: int) -> None:
+        """Checks the sizes of input and output; errors begin with ``name``.
+
+        Raises:
+            ValueError: if they are others.
+        """
+        if (self.sizes[0], self.sizes[-1]) != (in_size, out_size):
+            raise ValueError(
+                f"{name} must take {in_size} numbers and return {out_size}, got a stack with the "
+                f"sizes {self.sizes}"
+            )
+
     def forward(self, x: Tensor) -> Tensor:
         *hidden, (weight, bias) = zip(self.weights, self.biases, strict=True)
         for hidden_weight, hidden_bias in hidden:

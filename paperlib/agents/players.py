@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from paperlib import _dataset_checks
 from paperlib.agents.robosumo_policies import Wrestler
 
 UNASSIGNED = -1  # in player_ids: no player acts there
@@ -83,6 +84,9 @@ def sample_actions(
         player_ids: the index of each match's player, or `UNASSIGNED`, (N,).
         memories: each player's memory, by index; updated in place.
         generator: draws the actions.
+
+    Raises:
+        ValueError: if a player returns actions of another shape.
     """
     present = np.unique(player_ids[player_ids != UNASSIGNED]).tolist()
     reactive = [k for k in present if type(players[k]) is Wrestler and players[k].reactive]
@@ -101,7 +105,12 @@ def sample_actions(
         drawn, memories[player] = players[player].act(
             seen, memories.get(player), generator=generator
         )
-        actions[rows] = drawn.numpy()
+        drawn = _dataset_checks.as_array(drawn)
+        if drawn.shape != (due := (len(seen), actions.shape[1])):
+            raise ValueError(
+                f"player {player}: act must return actions of shape {due}, got {drawn.shape}"
+            )
+        actions[rows] = drawn
 
 
 @torch.no_grad()

@@ -34,8 +34,17 @@ def egocentric(observations: Float[Tensor, "batch obs"], robot: str) -> Tensor:
     Args:
         observations: see `robosumo_observations`, (B, O).
         robot: "ant", "bug" or "spider".
+
+    Raises:
+        ValueError: if there is no such robot, or its observations have another size.
     """
-    field = {name: observations[:, at] for name, at in observation_fields(robot).items()}
+    places = observation_fields(robot)
+    size = max(at.stop for at in places.values())
+    if observations.ndim != 2 or observations.shape[1] != size:
+        raise ValueError(
+            f"observations of robot {robot!r} must be (B, {size}), got {tuple(observations.shape)}"
+        )
+    field = {name: observations[:, at] for name, at in places.items()}
     own, other = rotation(torch.stack([field["orientation"], field["opponent_orientation"]]))
     to_own = own.transpose(1, 2)
     position, opponent = field["position"], field["opponent_position"]

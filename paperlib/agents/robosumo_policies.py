@@ -40,7 +40,7 @@ class Wrestler(nn.Module):
         critic_size: K, further inputs of the value function, used only in training.
 
     Raises:
-        ValueError: if there is no such robot.
+        ValueError: if there is no such robot, or a size or ``action_std`` is out of range.
     """
 
     def __init__(
@@ -58,8 +58,8 @@ class Wrestler(nn.Module):
         super().__init__()
         _checks.one_of("robot", robot, ROBOTS)
         self.robot, self.front = robot, Front(robot)
-        self.context_size, self.memory_size = context_size, memory_size
-        self.critic_size = critic_size
+        self.context_size = _checks.integer("context_size", context_size, minimum=0)
+        self.memory_size, self.critic_size = memory_size, critic_size
         # Marks weights of networks with a canonical front; `from_state` refuses others.
         self.register_buffer("num_fronts", torch.tensor(float(self.front.num_turns)))
         self.network = ActorCritic(
@@ -149,7 +149,7 @@ class Wrestler(nn.Module):
             generator: draws the weights of the memory.
 
         Raises:
-            ValueError: if the wrestler has such inputs already.
+            ValueError: if the wrestler has such inputs already, or a size is negative.
         """
         names = "context_size", "memory_size", "critic_size"
         if found := [f"{name} {getattr(self, name)}" for name in names if getattr(self, name)]:
@@ -212,7 +212,7 @@ class Wrestler(nn.Module):
         """Actions drawn from the policy, (B, A), and its memory; None if it has none.
 
         Raises:
-            ValueError: if it needs a context and gets none.
+            ValueError: if it needs a context and gets none, or observations have another size.
         """
         if self.context_size and context is None:
             raise ValueError(f"context: this wrestler needs one of {self.context_size} numbers")

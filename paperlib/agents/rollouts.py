@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from paperlib import _checks
 from paperlib.agents import ppo
 from paperlib.agents.contexts import OpponentContext
 from paperlib.agents.players import UNASSIGNED, Player, UniformlyRandom, ZeroAction, sample_actions
@@ -46,7 +47,7 @@ class OpponentSampler:
         pools: earlier versions of each learner.
 
     Raises:
-        ValueError: if a fixed opponent has a context or a memory.
+        ValueError: if a fixed opponent has a context or a memory, or a learner gets no match.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class OpponentSampler:
         self.pools: list[list[Wrestler]] = [[] for _ in range(num_learners)]
         self.player_ids = np.full(num_envs, UNASSIGNED)
         self.num_self_play = round(self_play_fraction * num_envs)
+        _checks.integer("num_envs", num_envs, minimum=1 if self.num_self_play else num_learners)
         self.bounds = np.linspace(self.num_self_play, num_envs, num_learners + 1).astype(int)
         self.cumulative_fractions = np.cumsum(
             [zero_action_fraction, random_fraction, fixed_opponent_fraction]

@@ -33,9 +33,12 @@ def info_nce_loss(
         temperature: τ > 0.
 
     Raises:
-        ValueError: if there is one agent, or one episode of each, or τ is not positive and finite.
+        ValueError: if there is one agent, or one episode of each, embeddings are not (V, N, D), or
+            τ is not positive and finite.
     """
     _checks.positive("temperature", temperature)
+    if embeddings.ndim != 3:
+        raise ValueError(f"embeddings must be (V, N, D), got {tuple(embeddings.shape)}")
     views, agents = embeddings.shape[:2]
     if min(views, agents) < 2:
         raise ValueError(f"embeddings: at least 2 of 2 agents are needed, got {views} of {agents}")

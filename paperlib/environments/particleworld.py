@@ -28,6 +28,7 @@ from numbers import Integral
 from typing import NamedTuple
 
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 from torch.nn import functional
 
@@ -227,13 +228,14 @@ class ParticleWorld:
         )
 
     def step(
-        self, message: Tensor, force: Tensor, *, out: tuple[Tensor, Tensor] | None = None
+        self, message: ArrayLike, force: ArrayLike, *, out: tuple[Tensor, Tensor] | None = None
     ) -> tuple[Observations, Tensor]:
         """One step of every episode.
 
         Args:
             message: the speaker's action, in [0, 1], shape (..., M); the state keeps the tensor.
-            force: the listener's action, in [0, 1], shape (..., 5).
+            force: the listener's action, in [0, 1], shape (..., 5). Both are converted to the
+                state's type if they have another.
             out: buffers for the listener's next observation, (..., 8 + M), and the reward, which
                 are returned; by default new ones. They do not carry gradients.
 
@@ -246,8 +248,9 @@ class ParticleWorld:
         """
         if self.state is None:
             raise ValueError("step: no episode was started; call reset() first")
-        self._check_shape("message", message, self.message_size)
-        self._check_shape("force", force, FORCE_SIZE)
+        shape, like = self.batch_shape, self.state.position
+        message = _checks.tensor_like("message", message, (*shape, self.message_size), like=like)
+        force = _checks.tensor_like("force", force, (*shape, FORCE_SIZE), like=like)
         listener, reward = out or (None, None)
         if out is not None:
             self._check_buffer("out[0]", listener, listener_size(self.message_size))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from paperlib import _checks
@@ -35,7 +36,10 @@ class Rollout(NamedTuple):
 
 @torch.no_grad()
 def play(
-    world: ParticleWorld, policy: Policy | tuple[Tensor, Tensor], *, out: Rollout | None = None
+    world: ParticleWorld,
+    policy: Policy | tuple[ArrayLike, ArrayLike],
+    *,
+    out: Rollout | None = None,
 ) -> Rollout:
     """Plays 25 steps from the current state of ``world``.
 
@@ -62,14 +66,12 @@ def play(
     seen, rewards = out.listener.unbind(), out.rewards.unbind()
     world.observe(out=seen[0])
     if not callable(policy):
-        for name, actions, size in zip(
-            ("messages", "forces"), policy, (world.message_size, FORCE_SIZE), strict=True
-        ):
-            if actions.shape != (*rewards_shape, size):
-                raise ValueError(
-                    f"{name} must have the shape {(*rewards_shape, size)}, "
-                    f"got {tuple(actions.shape)}"
-                )
+        policy = [
+            _checks.tensor_like(name, actions, (*rewards_shape, size), like=like)
+            for name, actions, size in zip(
+                ("messages", "forces"), policy, (world.message_size, FORCE_SIZE), strict=True
+            )
+        ]
         if world.compiled:
             following = out.listener[1:], out.rewards
             world.state, *_ = particleworld_loops.step(

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 
+import numpy as np
 import pytest
 import torch
 from samples import make_dataset
@@ -52,12 +53,12 @@ def small(observation_size, action_size, *, generator):
 
 
 @pytest.mark.parametrize("split", ["episodes", "agents"])
-def test_a_row_for_every_cell_and_reference(split):
+def test_a_row_for_every_cell_and_reference(split, unchecked):
     whole = data()
     names = [name for name in OBJECTIVES if name != "LIAM"]  # no partner's steps
     rows, reported = [], []
     for _ in range(2):
-        options = {"encoders": {"small": small}, "settings": SETTINGS, "seeds": [0, 1]}
+        options = {"encoders": {"small": small}, "settings": SETTINGS, "seeds": np.arange(2)}
         rows.append(compare(whole, split=split, progress=reported.append, **options))
     found = [(row.encoder, row.objective) for row in rows[0]]
     references = [("", "chance"), ("", "summary statistics")]
@@ -98,6 +99,9 @@ class NoVector(torch.nn.Module):
         return observations
 
 
+ENCODER = EpisodeEncoder(2, 3, generator=make_generator(0))  # instead of a class
+
+
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
@@ -109,9 +113,14 @@ class NoVector(torch.nn.Module):
         ({"seeds": [0, 1, 0]}, "seeds must differ from each other"),
         ({"split": "halves"}, "split must be one of"),
         ({"seeds": []}, "seeds: at least one"),
+        ({"seeds": 3}, "seeds must be a sequence of integers, got 3$"),
+        ({"seeds": ["a"]}, "seeds: each must be an integer of at least 0, got 'a'$"),
+        ({"encoders": {"mine": lambda o, a: None}}, "mine, good: TypeError: .*'generator'$"),
+        ({"encoders": {"mine": ENCODER}}, "mine, good: TypeError: .*'generator'$"),
+        ({"objectives": {"mine": "Emb-Im"}}, "small, mine: objective must be a function or an"),
     ],
 )
-def test_errors_come_before_any_training(changed, message):
+def test_errors_come_before_any_training(changed, message, unchecked):
     calls = []
 
     def good(networks, triplets):
@@ -120,8 +129,9 @@ def test_errors_come_before_any_training(changed, message):
 
     objectives = {"good": good, **changed.get("objectives", {})}
     options = {"encoders": {"small": small}, "settings": SETTINGS, "seeds": [0], **changed}
-    with pytest.raises(ValueError, match=f"^{message}"):
+    with pytest.raises(ValueError, match=f"^{message}") as error:
         compare(data(), **{**options, "objectives": objectives})
+    assert "\n" not in str(error.value)
     assert len(calls) <= 1
 
 

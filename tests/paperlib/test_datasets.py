@@ -107,6 +107,11 @@ def test_errors_name_the_argument(name, value, unchecked):
         make(**{name: value})
 
 
+def test_datasets_are_compared_by_identity():
+    one, other = make(), make()
+    assert one == one and one != other and len({one, other}) == 2
+
+
 def test_tensors_with_gradients_are_taken():
     wanted = torch.ones(4, 3, 2, requires_grad=True)
     found = make(observations=wanted, returns=wanted[:, 0, 0])
@@ -133,6 +138,9 @@ def test_errors_name_the_episode():
         ("returns", [1, np.nan, 0, np.inf], "returns must be finite .*, got nan at index 1"),
         ("returns", [1, 2], r"returns must be 4 numbers, .* got shape \(2,\)"),
         ("outcomes", [1, 0, -1, 2], r"outcomes must be \+1 \(win\), .*, got 2 at index 3"),
+        ("outcomes", [True, False, True, True], r"outcomes must be \+1 \(win\), .*, got bool"),
+        ("actions", np.zeros((4, 3)), r"actions: episode 0 holds floats, has shape \(3,\) .*"),
+        ("actions", np.zeros((4, 3), bool), r"actions: episode 0 holds bools, .*"),
         ("observations", np.zeros((4, 3)), r"observations must be .*, got \(3,\) in episode 0"),
         (
             "observations",

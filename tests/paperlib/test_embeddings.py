@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from paperlib import batches, files, objectives, streams
-from paperlib.alternatives.objectives import Classification
+from paperlib.alternatives.objectives import LIAM, VAE, Classification, InfoNCE
 from paperlib.datasets import InteractionDataset
 from paperlib.embeddings import PolicyEmbedder, Settings, learn
 from paperlib.encoders import ConditionalPolicy, EpisodeEncoder
@@ -383,6 +383,20 @@ def test_learning_with_a_policy_of_ones_own(generator, tmp_path):
         assert "\n" not in str(error.value)
 
 
+class OneHot(Habit):
+    """A policy that refuses actions which are not one-hot."""
+
+    def log_prob(self, observations, embedding, actions):
+        logits = self.logits(embedding).unsqueeze(-2)
+        return torch.distributions.OneHotCategorical(logits=logits).log_prob(actions)
+
+
+def test_a_policy_is_given_actions_that_exist(dataset, generator):
+    options = {"objective": objectives.imitation, "settings": changed(num_updates=2)}
+    model = learn(dataset, policy=OneHot(4), generator=generator, **options)
+    assert len(dataset.lengths.unique()) > 1 and model.losses.isfinite().all()
+
+
 def test_a_policys_weights_of_another_shape(dataset, generator, tmp_path):
     def policy(hidden_size):
         return ConditionalPolicy(
@@ -502,16 +516,18 @@ def test_weights_of_an_objective_are_drawn_anew_and_trained(dataset, generator):
 @pytest.mark.parametrize(
     ("function", "got"),
     [
-        (lambda o: o, r"\(2, 1, 3, 2\)"),
-        (lambda o: o.mean((-1, -2)), r"\(2, 1\)"),
-        (lambda o: o.mean(-2).flatten(0, 1), r"\(2, 2\)"),
+        (lambda o: o, r"\(2, 1, 5, 3, 2\)"),
+        (lambda o: o.mean((-1, -2)), r"\(2, 1, 5\)"),
+        (lambda o: o.mean(-2).flatten(0, 1), r"\(2, 5, 2\)"),
+        (lambda o: o.mean(2), r"\(2, 1, 3, 2\)"),  # right for two leading axes
+        (lambda o: o.mean(-1), r"\(2, 5, 4\)"),  # a number for each step
         (lambda o: o.sum(), r"\(\)"),
         (lambda o: None, "NoneType"),
         (lambda o: o.unflatten(5, (1, 1)), "IndexError: .*"),
     ],
 )
 def test_an_encoder_must_return_vectors(function, got, dataset, generator):
-    with pytest.raises(ValueError, match=rf"^encoder must return \(\*batch, D\): .* got {got}$"):
+    with pytest.raises(ValueError, match=rf"^encoder must return \(\*batch, D\): .*; got {got}$"):
         learn(dataset, encoder=Returns(function), settings=SMALL, generator=generator)
 
 
@@ -530,6 +546,18 @@ def test_an_objective_must_return_a_scalar(objective, message, dataset, generato
     with pytest.raises(ValueError, match=f"^objective must {message}") as error:
         learn(dataset, objective=objective, settings=SMALL, generator=generator)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("objective", [LIAM, VAE, InfoNCE, Hybrid, "Emb-Im"])
+def test_an_objective_is_no_class_or_name(objective, dataset, generator, unchecked):
+    with pytest.raises(ValueError, match=r"^objective must be a function or an .* builds classes$"):
+        learn(dataset, objective=objective, settings=SMALL, generator=generator)
+
+
+@pytest.mark.parametrize("other", [0, np.random.default_rng(0)])
+def test_a_generator_is_pytorchs(other, dataset, unchecked):
+    with pytest.raises(ValueError, match=r"^generator must be a torch\.Generator, such as .*, got"):
+        learn(dataset, settings=SMALL, generator=other)
 
 
 def test_classification_of_another_number_of_agents(dataset, generator):

@@ -24,6 +24,12 @@ def test_shapes_for_every_batch(generator):
         assert policy(observations, embedding).shape == (*batch, 7, 3)
 
 
+@pytest.mark.parametrize("name", ["embedding_size", "hidden_size"])
+def test_sizes_are_positive(name, generator):
+    with pytest.raises(ValueError, match=f"^{name} must be an integer of at least 1, got 0$"):
+        EpisodeEncoder(2, 3, generator=generator, **{name: 0})
+
+
 def test_an_embedding_is_the_mean_over_steps(generator):
     encoder = EpisodeEncoder(2, 3, embedding_size=4, generator=generator)
     observations = torch.randn(6, 2, generator=generator)

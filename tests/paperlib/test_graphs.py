@@ -2,6 +2,7 @@
 
 from itertools import combinations
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -32,6 +33,14 @@ def test_connectedness_by_hand():
     assert not InteractionGraph((0, 1, 2), ((0, 1),)).is_connected()
     assert InteractionGraph((0, 1, 2), ((0, 1), (2, 1))).is_connected()
     assert not InteractionGraph((), ()).is_connected()
+
+
+@pytest.mark.parametrize("convert", [list, np.array])
+def test_agents_and_edges_become_tuples(convert, unchecked):
+    agents, edges = (0, 1, 2), ((0, 1), (2, 1))
+    graph = InteractionGraph(convert(agents), convert([convert(edge) for edge in edges]))
+    assert graph == InteractionGraph(agents, edges) and len({graph}) == 1
+    assert {type(number) for number in (*graph.agents, *graph.edges[0])} == {int}
 
 
 def test_parts_of_a_graph():

@@ -1,6 +1,7 @@
 """Metrics: by hand, against naive loops, and their invariances."""
 
 import itertools
+from functools import partial
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from paperlib.metrics import (
     disjoint_averages,
     intra_inter_clustering_ratio,
 )
+from paperlib.streams import make_generator
 
 AGENTS = torch.tensor([5, 5, 5, 2, 2, 8, 8, 8, 8])
 
@@ -242,3 +244,53 @@ def test_a_fixed_number_of_labels(generator):
         assert found[method] == metrics.classifier_accuracy(*parts, method=method)
     with pytest.raises(ValueError, match="num_labels must be below 4, the fewest embeddings of an"):
         metrics.embedding_quality(vectors, agents, num_labels=4)
+
+
+CALLS = {  # every function of embeddings and agents
+    "ratio": intra_inter_clustering_ratio,
+    "quality": metrics.embedding_quality,
+    "averages": partial(average_episodes, num_episodes=2, num_averages=3),
+    "disjoint": partial(disjoint_averages, num_episodes=1),
+    "others": partial(average_others, num_episodes=1),
+}
+
+
+def measured(name, embeddings, agents):
+    drawn = {} if name in ("ratio", "quality") else {"generator": make_generator(1)}
+    found = CALLS[name](embeddings, agents, **drawn)
+    return found.detach() if torch.is_tensor(found) else found
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_any_arrays_will_do(name, generator, unchecked):
+    embeddings = draw_embeddings(generator)
+    expected = measured(name, embeddings, AGENTS)
+    for given in (
+        (embeddings.numpy(), AGENTS.numpy().astype(np.int32)),
+        (embeddings.tolist(), AGENTS.tolist()),
+        (embeddings.requires_grad_(), AGENTS.int()),
+    ):
+        torch.testing.assert_close(measured(name, *given), expected, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("wrong", ["rows", "axes", "floats"])
+def test_arrays_that_do_not_fit(name, wrong, generator, unchecked):
+    embeddings = draw_embeddings(generator)
+    given = {
+        "rows": (embeddings[1:], AGENTS),
+        "axes": (embeddings[:, 0], AGENTS),
+        "floats": (embeddings, AGENTS.float()),
+    }[wrong]
+    with pytest.raises(
+        ValueError, match=r"^embeddings must be \(E, D\) and agents E integers, .*$"
+    ):
+        measured(name, *given)
+
+
+def test_features_and_labels_that_do_not_fit():
+    x, labels = draw_classes(0)
+    with pytest.raises(ValueError, match=r"^test_features must be .*, got \(299, 2\) and \(300,"):
+        classifier_accuracy(torch.tensor(x, requires_grad=True), labels, x[1:], labels)
+    with pytest.raises(ValueError, match=r"^train_features must be .*, got \(300,\) and \(300,"):
+        classifier_accuracy(x[:, 0], labels, x, labels)

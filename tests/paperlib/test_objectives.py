@@ -302,6 +302,26 @@ def test_imitation_by_hand(likelihood, expected):
     assert loss.shape == () and loss.item() == pytest.approx(expected)
 
 
+class Likelihood(torch.nn.Module):
+    """A policy whose logarithm is infinite where there is no action."""
+
+    def __init__(self):
+        super().__init__()
+        self.logits = torch.nn.Parameter(torch.zeros(2))
+
+    def log_prob(self, observations, embedding, actions):
+        return (self.logits.softmax(-1) * actions).sum(-1).log()
+
+
+def test_padding_holds_no_action():
+    actions = torch.tensor([[[0.0, 1.0], [0.0, 0.0]]])
+    positive = EpisodeBatch(torch.zeros(1, 2, 1), actions, torch.tensor([[1.0, 0.0]]))
+    policy = Likelihood()
+    loss = imitation_loss(policy, positive, torch.zeros(1, 2))
+    loss.backward()
+    assert loss.item() == pytest.approx(np.log(2)) and policy.logits.grad.tolist() == [0.5, -0.5]
+
+
 # Limits, invariances, gradients
 
 

@@ -145,11 +145,11 @@ def test_damage_is_an_error_of_one_line(tmp_path, restart):
     assert "\n" not in str(error.value)
 
 
-def to_file(walk, path, **options):
+def to_file(walk, path, *, num_iterations=COUNT, **options):
     def result():
         return {"last": walk.position}, {"num_steps": len(walk.history)}
 
-    training.run_to_file(walk, path, result=result, num_iterations=COUNT, **options)
+    training.run_to_file(walk, path, result=result, num_iterations=num_iterations, **options)
 
 
 def test_the_result_is_written_at_the_end_and_kept(tmp_path, monkeypatch):
@@ -160,12 +160,27 @@ def test_the_result_is_written_at_the_end_and_kept(tmp_path, monkeypatch):
     to_file(Walk(), path)
     tensors, metadata = files.load_tensors(path)
     assert torch.equal(tensors["last"], run(Walk()).position)
-    assert metadata == {"num_steps": COUNT, "training": {"key": [1], "scale": 1.0}}
+    identity = {"key": [1], "scale": 1.0}
+    assert metadata == {"num_steps": COUNT, "num_iterations": COUNT, "training": identity}
     checkpoint.unlink()
     monkeypatch.setattr(Walk, "step", refuse)
     steps = []
     to_file(Walk(), path, progress=steps.append)  # the result is enough
     assert steps == [COUNT]
+
+
+def test_more_or_fewer_iterations_than_the_result_has(tmp_path, monkeypatch):
+    path = tmp_path / "w.safetensors"
+    to_file(Walk(), path, num_iterations=2)
+    with pytest.raises(ValueError, match=r"at least the 2 that .*/w\.safetensors has, got 1$"):
+        to_file(Walk(), path, num_iterations=1)
+    to_file(Walk(), path)
+    tensors, metadata = files.load_tensors(path)
+    assert torch.equal(tensors["last"], run(Walk()).position)
+    del metadata["num_iterations"]  # as in older files, which are kept
+    files.save_tensors(path, tensors, metadata)
+    monkeypatch.setattr(Walk, "step", refuse)
+    to_file(Walk(), path, num_iterations=COUNT + 1)
 
 
 @pytest.mark.parametrize("file", ["w.safetensors", "checkpoints/w.safetensors"])

@@ -1,6 +1,7 @@
 """MADDPG: its updates and its checkpoints."""
 
 import dataclasses
+import re
 
 import pytest
 import torch
@@ -74,10 +75,17 @@ def test_sizes_that_do_not_fit_the_listeners():
         make_learners(settings=settings, listeners=listeners)
 
 
-def test_contexts_that_do_not_fit():
+@pytest.mark.parametrize("shape", [(2, 3, 1, 4), (2, 2, 4)])
+def test_contexts_that_do_not_fit(shape):
     listeners = make_learners((7, 8)).listeners
-    with pytest.raises(ValueError, match=r"contexts .*\(2, 2\), got \(2, 3, 1, 4\)"):
-        make_learners(listeners=listeners, contexts=torch.zeros(2, 3, 1, 4))
+    with pytest.raises(ValueError, match=rf"contexts .*\(2, 2\), got {re.escape(str(shape))}"):
+        make_learners(listeners=listeners, contexts=torch.zeros(shape))
+
+
+def test_listeners_of_another_message_size():
+    listeners = make_learners((7, 8), message_size=5).listeners
+    with pytest.raises(ValueError, match=r"^listeners must take 11 numbers and return 5, got .*13"):
+        make_learners(listeners=listeners)
 
 
 def test_contexts_are_for_fixed_listeners():
@@ -325,6 +333,14 @@ def test_a_loaded_training_shares_nothing_with_the_one_it_came_from():
     assert same(whole, first) and same(whole, second)
 
 
+def test_the_state_before_the_first_iteration():
+    first, second = make_learners(), make_learners()
+    second.load_state(*first.state())
+    first.step()
+    second.step()
+    assert same(first, second)
+
+
 def test_a_resumed_training_repeats_no_iteration(tmp_path):
     file, first, second = tmp_path / "c.safetensors", make_learners(), make_learners()
     train(first, checkpoint=file)
@@ -353,6 +369,14 @@ def test_the_checkpoint_for_other_listeners_or_contexts_is_not_taken_up(tmp_path
     for changed in ({"listeners": others}, {"contexts": options["contexts"] + 1}):
         with pytest.raises(ValueError, match="of another training, which differs in given"):
             train(make_learners(**{**options, **changed}), file)
+
+
+def test_the_checkpoint_of_another_seed_is_not_taken_up(tmp_path):
+    file = tmp_path / "c.safetensors"
+    train(make_learners((0, 1)), file)
+    train(make_learners((0, 1)), file)
+    with pytest.raises(ValueError, match="of another training, which differs in generators"):
+        train(make_learners((0, 2)), file)
 
 
 @pytest.mark.parametrize(

@@ -128,6 +128,7 @@ def test_shares_by_hand():
     winner = np.array([0, 0, 1, NO_ONE, 0])
     lost, counts = np.zeros((5, 2), dtype=bool), np.zeros(5, dtype=int)
     played = matches.Results(winner, lost, reasons=counts, lengths=np.arange(5))
+    assert played == played and played != played.select(np.arange(5))  # by identity
     assert played.shares() == {"won": 0.6, "lost": 0.2, "drawn": 0.2}
     some = played.select(np.array([2, 3]))
     assert some.shares() == {"won": 0.0, "lost": 0.5, "drawn": 0.5}

@@ -111,6 +111,32 @@ def test_wrestlers_with_a_memory_or_other_ways_to_act_act_alone(observations):
     assert not make_wrestler(0, context_size=2).reactive
 
 
+class Answer:
+    """Returns whatever it was given."""
+
+    def __init__(self, answer):
+        self.answer = answer
+
+    def act(self, observations, memory=None, *, generator):
+        return self.answer, None
+
+
+def test_actions_of_any_kind():
+    wanted = np.arange(16.0).reshape(2, 8)
+    for answer in (wanted, wanted.tolist(), torch.tensor(wanted, requires_grad=True)):
+        found = sampled([Answer(answer)], [0, 0], np.zeros((2, 120), dtype="f4"))
+        np.testing.assert_array_equal(found, wanted)
+
+
+@pytest.mark.parametrize(
+    ("answer", "got"),
+    [(torch.zeros(8), r"\(8,\)"), (torch.zeros(1, 8), r"\(1, 8\)"), (None, r"\(\)")],
+)
+def test_actions_of_another_shape_are_refused(answer, got, unchecked):
+    with pytest.raises(ValueError, match=rf"^player 1: act must return .* \(2, 8\), got {got}$"):
+        sampled([RANDOM, Answer(answer)], [1, 0, 1], np.zeros((3, 120), dtype="f4"))
+
+
 def test_simple_players():
     seen = torch.zeros(500, 120)
     assert (ZeroAction(8).act(seen, generator=make_generator(0))[0] == torch.zeros(500, 8)).all()

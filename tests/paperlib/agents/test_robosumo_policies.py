@@ -179,6 +179,29 @@ def test_what_a_wrestler_needs():
         wrestler.act(torch.zeros(2, 120), generator=make_generator(0))
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "kind"),
+    [
+        ("action_std", 0.0, "positive"),
+        ("hidden_size", 0, "an integer of at least 1"),
+        ("context_size", -1, "an integer of at least 0"),
+        ("memory_size", -1, "an integer of at least 0"),
+        ("critic_size", -1, "an integer of at least 0"),
+    ],
+)
+def test_sizes_out_of_range(name, value, kind):
+    with pytest.raises(ValueError, match=f"^{name} must be {kind}.*, got {value}$"):
+        Wrestler(generator=make_generator(0), **{name: value})
+
+
+def test_a_wrestler_sees_its_own_robot():
+    wrestler, generator = Wrestler("ant", generator=make_generator(0)), make_generator(1)
+    with pytest.raises(
+        ValueError, match=r"^observations of robot 'ant' must be \(B, 120\), got .*4"
+    ):
+        wrestler.act(torch.zeros(2, 164), generator=generator)
+
+
 def test_wrestlers_of_another_shape():
     state = dict(Wrestler(generator=make_generator(0)).state_dict())
     state["network.policy.4.weight"] = torch.zeros(9, 64)

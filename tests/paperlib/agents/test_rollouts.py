@@ -99,6 +99,12 @@ def test_who_sits_where():
     assert places == [[[*range(9)], []], [[9, 10, 11], [*range(6)]]]
 
 
+def test_every_learner_needs_a_match():
+    assert sampler(1, self_play_fraction=1.0, num_learners=2).num_self_play == 1
+    with pytest.raises(ValueError, match=r"^num_envs must be an integer of at least 2, got 1$"):
+        sampler(1, num_learners=2)
+
+
 def test_more_learners_than_matches_for_opponents():
     opponents = sampler(6, self_play_fraction=0.9, num_learners=2)
     opponents.draw(np.arange(6), make_generator(0))

@@ -71,6 +71,11 @@ def test_info_nce_needs_positives_and_negatives(shape):
         info_nce_loss(torch.ones(shape))
 
 
+def test_info_nce_needs_three_axes(unchecked):
+    with pytest.raises(ValueError, match=r"^embeddings must be \(V, N, D\), got \(6, 4\)$"):
+        info_nce_loss(torch.ones(6, 4))
+
+
 def test_info_nce_takes_all_episodes_in_any_order(dataset, generator):
     networks, triplets = make_networks(generator), draw(dataset, generator)
     embedded = torch.cat([networks.encoder(*batch) for batch in triplets])

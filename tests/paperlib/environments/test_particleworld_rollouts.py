@@ -72,6 +72,19 @@ def test_buffers_are_filled_anew(compiled):
 
 
 @FORMS
+@pytest.mark.parametrize("convert", [torch.Tensor.double, torch.Tensor.numpy, torch.Tensor.tolist])
+def test_actions_of_another_type(convert, compiled, unchecked):
+    alone, stepping, together = (make_world(compiled) for _ in range(3))
+    expected = particleworld_rollouts.play(alone, make_actions())
+    given = [convert(actions) for actions in make_actions()]
+    assert all(map(torch.equal, stepped(stepping, *given), expected))
+    assert all(map(torch.equal, particleworld_rollouts.play(together, given), expected))
+    for world in (stepping, together):
+        assert all(map(torch.equal, world.state, alone.state))
+        assert world.state.message.dtype is torch.float32
+
+
+@FORMS
 def test_goes_on_from_the_present_state(compiled):
     world, messages, forces = make_world(compiled), *make_actions()
     world.step(messages[0], forces[0])
