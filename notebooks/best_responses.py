@@ -264,7 +264,8 @@ plots.save_figure(figure, output, "best_responses_specialists")
 # - The paper has no such matrix. PPO finds *a* policy that does well against an opponent,
 #   not the best one. Best responses had 2.5 million samples, specialists 5.0 million.
 #   Advantages look ahead some twenty steps ($\gamma\lambda = 0.945$, rollouts of 64
-#   steps), and updates are not augmented with reflections, as the wrestlers' were.
+#   steps), and updates are not augmented with reflections, as the wrestlers' were; but in
+#   [pilots](../reproduction/recipes/pilots.md), recipes with both learned no faster.
 # - Each policy was trained once, and the intervals over opponents do not cover chance in
 #   the training of the one generalist. In Figure 4, mean scores against the same ten
 #   differ between seeds by a standard deviation of 0.018 (pooled over variants); if `all`

@@ -98,7 +98,7 @@ def learning_curves(rows: Sequence[Row]) -> Figure:
     for ax, encoder in zip(axes[0], encoders, strict=True):
         ax.set_title(encoder, fontsize=6)
     for ax in axes[-1]:
-        ax.set_xlabel("fraction of the training", fontsize=6)
+        ax.set_xlabel("fraction of training", fontsize=6)
     figure.supylabel("loss / its first value", fontsize=8)
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     return figure

@@ -67,7 +67,7 @@ def draw_losses(ax: Axes, losses: Mapping[str, Sequence[Sequence[float]]]) -> No
         places = np.linspace(0, 1, curves.shape[1])
         style = "--" if number == len(losses) - 1 else "-"  # so that a line below it is seen
         plots.draw_band(ax, places, curves / curves[:, :1], label=label, linestyle=style)
-    ax.set(xlabel="fraction of the training", ylabel="loss / its first value")
+    ax.set(xlabel="fraction of training", ylabel="loss / its first value")
 
 
 def learning_curves(losses: Mapping[str, Any], methods: Sequence[str]) -> Figure:
@@ -95,13 +95,15 @@ def episode_curves(
         measured: measures of all runs, which hold the accuracy by chance.
         counts: numbers of episodes that one embedding averages over.
     """
-    figure, axes = plt.subplots(2, 2, sharex=True, figsize=(6.75, 4.2))
+    figure, axes = plt.subplots(2, 2, sharex=True, sharey="row", figsize=(6.75, 4.2))
     for (above, below), kind in zip(axes.T, ("weak", "strong"), strict=True):
         chance = measured[f"{kind} Emb-Im chance 1"][0]
-        draw_curves(above, curves[f"{kind} ratio"], counts, ylabel="IICR")
-        draw_curves(below, curves[f"{kind} linear"], counts, ylabel="accuracy", chance=chance)
+        draw_curves(above, curves[f"{kind} ratio"], counts, ylabel="")
+        draw_curves(below, curves[f"{kind} linear"], counts, ylabel="", chance=chance)
         above.set_title(f"{kind} generalisation")
-        below.set_xlabel("episodes that one embedding averages over")
+        below.set_xlabel("episodes per embedding")
+    axes[0, 0].set_ylabel("IICR (lower is better)")
+    axes[1, 0].set_ylabel("accuracy of a linear probe")
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     return figure
 
@@ -126,7 +128,7 @@ def draw_returns(ax: Axes, lines: Mapping[str, Sequence[Estimate]], counts: Sequ
     """
     series = {name: line for name, line in lines.items() if name not in LEVELS}
     colours = {"gated pooling": "#CC79A7", "word statistic": "0.6", **plots.METHOD_COLOURS}
-    labels = {"xlabel": "episodes in the embedding", "ylabel": "mean return"}
+    labels = {"xlabel": "episodes per embedding", "ylabel": "mean return"}
     plots.draw_estimates(ax, series, counts, colours=colours, **labels)
     for name in (name for name in LEVELS if name in lines):
         (level,) = lines[name]

@@ -78,7 +78,7 @@ def draw_meaning(ax: Axes, meanings: Sequence[Estimate]) -> None:
     places = 1 + np.arange(len(meanings))
     mean, spread = plots.error_bars(meanings)
     ax.errorbar(places, mean, spread, marker="o", color="black", capsize=2)
-    ax.set(xlabel="bits in which two words differ", ylabel="distance of meanings\n(return)")
+    ax.set(xlabel="bits in which two words differ", ylabel="distance between meanings\n(return)")
     ax.set_xticks(places)
     ax.set_xlim(0.7, len(meanings) + 0.3)
     ax.set_ylim(0, None)
@@ -102,7 +102,8 @@ def draw_delay(ax: Axes, lean: ArrayLike, costs: ArrayLike, uses_silence: ArrayL
         own = uses_silence == used
         ax.scatter(lean[own], costs[own], s=12, linewidths=0, alpha=0.75, label=label, **look)
     ax.axhline(0, color="black", lw=0.6, ls=":")
-    ax.set(xlabel="lean of the first push (full forces)", ylabel="cost of the silence (return)")
+    ax.set(xlabel="lean of first push (fraction of full force)")
+    ax.set(ylabel="cost of initial silence (return)")
     ax.legend(loc="upper left", handletextpad=0.2)
 
 
@@ -122,7 +123,7 @@ def draw_distances(ax: Axes, ours: Sequence[ArrayLike], theirs: Sequence[ArrayLi
     edges = np.linspace(0, 100, 11)
     counts = np.histogram2d(*sides, bins=edges)[0].T
     mesh = ax.pcolormesh(edges, edges, counts, cmap="cividis", vmin=0, rasterized=True)
-    ax.figure.colorbar(mesh, ax=ax, label="number of distances", shrink=0.9)
+    ax.figure.colorbar(mesh, ax=ax, label="pairs of listeners", shrink=0.9)
     ax.set_aspect("equal")
     ax.set(xlabel="embeddings (percentile)")
     ax.set(ylabel="languages (percentile)")

@@ -28,6 +28,20 @@ METHOD_COLOURS = {
     "oracle": "black",
     "recurrent": "#56B4E9",
 }
+METHOD_MARKERS = {  # so that methods differ without colours, too
+    "Emb-Im": "s",
+    "Emb-Id": "^",
+    "Emb-Hyb": "o",
+    "no embedding": "x",
+    "offline": "D",
+    "random": "v",
+    "oracle": "*",
+    "recurrent": "P",
+    "summary statistics": "X",
+    "supervised": "d",
+    "gated pooling": "D",
+    "word statistic": "X",
+}
 VERDICT_LOOKS = {  # colour and marker
     "reproduced": ("#0072B2", "o"),
     "contradicted": ("#D55E00", "X"),
@@ -110,7 +124,8 @@ def draw_estimates(
     for place, (name, estimates) in enumerate(series.items()):
         mean, spread = error_bars(estimates)
         x = np.asarray(positions) * 1.04 ** (place - (len(series) - 1) / 2)  # side by side
-        ax.errorbar(x, mean, spread, label=name, marker="o", capsize=2, color=colours.get(name))
+        look = {"marker": METHOD_MARKERS.get(name, "o"), "color": colours.get(name)}
+        ax.errorbar(x, mean, spread, label=name, capsize=2, **look)
     ax.set(xlabel=xlabel, ylabel=ylabel, xscale="log")
     ax.set_xticks(positions, [f"{number:g}" for number in positions])
     ax.minorticks_off()
@@ -202,6 +217,8 @@ def draw_band(
     positions, values = np.asarray(positions), np.asarray(values, dtype=float)
     color = METHOD_COLOURS.get(label) if color is None else color
     look = {"label": label, "color": color, "linestyle": linestyle}
+    if label in METHOD_MARKERS:
+        look |= {"marker": METHOD_MARKERS[label], "markevery": max(1, len(positions) // 6)}
     (line,) = ax.plot(positions, values.mean(0), **look)
     if has_band and len(values) > 1:
         mean, half = values.mean(0), statistics.t_half_width(values)

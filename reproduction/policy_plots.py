@@ -98,7 +98,7 @@ def best_responses(
         places = np.linspace(first, 1, smooth.shape[1])
         plots.draw_band(right, places, smooth, label=name, color=colour)
     right.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3, fontsize=6)
-    right.set(xlabel="fraction of the training", ylabel="score in training")
+    right.set(xlabel="fraction of training", ylabel="score in training")
     return figure
 
 
@@ -115,9 +115,9 @@ def draw_scores(
     scores = np.asarray(scores)
     ax.imshow(scores, cmap="RdBu", vmin=0, vmax=1, aspect="auto")
     for (row, column), score in np.ndenumerate(scores):
-        colour = "white" if abs(round(score, 2) - 0.5) > 0.23 else "black"
+        colour = "white" if abs(round(score, 2) - 0.5) > 0.35 else "black"
         number = f"{score:.2f}".lstrip("0")
-        ax.text(column, row, number, ha="center", va="center", fontsize=5, color=colour)
+        ax.text(column, row, number, ha="center", va="center", fontsize=6, color=colour)
     ax.set_xticks(range(len(columns)), columns, rotation=90, fontsize=6)
     ax.set_yticks(range(len(rows)), rows, fontsize=6)
     ax.tick_params(length=0)

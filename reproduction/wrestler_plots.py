@@ -14,7 +14,16 @@ from numpy.typing import ArrayLike
 
 from reproduction import comparison_plots, measures, plots
 
-UNITS = {"distance": "m", "height": "m", "speed": "m/s", "from centre": "m", "length": "steps"}
+UNITS = {
+    "distance": "m",
+    "height": "m",
+    "speed": "m/s",
+    "contact": "share of steps",
+    "effort": "mean squared action",
+    "from centre": "m",
+    "length": "steps",
+    "drawn": "share of matches",
+}
 # Colour, marker and line of wrestlers by whether they were trained in a pair
 LOOKS = {False: ("#0072B2", "o", "-", "by self-play"), True: ("#D55E00", "^", "--", "in a pair")}
 Values = Mapping[str, Any]  # values that a notebook saved
@@ -33,7 +42,7 @@ def tournament(values: Values) -> Figure:
     errors = np.abs(ratings[:, 1:] - ratings[:, :1]).T
     look = {"fmt": "o", "ms": 3, "capsize": 2, "color": "#0072B2"}
     right.errorbar(ratings[:, 0], ranks, xerr=errors, **look)
-    right.set(xlabel="rating", yticks=[], ylim=(len(order) - 0.5, -0.5))
+    right.set(xlabel="rating (Elo points)", yticks=[], ylim=(len(order) - 0.5, -0.5))
     return figure
 
 
@@ -42,7 +51,7 @@ def draw_win_matrix(ax: Axes, rates: ArrayLike, names: Sequence[str]) -> None:
 
     Args:
         ax: axes to draw on.
-        rates: (P, P), in [0, 1]; NaN cells stay empty.
+        rates: (P, P), in [0, 1]; NaN cells are grey.
         names: names of the players.
     """
     sns.heatmap(
@@ -56,6 +65,7 @@ def draw_win_matrix(ax: Axes, rates: ArrayLike, names: Sequence[str]) -> None:
         cbar_kws={"label": "share of matches won", "location": "bottom", "shrink": 0.6},
         rasterized=True,
     )
+    ax.set_facecolor("0.8")
     ax.set_xlabel("opponents, in the same order", fontsize=7)
     ax.tick_params(length=0, labelsize=5.5)
 
@@ -71,9 +81,9 @@ def styles(values: Values) -> Figure:
             ax.scatter(one[own], other[own], s=10, color=colour, marker=marker, label=title)
         ends = [min(*one, *other), max(*one, *other)]
         ax.plot(ends, ends, color="0.6", lw=0.7)
-        unit = f" in {UNITS[name]}" if name in UNITS else ""
         icc = values["icc"][name]  # None where a statistic does not vary
-        ax.set_title(f"{name}{unit}\nICC {'–' if icc is None else f'{icc:.2f}'}", fontsize=8)
+        spread = "–" if icc is None else f"{icc:.2f}"
+        ax.set_title(f"{name} ({UNITS[name]})\nICC {spread}", fontsize=7)
         ax.tick_params(labelsize=6)
     handles = axes[0, 0].get_legend_handles_labels()
     figure.legend(*handles, title="trained", loc="outside upper center", ncols=2)
@@ -115,7 +125,10 @@ def table_1(values: Values, paper: Mapping[str, Any]) -> Figure:
         paper: the paper's numbers.
     """
     figure, axes = plt.subplots(2, 2, sharex="row", figsize=(6.75, 4.2))
-    panels = ("ratio", "IICR", "IICR (lower is better)"), ("outcome", "Acc", "accuracy of outcomes")
+    panels = (
+        ("ratio", "IICR", "IICR (lower is better)"),
+        ("outcome", "Acc", "accuracy of predicted outcomes"),
+    )
     for column, kind in zip(axes.T, ("weak", "strong"), strict=True):
         for ax, (name, title, xlabel) in zip(column, panels, strict=True):
             bars = measures.restored(values["bars"][f"{kind} {name}"])
@@ -141,8 +154,9 @@ def how_few_observations(values: Values, kind: str) -> Figure:
         values: values saved by table_1.py.
         kind: kind of split.
     """
-    labels = {"ratio": "IICR", "linear": "accuracy, linear probe", "nearest": "accuracy, nearest"}
-    xlabels = {"steps": "first steps of one episode", "episodes": "episodes"}
+    labels = {"ratio": "IICR", "linear": "accuracy,\nlinear probe"}
+    labels["nearest"] = "accuracy,\nnearest neighbour"
+    xlabels = {"steps": "first steps of one episode", "episodes": "episodes per embedding"}
     figure, axes = plt.subplots(3, 2, sharex="col", sharey="row", figsize=(6.75, 5.6))
     chance = values["measured"][f"{kind} Emb-Im chance, 1 episodes"][0]
     for column, (unit, counts) in zip(axes.T, values["counts"].items(), strict=True):

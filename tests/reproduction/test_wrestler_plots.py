@@ -36,7 +36,7 @@ def test_a_tournament_is_drawn_by_rating(values):
 
 def test_styles_name_what_does_not_vary(values):
     titles = [ax.get_title() for ax in wrestler_plots.styles(values).axes[:2]]
-    assert titles == ["height in m\nICC 0.90", "drawn\nICC –"]
+    assert titles == ["height (m)\nICC 0.90", "drawn (share of matches)\nICC –"]
     plt.close("all")
 
 
@@ -108,6 +108,6 @@ def test_few_observations_are_of_the_kind_that_is_asked(table):
     assert any(list(line.get_ydata()) == [0.2, 0.2] for line in linear.get_lines())
     assert [ax.get_xlabel() for ax in figure.axes[-2:]] == [
         "first steps of one episode",
-        "episodes",
+        "episodes per embedding",
     ]
     plt.close("all")
