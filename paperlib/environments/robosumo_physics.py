@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Sequence
 
 import mujoco
@@ -30,6 +31,7 @@ class Simulations:
 
     Raises:
         ValueError: if a number is out of range.
+        RuntimeError: by `start` and `step` in a fork of the process, which has no such threads.
 
     Attributes:
         batch: MuJoCo's batch of simulations.
@@ -41,6 +43,7 @@ class Simulations:
     def __init__(self, model: mujoco.MjModel, num_envs: int, *, num_threads: int = 0) -> None:
         num_envs = _checks.integer("num_envs", num_envs, minimum=1)
         num_threads = _checks.integer("num_threads", num_threads, minimum=0)
+        self._owner = None if num_threads == 1 else os.getpid()  # the process with the threads
         self.batch = Batch(model, num_envs, num_threads)
         self.positions, self.velocities = self.batch.bind("qpos"), self.batch.bind("qvel")
         self.forces = self.batch.bind("cfrc_ext")
@@ -57,6 +60,7 @@ class Simulations:
             rows: the matches, (M,).
             generators: one for each of the N matches, which draws its start.
         """
+        self._require_threads()
         if self.batch.warning[rows].any():
             self.batch.reset(rows, stage=mujoco.mjtStage.mjSTAGE_NONE)
         self.batch.state[rows] = self._first_state
@@ -82,6 +86,7 @@ class Simulations:
         Returns:
             Whether the physics diverged in each match, (N,).
         """
+        self._require_threads()
         for control, action in zip(self._controls, actions, strict=True):
             control[:] = action
         failed = np.zeros(len(self.positions), dtype=bool)
@@ -94,6 +99,13 @@ class Simulations:
             failed |= self.batch.warning[:, UNSTABLE, 1].any(axis=1)
             failed |= ~np.isfinite(self.state()).all(axis=1)
         return failed
+
+    def _require_threads(self) -> None:
+        if self._owner not in (None, os.getpid()):
+            raise RuntimeError(
+                "this RoboSumo was made before the process was forked; make it in the fork, or with "
+                "num_threads=1"
+            )
 
     def _is_finite(self) -> bool:
         return math.isfinite(self.positions.sum() + self.velocities.sum())

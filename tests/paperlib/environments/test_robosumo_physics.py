@@ -1,5 +1,7 @@
 """RoboSumo's simulations: how matches start, what steps, and what fails."""
 
+import multiprocessing
+
 import mujoco
 import numpy as np
 import pytest
@@ -103,3 +105,31 @@ def test_bad_numbers_are_named(unchecked, wrong):
     ((name, value),) = wrong.items()
     with pytest.raises(ValueError, match=f"^{name} must be an integer .* got {value}$"):
         Simulations(make_spec().compile(), wrong.pop("num_envs", 1), **wrong)
+
+
+def start_in_a_fork(num_threads):
+    """What starting a match in a fork of this process raises, or None; or "hung"."""
+    physics = Simulations(make_spec(("ant", "ant")).compile(), 1, num_threads=num_threads)
+    context = multiprocessing.get_context("fork")
+    answers = context.SimpleQueue()
+
+    def start():
+        try:
+            physics.start(np.arange(1), [np.random.default_rng(0)])
+            answers.put(None)
+        except RuntimeError as error:
+            answers.put(str(error))
+
+    process = context.Process(target=start)
+    process.start()
+    process.join(20)
+    if process.is_alive():
+        process.kill()
+        return "hung"
+    return answers.get()
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_fork_needs_simulations_of_its_own():
+    assert "make it in the fork, or with num_threads=1" in start_in_a_fork(2)
+    assert start_in_a_fork(1) is None
