@@ -121,7 +121,7 @@ def ids(
 def returns(values: ArrayLike | None, *, count: int) -> Float[Tensor, " episode"]:
     """A finite number for each episode; NaN for all if none were given."""
     if values is None:
-        return torch.full((count,), torch.nan)
+        return torch.full((count,), torch.nan, dtype=torch.float32)
     array = np.array(as_array(values), dtype=np.float32)
     _one_each("returns", array, count)
     all_valid(array, np.isfinite(array), "returns must be finite (in float32)")

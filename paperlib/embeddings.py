@@ -66,7 +66,7 @@ class PolicyEmbedder(nn.Module):
                 embedding_size=settings.embedding_size,
                 hidden_size=settings.hidden_size,
                 generator=generator,
-            )
+            ).float()  # like datasets, whatever PyTorch's default
         else:
             self.encoder = copy.deepcopy(encoder)
             found = embedding_size_of(self.encoder, *self.sizes)
@@ -80,7 +80,7 @@ class PolicyEmbedder(nn.Module):
                 hidden_size=settings.policy_hidden_size,
                 likelihood=settings.likelihood,
                 generator=generator,
-            )
+            ).float()
         else:
             self.policy = copy.deepcopy(policy)
             check_policy(self.policy, *self.sizes, embedding_size=settings.embedding_size)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -39,12 +40,12 @@ def embedding_size_of(encoder: nn.Module, observation_size: int, action_size: in
     """
     if not isinstance(encoder, nn.Module):
         raise ValueError(f"encoder must be a torch.nn.Module, got {type(encoder).__name__}")
-    device = next((parameter.device for parameter in encoder.parameters()), None)
+    like = _like(encoder)
     size = None
     for shape in (2, 1, 5, 3), (2, 5, 4), (5, 3):  # (*batch, T)
-        observations = torch.zeros(*shape, observation_size, device=device)
-        actions = torch.zeros(*shape, action_size, device=device)
-        step_weights = torch.ones(shape, device=device)
+        observations = torch.zeros(*shape, observation_size, **like)
+        actions = torch.zeros(*shape, action_size, **like)
+        step_weights = torch.ones(shape, **like)
         got = _shape_of(encoder, "__call__", observations, actions, step_weights)
         if isinstance(got, str) or got[:-1] != shape[:-1] or got[-1] != (size or got[-1]):
             due, given = (", ".join(map(str, axes)) for axes in (shape[:-1], shape))
@@ -70,9 +71,9 @@ def check_policy(
         raise ValueError(
             f"policy must be a torch.nn.Module with a method log_prob, got {type(policy).__name__}"
         )
-    device = next((parameter.device for parameter in policy.parameters()), None)
+    like = _like(policy)
     shapes = (2, 1, 3, observation_size), (2, 1, embedding_size), (2, 1, 3, action_size)
-    observations, embedding, actions = (torch.zeros(shape, device=device) for shape in shapes)
+    observations, embedding, actions = (torch.zeros(shape, **like) for shape in shapes)
     actions[..., :1] = 1.0  # one-hot, as some distributions demand
     got = _shape_of(policy, "log_prob", observations, embedding, actions)
     if got != (2, 1, 3):
@@ -80,6 +81,12 @@ def check_policy(
             "policy must have log_prob(observations, embedding, actions) -> (*batch, T): for "
             f"{shapes[0]}, {shapes[1]}, {shapes[2]}, log-probabilities (2, 1, 3); got {got}"
         )
+
+
+def _like(module: nn.Module) -> dict[str, Any]:
+    """Device and type of the tensors that ``module`` gets: float32, like those of datasets."""
+    device = next((parameter.device for parameter in module.parameters()), None)
+    return {"device": device, "dtype": torch.float32}
 
 
 def _shape_of(module: nn.Module, method: str, *inputs: Tensor) -> tuple[int, ...] | str:

@@ -103,8 +103,8 @@ class Simulations:
     def _require_threads(self) -> None:
         if self._owner not in (None, os.getpid()):
             raise RuntimeError(
-                "this RoboSumo was made before the process was forked; make it in the fork, or with "
-                "num_threads=1"
+                "this RoboSumo was made before the process was forked; make it in the fork, or "
+                "with num_threads=1"
             )
 
     def _is_finite(self) -> bool:

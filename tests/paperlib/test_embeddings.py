@@ -615,3 +615,15 @@ def test_noise_of_an_objective_comes_from_the_generator(dataset):
         for _ in range(2)
     )
     assert torch.equal(one.losses, other.losses) and len(one.losses.unique()) == 3
+
+
+def test_default_networks_do_not_depend_on_the_default_type(generator):
+    data, settings = habits(), changed(num_updates=2)
+    torch.set_default_dtype(torch.float64)
+    try:
+        model = learn(data, settings=settings, generator=generator)
+        assert model.embed(data).dtype == torch.float32
+        with pytest.raises(ValueError, match=r"encoder must return .* got "):
+            learn(data, encoder=LastState(5, 4), settings=settings, generator=generator)
+    finally:
+        torch.set_default_dtype(torch.float32)
