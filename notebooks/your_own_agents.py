@@ -251,15 +251,15 @@ tables.save_runs(output, "your_own_agents", runs)
 values = results.load(output)["values"]
 tables.save_rows(output, "your_own_agents", values["rows"])
 points, directions = np.array(values["points"]), np.array(values["angles"]) + np.pi / 2
+arrows = np.stack([np.cos(directions), np.sin(directions)])
 seen = np.arange(len(points)) < values["num_seen_points"]
 bars = {name: t_interval([q["ratio"] for q in qs]) for name, qs in values["qualities"].items()}
 tables.show((output / "your_own_agents.md").read_text())
 tables.show(tables.comparison_table(values["compared"]))
+plots.use_style()
 
 # %% tags=["path"]
-plots.use_style()
 figure, axes = plt.subplots(1, 2, figsize=(6.75, 2.9), layout="constrained")
-arrows = np.stack([np.cos(directions), np.sin(directions)])
 for name, own, colour in (("seen", seen, "#0072B2"), ("unseen", ~seen, "#D55E00")):
     options = dict(color=colour, label=f"{name} hunters", pivot="mid", scale=25, width=0.006)
     axes[0].quiver(*points[own].T, *arrows[:, own], **options)
