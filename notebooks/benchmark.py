@@ -37,8 +37,8 @@
 
 # %% tags=["parameters"]
 worlds = ["Kuhn", "ParticleWorld"]  # and "Leduc", "RoboSumo", "RoShamBo"
-encoders = ["mean-MLP", "gated Deep Sets"]  # of paperlib.comparison.ENCODERS
-objectives = ["Emb-Hyb", "InfoNCE"]  # of paperlib.comparison.OBJECTIVES
+encoders = ["mean-MLP", "gated Deep Sets"]  # names in paperlib.comparison.ENCODERS
+objectives = ["Emb-Hyb", "InfoNCE"]  # names in paperlib.comparison.OBJECTIVES
 seeds = [0, 1, 2, 3, 4]  # each draws episodes, splits, weights and, in poker, agents
 num_agents = 500  # poker agents to learn from, and as many to identify
 num_episodes = {"Kuhn": 50, "Leduc": 20}  # training episodes per poker agent; published: 50

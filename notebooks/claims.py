@@ -119,7 +119,7 @@ print(f"{len(designs)} designs; a claim with too few runs has none")
 
 # %%
 measured = found["table_1"]["values"]["measured"] if "table_1" in found else {}
-gains = []  # in accuracy, over untrained encoders
+gains = []  # gains in accuracy over untrained encoders
 for kind, method in product(("weak", "strong"), METHODS):
     numbers = [measured.get(f"{kind} {m} outcome, 1 episodes") for m in (method, "untrained")]
     if all(numbers):

@@ -35,9 +35,9 @@ def draw_groups(
     """Names of opponents from Table 1's strong split: "train" and "test".
 
     Args:
-        names: of all wrestlers.
-        encoder_seed: of Table 1.
-        num_opponents: from the training part of the split; and as many from its test part.
+        names: names of all wrestlers.
+        encoder_seed: the seed of Table 1 whose split is used.
+        num_opponents: opponents from the training part of the split, and as many from its test part.
         num_validation, num_test: wrestlers in parts of that split.
 
     Raises:
@@ -62,14 +62,14 @@ class BestResponses:
         groups: names of the opponents, by group. `SEEN` trains against "train".
         start: the wrestler that `SEEN` starts from, none of the opponents.
         from_start: whether all others start there, too, instead of from `SEEN`, which is left out.
-        num_iterations: of the training of `SEEN`.
-        num_response_iterations: of each of the others.
-        num_rollouts: in an iteration, for each opponent.
+        num_iterations: training iterations of `SEEN`.
+        num_response_iterations: training iterations of each other policy.
+        num_rollouts: rollouts per iteration and opponent.
         num_envs: matches played at a time.
-        learning_rate: of Adam, at the start.
+        learning_rate: Adam's initial learning rate.
         num_games: against each opponent, after each iteration.
-        key: of the random streams.
-        folder: where the policies go.
+        key: key of the random streams.
+        folder: folder for the policies.
 
     Raises:
         ValueError: if there are fewer than two opponents, one is listed twice or is no wrestler, or
@@ -189,7 +189,7 @@ class BestResponses:
 
     @functools.cached_property
     def checksums(self) -> dict[str, str]:
-        """Of the start and all opponents, by name."""
+        """Checksums of the start and all opponents, by name."""
         own = (self.start, *self.opponents)
         return {n: policy_training.checksum_of(self.population[n]) for n in own}
 

@@ -74,8 +74,8 @@ class ContextualPolicies:
         """Arguments of `policy_games.make_opponent_context`.
 
         Args:
-            variant: of one of the policies.
-            names: of all opponents that there are.
+            variant: the variant of one of the policies.
+            names: names of all wrestlers.
         """
         return make_spec(self.provenance["contexts"][variant], self.encoders, names)
 
@@ -83,7 +83,7 @@ class ContextualPolicies:
         """Numbers of the opponents, by group.
 
         Args:
-            names: of all opponents that there are.
+            names: names of all wrestlers.
         """
         found = self.provenance["groups"]
         return {group: [list(names).index(name) for name in own] for group, own in found.items()}
@@ -125,7 +125,7 @@ def make_spec(
         context: the same as JSON: components and offline embeddings, by opponent, are lists, and
             "method" says which encoder is meant.
         encoders: by method: models, or files of them.
-        names: of all opponents that there are.
+        names: names of all wrestlers.
     """
     spec = dict(context)
     if "components" in spec:
@@ -153,7 +153,7 @@ def load(folder: str | Path) -> ContextualPolicies:
 
 
 def load_shipped() -> ContextualPolicies:
-    """Those that come with the package."""
+    """Loads the policies that come with the package."""
     provenance = pretrained.provenance(SHIPPED)
     methods = provenance["checksums"]["encoders"]
     encoders = {m: pretrained.load(f"robosumo/{m.lower()}-strong") for m in methods}

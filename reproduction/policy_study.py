@@ -28,8 +28,8 @@ from reproduction.streams import Stream
 
 SEEN = "all-seen"  # the best response to the training opponents together; where all others start
 CONDITIONINGS = ("concatenation", "FiLM")
-OTHERWISE = "other conditioning"  # of Emb-Hyb
-MEMORY_SIZE = 32  # of the recurrent variant
+OTHERWISE = "other conditioning"  # Emb-Hyb, conditioned in the other way
+MEMORY_SIZE = 32  # size of the GRU in the recurrent variant
 # The kind of opponent context of each variant
 VARIANTS = {
     "no embedding": "zeros",
@@ -49,8 +49,8 @@ def draw_opponents(
 
     Args:
         parts: agents of a strong split, by part.
-        num_opponents: of each.
-        seed: of the split.
+        num_opponents: number of opponents from each part.
+        seed: seed of the split.
 
     Raises:
         ValueError: if a part has fewer agents, or the parts share some.
@@ -77,9 +77,9 @@ class Opponents:
     part of Table 1's strong split.
 
     Attributes:
-        encoder_seed: of Table 1: its strong split and its encoders are used.
+        encoder_seed: the seed of Table 1 whose strong split and encoders are used.
         num_opponents: drawn from its training wrestlers; and as many test wrestlers.
-        num_components: of embeddings, that contexts consist of.
+        num_components: principal components of embeddings that make up a context.
         num_episodes: how many last episodes of an opponent online embeddings average over.
         wrestlers_folder, table_1_folder, sumo_encoders_folder: results that it stands on.
     """
@@ -180,14 +180,14 @@ class Study(Opponents):
 
     Attributes:
         conditioning: one of `CONDITIONINGS`: how policies take contexts in.
-        num_iterations: of each training; the first one fits the value function alone.
-        num_rollouts: in an iteration.
+        num_iterations: training iterations; the first one fits the value function alone.
+        num_rollouts: rollouts per iteration.
         num_envs: matches played at a time.
-        learning_rate: of Adam, at the start.
+        learning_rate: Adam's initial learning rate.
         num_games: against each opponent, for each point of a learning curve.
         games_every: iterations from one point of a learning curve to the next.
         best_responses_folder: results that it stands on, too.
-        policies_folder: where the policies go.
+        policies_folder: folder for the policies.
     """
 
     conditioning: str
@@ -207,7 +207,7 @@ class Study(Opponents):
 
     @property
     def recipe(self) -> Recipe:
-        """How all of them train."""
+        """The recipe that all policies are trained with."""
         return policy_training.outcome_recipe(
             num_iterations=self.num_iterations,
             num_rollouts=self.num_rollouts,

@@ -37,8 +37,8 @@ def outcome_recipe(
 
     Args:
         num_iterations, num_rollouts, num_envs: see `Recipe`.
-        learning_rate: of Adam, at the start.
-        changes: of other fields of the recipe.
+        learning_rate: Adam's initial learning rate.
+        changes: other fields of the recipe.
     """
     return Recipe(
         num_iterations=num_iterations,
@@ -57,7 +57,7 @@ def outcome_recipe(
 
 
 def checksum_of(model: nn.Module) -> str:
-    """Of its weights."""
+    """Checksum of a model's weights."""
     return files.tensor_checksum(model.state_dict())
 
 
@@ -81,10 +81,10 @@ class PolicyTraining:
     Its steps are the points of the learning curve, the first one games before any training.
 
     Args:
-        key: of the random streams.
+        key: key of the random streams.
         recipe: how to train; all opponents must be fixed.
         initial_policy: the wrestler that it starts from, which has no context.
-        opponents: all of them.
+        opponents: all opponents.
         groups: numbers of those that are met: in training, "train", and in games, all groups.
         context_spec: see `make_opponent_context`.
         num_games: against each opponent, for each point of the curve.
@@ -176,12 +176,12 @@ class PolicyTraining:
 
 
 def num_points(num_iterations: int, games_every: int) -> int:
-    """Of a learning curve."""
+    """Number of points of a learning curve."""
     return 1 + math.ceil(num_iterations / games_every)
 
 
 def policy_path(folder: str | Path, name: str) -> Path:
-    """Where `train_policy` writes a policy."""
+    """The file that `train_policy` writes a policy to."""
     return Path(folder) / f"{name}.safetensors"
 
 
@@ -205,10 +205,10 @@ def train_policy(
     made anew if not; see `training.run_to_file`.
 
     Args:
-        name: of the policy.
-        folder: of all policies.
+        name: name of the policy.
+        folder: folder for all policies.
         progress: called with the points done.
-        arguments: of `PolicyTraining`.
+        arguments: arguments of `PolicyTraining`.
 
     Raises:
         ValueError: if a file is damaged.

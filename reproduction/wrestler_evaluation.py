@@ -24,7 +24,7 @@ from reproduction.statistics import Estimate, icc, wilson_interval
 from reproduction.streams import Stream
 from reproduction.strengths import fit_ratings
 
-NUM_RESAMPLES = 200  # of matches, for the bounds of ratings
+NUM_RESAMPLES = 200  # bootstrap samples of matches, for the bounds of ratings
 
 
 def play_references(
@@ -37,10 +37,10 @@ def play_references(
     """Shares of matches "won", "lost" and "drawn" by each player against each reference.
 
     Args:
-        players: who is evaluated.
+        players: the players to evaluate.
         references: opponents, by name.
-        num_matches: of each player with each reference.
-        seed: of the matches.
+        num_matches: matches of each player with each reference.
+        seed: seed of the first match.
     """
     shares, count = {}, len(players)
     for number, (title, reference) in enumerate(references.items()):
@@ -123,9 +123,9 @@ def noise_accuracy(
     Half of the episodes are labelled, the other half is to be identified.
 
     Args:
-        players: who is to be identified.
-        num_episodes: of each, at least 2.
-        num_steps: of each episode.
+        players: the wrestlers to identify.
+        num_episodes: episodes of each wrestler, at least 2.
+        num_steps: steps of each episode.
         generator: draws what they see, at random, and their actions.
     """
     features = []
