@@ -37,7 +37,7 @@ def draw_groups(
     Args:
         names: names of all wrestlers.
         encoder_seed: the seed of Table 1 whose split is used.
-        num_opponents: opponents from the training part of the split, and as many from its test part.
+        num_opponents: opponents from each of the training and test parts of the split.
         num_validation, num_test: wrestlers in parts of that split.
 
     Raises:

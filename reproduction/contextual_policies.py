@@ -75,7 +75,7 @@ class ContextualPolicies:
 
         Args:
             variant: the variant of one of the policies.
-            names: names of all wrestlers.
+            names: names of all possible opponents.
         """
         return make_spec(self.provenance["contexts"][variant], self.encoders, names)
 
@@ -83,7 +83,7 @@ class ContextualPolicies:
         """Numbers of the opponents, by group.
 
         Args:
-            names: names of all wrestlers.
+            names: names of all possible opponents.
         """
         found = self.provenance["groups"]
         return {group: [list(names).index(name) for name in own] for group, own in found.items()}
@@ -125,7 +125,7 @@ def make_spec(
         context: the same as JSON: components and offline embeddings, by opponent, are lists, and
             "method" says which encoder is meant.
         encoders: by method: models, or files of them.
-        names: names of all wrestlers.
+        names: names of all possible opponents.
     """
     spec = dict(context)
     if "components" in spec:
