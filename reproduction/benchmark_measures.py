@@ -38,24 +38,28 @@ def measure(features: Features, task: Task, *, generator: torch.Generator) -> Ro
         accuracy with one labelled episode of each agent, two, and so on. NaN where all embeddings
         are the same.
     """
-    known, asked, labels = *features, (task.known.agents, task.asked.agents)
+    labelled, queries, labels = *features, (task.labelled.agents, task.queries.agents)
     agents, index = labels[0].unique(return_inverse=True)
-    num_labelled = len(known) // len(agents)
+    num_labelled = len(labelled) // len(agents)
     by_labels = []
     for count in range(1, num_labelled + 1):
-        first = torch.arange(len(known)) % num_labelled < count
+        first = torch.arange(len(labelled)) % num_labelled < count
         by_labels.append(
-            identification.nearest_accuracy(known[first], labels[0][first], asked, labels[1])
+            identification.nearest_accuracy(labelled[first], labels[0][first], queries, labels[1])
         )
-    collapsed = (known == known[0]).all() or num_labelled < 2
-    means = torch.zeros(len(agents), known.shape[1]).index_add_(0, index, known) / num_labelled
+    collapsed = (labelled == labelled[0]).all() or num_labelled < 2
+    means = (
+        torch.zeros(len(agents), labelled.shape[1]).index_add_(0, index, labelled) / num_labelled
+    )
     correlation = distances.rank_correlation(distances.between(means.numpy()), task.differences)
     return {
         "linear": identification.linear_accuracy(
-            known, labels[0], asked, labels[1], generator=generator
+            labelled, labels[0], queries, labels[1], generator=generator
         ),
         "nearest": by_labels[-1],
-        "ratio": math.nan if collapsed else metrics.intra_inter_clustering_ratio(known, labels[0]),
+        "ratio": math.nan
+        if collapsed
+        else metrics.intra_inter_clustering_ratio(labelled, labels[0]),
         "correlation": correlation,
         "by_labels": by_labels,
     }
@@ -89,13 +93,13 @@ def measure_encoder(
         seen = without_partners(dataset).first_steps(num_time_steps)
         return model.embed(as_seen(seen, task, encoder))
 
-    longest, by_steps = task.known.observations.shape[1], []
+    longest, by_steps = task.labelled.observations.shape[1], []
     for share in STEP_SHARES:
         count = max(1, round(share * longest))
-        features = embed(task.known, count), embed(task.asked, count)
+        features = embed(task.labelled, count), embed(task.queries, count)
         by_steps.append(
             identification.nearest_accuracy(
-                features[0], task.known.agents, features[1], task.asked.agents
+                features[0], task.labelled.agents, features[1], task.queries.agents
             )
         )
     return {**measure(features, task, generator=generator), "by_steps": by_steps}
@@ -103,7 +107,7 @@ def measure_encoder(
 
 def references(task: Task, generator: torch.Generator) -> list[Row]:
     """Rows of references that learn nothing: chance, features, and likelihoods as ceilings."""
-    chance = 1 / len(task.known.agents.unique())
+    chance = 1 / len(task.labelled.agents.unique())
     accuracies = {"chance": chance, **task.ceilings}
     rows = [
         {"objective": name, **measure(features, task, generator=generator)}

@@ -22,17 +22,17 @@ class Task(NamedTuple):
 
     Attributes:
         learning: episodes to learn from, with the partners' steps.
-        known: labelled episodes, the same number of each agent, one agent after the other.
-        asked: episodes of the same agents, to identify.
+        labelled: episodes whose agents are known, as many of each agent, one agent after the other.
+        queries: episodes of the same agents, to identify.
         differences: how differently these agents play, in ascending order of agents, (N, N).
-        references: features of ``known`` and ``asked`` that no encoder made, by name.
+        references: features of ``labelled`` and ``queries`` that no encoder made, by name.
         ceilings: accuracies that likelihoods reach, 0 to 1, by name.
         few_steps: whether many steps of an episode are equal.
     """
 
     learning: InteractionDataset
-    known: InteractionDataset
-    asked: InteractionDataset
+    labelled: InteractionDataset
+    queries: InteractionDataset
     differences: Float[np.ndarray, "agent agent"]
     references: dict[str, Features]
     ceilings: dict[str, float]
@@ -73,7 +73,7 @@ class Sizes:
 
 def label(
     agents: Int[Tensor, " episode"], *, sizes: Sizes, generator: torch.Generator
-) -> tuple[Int[Tensor, " labelled"], Int[Tensor, " asked"]]:
+) -> tuple[Int[Tensor, " labelled"], Int[Tensor, " query"]]:
     """Indices of random episodes of each agent: ``num_labelled``, and up to ``num_asked`` others.
     Agents without any others are left out.
 
@@ -95,8 +95,8 @@ def label(
             f"num_labelled: {sizes.num_labelled} labelled episodes leave another one of fewer than "
             f"two agents; the most have {int(counts.max())}"
         )
-    known = ranks < sizes.num_labelled
-    return rows[enough & known], rows[enough & ~known]
+    labelled = ranks < sizes.num_labelled
+    return rows[enough & labelled], rows[enough & ~labelled]
 
 
 def with_score_distances(dataset: InteractionDataset, scores: Tensor, task: Task) -> Task:
@@ -112,7 +112,7 @@ def with_score_distances(dataset: InteractionDataset, scores: Tensor, task: Task
     cells = dataset.agents * count + dataset.partners
     totals = torch.bincount(cells, weights=scores, minlength=count**2)
     means = totals / torch.bincount(cells, minlength=count**2).clamp(min=1)
-    own = means.view(count, count)[task.known.agents.unique()]
+    own = means.view(count, count)[task.labelled.agents.unique()]
     return task._replace(differences=distances.between(own.numpy()))
 
 

@@ -97,20 +97,20 @@ def make_task(
     collect = {"ParticleWorld": _listeners, "RoboSumo": _wrestlers, "RoShamBo": _bots}[world]
     dataset, split, more = collect(kind, seed, sizes, folders, generators)
     held = dataset.rows_on_edges(split.test if part == "test" else split.validation)
-    labelled = label(dataset.agents[held], sizes=sizes, generator=generators[3])
-    known, asked = (dataset.select(held[rows]) for rows in labelled)
-    statistics = metrics.summary_statistics(InteractionDataset.concatenate([known, asked]))
-    parts = tuple(statistics.split([len(known), len(asked)]))
+    chosen = label(dataset.agents[held], sizes=sizes, generator=generators[3])
+    labelled, queries = (dataset.select(held[rows]) for rows in chosen)
+    statistics = metrics.summary_statistics(InteractionDataset.concatenate([labelled, queries]))
+    parts = tuple(statistics.split([len(labelled), len(queries)]))
     task = Task(
         learning=dataset.on_edges(split.train),
-        known=known,
-        asked=asked,
+        labelled=labelled,
+        queries=queries,
         differences=np.zeros((0, 0)),
         references={"summary statistics": parts},
         ceilings={},
         few_steps=world == "RoShamBo",
     )
-    return more(task, held[labelled[1]])
+    return more(task, held[chosen[1]])
 
 
 def _poker_task(world: str, part: str, sizes: Sizes, generators: list[torch.Generator]) -> Task:
@@ -134,8 +134,8 @@ def _poker_task(world: str, part: str, sizes: Sizes, generators: list[torch.Gene
     shares = [part.flatten(1)[:, own] / sizes.num_steps for part in counts]
     agents = protocol.pretraining.dataset.agents
     fitted = identification.discriminants(shares[0], agents, generator=generators[3])
-    known, asked = protocol.train.dataset, protocol.test.dataset
-    both = InteractionDataset.concatenate([known, asked])
+    labelled, queries = protocol.train.dataset, protocol.test.dataset
+    both = InteractionDataset.concatenate([labelled, queries])
     features = {
         "summary statistics": metrics.summary_statistics(both),
         "action frequencies": identification.action_frequencies(torch.cat(counts[1:])),
@@ -144,10 +144,10 @@ def _poker_task(world: str, part: str, sizes: Sizes, generators: list[torch.Gene
     found = poker.likelihood_ceilings(protocol)
     return Task(
         learning=poker.with_replies(protocol, protocol.pretraining),
-        known=known,
-        asked=asked,
+        labelled=labelled,
+        queries=queries,
         differences=poker.policy_distances(protocol).numpy(),
-        references={n: tuple(f.split([len(known), len(asked)])) for n, f in features.items()},
+        references={n: tuple(f.split([len(labelled), len(queries)])) for n, f in features.items()},
         ceilings={"true policies": found["true"], "pooled counts": found["pooled"]},
         few_steps=True,
     )
@@ -213,7 +213,7 @@ def _listeners(
         )
 
     def more(task: Task, rows: Tensor) -> Task:
-        numbers = task.known.agents.unique() - num_pairs
+        numbers = task.labelled.agents.unique() - num_pairs
         tables = word_speakers.word_returns(
             population.listeners,
             num_episodes=sizes.num_word_episodes,
@@ -223,12 +223,12 @@ def _listeners(
         codes = languages.speaker_codes(population.speakers)
         losses = languages.language_distances(codes, tables.numpy())
         own = population.listeners.rows(numbers.tolist())
-        seen = task.asked.observations.flatten(0, 1).expand(len(numbers), -1, -1)
+        seen = task.queries.observations.flatten(0, 1).expand(len(numbers), -1, -1)
         with torch.no_grad():
-            log_probs = own(seen).log_softmax(-1).unflatten(1, task.asked.actions.shape)
-        acted = task.asked.actions.long().expand(len(numbers), -1, -1).unsqueeze(-1)
+            log_probs = own(seen).log_softmax(-1).unflatten(1, task.queries.actions.shape)
+        acted = task.queries.actions.long().expand(len(numbers), -1, -1).unsqueeze(-1)
         likely = log_probs.gather(-1, acted).sum((-1, -2)).T
-        right = identification.most_likely_accuracy(likely, task.asked.agents)
+        right = identification.most_likely_accuracy(likely, task.queries.agents)
         chosen = np.ix_(numbers, numbers)
         return task._replace(differences=losses[chosen], ceilings={"true policies": right})
 
@@ -252,9 +252,9 @@ def _wrestlers(
 
     def more(task: Task, rows: Tensor) -> Task:
         population = list(wrestlers.load_population(folders["wrestlers"]).values())
-        own = [population[number] for number in task.known.agents.unique().tolist()]
+        own = [population[number] for number in task.labelled.agents.unique().tolist()]
         likely = wrestler_measures.log_likelihoods(own, seen.select(rows))
-        right = identification.most_likely_accuracy(likely, task.asked.agents)
+        right = identification.most_likely_accuracy(likely, task.queries.agents)
         task = with_score_distances(dataset, dataset.outcomes.double(), task)
         return task._replace(ceilings={"true policies": right})
 
@@ -273,7 +273,7 @@ def _bots(
 
     def more(task: Task, rows: Tensor) -> Task:
         task = with_score_distances(dataset, dataset.returns.double(), task)
-        pooled = roshambo.pooled_accuracy(task.known, task.asked)
+        pooled = roshambo.pooled_accuracy(task.labelled, task.queries)
         return task._replace(ceilings={"pooled counts": pooled})
 
     return dataset, split, more

@@ -163,7 +163,7 @@ def throw_states(
     return (throws * (NUM_THROWS + 1) ** torch.arange(2 * memory)).sum(-1)
 
 
-def pooled_accuracy(known: InteractionDataset, asked: InteractionDataset) -> float:
+def pooled_accuracy(labelled: InteractionDataset, queries: InteractionDataset) -> float:
     """Top-1 accuracy of the likelihood under throws pooled over the labelled episodes, 0 to 1.
 
     A bot's throws are counted by what both threw in the last M steps. M, from 1 to the memory of
@@ -171,15 +171,15 @@ def pooled_accuracy(known: InteractionDataset, asked: InteractionDataset) -> flo
     (the shortest if each has only one).
 
     Args:
-        known: labelled episodes, the same number of each bot, one bot after the other.
-        asked: episodes of the same bots, to identify.
+        labelled: episodes whose bots are known, as many of each bot, one bot after the other.
+        queries: episodes of the same bots, to identify.
     """
-    both = InteractionDataset.concatenate([known, asked])
-    num_labelled = len(known) // len(known.agents.unique())
+    both = InteractionDataset.concatenate([labelled, queries])
+    num_labelled = len(labelled) // len(labelled.agents.unique())
     turn = torch.arange(len(both)) % num_labelled
-    labelled = torch.arange(len(both)) < len(known)
+    has_label = torch.arange(len(both)) < len(labelled)
     turns = range(num_labelled) if num_labelled > 1 else ()
-    parts = [(labelled & (turn != k), labelled & (turn == k)) for k in turns]
+    parts = [(has_label & (turn != k), has_label & (turn == k)) for k in turns]
     best, found = -1.0, math.nan
     for memory in range(1, both.observation_size // (2 * NUM_THROWS) + 1):
         states, index = throw_states(both.observations, memory).unique(return_inverse=True)
@@ -189,5 +189,5 @@ def pooled_accuracy(known: InteractionDataset, asked: InteractionDataset) -> flo
         pooled = partial(identification.pooled_accuracy, counts, both.agents)
         left_out = np.mean([pooled(train=train, test=test) for train, test in parts] or [0.0])
         if left_out > best:
-            best, found = left_out, pooled(train=labelled, test=~labelled)
+            best, found = left_out, pooled(train=has_label, test=~has_label)
     return found

@@ -28,18 +28,20 @@ def make_task(*, num_agents=4, num_labelled=3, few_steps=True):
     places = np.arange(num_agents)
     apart = np.abs(places[:, None] - places).astype(float)
     features = torch.zeros(num_agents * num_labelled, 2), torch.zeros(num_agents * 2, 2)
-    known, asked = episodes(num_labelled), episodes(2)
-    return Task(known, known, asked, apart, {"nothing": features}, {"oracle": 0.9}, few_steps)
+    labelled, queries = episodes(num_labelled), episodes(2)
+    return Task(
+        labelled, labelled, queries, apart, {"nothing": features}, {"oracle": 0.9}, few_steps
+    )
 
 
 def test_perfect_embeddings(generator):
     task = make_task()
     places = torch.nn.functional.one_hot(torch.arange(4)).float() * 10
-    features = places[task.known.agents], places[task.asked.agents]
+    features = places[task.labelled.agents], places[task.queries.agents]
     found = measure(features, task, generator=generator)
     assert found["linear"] == found["nearest"] == 1.0 and found["ratio"] == 0.0
     assert found["by_labels"] == [1.0, 1.0, 1.0]
-    line = task.known.agents[:, None].float() + 1, task.asked.agents[:, None].float() + 1
+    line = task.labelled.agents[:, None].float() + 1, task.queries.agents[:, None].float() + 1
     assert measure(line, task, generator=generator)["correlation"] == pytest.approx(1.0)
 
 
@@ -54,10 +56,10 @@ def test_more_labels_are_those_of_each_agent(generator):
 
 def test_correlation_is_that_of_the_mean_embeddings(generator):
     task = make_task()
-    known, asked = torch.randn(12, 3, generator=generator), torch.zeros(8, 3)
-    means = known.view(4, 3, 3).mean(1).numpy()
+    labelled, queries = torch.randn(12, 3, generator=generator), torch.zeros(8, 3)
+    means = labelled.view(4, 3, 3).mean(1).numpy()
     expected = distances.rank_correlation(distances.between(means), task.differences)
-    found = measure((known, asked), task, generator=generator)
+    found = measure((labelled, queries), task, generator=generator)
     assert found["correlation"] == pytest.approx(expected)
 
 
@@ -71,14 +73,14 @@ def test_embeddings_that_are_all_the_same(generator):
 @pytest.mark.parametrize("encoder", ["mean-MLP", "GRU"])
 def test_steps_are_merged_where_their_order_does_not_matter(encoder, generator):
     task = make_task()
-    merged = as_seen(task.known, task, encoder)
+    merged = as_seen(task.labelled, task, encoder)
     assert (merged.step_counts is None) == (encoder == "GRU")
-    assert as_seen(task.known, task._replace(few_steps=False), encoder) is task.known
+    assert as_seen(task.labelled, task._replace(few_steps=False), encoder) is task.labelled
     model = PolicyEmbedder(1, 2, generator=generator)
     found = benchmark_measures.measure_encoder(model, task, encoder, generator=generator)
     assert len(found["by_steps"]) == len(STEP_SHARES)
     assert found["by_steps"][-1] == found["nearest"]
-    torch.testing.assert_close(model.embed(merge_steps(task.known)), model.embed(task.known))
+    torch.testing.assert_close(model.embed(merge_steps(task.labelled)), model.embed(task.labelled))
 
 
 def test_what_is_learned_from_is_kept_with_partners_and_without():

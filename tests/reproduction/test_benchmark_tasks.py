@@ -37,17 +37,17 @@ def test_labelled_episodes_stand_in_blocks(generator):
     data = make_dataset(num_agents=4, num_episodes=9)
     data = data.select(torch.randperm(len(data), generator=generator))
     rows = label(data.agents, sizes=SIZES, generator=generator)
-    known, asked = (data.select(part) for part in rows)
-    assert known.agents.tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
-    assert asked.agents.bincount().tolist() == [3] * 4
-    assert not {*known.returns.tolist()} & {*asked.returns.tolist()}
+    labelled, queries = (data.select(part) for part in rows)
+    assert labelled.agents.tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
+    assert queries.agents.bincount().tolist() == [3] * 4
+    assert not {*labelled.returns.tolist()} & {*queries.returns.tolist()}
 
 
 def test_agents_with_too_few_episodes_are_left_out(generator):
     data = make_dataset(num_agents=4, num_episodes=3)
     few = data.select((data.agents != 1) | (torch.arange(12) == 3))
-    known, asked = label(few.agents, sizes=SIZES, generator=generator)
-    for rows in (known, asked):
+    labelled, queries = label(few.agents, sizes=SIZES, generator=generator)
+    for rows in (labelled, queries):
         assert few.agents[rows].unique().tolist() == [0, 2, 3]
     with pytest.raises(ValueError, match=r"^num_labelled: 3 labelled episodes leave"):
         label(few.agents, sizes=Sizes(num_labelled=3), generator=generator)
@@ -77,5 +77,5 @@ def test_differences_of_scores_by_hand():
     expected = np.array([[0, 1, 1], [1, 0, 0], [1, 0, 0]]) * 3**0.5
     np.testing.assert_allclose(found, expected)
     only = dataclasses.replace(data.select(data.agents > 0))
-    found = with_score_distances(data, data.outcomes.double(), task._replace(known=only))
+    found = with_score_distances(data, data.outcomes.double(), task._replace(labelled=only))
     np.testing.assert_allclose(found.differences, expected[1:, 1:])

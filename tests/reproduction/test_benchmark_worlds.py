@@ -62,16 +62,16 @@ def make(world, kind, folders, *, part="test", seed=0):
 @pytest.mark.parametrize(("world", "kind"), [(w, kind) for w in WORLDS for kind in WORLDS[w]])
 def test_tasks(world, kind, folders, few_bots):
     task = make(world, kind, folders)
-    agents = task.known.agents.unique()
-    assert (task.known.agents.bincount()[agents] == 2).all()
-    assert torch.equal(task.asked.agents.unique(), agents)
+    agents = task.labelled.agents.unique()
+    assert (task.labelled.agents.bincount()[agents] == 2).all()
+    assert torch.equal(task.queries.agents.unique(), agents)
     seen = torch.isin(agents, task.learning.agents)
     assert seen.all() if kind == "weak" else not seen.any()
     assert task.differences.shape == (len(agents), len(agents))
     np.testing.assert_allclose(task.differences, task.differences.T, atol=1e-6)
     assert np.ptp(task.differences) > 0 and (np.diag(task.differences) == 0).all()
-    for known, asked in task.references.values():
-        assert len(known) == len(task.known) and len(asked) == len(task.asked)
+    for labelled, queries in task.references.values():
+        assert len(labelled) == len(task.labelled) and len(queries) == len(task.queries)
     assert task.learning.has_partner_steps
     assert task.ceilings and all(0 <= accuracy <= 1 for accuracy in task.ceilings.values())
 
@@ -80,14 +80,14 @@ def test_tasks(world, kind, folders, few_bots):
 def test_validation_and_test_differ(world, folders):
     kind = WORLDS[world][-1]
     parts = [make(world, kind, folders, part=part) for part in ("validation", "test")]
-    checksums = {task.asked.checksum() for task in parts}
+    checksums = {task.queries.checksum() for task in parts}
     again = make(world, kind, folders)
-    assert len(checksums) == 2 and again.asked.checksum() in checksums
+    assert len(checksums) == 2 and again.queries.checksum() in checksums
     other = make(world, kind, folders, seed=1)
-    assert other.asked.checksum() not in checksums
+    assert other.queries.checksum() not in checksums
     if world == "Kuhn":  # four fifths to learn from, one fifth to identify
         counts = [len(task.learning.agents.unique()) for task in parts]
-        assert counts == [8, 10] and len(parts[0].asked.agents.unique()) == 2
+        assert counts == [8, 10] and len(parts[0].queries.agents.unique()) == 2
 
 
 def test_observations_of_wrestlers_are_normalised(folders):

@@ -73,10 +73,10 @@ def test_pooled_counts_identify_bots_by_what_they_throw_after_what():
         roshambo._last_throws(seen), throws.numpy(), labels.numpy(), num_actions=3
     )
     order = labels.argsort(stable=True)
-    known, asked = dataset.select(order[[0, 1, 4, 5]]), dataset.select(order[[2, 3, 6, 7]])
-    assert roshambo.pooled_accuracy(known, asked) == 1
+    labelled, queries = dataset.select(order[[0, 1, 4, 5]]), dataset.select(order[[2, 3, 6, 7]])
+    assert roshambo.pooled_accuracy(labelled, queries) == 1
     one_each = dataset.select(order[[0, 4]])  # nothing to leave out
-    assert roshambo.pooled_accuracy(one_each, asked) == 1
+    assert roshambo.pooled_accuracy(one_each, queries) == 1
 
 
 def test_a_seed_determines_all_throws():
