@@ -71,6 +71,11 @@ def integers(name: str, values: Any, *, minimum: int) -> list[int]:
     return found
 
 
+def reason(error: Exception) -> str:
+    """What a user's code raised, in one line."""
+    return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+
+
 def all_valid(values: np.ndarray, valid: NDArray[np.bool_], requirement: str) -> None:
     """Checks that all ``values`` are ``valid``; names the first that is not, and its index."""
     if not valid.all():

@@ -236,8 +236,7 @@ def compare(
         except ValueError:
             raise
         except Exception as error:  # of whatever kind: the code is the user's
-            reason = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
-            raise ValueError(f"{name}, {title}: {reason}") from error
+            raise ValueError(f"{name}, {title}: {_checks.reason(error)}") from error
     for seed, (half, test) in halves.items():
         if references:
             measured("", "chance", torch.zeros(len(test), 1))

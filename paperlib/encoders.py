@@ -95,7 +95,7 @@ def _shape_of(module: nn.Module, method: str, *inputs: Tensor) -> tuple[int, ...
         found = getattr(copy.deepcopy(module).eval(), method)(*inputs)
         return tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
     except Exception as error:  # of whatever kind: the code is the user's
-        return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+        return _checks.reason(error)
 
 
 class EpisodeEncoder(nn.Module):

@@ -56,7 +56,7 @@ def load(name: str) -> Any:
         `PolicyEmbedder` for an encoder, `agents.populations.Population` for a population, and a
         dictionary of `agents.robosumo_policies.Wrestler` for all others: by name in
         "robosumo/wrestlers"; by opponent, plus "all" and "all-seen", in
-        "robosumo/wrestlers-best-responses", and plus "all" in "robosumo/wrestlers-specialists";
+        "robosumo/wrestlers-best-responses", or plus "all" in "robosumo/wrestlers-specialists";
         and in "robosumo/wrestlers-contextual" by variant and seed, such as "Emb-Hyb 0".
 
     Raises:

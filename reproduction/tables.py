@@ -117,13 +117,12 @@ def markdown_table(
     return frame.to_markdown(index=False, tablefmt=style, disable_numparse=True) + "\n"
 
 
-def comparison_table(compared: Iterable[Row], *, num_digits: int = 2) -> str:
+def comparison_table(compared: Iterable[Row]) -> str:
     """What `paperlib.comparison.compare` found, by accuracy of the linear classifier: means over
     seeds with the half-width of their 95 % interval (Student's t).
 
     Args:
         compared: its results as dictionaries; None stands for NaN.
-        num_digits: number of decimals.
     """
     measures = {"linear": "linear", "nearest": "nearest", "ratio": "IICR"}
     groups = pd.DataFrame(compared).groupby(["encoder", "objective"])
@@ -132,8 +131,8 @@ def comparison_table(compared: Iterable[Row], *, num_digits: int = 2) -> str:
         if numbers.isna().any():
             return "–"
         found = t_interval(numbers)
-        spread = "" if math.isnan(found.high) else f" ± {found.high - found.mean:.{num_digits}f}"
-        return f"{found.mean:.{num_digits}f}{spread}"
+        spread = "" if math.isnan(found.high) else f" ± {found.high - found.mean:.2f}"
+        return f"{found.mean:.2f}{spread}"
 
     body = []
     for names, own in sorted(groups, key=lambda group: -group[1]["linear"].mean()):

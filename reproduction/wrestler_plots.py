@@ -154,8 +154,8 @@ def how_few_observations(values: Values, kind: str) -> Figure:
         values: values saved by table_1.py.
         kind: kind of split.
     """
-    labels = {"ratio": "IICR", "linear": "accuracy,\nlinear probe"}
-    labels["nearest"] = "accuracy,\nnearest neighbour"
+    probes = {"linear": "accuracy,\nlinear probe", "nearest": "accuracy,\nnearest neighbour"}
+    labels = {"ratio": "IICR", **probes}
     xlabels = {"steps": "first steps of one episode", "episodes": "episodes per embedding"}
     figure, axes = plt.subplots(3, 2, sharex="col", sharey="row", figsize=(6.75, 5.6))
     chance = values["measured"][f"{kind} Emb-Im chance, 1 episodes"][0]

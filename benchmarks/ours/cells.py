@@ -68,6 +68,11 @@ class World(NamedTuple):
     few_steps: bool
 
 
+def updates(quick: bool) -> int:
+    """Number of updates in a training run outside Kuhn poker."""
+    return 10 if quick else 30
+
+
 def poker(quick: bool) -> World:
     """Random episodes in the shape of a poker player's and its partner's, with six information
     states and two actions."""
@@ -102,7 +107,7 @@ def leduc(quick: bool) -> World:
         generator=make_generator(0),
     )
     dataset = with_replies(protocol, protocol.pretraining)
-    settings = embeddings.Settings(num_updates=10 if quick else 30, repetitions=1)
+    settings = embeddings.Settings(num_updates=updates(quick), repetitions=1)
     return World(dataset, settings, BENCHMARKED, True)
 
 
@@ -118,7 +123,7 @@ def particleworld(quick: bool) -> World:
         partner_actions=rng.integers(8, size=(count, 25)),
         num_partner_actions=8,
     )
-    settings = embeddings.Settings(num_updates=10 if quick else 30, repetitions=3)
+    settings = embeddings.Settings(num_updates=updates(quick), repetitions=3)
     return World(dataset, settings, BENCHMARKED, False)
 
 
@@ -138,7 +143,7 @@ def roshambo(quick: bool) -> World:
         partner_actions=throws[:, 3:, 1],
         num_partner_actions=3,
     )
-    settings = embeddings.Settings(num_updates=10 if quick else 30, repetitions=2)
+    settings = embeddings.Settings(num_updates=updates(quick), repetitions=2)
     return World(dataset, settings, BENCHMARKED, True)
 
 
@@ -160,7 +165,7 @@ def robosumo(quick: bool, *, stride: int = 10, steps_per_episode: int = 0) -> Wo
         partner_actions=partner_done,
     )
     settings = embeddings.Settings(
-        num_updates=10 if quick else 30,
+        num_updates=updates(quick),
         repetitions=4,
         likelihood="gaussian",
         steps_per_episode=steps_per_episode,

@@ -38,13 +38,12 @@ def egocentric(observations: Float[Tensor, "batch obs"], robot: str) -> Tensor:
     Raises:
         ValueError: if there is no such robot, or its observations have another size.
     """
-    places = observation_fields(robot)
-    size = max(at.stop for at in places.values())
+    size = observation_size(robot)
     if observations.ndim != 2 or observations.shape[1] != size:
         raise ValueError(
             f"observations of robot {robot!r} must be (B, {size}), got {tuple(observations.shape)}"
         )
-    field = {name: observations[:, at] for name, at in places.items()}
+    field = {name: observations[:, at] for name, at in observation_fields(robot).items()}
     own, other = rotation(torch.stack([field["orientation"], field["opponent_orientation"]]))
     to_own = own.transpose(1, 2)
     position, opponent = field["position"], field["opponent_position"]
