@@ -5,10 +5,12 @@ import subprocess
 import sys
 import time
 from concurrent.futures.process import BrokenProcessPool
+from uuid import uuid4
 
 import numpy as np
 import pytest
 import torch
+from processes import processes, wait_until_gone
 
 from reproduction import results
 from reproduction.jobs import run_jobs
@@ -97,38 +99,17 @@ if __name__ == "__main__":
     jobs = [{{"folder": pathlib.Path({str(tmp_path)!r})}}] * 2
     run_jobs(wait, jobs, num_workers=2, units=2, name="")
 """
-    here = os.pathsep.join([os.path.dirname(__file__), *sys.path])
-    parent = subprocess.Popen(
-        [sys.executable, "-c", code],
-        env={**os.environ, "PYTHONPATH": here},
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        assert within(60, lambda: len(os.listdir(tmp_path)) == 2)
-    finally:
+    here, mark = os.pathsep.join([os.path.dirname(__file__), *sys.path]), uuid4().hex
+    environment = {**os.environ, "PYTHONPATH": here, "PAPERLIB_TEST_RUN": mark}
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as parent:
+        deadline = time.monotonic() + 60
+        while len(os.listdir(tmp_path)) < 2 and time.monotonic() < deadline:
+            time.sleep(0.1)
+        at_work = [*processes(mark)]
         parent.kill()
-        parent.wait()
-    workers = [int(name) for name in os.listdir(tmp_path)]
-    assert within(20, lambda: not any(map(is_running, workers)))
-
-
-def within(seconds, condition):
-    """Whether a condition comes true in time."""
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.1)
-    return True
-
-
-def is_running(pid):
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    with open(f"/proc/{pid}/stat") as file:  # a dead process that nobody has waited for is no more
-        return file.read().rsplit(")", 1)[1].split()[0] != "Z"
+    assert {int(name) for name in os.listdir(tmp_path)} <= {*at_work} and len(at_work) > 2
+    wait_until_gone(mark)
 
 
 def test_no_workers():

@@ -18,6 +18,7 @@ from uuid import uuid4
 
 import pytest
 import torch
+from processes import wait_until_gone
 from sources import ROOT
 
 from paperlib import files
@@ -53,22 +54,6 @@ def started(folder: Path, *options: str, **environment: str) -> Iterator[subproc
 def kill(process: subprocess.Popen) -> None:
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-
-
-def wait_until_gone(mark: str) -> None:
-    """Orphaned kernels notice that their parent is gone; until then they may still write."""
-    deadline = time.monotonic() + 60
-    while found := [*processes(mark)]:
-        assert time.monotonic() < deadline, f"still there: {found}"
-        time.sleep(0.1)
-
-
-def processes(mark: str) -> Iterator[int]:
-    """Processes that were started with this in their environment and are not zombies."""
-    for path in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            if mark.encode() in (path / "environ").read_bytes():
-                yield int(path.name)
 
 
 def outcome(
